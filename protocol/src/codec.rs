@@ -162,11 +162,11 @@ fn header_is_shortest(bytes: &[u8], start: usize) -> bool {
 struct Keys(Option<i64>);
 
 impl Keys {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a library's enum: what is not named is foreign")]
     fn read(&mut self, d: &mut Decoder<'_>) -> Result<i64, CodecError> {
         let at = d.position();
         let key = match d.datatype()? {
             Type::U8 | Type::U16 | Type::U32 | Type::I8 | Type::I16 | Type::I32 => d.i64()?,
-            #[expect(clippy::wildcard_enum_match_arm, reason = "a library's enum: what is not named is foreign")]
             _ => return Err(CodecError::ForeignItem(at)),
         };
         let rises = match self.0 {
@@ -180,6 +180,7 @@ impl Keys {
 }
 
 /// Checks lengths, keys and depth of one item. The depth is bounded, and so is the recursion.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a library's enum: what is not named is foreign")]
 fn walk(d: &mut Decoder<'_>, depth: usize) -> Result<(), CodecError> {
     let at = d.position();
     if depth > DEPTH_MAX {
@@ -203,7 +204,6 @@ fn walk(d: &mut Decoder<'_>, depth: usize) -> Result<(), CodecError> {
         Type::Bool => drop(d.bool()?),
         Type::Bytes => drop(d.bytes()?),
         Type::String => drop(d.str()?),
-        #[expect(clippy::wildcard_enum_match_arm, reason = "a library's enum: what is not named is foreign")]
         _ => return Err(CodecError::ForeignItem(at)),
     }
     Ok(())

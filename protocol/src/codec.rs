@@ -11,7 +11,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 /// How deep arrays and maps may nest.
 pub const DEPTH_MAX: usize = 6;
 /// How long the value of one extension may be, in bytes.
-pub const EXTENSION_BYTES_MAX: usize = 256;
+pub const EXTENSION_BYTES_MAX: usize = 64;
 /// How many extensions one object may carry.
 pub const EXTENSIONS_MAX: usize = 8;
 

@@ -1,6 +1,12 @@
 //! The golden vectors: the bytes of every object stand still, other implementations read them, and they fit the
 //! figures of the design.
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "test code")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test code"
+)]
 
 mod samples;
 

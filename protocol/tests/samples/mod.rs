@@ -1,6 +1,14 @@
 //! One object of every type and one row of every kind, with fixed keys and values. `testdata/check_vectors.py` builds
 //! the same objects from `wire.md` alone.
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "fixed test values")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    dead_code,
+    missing_docs,
+    reason = "fixed values, shared by test programs that each use some"
+)]
 
 use cabas_protocol::card_session::{CardSessionAnswer, CardSessionRequest};
 use cabas_protocol::enrol::{Code, EnrolAnswer, EnrolRequest, TerminalSecrets};
@@ -168,11 +176,7 @@ pub fn bodies() -> Vec<RowBody> {
         RowBody::CashierChange(CashierChange { cashier: 3 }),
         RowBody::Training(Training { on: true }),
         RowBody::ClockSet(ClockSet { before: Timestamp::new(0), after: NOW }),
-        RowBody::Configured(Configured {
-            config: Version::new(2),
-            grid: Version::new(4),
-            policy: PolicyId::new(3),
-        }),
+        RowBody::Configured(Configured { config: Version::new(2), grid: Version::new(4), policy: PolicyId::new(3) }),
         RowBody::Unknown { kind: 999, body: unknown },
     ]
 }
@@ -197,7 +201,8 @@ pub fn cert() -> KeyCert {
 }
 
 pub fn enrol_request(code: &Code) -> EnrolRequest {
-    let none = HeadContext { fund: EnrolRequest::NO_FUND, incarnation: Incarnation::new(0), time_epoch: TimeEpoch::new(0) };
+    let none =
+        HeadContext { fund: EnrolRequest::NO_FUND, incarnation: Incarnation::new(0), time_epoch: TimeEpoch::new(0) };
     EnrolRequest {
         head: none.head(ObjectType::EnrolRequest),
         locator: code.locator().to_owned(),
@@ -232,11 +237,17 @@ pub fn enrol_answer(request: Hash) -> EnrolAnswer {
 }
 
 /// Every object by name, signed.
+#[allow(clippy::too_many_lines, reason = "a list, one object after the other")]
 pub fn all() -> Vec<(String, Vec<u8>)> {
     let (root, hub, terminal) = (root(), hub(), terminal());
     let genesis = chain::ChainId { fund: CONTEXT.fund, terminal: TERMINAL, epoch: EPOCH }.genesis(terminal.public());
-    let binding =
-        Binding { head: head(ObjectType::Binding), card: CARD, tier: Tier::Plain, purse: PURSE, version: Version::new(1) };
+    let binding = Binding {
+        head: head(ObjectType::Binding),
+        card: CARD,
+        tier: Tier::Plain,
+        purse: PURSE,
+        version: Version::new(1),
+    };
     let hot_list = HotList {
         head: head(ObjectType::HotList),
         version: Version::new(9),

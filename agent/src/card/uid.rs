@@ -1,15 +1,15 @@
 //! A card's UID, and whether it tells one card from another.
 
 use std::fmt;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroizing;
 
 /// The longest UID of ISO 14443-3 in bytes.
 const UID_BYTES_MAX: usize = 10;
 
 /// A UID of 4, 7 or 10 bytes (ISO 14443-3), wiped from memory when dropped and never shown.
-#[derive(Clone, Eq, PartialEq, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Uid {
-    bytes: [u8; UID_BYTES_MAX],
+    bytes: Zeroizing<[u8; UID_BYTES_MAX]>,
     len: usize,
 }
 
@@ -42,7 +42,7 @@ impl Uid {
         if !matches!(len, 4 | 7 | 10) {
             return Err(UidError { len });
         }
-        let mut bytes = [0; UID_BYTES_MAX];
+        let mut bytes = Zeroizing::new([0; UID_BYTES_MAX]);
         for (byte, given) in bytes.iter_mut().zip(given) {
             *byte = *given;
         }
@@ -52,7 +52,7 @@ impl Uid {
     /// The bytes, to be hashed into a card reference and for nothing else.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or(&self.bytes)
+        self.bytes.get(..self.len).unwrap_or_default()
     }
 
     /// What it is worth as a name.

@@ -1,1 +1,9 @@
-//! Stub.
+//! The fund's server: what it owes whom, what each terminal may spend, and what the terminals say happened.
+//!
+//! `core` decides, `store` keeps, `api` speaks with terminals, `admin` shows, `cli` is how the fund is run.
+
+pub mod clock;
+pub mod config;
+pub mod import;
+pub mod keys;
+pub mod out;

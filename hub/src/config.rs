@@ -1,0 +1,200 @@
+//! The configuration: flat TOML keys, each overridable as `CABAS_HUB_<KEY>`; a key that is not known is an error.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// Where the configuration lies unless `--config` says otherwise.
+pub const DEFAULT_FILE: &str = "/etc/cabas/hub.toml";
+/// How long an enrolment code may live, in hours.
+pub const CODE_VALID_HOURS_MAX: u32 = 24 * 14;
+
+/// The hub's configuration.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where database and keys lie.
+    pub data_dir: PathBuf,
+    /// Where terminals and the admin reach the hub.
+    pub listen: SocketAddr,
+    /// The server's certificate chain, PEM. With `tls_key`.
+    pub tls_certificate: Option<PathBuf>,
+    /// The key of the certificate, PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Serve plain HTTP to other machines: only behind a proxy that does TLS.
+    pub allow_plain_http: bool,
+    /// Who sees the status page.
+    pub admin_page: AdminPage,
+    /// Who reads `/metrics`.
+    pub metrics: AdminPage,
+    /// What is logged, as `tracing` filters are written: `info`, `cabas_hub=debug,warn`, ….
+    pub log: String,
+    /// How long an enrolment code lives.
+    pub code_valid_hours: u32,
+}
+
+/// Who sees a page.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum AdminPage {
+    /// Who asks from this machine, under a name of this machine.
+    Loopback,
+    /// Nobody.
+    Off,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("/var/lib/cabas-hub"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 7400)),
+            tls_certificate: None,
+            tls_key: None,
+            allow_plain_http: false,
+            admin_page: AdminPage::Loopback,
+            metrics: AdminPage::Loopback,
+            log: String::from("info"),
+            code_valid_hours: 24,
+        }
+    }
+}
+
+/// Why a configuration is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not there, is not TOML, or has a key or a value that is not known.
+    #[error("configuration {file}: {source}; correct the file or the CABAS_HUB_ variable", file = file.display())]
+    Read {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: Box<config::ConfigError>,
+    },
+    /// One of certificate and key without the other.
+    #[error("configuration: tls_certificate and tls_key belong together; set both or neither")]
+    HalfTls,
+    /// Plain HTTP where others could listen.
+    #[error(
+        "configuration: listen = {0} without TLS would be read by others; set tls_certificate and tls_key, or \
+         allow_plain_http = true behind a proxy that does TLS"
+    )]
+    PlainHttp(SocketAddr),
+    /// A code that lives for ever, or not at all.
+    #[error("configuration: code_valid_hours = {0} is not between 1 and {CODE_VALID_HOURS_MAX}")]
+    CodeHours(u32),
+}
+
+impl Config {
+    /// Reads the configuration: `file`, or [`DEFAULT_FILE`] where it exists, then the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] says what is wrong and where.
+    pub fn read(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let environment = config::Environment::with_prefix("CABAS_HUB").prefix_separator("_").try_parsing(true);
+        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
+        let source = config::File::from(path).format(config::FileFormat::Toml).required(file.is_some());
+        let read = config::Config::builder().add_source(source).add_source(environment).build();
+        let config: Self = read
+            .and_then(config::Config::try_deserialize)
+            .map_err(|source| ConfigError::Read { file: path.to_owned(), source: Box::new(source) })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Checks what one key alone does not tell.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.tls_certificate.is_some() != self.tls_key.is_some() {
+            return Err(ConfigError::HalfTls);
+        }
+        if self.tls_certificate.is_none() && !self.listen.ip().is_loopback() && !self.allow_plain_http {
+            return Err(ConfigError::PlainHttp(self.listen));
+        }
+        if !(1..=CODE_VALID_HOURS_MAX).contains(&self.code_valid_hours) {
+            return Err(ConfigError::CodeHours(self.code_valid_hours));
+        }
+        Ok(())
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.data_dir.join("hub.db")
+    }
+
+    /// The folder of the keys.
+    #[must_use]
+    pub fn keys_dir(&self) -> PathBuf {
+        self.data_dir.join("keys")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+    use super::*;
+    use std::io::Write as _;
+
+    fn read(toml: &str) -> Result<Config, ConfigError> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(toml.as_bytes()).unwrap();
+        Config::read(Some(file.path()))
+    }
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        assert_eq!(read("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let config = read(
+            "data_dir = '/d'\nlisten = '[::1]:1'\ntls_certificate = 'c'\ntls_key = 'k'\nallow_plain_http = true\n\
+             admin_page = 'off'\nmetrics = 'off'\nlog = 'warn'\ncode_valid_hours = 2\n",
+        );
+        let expected = Config {
+            data_dir: "/d".into(),
+            listen: "[::1]:1".parse().unwrap(),
+            tls_certificate: Some("c".into()),
+            tls_key: Some("k".into()),
+            allow_plain_http: true,
+            admin_page: AdminPage::Off,
+            metrics: AdminPage::Off,
+            log: "warn".into(),
+            code_valid_hours: 2,
+        };
+        assert_eq!(config.unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (toml, said) in [
+            ("lisen = '127.0.0.1:1'", "lisen"),
+            ("listen = 'here'", "listen"),
+            ("[server]\nlisten = '127.0.0.1:1'", "server"),
+            ("listen = ", "TOML"),
+            ("admin_page = 'everybody'", "everybody"),
+            ("tls_key = 'k'", "tls_certificate"),
+            ("listen = '0.0.0.0:7400'", "allow_plain_http"),
+            ("code_valid_hours = 0", "code_valid_hours"),
+        ] {
+            let error = read(toml).unwrap_err().to_string();
+            assert!(error.contains(said), "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn plain_http_to_others_is_a_decision() {
+        assert!(read("listen = '0.0.0.0:7400'\nallow_plain_http = true").is_ok());
+    }
+
+    #[test]
+    fn a_named_file_must_be_there() {
+        let error = Config::read(Some(Path::new("/nowhere/hub.toml"))).unwrap_err();
+        assert!(error.to_string().contains("/nowhere/hub.toml"), "{error}");
+    }
+}

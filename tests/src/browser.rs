@@ -1,0 +1,144 @@
+//! A real Chromium, driven over WebDriver, for the pages of agent and hub.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+
+use crate::ports::free_port;
+
+/// How long anything on a page may take, on a busy machine.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// A browser window with a profile of its own. Closed when dropped.
+pub struct Browser {
+    driver: Child,
+    client: Client,
+    _profile: tempfile::TempDir,
+}
+
+impl Browser {
+    /// Opens a window of the size given, in CSS pixels.
+    ///
+    /// # Errors
+    /// Where chromedriver or Chromium do not start.
+    pub async fn open(width: u32, height: u32) -> anyhow::Result<Self> {
+        let port = free_port()?;
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("chromedriver does not start; deploy/test installs it")?;
+        let profile = tempfile::tempdir()?;
+        let options = json!({
+            "binary": "/usr/bin/chromium",
+            "args": [
+                "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
+                "--disable-background-networking", "--disable-component-update", "--disable-sync", "--lang=fr",
+                format!("--user-data-dir={}", profile.path().display()),
+                format!("--window-size={width},{height}"),
+            ],
+        });
+        let capabilities = [("goog:chromeOptions".to_owned(), options)].into_iter().collect();
+        let url = format!("http://127.0.0.1:{port}");
+        let mut last = None;
+        for _ in 0..100 {
+            let mut builder = ClientBuilder::new(HttpConnector::new());
+            match builder.capabilities(Clone::clone(&capabilities)).connect(&url).await {
+                Ok(client) => return Ok(Self { driver, client, _profile: profile }),
+                Err(error) => last = Some(error),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Err(last.map_or_else(|| anyhow::anyhow!("chromedriver never answered"), Into::into))
+    }
+
+    /// Goes to a page.
+    ///
+    /// # Errors
+    /// Where it cannot be loaded.
+    pub async fn goto(&self, url: &str) -> anyhow::Result<()> {
+        Ok(self.client.goto(url).await?)
+    }
+
+    /// Clicks on what the CSS selector names.
+    ///
+    /// # Errors
+    /// Where nothing of it appears in time.
+    pub async fn click(&self, css: &str) -> anyhow::Result<()> {
+        let element = self.client.wait().at_most(WAIT).for_element(Locator::Css(css)).await;
+        Ok(element.with_context(|| format!("no {css}"))?.click().await?)
+    }
+
+    /// Types into what the CSS selector names.
+    ///
+    /// # Errors
+    /// Where nothing of it appears in time.
+    pub async fn keys(&self, css: &str, keys: &str) -> anyhow::Result<()> {
+        let element = self.client.wait().at_most(WAIT).for_element(Locator::Css(css)).await;
+        Ok(element.with_context(|| format!("no {css}"))?.send_keys(keys).await?)
+    }
+
+    /// The visible text of what the CSS selector names.
+    ///
+    /// # Errors
+    /// Where nothing of it appears in time.
+    pub async fn text(&self, css: &str) -> anyhow::Result<String> {
+        let element = self.client.wait().at_most(WAIT).for_element(Locator::Css(css)).await;
+        Ok(element.with_context(|| format!("no {css}"))?.text().await?)
+    }
+
+    /// Waits until the visible text of the page contains `part`.
+    ///
+    /// # Errors
+    /// Where it never does; the error shows the page's text.
+    pub async fn wait_for_text(&self, part: &str) -> anyhow::Result<()> {
+        let mut text = String::new();
+        for _ in 0..200 {
+            text = self.text("body").await?;
+            if text.contains(part) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        anyhow::bail!("the page never said {part:?}; it says {text:?}")
+    }
+
+    /// Runs a script and gives what it returns.
+    ///
+    /// # Errors
+    /// Where it throws.
+    pub async fn script(&self, script: &str) -> anyhow::Result<serde_json::Value> {
+        Ok(self.client.execute(script, vec![]).await?)
+    }
+
+    /// Stores a picture of the window.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub async fn screenshot(&self, file: &Path) -> anyhow::Result<()> {
+        let png = self.client.screenshot().await?;
+        #[expect(clippy::disallowed_methods, reason = "a picture for people, not data")]
+        std::fs::write(file, png).context("the picture cannot be written")
+    }
+
+    /// Closes the window.
+    ///
+    /// # Errors
+    /// Where the driver is gone.
+    pub async fn close(self) -> anyhow::Result<()> {
+        Ok(self.client.clone().close().await?)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        drop(self.driver.kill());
+        drop(self.driver.wait());
+    }
+}

@@ -7,7 +7,10 @@
 use cabas_protocol::row::Tier;
 use std::fmt;
 
+mod field;
+mod plain;
 mod reader;
+mod session;
 mod uid;
 
 pub use reader::{ReaderHandle, start};
@@ -29,6 +32,17 @@ pub struct Answer {
     pub data: zeroize::Zeroizing<Vec<u8>>,
     /// The status: `0x9000` is success.
     pub status: u16,
+}
+
+impl Answer {
+    /// Splits off the status.
+    ///
+    /// # Errors
+    /// [`CardError::LinkLost`] for fewer bytes than a status has: some readers report a card that left like this.
+    pub fn parse(bytes: &[u8]) -> Result<Self, CardError> {
+        let (data, status) = bytes.split_last_chunk::<2>().ok_or(CardError::LinkLost)?;
+        Ok(Self { data: zeroize::Zeroizing::new(data.to_vec()), status: u16::from_be_bytes(*status) })
+    }
 }
 
 /// The data may be a UID: only its length is shown.
@@ -84,6 +98,8 @@ pub enum ForeignCard {
     },
     /// A card that does not answer the reader.
     Mute,
+    /// It left before it could be read: it may be presented again.
+    Left,
     /// Another program holds the card.
     InUse,
 }

@@ -2,3 +2,5 @@
 
 pub mod browser;
 pub mod ports;
+pub mod program;
+pub mod terminal;

@@ -1,0 +1,338 @@
+//! A bare terminal: speaks the protocol and does as it is told, right or wrong. The agent is tested by itself; this one
+//! sends the hub what no agent would, and as fast as a benchmark wants.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, bail};
+use cabas_protocol::chain::ChainId;
+use cabas_protocol::enrol::{Code, EnrolAnswer, EnrolRequest};
+use cabas_protocol::head::HeadContext;
+use cabas_protocol::ids::BootId;
+use cabas_protocol::keys::{HubKeys, KeyCert};
+use cabas_protocol::refusal::Refusal;
+use cabas_protocol::row::{ClockQuality, Line, RowTime, Sale, Start, Tier};
+use cabas_protocol::sign::{Payload, peek_type};
+use cabas_protocol::sync::{ROWS_MAX, SyncAnswer, SyncRequest, TerminalStatus};
+use cabas_protocol::{
+    CardRef, CategoryId, Cents, ChainHead, Epoch, FundId, Hash, Head, Incarnation, ObjectType, PolicyId, PurseRef,
+    RefusalCode, RequestId, Row, RowBody, Seq, Serial, Signed, SignedBalance, Signer, Stan, TerminalId, TimeEpoch,
+    Timestamp, Version,
+};
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+/// Random bytes.
+///
+/// # Errors
+/// Where the system has none.
+pub fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| anyhow::anyhow!("no random bytes"))?;
+    Ok(bytes)
+}
+
+/// What the hub says to a request: yes with an answer, or a signed no.
+#[derive(Debug)]
+pub enum Answer<T> {
+    /// The answer.
+    Yes(T),
+    /// The refusal.
+    No(RefusalCode, String),
+}
+
+impl<T> Answer<T> {
+    /// The answer.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn yes(self) -> anyhow::Result<T> {
+        match self {
+            Self::Yes(answer) => Ok(answer),
+            Self::No(code, detail) => bail!("refused: {code:?} ({detail})"),
+        }
+    }
+}
+
+/// A terminal that is enrolled.
+pub struct Terminal {
+    http: reqwest::Client,
+    hub: String,
+    seed: [u8; 32],
+    signer: Signer,
+    keys: HubKeys,
+    context: HeadContext,
+    /// Its id.
+    pub id: TerminalId,
+    /// Its enrolment.
+    pub epoch: Epoch,
+    /// The newest row that it made.
+    pub head: ChainHead,
+    /// What the hub acknowledged.
+    pub acked: ChainHead,
+    /// Rows that the hub has not acknowledged.
+    pub unsent: Vec<Signed<Row>>,
+    /// The newest balance of each purse.
+    pub balances: BTreeMap<PurseRef, SignedBalance>,
+    /// Its counters.
+    pub spent: BTreeMap<PurseRef, Cents>,
+    /// Where the next pull goes on.
+    pub cursor: u64,
+    stan: Stan,
+}
+
+impl Terminal {
+    /// Enrols with a code.
+    ///
+    /// # Errors
+    /// Where the hub refuses, or what it says does not hold.
+    pub async fn enrol(http: reqwest::Client, hub: &str, code: &str) -> anyhow::Result<Self> {
+        let seed = random()?;
+        let signer = Signer::from_seed(&seed)?;
+        let (code, nonce) = (Code::parse(code)?, RequestId::new(random()?));
+        let code_keys = code.keys();
+        let none = HeadContext {
+            fund: EnrolRequest::NO_FUND,
+            incarnation: Incarnation::new(0),
+            time_epoch: TimeEpoch::new(0),
+        };
+        let request = signer.sign(&EnrolRequest {
+            head: none.head(ObjectType::EnrolRequest),
+            locator: code.locator().to_owned(),
+            key: *signer.public(),
+            nonce,
+            proof: code_keys.prove_terminal(signer.public(), nonce),
+            program: "cabas-tests".to_owned(),
+        });
+        let hash = request.hash();
+        let (status, body) = post(&http, &format!("{hub}/v1/enrol"), request.into_bytes()).await?;
+        if status != 200 {
+            bail!("enrolment refused with status {status}: {:?}", refusal_unchecked(&body));
+        }
+        let signed = Signed::<EnrolAnswer>::from_bytes(body)?;
+        let answer = signed.peek()?;
+        code_keys.check_hub(&answer.request, answer.head.fund, &answer.root, &answer.proof)?;
+        let mut keys = HubKeys::new(answer.head.fund, answer.root);
+        for cert in &answer.certs {
+            keys.certify(&Signed::<KeyCert>::from_bytes(cert.to_vec())?)?;
+        }
+        let answer = keys.verify(&signed)?.into_payload();
+        if answer.request != hash {
+            bail!("the answer belongs to another request");
+        }
+        code_keys.open(&hash, &answer.sealed)?;
+        let Head { fund, incarnation, time_epoch, .. } = answer.head;
+        let genesis = ChainId { fund, terminal: answer.terminal, epoch: answer.epoch }.genesis(signer.public());
+        Ok(Self {
+            http,
+            hub: hub.to_owned(),
+            seed,
+            signer,
+            keys,
+            context: HeadContext { fund, incarnation, time_epoch },
+            id: answer.terminal,
+            epoch: answer.epoch,
+            head: genesis,
+            acked: genesis,
+            unsent: Vec::new(),
+            balances: BTreeMap::new(),
+            spent: BTreeMap::new(),
+            cursor: 0,
+            stan: Stan::FIRST,
+        })
+    }
+
+    /// The fund.
+    #[must_use]
+    pub const fn fund(&self) -> FundId {
+        self.context.fund
+    }
+
+    /// Adds a row to the journal.
+    ///
+    /// # Errors
+    /// Where the numbers are at their end.
+    pub fn append(&mut self, body: RowBody) -> anyhow::Result<Signed<Row>> {
+        let row = Row {
+            head: self.context.head(ObjectType::Row),
+            terminal: self.id,
+            epoch: self.epoch,
+            seq: self.head.seq.next().context("no seq left")?,
+            prev: self.head.hash,
+            time: RowTime {
+                boot: BootId::new([1; 8]),
+                monotonic_ms: u64::from(self.head.seq.get()).saturating_mul(1000),
+                wall: Timestamp::new(1_796_000_000),
+                quality: ClockQuality::Synced,
+            },
+            body,
+        };
+        let signed = self.signer.sign(&row);
+        self.head = ChainHead { seq: row.seq, hash: signed.hash() };
+        self.unsent.push(signed.clone());
+        Ok(signed)
+    }
+
+    /// Adds a start row.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn start(&mut self) -> anyhow::Result<Signed<Row>> {
+        self.append(RowBody::Start(Start { program: "cabas-tests".to_owned() }))
+    }
+
+    /// Sells, whether or not a balance allows it.
+    ///
+    /// # Errors
+    /// Where the amount is none.
+    pub fn sell(&mut self, purse: PurseRef, amount: Cents) -> anyhow::Result<Signed<Row>> {
+        let spent_after = self.spent.get(&purse).copied().unwrap_or_default().plus(amount)?;
+        let serial = self.balances.get(&purse).map_or(Serial::new(0), |balance| balance.serial);
+        self.spent.insert(purse, spent_after);
+        self.stan = self.stan.next();
+        let line = Line { category: CategoryId::new(0), requested: amount, fund: amount, member: Cents::ZERO };
+        self.append(RowBody::Sale(Sale {
+            stan: self.stan,
+            card: CardRef::new(*purse.as_bytes()),
+            tier: Tier::Plain,
+            purse,
+            spent_after,
+            serial,
+            lines: vec![line],
+            hot_list: Version::new(0),
+            grid: Version::new(1),
+            policy: PolicyId::new(1),
+            request: None,
+            asked: None,
+            intent: None,
+            card_counter: None,
+            card_mac: None,
+        }))
+    }
+
+    /// What is left under the newest balance of a purse.
+    #[must_use]
+    pub fn available(&self, purse: PurseRef) -> Cents {
+        let allowed = self.balances.get(&purse).map_or(Cents::ZERO, |balance| balance.allowed);
+        allowed.minus_or_zero(self.spent.get(&purse).copied().unwrap_or_default())
+    }
+
+    /// Makes a request that carries `rows`, which build on `base`.
+    ///
+    /// # Errors
+    /// Where the system has no random bytes.
+    pub fn request(&self, base: ChainHead, rows: &[Signed<Row>], wait_ms: u32) -> anyhow::Result<Signed<SyncRequest>> {
+        Ok(self.signer.sign(&SyncRequest {
+            head: self.context.head(ObjectType::SyncRequest),
+            terminal: self.id,
+            epoch: self.epoch,
+            nonce: RequestId::new(random()?),
+            base,
+            rows: rows.iter().map(|row| row.as_bytes().to_vec().into()).collect(),
+            cursor: self.cursor,
+            wait_ms,
+            status: TerminalStatus {
+                program: "cabas-tests".to_owned(),
+                wall: Timestamp::new(1_796_000_000),
+                clock: ClockQuality::Synced,
+                hot_list: Version::new(0),
+                newest: self.head.seq,
+                refused_unfunded: 0,
+            },
+            held: Vec::new(),
+        }))
+    }
+
+    /// Sends a request of any type and checks that the answer is the hub's, to this request.
+    ///
+    /// # Errors
+    /// Where the hub is not reached or what it says does not hold.
+    pub async fn send<Q: Payload, A: Payload>(&self, path: &str, request: Signed<Q>) -> anyhow::Result<Answer<A>> {
+        let (status, body) = post(&self.http, &format!("{}{path}", self.hub), request.into_bytes()).await?;
+        if status == 200 {
+            return Ok(Answer::Yes(self.keys.verify(&Signed::<A>::from_bytes(body)?)?.into_payload()));
+        }
+        let refusal = self.keys.verify(&Signed::<Refusal>::from_bytes(body)?)?.into_payload();
+        Ok(Answer::No(refusal.code, refusal.detail))
+    }
+
+    /// Pushes what is unsent and pulls what is new, until there is no more of either.
+    ///
+    /// # Errors
+    /// Where the hub refuses, or what it says does not hold.
+    pub async fn sync(&mut self) -> anyhow::Result<SyncAnswer> {
+        loop {
+            let batch: Vec<_> = self.unsent.iter().take(ROWS_MAX).cloned().collect();
+            let request = self.request(self.acked, &batch, 0)?;
+            let hash = request.hash();
+            let answer: SyncAnswer = self.send("/v1/sync", request).await?.yes()?;
+            self.take(&answer, hash)?;
+            if self.unsent.is_empty() && !answer.more || self.unsent.len() == batch.len() && !batch.is_empty() {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Takes over what an answer brings.
+    ///
+    /// # Errors
+    /// Where it is none to this request.
+    pub fn take(&mut self, answer: &SyncAnswer, request: Hash) -> anyhow::Result<()> {
+        if answer.request != request {
+            bail!("the answer belongs to another request");
+        }
+        self.unsent
+            .retain(|row| row.read_trusted(self.context.fund).is_ok_and(|row| row.payload().seq > answer.acked.seq));
+        self.acked = answer.acked;
+        self.cursor = answer.cursor;
+        for object in &answer.objects {
+            if peek_type(object)? == ObjectType::Balance {
+                let balance = self.keys.verify(&Signed::<SignedBalance>::from_bytes(object.to_vec())?)?.into_payload();
+                self.balances.insert(balance.purse, balance);
+            }
+        }
+        Ok(())
+    }
+
+    /// A copy with the same key and the same past: what a copied disk is.
+    ///
+    /// # Errors
+    /// Never for a key that was made once.
+    pub fn cloned(&self) -> anyhow::Result<Self> {
+        Ok(Self {
+            http: self.http.clone(),
+            hub: self.hub.clone(),
+            seed: self.seed,
+            signer: Signer::from_seed(&self.seed)?,
+            keys: self.keys.clone(),
+            context: self.context,
+            id: self.id,
+            epoch: self.epoch,
+            head: self.head,
+            acked: self.acked,
+            unsent: self.unsent.clone(),
+            balances: self.balances.clone(),
+            spent: self.spent.clone(),
+            cursor: self.cursor,
+            stan: self.stan,
+        })
+    }
+
+    /// The seq of the newest row.
+    #[must_use]
+    pub const fn newest(&self) -> Seq {
+        self.head.seq
+    }
+}
+
+/// Posts a body; gives status and body.
+///
+/// # Errors
+/// Where nobody answers.
+pub async fn post(http: &reqwest::Client, url: &str, body: Vec<u8>) -> anyhow::Result<(u16, Vec<u8>)> {
+    let answer = http.post(url).header("content-type", "application/cose").body(body).send().await?;
+    let status = answer.status().as_u16();
+    Ok((status, answer.bytes().await?.to_vec()))
+}
+
+fn refusal_unchecked(body: &[u8]) -> Option<Refusal> {
+    Signed::<Refusal>::from_bytes(body.to_vec()).ok()?.peek().ok()
+}

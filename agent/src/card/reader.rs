@@ -228,8 +228,10 @@ impl Reader {
             }
             unknown = if states.iter().any(|s| is_pnp(s) && s.event_state().contains(State::UNKNOWN)) {
                 UNKNOWN_MAX
+            } else if pnp {
+                0
             } else {
-                unknown.saturating_sub(u8::from(pnp))
+                unknown
             };
             for state in &mut states {
                 state.sync_current_state();

@@ -14,17 +14,6 @@ pub enum Language {
     English,
 }
 
-/// What was done.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ReceiptKind {
-    /// A purse was debited.
-    Sale,
-    /// A sale was undone at once.
-    Reversal,
-    /// Money is to go back after a sale that stood.
-    Refund,
-}
-
 /// A local date and time, to the minute. The caller knows the time zone.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ReceiptTime {
@@ -56,9 +45,9 @@ pub struct ReceiptLine {
 /// The words of a receipt, already in its language. Each field is a message of `agent/locales`, named in its comment.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ReceiptTexts {
-    /// `receipt-title-sale`, `receipt-title-reversal` or `receipt-title-refund`.
+    /// What was done: `receipt-title-sale`, `receipt-title-reversal` or `receipt-title-refund`.
     pub title: String,
-    /// `receipt-not-an-invoice`: "ne vaut pas facture ni ticket de caisse".
+    /// `receipt-not-an-invoice`: "reçu de paiement – ne vaut pas facture ni ticket de caisse".
     pub not_an_invoice: String,
     /// `receipt-terminal`.
     pub terminal: String,
@@ -85,8 +74,6 @@ pub struct ReceiptTexts {
 /// Everything that goes into a receipt. [`Receipt::new`] checks the sums.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ReceiptParts {
-    /// What was done.
-    pub kind: ReceiptKind,
     /// The shop's name.
     pub shop: String,
     /// The fund's name.
@@ -174,5 +161,104 @@ impl Receipt {
     #[must_use]
     pub const fn member(&self) -> Cents {
         self.member
+    }
+}
+
+/// An amount as people read it: `1 234,50 €` with no-break spaces, or `€1,234.50`.
+#[must_use]
+pub fn amount(cents: Cents, language: Language) -> String {
+    let plain = cents.to_string();
+    let (euros, rest) = plain.split_once('.').unwrap_or((&plain, "00"));
+    match language {
+        Language::French => format!("{},{rest}\u{a0}€", grouped(euros, '\u{a0}')),
+        Language::English => format!("€{}.{rest}", grouped(euros, ',')),
+    }
+}
+
+/// Day, month, year, and the time of day; the same in both languages.
+#[must_use]
+pub fn date_time(at: ReceiptTime) -> String {
+    let ReceiptTime { year, month, day, hour, minute } = at;
+    format!("{day:02}/{month:02}/{year:04} {hour:02}:{minute:02}")
+}
+
+/// Digits in groups of three from the right.
+fn grouped(digits: &str, separator: char) -> String {
+    let mut grouped = String::with_capacity(digits.len().saturating_mul(2));
+    for (left, digit) in (1..=digits.len()).rev().zip(digits.chars()) {
+        if left.is_multiple_of(3) && !grouped.is_empty() {
+            grouped.push(separator);
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+    use super::*;
+
+    fn cents(cents: u64) -> Cents {
+        Cents::new(cents).unwrap()
+    }
+
+    fn parts(lines: &[(u64, u64, u64)]) -> ReceiptParts {
+        let line = |&(requested, fund, member): &(u64, u64, u64)| ReceiptLine {
+            label: "Food".to_owned(),
+            requested: cents(requested),
+            fund: cents(fund),
+            member: cents(member),
+        };
+        ReceiptParts {
+            shop: String::new(),
+            fund: String::new(),
+            helpline: None,
+            at: ReceiptTime { year: 2026, month: 7, day: 5, hour: 9, minute: 4 },
+            terminal: TerminalId::new(1),
+            stan: Stan::FIRST,
+            till_ref: None,
+            lines: lines.iter().map(line).collect(),
+            duplicate: None,
+            training: false,
+            show_not_proven: false,
+            language: Language::French,
+            texts: ReceiptTexts::default(),
+        }
+    }
+
+    #[test]
+    fn amounts_are_written_as_people_read_them() {
+        for (given, french, english) in [
+            (0, "0,00\u{a0}€", "€0.00"),
+            (5, "0,05\u{a0}€", "€0.05"),
+            (1250, "12,50\u{a0}€", "€12.50"),
+            (99_999, "999,99\u{a0}€", "€999.99"),
+            (100_000, "1\u{a0}000,00\u{a0}€", "€1,000.00"),
+            (Cents::MAX, "9\u{a0}999\u{a0}999\u{a0}999,99\u{a0}€", "€9,999,999,999.99"),
+        ] {
+            assert_eq!(amount(cents(given), Language::French), french);
+            assert_eq!(amount(cents(given), Language::English), english);
+        }
+    }
+
+    #[test]
+    fn a_date_has_two_digits_a_part() {
+        assert_eq!(date_time(parts(&[]).at), "05/07/2026 09:04");
+    }
+
+    #[test]
+    fn the_sums_of_a_receipt_are_its_lines() {
+        let receipt = Receipt::new(parts(&[(1001, 701, 300), (5, 5, 0)])).unwrap();
+        assert_eq!((receipt.requested(), receipt.fund(), receipt.member()), (cents(1006), cents(706), cents(300)));
+    }
+
+    #[test]
+    fn a_receipt_that_does_not_add_up_is_none() {
+        assert_eq!(Receipt::new(parts(&[(5, 5, 0), (10, 5, 4)])), Err(ReceiptError::Parts(1)));
+        assert_eq!(
+            Receipt::new(parts(&[(Cents::MAX, Cents::MAX, 0), (1, 1, 0)])),
+            Err(ReceiptError::Money(MoneyError::TooLarge))
+        );
     }
 }

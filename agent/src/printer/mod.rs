@@ -7,7 +7,17 @@ use crate::core::receipt::Receipt;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use tokio::sync::{oneshot, watch};
+use worker::{Command, Worker};
+
+mod bytes;
+mod charset;
+mod device;
+mod layout;
+mod worker;
 
 /// Jobs that wait at the most.
 pub const QUEUE_MAX: usize = 8;
@@ -237,14 +247,26 @@ pub struct TestPageTexts {
 #[error("the printer has {QUEUE_MAX} jobs to do already")]
 pub struct QueueFull;
 
-/// The way to the printer's thread, which ends when this is dropped.
+/// What is to be printed.
+#[derive(Debug)]
+enum Content {
+    Receipt(Box<Receipt>),
+    TestPage(TestPageTexts),
+}
+
+/// The way to the printer's thread. When it is dropped the thread ends after the job at hand; jobs that wait are
+/// dropped. It is not waited for: its time-outs end it, and it holds nothing that matters.
 #[derive(Debug)]
 pub struct PrinterHandle {
-    state: watch::Receiver<PrinterState>,
+    commands: mpsc::SyncSender<Command>,
+    state: watch::Sender<PrinterState>,
+    stopping: Arc<AtomicBool>,
+    last_job: AtomicU64,
 }
 
 impl PrinterHandle {
-    /// Puts a receipt into the queue. Never blocks.
+    /// Puts a receipt into the queue. Never blocks. A job that was unsure is settled by it: whoever prints again has
+    /// looked at the paper.
     ///
     /// # Errors
     /// [`QueueFull`].
@@ -256,25 +278,55 @@ impl PrinterHandle {
     ///
     /// # Errors
     /// [`QueueFull`].
-    pub fn print_and_tell(&self, _receipt: Receipt) -> Result<(JobId, oneshot::Receiver<JobOutcome>), QueueFull> {
-        Err(QueueFull)
+    pub fn print_and_tell(&self, receipt: Receipt) -> Result<(JobId, oneshot::Receiver<JobOutcome>), QueueFull> {
+        self.enqueue(Content::Receipt(Box::new(receipt)))
     }
 
     /// Puts a test page into the queue, and tells how it ended.
     ///
     /// # Errors
     /// [`QueueFull`].
-    pub fn test_page(&self, _texts: TestPageTexts) -> Result<(JobId, oneshot::Receiver<JobOutcome>), QueueFull> {
-        Err(QueueFull)
+    pub fn test_page(&self, texts: TestPageTexts) -> Result<(JobId, oneshot::Receiver<JobOutcome>), QueueFull> {
+        self.enqueue(Content::TestPage(texts))
+    }
+
+    fn enqueue(&self, content: Content) -> Result<(JobId, oneshot::Receiver<JobOutcome>), QueueFull> {
+        let job = JobId(self.last_job.fetch_add(1, Ordering::Relaxed).saturating_add(1));
+        let (done, outcome) = oneshot::channel();
+        self.commands.try_send(Command::Print { job, content, done }).map_err(|_| QueueFull)?;
+        Ok((job, outcome))
     }
 
     /// A person has looked at the paper: the unsure job is settled, whatever was found.
-    pub fn decide(&self, _job: JobId) {}
+    pub fn decide(&self, job: JobId) {
+        let settled = self.state.send_if_modified(|state| {
+            let is_it = matches!(state, PrinterState::LastJobUnsure { job: unsure, .. } if *unsure == job);
+            if is_it {
+                *state = PrinterState::Unknown;
+            }
+            is_it
+        });
+        if settled {
+            self.check();
+        }
+    }
+
+    /// Asks the printer for its state soon; the answer comes through [`PrinterHandle::state`].
+    pub fn check(&self) {
+        // With a full queue the next job tells the state anyway.
+        let _ = self.commands.try_send(Command::Check);
+    }
 
     /// The printer's state, and its changes.
     #[must_use]
     pub fn state(&self) -> watch::Receiver<PrinterState> {
-        self.state.clone()
+        self.state.subscribe()
+    }
+}
+
+impl Drop for PrinterHandle {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
     }
 }
 
@@ -282,6 +334,61 @@ impl PrinterHandle {
 ///
 /// # Errors
 /// An [`std::io::Error`] where the system gives no thread.
-pub fn start(_config: PrinterConfig) -> std::io::Result<PrinterHandle> {
-    Ok(PrinterHandle { state: watch::channel(PrinterState::Off).1 })
+pub fn start(config: PrinterConfig) -> std::io::Result<PrinterHandle> {
+    let first = if config.target == PrinterTarget::Off { PrinterState::Off } else { PrinterState::Unknown };
+    let (state, _) = watch::channel(first);
+    let (commands, received) = mpsc::sync_channel(QUEUE_MAX);
+    let stopping = Arc::new(AtomicBool::new(false));
+    let worker = Worker {
+        config,
+        commands: received,
+        state: state.clone(),
+        stopping: Arc::clone(&stopping),
+        has_answered: false,
+    };
+    thread::Builder::new().name("cabas-printer".to_owned()).spawn(move || worker.run())?;
+    Ok(PrinterHandle { commands, state, stopping, last_job: AtomicU64::new(0) })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+    use super::*;
+
+    #[test]
+    fn a_printer_is_named_in_one_line() {
+        let tcp = |host: &str, port| Ok(PrinterTarget::Tcp { host: host.to_owned(), port });
+        for (text, target) in [
+            ("", Ok(PrinterTarget::Off)),
+            (" off ", Ok(PrinterTarget::Off)),
+            ("/dev/usb/lp0", Ok(PrinterTarget::Device("/dev/usb/lp0".into()))),
+            ("tcp://192.168.1.50", tcp("192.168.1.50", 9100)),
+            ("tcp://192.168.1.50:9101", tcp("192.168.1.50", 9101)),
+            ("tcp://printer.shop.example:9100", tcp("printer.shop.example", 9100)),
+            ("tcp://[fd00::1]:9102", tcp("fd00::1", 9102)),
+            ("tcp://[fd00::1]", tcp("fd00::1", 9100)),
+            ("tcp://fd00::1", tcp("fd00::1", 9100)),
+            ("tcp://", Err(TargetError)),
+            ("tcp://:9100", Err(TargetError)),
+            ("tcp://host:0", Err(TargetError)),
+            ("tcp://host:99999", Err(TargetError)),
+            ("tcp://ho st", Err(TargetError)),
+            ("http://host", Err(TargetError)),
+            ("192.168.1.50:9100", Err(TargetError)),
+            ("lp0", Err(TargetError)),
+        ] {
+            assert_eq!(text.parse(), target, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_queue_has_an_end_and_does_not_wait() {
+        let (commands, _kept) = mpsc::sync_channel(QUEUE_MAX);
+        let (state, _) = watch::channel(PrinterState::Unknown);
+        let handle = PrinterHandle { commands, state, stopping: Arc::default(), last_job: AtomicU64::new(0) };
+        for number in 1..=8 {
+            assert_eq!(handle.test_page(TestPageTexts::default()).unwrap().0, JobId(number));
+        }
+        assert_eq!(handle.test_page(TestPageTexts::default()).unwrap_err(), QueueFull);
+    }
 }

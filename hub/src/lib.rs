@@ -4,6 +4,11 @@
 
 pub mod clock;
 pub mod config;
+pub mod core;
+pub mod error;
 pub mod import;
 pub mod keys;
+pub mod metrics;
 pub mod out;
+pub mod server;
+pub mod store;

@@ -1,0 +1,596 @@
+//! Double entry: every movement takes from one account and gives to another, so that the sums always agree.
+//!
+//! An account has two totals, `debits` (all that was ever taken from it) and `credits` (all that was ever given to it);
+//! both only grow. Never here: an account that pays out what it was not given, where its kind forbids that.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use cabas_protocol::{Cents, MoneyError, Seq};
+
+/// A (terminal, epoch) as the store numbers it: 24 bits, so that it fits into keys beside 32 more.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct EpochNo(u32);
+
+impl EpochNo {
+    /// The highest number.
+    pub const MAX: u32 = 0x00ff_ffff;
+
+    /// Makes a number in range.
+    #[must_use]
+    pub const fn new(number: u32) -> Option<Self> {
+        if number == 0 || number > Self::MAX { None } else { Some(Self(number)) }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// A purse as the store numbers it.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct PurseNo(u32);
+
+impl PurseNo {
+    /// Makes the number.
+    #[must_use]
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// A shop as the store numbers it.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ShopNo(u32);
+
+impl ShopNo {
+    /// Makes the number.
+    #[must_use]
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// A row by its place in the store: epoch and seq in one number, so that a terminal's rows lie side by side.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct RowKey(u64);
+
+impl RowKey {
+    /// The key of a row.
+    #[must_use]
+    pub fn new(epoch: EpochNo, seq: Seq) -> Self {
+        Self((u64::from(epoch.0) << 32) | u64::from(seq.get()))
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// What an account is for. The number is part of the account's id and never used again for another.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum AccountKind {
+    /// The fund's bank account.
+    Bank,
+    /// A funder: what it gave.
+    Source,
+    /// What the households contribute.
+    Contributions,
+    /// A household's money that lies free at the hub.
+    Purse,
+    /// A household's money that is reserved for one terminal: `credits` is `allowed`, `debits` is what was claimed.
+    Slice,
+    /// What a shop is owed.
+    Payable,
+    /// Payouts that are under way.
+    Transit,
+    /// What the fund gives beyond right.
+    Goodwill,
+    /// What expired.
+    Expired,
+}
+
+impl AccountKind {
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
+        Self::Bank,
+        Self::Source,
+        Self::Contributions,
+        Self::Purse,
+        Self::Slice,
+        Self::Payable,
+        Self::Transit,
+        Self::Goodwill,
+        Self::Expired,
+    ];
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Bank => 1,
+            Self::Source => 2,
+            Self::Contributions => 3,
+            Self::Purse => 4,
+            Self::Slice => 5,
+            Self::Payable => 6,
+            Self::Transit => 7,
+            Self::Goodwill => 8,
+            Self::Expired => 9,
+        }
+    }
+
+    /// The kind of a number.
+    #[must_use]
+    pub fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
+    }
+
+    /// True where more can never be taken than was given.
+    #[must_use]
+    pub const fn never_overdrawn(self) -> bool {
+        match self {
+            Self::Purse | Self::Slice => true,
+            Self::Bank
+            | Self::Source
+            | Self::Contributions
+            | Self::Payable
+            | Self::Transit
+            | Self::Goodwill
+            | Self::Expired => false,
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bank => "bank",
+            Self::Source => "source",
+            Self::Contributions => "contributions",
+            Self::Purse => "purse",
+            Self::Slice => "slice",
+            Self::Payable => "payable",
+            Self::Transit => "transit",
+            Self::Goodwill => "goodwill",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// An account: its kind in the top byte, what it belongs to in the other seven.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct AccountId(u64);
+
+/// Bits below the kind.
+const KIND_SHIFT: u32 = 56;
+
+impl AccountId {
+    const fn of(kind: AccountKind, owner: u64) -> Self {
+        #[expect(clippy::as_conversions, reason = "u8 into u64 in a const fn loses nothing")]
+        let kind = kind.number() as u64;
+        Self((kind << KIND_SHIFT) | owner)
+    }
+
+    /// The fund's bank account.
+    pub const BANK: Self = Self::of(AccountKind::Bank, 0);
+    /// Contributions.
+    pub const CONTRIBUTIONS: Self = Self::of(AccountKind::Contributions, 0);
+    /// Payouts under way.
+    pub const TRANSIT: Self = Self::of(AccountKind::Transit, 0);
+    /// Goodwill.
+    pub const GOODWILL: Self = Self::of(AccountKind::Goodwill, 0);
+    /// Expired.
+    pub const EXPIRED: Self = Self::of(AccountKind::Expired, 0);
+
+    /// A funder's account.
+    #[must_use]
+    pub fn source(number: u32) -> Self {
+        Self::of(AccountKind::Source, u64::from(number))
+    }
+
+    /// A purse's free money.
+    #[must_use]
+    pub fn purse(purse: PurseNo) -> Self {
+        Self::of(AccountKind::Purse, u64::from(purse.0))
+    }
+
+    /// A purse's money at one terminal epoch.
+    #[must_use]
+    pub fn slice(epoch: EpochNo, purse: PurseNo) -> Self {
+        Self::of(AccountKind::Slice, (u64::from(epoch.0) << 32) | u64::from(purse.0))
+    }
+
+    /// What a shop is owed.
+    #[must_use]
+    pub fn payable(shop: ShopNo) -> Self {
+        Self::of(AccountKind::Payable, u64::from(shop.0))
+    }
+
+    /// The account of a number, where it is one.
+    #[must_use]
+    pub fn of_number(number: u64) -> Option<Self> {
+        let kind = u8::try_from(number >> KIND_SHIFT).ok()?;
+        AccountKind::of_number(kind).map(|_| Self(number))
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(self) -> AccountKind {
+        let number = u8::try_from(self.0 >> KIND_SHIFT).unwrap_or(0);
+        AccountKind::of_number(number).unwrap_or(AccountKind::Bank)
+    }
+
+    /// The purse of a purse or slice account.
+    #[must_use]
+    pub fn purse_no(self) -> Option<PurseNo> {
+        let low = u32::try_from(self.0 & u64::from(u32::MAX)).ok()?;
+        matches!(self.kind(), AccountKind::Purse | AccountKind::Slice).then_some(PurseNo(low))
+    }
+
+    /// The terminal epoch of a slice account.
+    #[must_use]
+    pub fn epoch_no(self) -> Option<EpochNo> {
+        let number = u32::try_from((self.0 >> 32) & u64::from(EpochNo::MAX)).ok()?;
+        if self.kind() == AccountKind::Slice { EpochNo::new(number) } else { None }
+    }
+}
+
+/// `slice 12/7`: epoch and purse by number, no pseudonym among them.
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let low = self.0 & u64::from(u32::MAX);
+        match self.epoch_no() {
+            Some(epoch) => write!(f, "{} {}/{low}", self.kind().name(), epoch.0),
+            None => write!(f, "{} {low}", self.kind().name()),
+        }
+    }
+}
+
+impl fmt::Debug for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AccountId({self})")
+    }
+}
+
+/// Why money moved. The number is stored and never used again for another.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum TransferKind {
+    /// A funder's money for a household: source to purse. Cause: the booking.
+    Credit,
+    /// Money is reserved for a terminal: purse to slice. Cause: the serial.
+    Raise,
+    /// A sale is settled: slice to payable. Cause: the row.
+    Sale,
+    /// Money is handed back: slice to purse. Cause: the row.
+    Return,
+    /// A shop is paid: payable to transit. Cause: the settlement.
+    Settlement,
+}
+
+impl TransferKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Credit, Self::Raise, Self::Sale, Self::Return, Self::Settlement];
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Credit => 1,
+            Self::Raise => 2,
+            Self::Sale => 3,
+            Self::Return => 4,
+            Self::Settlement => 5,
+        }
+    }
+
+    /// The kind of a number.
+    #[must_use]
+    pub fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
+    }
+
+    /// What it takes from and what it gives to.
+    #[must_use]
+    pub const fn between(self) -> (AccountKind, AccountKind) {
+        match self {
+            Self::Credit => (AccountKind::Source, AccountKind::Purse),
+            Self::Raise => (AccountKind::Purse, AccountKind::Slice),
+            Self::Sale => (AccountKind::Slice, AccountKind::Payable),
+            Self::Return => (AccountKind::Slice, AccountKind::Purse),
+            Self::Settlement => (AccountKind::Payable, AccountKind::Transit),
+        }
+    }
+}
+
+/// Why a row's claim was not settled whole. The number is stored and never used again for another.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, thiserror::Error)]
+pub enum OverRight {
+    /// More than the balance that it names allowed.
+    #[error("more than the balance it names allowed")]
+    AboveAllowed,
+    /// Another row claimed it before.
+    #[error("claimed before by another row")]
+    AlreadyClaimed,
+    /// The hub knows no such purse.
+    #[error("an unknown purse")]
+    UnknownPurse,
+    /// The hub never gave this terminal money of this purse.
+    #[error("this terminal was never given money of this purse")]
+    UnknownSlice,
+    /// The hub never signed that serial.
+    #[error("a serial that was never signed")]
+    UnknownSerial,
+    /// The epoch was closed before.
+    #[error("the epoch was closed before it came")]
+    EpochClosed,
+    /// It does not fit the journal's chain.
+    #[error("it does not fit the journal's chain")]
+    Disputed,
+    /// A kind of row whose money this version does not move.
+    #[error("a kind of row that moves no money here")]
+    NotBooked,
+}
+
+impl OverRight {
+    /// Every reason.
+    pub const ALL: [Self; 8] = [
+        Self::AboveAllowed,
+        Self::AlreadyClaimed,
+        Self::UnknownPurse,
+        Self::UnknownSlice,
+        Self::UnknownSerial,
+        Self::EpochClosed,
+        Self::Disputed,
+        Self::NotBooked,
+    ];
+
+    /// Its number; 0 is "settled whole".
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::AboveAllowed => 1,
+            Self::AlreadyClaimed => 2,
+            Self::UnknownPurse => 3,
+            Self::UnknownSlice => 4,
+            Self::UnknownSerial => 5,
+            Self::EpochClosed => 6,
+            Self::Disputed => 7,
+            Self::NotBooked => 8,
+        }
+    }
+
+    /// The reason of a number.
+    #[must_use]
+    pub fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| why.number() == number)
+    }
+}
+
+/// An account's totals and its newest transfer (0: none yet).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Account {
+    /// All that was taken from it.
+    pub debits: Cents,
+    /// All that was given to it.
+    pub credits: Cents,
+    /// Its newest transfer.
+    pub newest: u64,
+}
+
+impl Account {
+    /// What is left of what was given.
+    ///
+    /// # Errors
+    /// [`MoneyError::Negative`] where more was taken than given.
+    pub const fn left(self) -> Result<Cents, MoneyError> {
+        self.credits.minus(self.debits)
+    }
+}
+
+/// One movement of money.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Transfer {
+    /// Its number, dense from 1 in the order of booking.
+    pub id: u64,
+    /// Where it comes from.
+    pub debit: AccountId,
+    /// Where it goes.
+    pub credit: AccountId,
+    /// How much: more than nothing.
+    pub cents: Cents,
+    /// Why.
+    pub kind: TransferKind,
+    /// What caused it; its meaning follows from `kind`.
+    pub cause: u64,
+    /// The transfer before it in the account it comes from.
+    pub debit_prev: u64,
+    /// The transfer before it in the account it goes to.
+    pub credit_prev: u64,
+}
+
+/// Why a movement cannot be booked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum LedgerError {
+    /// Nothing moves.
+    #[error("a transfer of nothing")]
+    Nothing,
+    /// The kinds of account do not go with the kind of transfer.
+    #[error("a {kind:?} from {debit} to {credit}")]
+    WrongAccounts {
+        /// Why money would move.
+        kind: TransferKind,
+        /// Where it would come from.
+        debit: AccountId,
+        /// Where it would go.
+        credit: AccountId,
+    },
+    /// More than the account has.
+    #[error("{account} does not have {cents}")]
+    Overdrawn {
+        /// The account.
+        account: AccountId,
+        /// What was to be taken.
+        cents: Cents,
+    },
+    /// The numbers of transfers are used up.
+    #[error("no transfer number is left")]
+    Exhausted,
+    /// A total that cannot be held.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+}
+
+/// Books one transfer into two accounts that are held in memory.
+///
+/// # Errors
+/// [`LedgerError`]; then nothing has changed.
+pub fn post(accounts: &mut BTreeMap<AccountId, Account>, id: u64, entry: Entry) -> Result<Transfer, LedgerError> {
+    let Entry { debit, credit, cents, kind, cause } = entry;
+    if cents.is_zero() {
+        return Err(LedgerError::Nothing);
+    }
+    if kind.between() != (debit.kind(), credit.kind()) {
+        return Err(LedgerError::WrongAccounts { kind, debit, credit });
+    }
+    let mut from = accounts.get(&debit).copied().unwrap_or_default();
+    let mut to = accounts.get(&credit).copied().unwrap_or_default();
+    let transfer = Transfer { id, debit, credit, cents, kind, cause, debit_prev: from.newest, credit_prev: to.newest };
+    from.debits = from.debits.plus(cents)?;
+    to.credits = to.credits.plus(cents)?;
+    if debit.kind().never_overdrawn() && from.left().is_err() {
+        return Err(LedgerError::Overdrawn { account: debit, cents });
+    }
+    (from.newest, to.newest) = (id, id);
+    accounts.insert(debit, from);
+    accounts.insert(credit, to);
+    Ok(transfer)
+}
+
+/// What is to be booked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Entry {
+    /// Where it comes from.
+    pub debit: AccountId,
+    /// Where it goes.
+    pub credit: AccountId,
+    /// How much.
+    pub cents: Cents,
+    /// Why.
+    pub kind: TransferKind,
+    /// What caused it.
+    pub cause: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a failed unwrap is the test's failure")]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cents(cents: u64) -> Cents {
+        Cents::new(cents).unwrap()
+    }
+
+    fn slice() -> AccountId {
+        AccountId::slice(EpochNo::new(3).unwrap(), PurseNo::new(9))
+    }
+
+    fn raise(amount: u64) -> Entry {
+        let debit = AccountId::purse(PurseNo::new(9));
+        Entry { debit, credit: slice(), cents: cents(amount), kind: TransferKind::Raise, cause: 1 }
+    }
+
+    fn credit(amount: u64) -> Entry {
+        let credit = AccountId::purse(PurseNo::new(9));
+        Entry { debit: AccountId::source(1), credit, cents: cents(amount), kind: TransferKind::Credit, cause: 1 }
+    }
+
+    #[test]
+    fn numbers_are_what_they_were_made_of() {
+        let id = AccountId::slice(EpochNo::new(EpochNo::MAX).unwrap(), PurseNo::new(u32::MAX));
+        assert_eq!(AccountId::of_number(id.get()), Some(id));
+        assert_eq!(id.epoch_no().unwrap().get(), EpochNo::MAX);
+        assert_eq!(id.purse_no().unwrap().get(), u32::MAX);
+        assert!(i64::try_from(id.get()).is_ok(), "SQLite has signed numbers");
+        assert_eq!(slice().to_string(), "slice 3/9");
+        assert_eq!(AccountId::of_number(0), None);
+        assert_eq!(EpochNo::new(EpochNo::MAX + 1), None);
+        for kind in AccountKind::ALL {
+            assert_eq!(AccountKind::of_number(kind.number()), Some(kind));
+        }
+        for kind in TransferKind::ALL {
+            assert_eq!(TransferKind::of_number(kind.number()), Some(kind));
+        }
+        for why in OverRight::ALL {
+            assert_eq!(OverRight::of_number(why.number()), Some(why));
+        }
+    }
+
+    #[test]
+    fn a_purse_and_a_slice_never_give_what_they_do_not_have() {
+        let mut accounts = BTreeMap::new();
+        assert!(matches!(post(&mut accounts, 1, raise(1)), Err(LedgerError::Overdrawn { .. })));
+        post(&mut accounts, 1, credit(100)).unwrap();
+        assert!(matches!(post(&mut accounts, 2, raise(101)), Err(LedgerError::Overdrawn { .. })));
+        post(&mut accounts, 2, raise(100)).unwrap();
+        assert!(matches!(post(&mut accounts, 3, raise(1)), Err(LedgerError::Overdrawn { .. })));
+    }
+
+    #[test]
+    fn a_kind_of_transfer_joins_two_kinds_of_account() {
+        let mut accounts = BTreeMap::new();
+        let wrong = Entry { kind: TransferKind::Sale, ..credit(5) };
+        assert!(matches!(post(&mut accounts, 1, wrong), Err(LedgerError::WrongAccounts { .. })));
+        assert_eq!(post(&mut accounts, 1, credit(0)), Err(LedgerError::Nothing));
+        assert!(accounts.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_is_given(amounts in prop::collection::vec((any::<bool>(), 0u64..1000), 0..60)) {
+            let mut accounts = BTreeMap::new();
+            let mut transfers = Vec::new();
+            for (is_credit, amount) in amounts {
+                let entry = if is_credit { credit(amount) } else { raise(amount) };
+                let id = u64::try_from(transfers.len()).unwrap() + 1;
+                let before = accounts.clone();
+                match post(&mut accounts, id, entry) {
+                    Ok(transfer) => transfers.push(transfer),
+                    Err(_) => prop_assert_eq!(&before, &accounts),
+                }
+            }
+            let debits = Cents::sum(accounts.values().map(|account| account.debits)).unwrap();
+            let credits = Cents::sum(accounts.values().map(|account| account.credits)).unwrap();
+            prop_assert_eq!(debits, credits);
+            prop_assert_eq!(debits, Cents::sum(transfers.iter().map(|transfer| transfer.cents)).unwrap());
+            for (id, account) in &accounts {
+                if id.kind().never_overdrawn() {
+                    prop_assert!(account.left().is_ok());
+                }
+            }
+        }
+    }
+}

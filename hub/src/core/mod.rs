@@ -1,0 +1,10 @@
+//! What the hub decides: ledger rules, claims, slices, credits, settlement. Values in, values out: no clock, no socket,
+//! no SQL, no randomness.
+
+pub mod claims;
+pub mod household_rules;
+pub mod ingest;
+pub mod ledger;
+pub mod period;
+pub mod settlement;
+pub mod slices;

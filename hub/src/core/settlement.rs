@@ -1,0 +1,82 @@
+//! A settlement: what each shop is owed up to a row, and why.
+
+use cabas_protocol::{Cents, MoneyError, Timestamp};
+
+/// What the rows of one shop come to.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Sums {
+    /// Sales of which at least a part is settled.
+    pub sales: u32,
+    /// What of them is settled.
+    pub settled: Cents,
+    /// Those of them that happened before the settlement before this one was closed.
+    pub late_sales: u32,
+    /// What of these is settled.
+    pub late: Cents,
+    /// Sales with an over-right part.
+    pub over_right_sales: u32,
+    /// What of them is over the right: not paid.
+    pub over_right: Cents,
+    /// Sales that do not fit their journal's chain: not paid.
+    pub disputed_sales: u32,
+    /// What they claim.
+    pub disputed: Cents,
+}
+
+/// One sale of a shop.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SettledRow {
+    /// What of it is settled.
+    pub settled: Cents,
+    /// What of it is over the right.
+    pub over_right: Cents,
+    /// When it happened, where the terminal's clock could be believed.
+    pub happened_at: Option<Timestamp>,
+}
+
+impl Sums {
+    /// Adds a sale. It is late where it happened before `closed_before`, the moment of the settlement before this one.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
+    pub fn add(&mut self, row: SettledRow, closed_before: Option<Timestamp>) -> Result<(), MoneyError> {
+        if !row.settled.is_zero() {
+            self.sales = self.sales.saturating_add(1);
+            self.settled = self.settled.plus(row.settled)?;
+            if matches!((row.happened_at, closed_before), (Some(at), Some(closed)) if at < closed) {
+                self.late_sales = self.late_sales.saturating_add(1);
+                self.late = self.late.plus(row.settled)?;
+            }
+        }
+        if !row.over_right.is_zero() {
+            self.over_right_sales = self.over_right_sales.saturating_add(1);
+            self.over_right = self.over_right.plus(row.over_right)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a sale that does not fit its journal's chain.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
+    pub fn add_disputed(&mut self, claimed: Cents) -> Result<(), MoneyError> {
+        self.disputed_sales = self.disputed_sales.saturating_add(1);
+        self.disputed = self.disputed.plus(claimed)?;
+        Ok(())
+    }
+
+    /// True where there is nothing to tell the shop.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What is paid out, and what is carried to the next settlement because it is below nothing.
+///
+/// # Errors
+/// [`MoneyError::TooLarge`].
+pub fn payout(settled: Cents, taken_back: Cents, carried: Cents) -> Result<(Cents, Cents), MoneyError> {
+    let off = taken_back.plus(carried)?;
+    Ok((settled.minus_or_zero(off), off.minus_or_zero(settled)))
+}

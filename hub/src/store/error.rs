@@ -1,0 +1,119 @@
+//! What can go wrong in the store, by whose fault it is.
+
+use cabas_protocol::sync::Standing;
+use cabas_protocol::{Epoch, MoneyError, TerminalId};
+
+use crate::core::household_rules::RuleError;
+use crate::core::ledger::LedgerError;
+
+/// Why the store did not do it. Nothing of the work was kept.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite failed: disk full, an I/O error, a constraint.
+    #[error("the database failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A file could not be read or written.
+    #[error("the file system failed: {0}")]
+    Io(#[from] std::io::Error),
+    /// A pragma did not take.
+    #[error("SQLite did not take `PRAGMA {name}`: it says {found}")]
+    Pragma {
+        /// Which one.
+        name: &'static str,
+        /// What it says instead.
+        found: String,
+    },
+    /// The file was written by a newer program.
+    #[error("the database has form {found}, this program knows up to {known}; update the program")]
+    Newer {
+        /// Its form.
+        found: i64,
+        /// The newest form known here.
+        known: i64,
+    },
+    /// Another program's file.
+    #[error("this file is not a Cabas hub's database")]
+    Foreign,
+    /// The fund was not made yet.
+    #[error("there is no fund in this database; run `cabas-hub init`")]
+    NoFund,
+    /// The fund was made before.
+    #[error("this database has a fund already")]
+    FundExists,
+    /// A stored value is not one that this program ever writes.
+    #[error("the database is damaged: {0}; run `cabas-hub verify`")]
+    Damaged(&'static str),
+    /// Too much waits already.
+    #[error("the hub is busy; try again")]
+    Busy,
+    /// The store's thread has ended.
+    #[error("the store has stopped")]
+    Stopped,
+    /// The transaction in which the work stood was not committed.
+    #[error("the work was not committed: {0}")]
+    NotCommitted(String),
+    /// An amount cannot be held.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    /// A movement of money that the ledger does not allow.
+    #[error("the ledger refuses: {0}")]
+    Ledger(#[from] LedgerError),
+    /// The hub knows no such purse.
+    #[error("the hub does not know this purse")]
+    UnknownPurse,
+    /// The hub knows no such card.
+    #[error("the hub does not know this card")]
+    UnknownCard,
+    /// The hub knows no such shop.
+    #[error("the hub does not know this shop")]
+    UnknownShop,
+    /// The hub knows no such terminal, or no such epoch of it.
+    #[error("the hub does not know terminal {0}")]
+    UnknownTerminal(TerminalId),
+    /// The terminal has no such epoch.
+    #[error("terminal {terminal} has no epoch {epoch}")]
+    UnknownEpoch {
+        /// The terminal.
+        terminal: TerminalId,
+        /// The epoch.
+        epoch: Epoch,
+    },
+    /// The enrolment does not sell.
+    #[error("the enrolment is not live: {0:?}")]
+    NotLive(Standing),
+    /// An enrolment is refused.
+    #[error(transparent)]
+    Enrol(#[from] EnrolRefusal),
+    /// The hot list has no room.
+    #[error("the hot list is full ({max} cards)", max = cabas_protocol::hot_list::ENTRIES_MAX)]
+    HotListFull,
+    /// No rule for the month.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    /// A name or label that terminals would refuse.
+    #[error("`{0}` is too long, empty, or has control characters")]
+    Text(&'static str),
+    /// Numbers of one kind are used up.
+    #[error("no {0} is left")]
+    Exhausted(&'static str),
+    /// A file stands where the backup goes.
+    #[error("a file stands where the backup goes; name another")]
+    BackupExists,
+    /// A completed copy does not read well.
+    #[error("the copy is damaged: {0}")]
+    BadCopy(String),
+}
+
+/// Why an enrolment is refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum EnrolRefusal {
+    /// There is no such code.
+    #[error("the enrolment code is wrong")]
+    WrongCode,
+    /// It was used by another key, tried wrongly too often, or replaced.
+    #[error("the enrolment code is void")]
+    CodeVoid,
+    /// It is too old.
+    #[error("the enrolment code has expired")]
+    CodeExpired,
+}

@@ -1,0 +1,35 @@
+//! What the hub keeps: one SQLite file, one writer at a time, every change in a transaction that is durable before it is
+//! answered.
+//!
+//! [`Db`] is one connection and is used as it is by the command line; [`Store`] puts a `Db` on a thread of its own and
+//! commits what waits together. All work happens on a [`Tx`]. Times come in as arguments; nothing here reads a clock,
+//! makes randomness or sees a private key.
+
+mod backup;
+mod cards;
+mod credits;
+mod db;
+mod enrolment;
+mod error;
+mod fund;
+mod import;
+mod ingest;
+mod model;
+mod news;
+mod settlements;
+mod slices;
+mod terminals;
+mod thread;
+mod tx;
+mod verify;
+mod views;
+
+pub use credits::STEP_HOUSEHOLDS_MAX;
+pub use db::{Db, OpenMode, SCHEMA_VERSION};
+pub use enrolment::NewCode;
+pub use error::{EnrolRefusal, StoreError};
+pub use model::*;
+pub use slices::{AllocationStep, FREE_SHARE_PERCENT};
+pub use thread::{Lane, Store, WAKES_KEPT};
+pub use tx::Tx;
+pub use verify::{FINDINGS_MAX, Finding, FindingKind, VerifyReport};

@@ -1,0 +1,606 @@
+//! What goes into the store and what comes out of it: plain values.
+
+use cabas_protocol::enrol::CodeKeys;
+use cabas_protocol::head::HeadContext;
+use cabas_protocol::hot_list::HotList;
+use cabas_protocol::keys::KeyCert;
+use cabas_protocol::objects::{Binding, Category, Grid, Policy, TerminalConfig};
+use cabas_protocol::row::{ClockQuality, Tier};
+use cabas_protocol::sync::{Standing, TerminalStatus};
+use cabas_protocol::{
+    CardRef, Cents, ChainHead, Epoch, FundId, Incarnation, KeyId, PolicyId, PublicKey, PurseRef, Seq, Signed,
+    SignedBalance, TerminalId, TimeEpoch, Timestamp,
+};
+
+use crate::core::household_rules::Household;
+use crate::core::ledger::{AccountKind, OverRight};
+use crate::core::period::Period;
+
+/// What a new fund starts with.
+#[derive(Clone, Debug)]
+pub struct InitFund {
+    /// Its number.
+    pub fund: FundId,
+    /// Its name, as on receipts.
+    pub name: String,
+    /// Whom a shop calls.
+    pub helpline: String,
+    /// The root key that terminals pin.
+    pub root: PublicKey,
+    /// The root's certificate of the first signing key.
+    pub cert: Signed<KeyCert>,
+    /// The limits that terminals start with; its head and id are set by the store.
+    pub policy: PolicyLimits,
+    /// The first grid: at least one category.
+    pub categories: Vec<Category>,
+}
+
+/// The limits of a [`Policy`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PolicyLimits {
+    /// The fund's part of one sale, at the most.
+    pub sale_cents_max: Cents,
+    /// The same with a plain card.
+    pub plain_sale_cents_max: Cents,
+    /// One purse's sales with plain cards at one terminal in one business day, at the most.
+    pub plain_day_cents_max: Cents,
+    /// The age of the hot list past which plain cards are refused, in seconds.
+    pub plain_list_age_s_max: u32,
+    /// True where a part of the amount may be offered.
+    pub part_payment: bool,
+}
+
+/// The fund.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FundInfo {
+    /// Its number.
+    pub fund: FundId,
+    /// Its name.
+    pub name: String,
+    /// Whom a shop calls.
+    pub helpline: String,
+    /// The root key.
+    pub root: PublicKey,
+    /// The hub's life.
+    pub incarnation: Incarnation,
+    /// The run of hub time.
+    pub time_epoch: TimeEpoch,
+    /// True where all sales are paused.
+    pub paused: bool,
+    /// The limits that hold.
+    pub policy: PolicyId,
+    /// The change counter: every deliverable thing carries the value at which it last changed.
+    pub change: u64,
+    /// The same for what every terminal takes alike.
+    pub change_for_all: u64,
+    /// When the fund was made.
+    pub created_at: Timestamp,
+}
+
+impl FundInfo {
+    /// What an object of this fund starts with.
+    #[must_use]
+    pub const fn context(&self) -> HeadContext {
+        HeadContext { fund: self.fund, incarnation: self.incarnation, time_epoch: self.time_epoch }
+    }
+}
+
+/// Households, cards and shops as an admin's files name them.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ImportPlan {
+    /// Households.
+    pub households: Vec<ImportHousehold>,
+    /// Cards.
+    pub cards: Vec<ImportCard>,
+    /// Shops.
+    pub shops: Vec<ImportShop>,
+}
+
+/// A household of an import.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ImportHousehold {
+    /// Its code in the fund's files.
+    pub code: String,
+    /// How many people, and how many of them under 14.
+    pub people: Household,
+    /// What it contributes each month, if that was agreed.
+    pub contribution: Option<Cents>,
+}
+
+/// A card of an import.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ImportCard {
+    /// The number printed on it.
+    pub number: u32,
+    /// Its reference.
+    pub card: CardRef,
+    /// Its tier.
+    pub tier: Tier,
+    /// The household's code.
+    pub household: String,
+}
+
+/// A shop of an import.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ImportShop {
+    /// Its code in the fund's files.
+    pub code: String,
+    /// Its name, as on receipts.
+    pub name: String,
+    /// What kind of shop it is.
+    pub kind: String,
+    /// Its expected share of all purchases, in thousandths.
+    pub weight_permille: u32,
+}
+
+/// What an import did, or would do.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ImportReport {
+    /// Households.
+    pub households: ImportCount,
+    /// Cards.
+    pub cards: ImportCount,
+    /// Shops.
+    pub shops: ImportCount,
+    /// What cannot be: with one of these nothing at all is changed.
+    pub conflicts: Vec<ImportConflict>,
+    /// True where it was done.
+    pub applied: bool,
+}
+
+/// What an import does to one kind of thing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ImportCount {
+    /// Added.
+    pub added: u32,
+    /// Already there, with other contents.
+    pub changed: u32,
+    /// Already there, the same.
+    pub same: u32,
+}
+
+/// Why an import cannot be done.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ImportConflict {
+    /// A card names a household that is neither in the file nor known.
+    #[error("card {number} names household `{household}`, which does not exist")]
+    NoSuchHousehold {
+        /// The card's number.
+        number: u32,
+        /// The household.
+        household: String,
+    },
+    /// A card never changes purse.
+    #[error("card {number} already belongs to another household than `{household}`; issue a new card")]
+    CardOfAnotherHousehold {
+        /// The card's number.
+        number: u32,
+        /// The household that the file names.
+        household: String,
+    },
+    /// One number, two cards.
+    #[error("card {number} is already another card; give this one a number of its own")]
+    NumberTaken {
+        /// The number.
+        number: u32,
+    },
+    /// One card, two numbers.
+    #[error("card {number} is the same card as number {known}")]
+    CardTaken {
+        /// The number in the file.
+        number: u32,
+        /// The number it is known by.
+        known: u32,
+    },
+    /// The tier of a bound card does not change.
+    #[error("card {number} is bound with another tier; issue a new card")]
+    OtherTier {
+        /// The card's number.
+        number: u32,
+    },
+    /// A household whose children are more than its people, or that has none.
+    #[error("household `{household}` has {size} people, {children_under_14} of them under 14")]
+    ImpossibleHousehold {
+        /// Its code.
+        household: String,
+        /// People.
+        size: u32,
+        /// Children among them.
+        children_under_14: u32,
+    },
+}
+
+/// An enrolment code as the hub keeps it.
+#[derive(Clone, Debug)]
+pub struct EnrolmentCode {
+    /// Whom it enrols.
+    pub terminal: TerminalId,
+    /// The keys of the code.
+    pub keys: CodeKeys,
+    /// Wrong tries that are left; at 0 it is void.
+    pub tries_left: u32,
+    /// When it expires.
+    pub expires_at: Timestamp,
+    /// The key that it enrolled, and the epoch that it opened.
+    pub used_by: Option<(PublicKey, Epoch)>,
+    /// True where a newer code took its place.
+    pub void: bool,
+}
+
+/// A terminal was enrolled.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Enrolled {
+    /// The terminal.
+    pub terminal: TerminalId,
+    /// Its epoch.
+    pub epoch: Epoch,
+}
+
+/// What the hub needs to check a terminal's request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TerminalKey {
+    /// Its key in this epoch.
+    pub key: PublicKey,
+    /// How the enrolment stands.
+    pub standing: Standing,
+    /// The newest row that the hub has.
+    pub acked: ChainHead,
+    /// The newest row that a completed backup has.
+    pub backed_up: Seq,
+}
+
+/// A terminal as the admin sees it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TerminalView {
+    /// The terminal.
+    pub terminal: TerminalId,
+    /// The shop's code.
+    pub shop_code: String,
+    /// The shop's name.
+    pub shop_name: String,
+    /// Its newest enrolment; none before the first.
+    pub enrolment: Option<EnrolmentView>,
+    /// When its pending code expires, where one was given and not used.
+    pub code_expires_at: Option<Timestamp>,
+}
+
+/// An enrolment as the admin sees it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EnrolmentView {
+    /// The enrolment.
+    pub epoch: Epoch,
+    /// How it stands.
+    pub standing: Standing,
+    /// Why it was quarantined.
+    pub quarantine: Option<Quarantine>,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// The newest row that the hub has.
+    pub acked: Seq,
+    /// The newest row that a completed backup has.
+    pub backed_up: Seq,
+    /// What the terminal told of itself at its last contact.
+    pub status: Option<TerminalStatus>,
+    /// When it last called.
+    pub last_contact_at: Option<Timestamp>,
+    /// When it last had everything that the hub had for it: the age of its balances counts from here.
+    pub current_at: Option<Timestamp>,
+    /// What needs a person's eyes, one entry a kind.
+    pub alarms: Vec<AlarmView>,
+}
+
+/// Why a terminal is quarantined.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Quarantine {
+    /// Two different rows in one place, or a row that builds on another past.
+    #[error("its journal has two futures (fork)")]
+    Fork,
+    /// Rows are missing.
+    #[error("its journal has a hole (gap)")]
+    Gap,
+}
+
+/// What a person must look at.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum AlarmKind {
+    /// The journal has two futures.
+    Fork,
+    /// The journal has a hole.
+    Gap,
+    /// A row claims what it has no right to.
+    OverRight,
+    /// A row was written under a later life of the hub than this one.
+    FutureIncarnation,
+    /// A row came that is not the terminal's own.
+    NotAuthentic,
+}
+
+/// Alarms of one kind of one enrolment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct AlarmView {
+    /// What it is about.
+    pub kind: AlarmKind,
+    /// How often.
+    pub count: u64,
+    /// First time.
+    pub first_at: Timestamp,
+    /// Last time.
+    pub last_at: Timestamp,
+    /// The row of the last time.
+    pub seq: Seq,
+}
+
+/// What the hub made of an upload.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct IngestOutcome {
+    /// The newest row that the hub has.
+    pub acked: ChainHead,
+    /// The newest row that a completed backup has.
+    pub backed_up: Seq,
+    /// How the enrolment stands.
+    pub standing: Standing,
+    /// Rows that were new and fit the chain.
+    pub new_rows: u32,
+    /// Rows that were there already.
+    pub known_rows: u32,
+    /// Rows that do not fit the chain, kept as evidence.
+    pub disputed_rows: u32,
+    /// Cents settled.
+    pub settled: Cents,
+    /// Cents over the right.
+    pub over_right: Cents,
+    /// What was raised, once each.
+    pub alarms: Vec<AlarmKind>,
+}
+
+/// One thing that a terminal takes, not signed yet.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Deliverable {
+    /// A certificate as the root signed it.
+    KeyCert(Signed<KeyCert>),
+    /// A card's binding.
+    Binding(Binding),
+    /// The whole hot list.
+    HotList(HotList),
+    /// Limits.
+    Policy(Policy),
+    /// The shop's grid.
+    Grid(Grid),
+    /// The terminal's configuration.
+    TerminalConfig(TerminalConfig),
+    /// A balance of the terminal's scope.
+    Balance(SignedBalance),
+}
+
+/// What a terminal takes at one sync.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct News {
+    /// In the order in which they changed.
+    pub items: Vec<Deliverable>,
+    /// Where the next request asks from.
+    pub cursor: u64,
+    /// True where more waits.
+    pub more: bool,
+}
+
+/// How much of the news goes into one answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct NewsLimits {
+    /// Objects.
+    pub objects_max: usize,
+    /// Bytes, envelopes included, by what an object takes at the most.
+    pub bytes_max: usize,
+}
+
+/// A terminal called.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Contact {
+    /// The terminal.
+    pub terminal: TerminalId,
+    /// Its enrolment.
+    pub epoch: Epoch,
+    /// What it tells of itself.
+    pub status: TerminalStatus,
+    /// Up to where it has the news.
+    pub cursor: u64,
+}
+
+/// What a credit run does, or would do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CreditPlan {
+    /// The month.
+    pub period: Period,
+    /// Who gives the money.
+    pub source: String,
+    /// One entry a household, by code.
+    pub lines: Vec<CreditLine>,
+    /// To book.
+    pub to_book: Cents,
+    /// Booked before.
+    pub booked: Cents,
+}
+
+/// A household in a credit run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CreditLine {
+    /// The household's code.
+    pub household: String,
+    /// Its people.
+    pub people: Household,
+    /// By the rule of the period.
+    pub cents: Cents,
+    /// What was booked before for this period and source.
+    pub booked: Option<Cents>,
+}
+
+/// What one step of a credit run did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct CreditReport {
+    /// Households credited in this step.
+    pub households: u32,
+    /// Cents credited in this step.
+    pub cents: Cents,
+    /// True where households remain: call again.
+    pub more: bool,
+}
+
+/// Up to which rows a settlement goes.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct SettlementCut {
+    /// For each terminal epoch the last row that belongs to it.
+    pub(crate) rows: Vec<(crate::core::ledger::EpochNo, Seq)>,
+    /// The last disputed row that it shows.
+    pub(crate) disputed: u64,
+}
+
+/// A settlement, or what it would be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Settlement {
+    /// Its number, dense from 1.
+    pub number: u32,
+    /// When it was closed; none in a preview.
+    pub closed_at: Option<Timestamp>,
+    /// One statement a shop with anything in it, by shop code.
+    pub shops: Vec<ShopStatement>,
+    /// The sum of all payouts.
+    pub payout: Cents,
+}
+
+/// What a shop is owed, and why.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ShopStatement {
+    /// The shop's code.
+    pub shop_code: String,
+    /// Its name.
+    pub shop_name: String,
+    /// Sales and cents in it.
+    pub sums: crate::core::settlement::Sums,
+    /// Below nothing from before: taken off here.
+    pub carried: Cents,
+    /// Below nothing after: taken off next time.
+    pub carry_on: Cents,
+    /// What is paid out.
+    pub payout: Cents,
+}
+
+/// The sum of one kind of account.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TrialLine {
+    /// The kind.
+    pub kind: AccountKind,
+    /// How many accounts.
+    pub accounts: u64,
+    /// All that was taken.
+    pub debits: Cents,
+    /// All that was given.
+    pub credits: Cents,
+}
+
+/// A household's money at one glance.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PurseView {
+    /// The household's code.
+    pub household: String,
+    /// The purse.
+    pub purse: PurseRef,
+    /// All that was credited.
+    pub credited: Cents,
+    /// What lies free at the hub.
+    pub free: Cents,
+    /// One entry a slice.
+    pub slices: Vec<SliceView>,
+}
+
+/// A slice.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SliceView {
+    /// The terminal.
+    pub terminal: TerminalId,
+    /// Its enrolment.
+    pub epoch: Epoch,
+    /// What may ever be spent there.
+    pub allowed: Cents,
+    /// What was claimed and settled there.
+    pub claimed: Cents,
+}
+
+/// Numbers for `/metrics`, each cheap to read.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct StoreFigures {
+    /// Transfers booked.
+    pub transfers: u64,
+    /// Terminals whose newest enrolment is live.
+    pub terminals_live: u64,
+    /// Terminals whose newest enrolment is quarantined.
+    pub terminals_quarantined: u64,
+    /// Rows with an over-right part.
+    pub over_right_rows: u64,
+    /// Their over-right cents.
+    pub over_right_cents: Cents,
+    /// Disputed rows.
+    pub disputed_rows: u64,
+    /// Bytes of the database file.
+    pub file_bytes: u64,
+}
+
+/// A row with an over-right part, or a disputed one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FlaggedRow {
+    /// The terminal.
+    pub terminal: TerminalId,
+    /// Its enrolment.
+    pub epoch: Epoch,
+    /// The row.
+    pub seq: Seq,
+    /// What it claims.
+    pub claimed: Cents,
+    /// What of it was settled.
+    pub settled: Cents,
+    /// Why not all of it.
+    pub why: OverRight,
+    /// When it came.
+    pub received_at: Timestamp,
+}
+
+/// A backup that was completed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BackupReport {
+    /// Its size.
+    pub bytes: u64,
+    /// Terminal epochs whose mark was raised by it.
+    pub epochs_marked: u64,
+}
+
+/// What makes waiting terminals look again.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Wake {
+    /// Something for every terminal.
+    All,
+    /// Something for one terminal.
+    Terminal(TerminalId),
+}
+
+/// A card by its number or its reference.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CardName {
+    /// The number printed on it.
+    Number(u32),
+    /// Its reference.
+    Ref(CardRef),
+}
+
+/// What a clock quality is called in the store and for people.
+#[must_use]
+pub const fn clock_quality_name(quality: ClockQuality) -> &'static str {
+    match quality {
+        ClockQuality::Unknown => "unknown",
+        ClockQuality::Carried => "carried",
+        ClockQuality::Synced => "synced",
+    }
+}
+
+/// The id of the key that a certificate is for.
+#[must_use]
+pub fn cert_key(cert: &KeyCert) -> KeyId {
+    cert.key.id()
+}

@@ -1,0 +1,61 @@
+//! One piece of work on the store, inside a transaction.
+
+use std::collections::BTreeSet;
+
+use cabas_protocol::TerminalId;
+use rusqlite::Connection;
+
+use super::error::StoreError;
+use super::model::Wake;
+
+/// Terminals that are woken one by one; above that, all are.
+const WAKES_MAX: usize = 64;
+
+/// The store inside a transaction. Every read and change of the hub is a method of this type; the modules beside it
+/// hold them by subject.
+pub struct Tx<'c> {
+    pub(super) conn: &'c Connection,
+    wakes: &'c mut Wakes,
+}
+
+/// Whom a transaction has news for.
+#[derive(Debug, Default)]
+pub(super) struct Wakes {
+    all: bool,
+    terminals: BTreeSet<TerminalId>,
+}
+
+impl Wakes {
+    pub(super) fn take(&mut self) -> Vec<Wake> {
+        let Self { all, terminals } = std::mem::take(self);
+        if all { vec![Wake::All] } else { terminals.into_iter().map(Wake::Terminal).collect() }
+    }
+
+    fn add(&mut self, wake: Wake) {
+        match wake {
+            Wake::All => self.all = true,
+            Wake::Terminal(terminal) => {
+                self.terminals.insert(terminal);
+                self.all |= self.terminals.len() > WAKES_MAX;
+            }
+        }
+    }
+}
+
+impl<'c> Tx<'c> {
+    pub(super) const fn new(conn: &'c Connection, wakes: &'c mut Wakes) -> Self {
+        Self { conn, wakes }
+    }
+
+    pub(super) fn wake(&mut self, wake: Wake) {
+        self.wakes.add(wake);
+    }
+
+    /// A number that moves when *another* connection (a command beside `serve`) has committed something.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn data_version(&self) -> Result<i64, StoreError> {
+        Ok(self.conn.query_row("PRAGMA data_version", [], |row| row.get(0))?)
+    }
+}

@@ -1,6 +1,12 @@
 //! What stands in for plastic and paper, and the world of an end-to-end test: real programs, real pcscd, real sockets.
 
 pub mod browser;
+pub mod cpu;
+pub mod fdatasync;
+pub mod hub;
+pub mod pcscd;
 pub mod ports;
 pub mod program;
 pub mod terminal;
+pub mod virtual_card;
+pub mod virtual_printer;

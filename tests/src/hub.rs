@@ -1,0 +1,174 @@
+//! A fund of a test: the real hub in a folder of its own, with the example households, cards and shops.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use crate::ports::free_port;
+use crate::program::{Program, Said, binary, run, wait_for};
+use crate::terminal::Terminal;
+
+/// A fund in a folder, its hub running or not.
+pub struct Hub {
+    dir: PathBuf,
+    port: u16,
+    serve: Option<Program>,
+}
+
+impl Hub {
+    /// Makes a fund with the example households, cards and shops, and starts its hub.
+    ///
+    /// # Errors
+    /// Where a command of the hub fails.
+    pub fn with_example_fund(dir: &Path) -> anyhow::Result<Self> {
+        let mut hub = Self::empty(dir)?;
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/example-fund");
+        hub.ok(&["import", &example.display().to_string()])?;
+        hub.start()?;
+        Ok(hub)
+    }
+
+    /// Makes a fund with nobody in it; its hub does not run yet.
+    ///
+    /// # Errors
+    /// Where a command of the hub fails.
+    pub fn empty(dir: &Path) -> anyhow::Result<Self> {
+        let hub = Self { dir: dir.to_owned(), port: free_port()?, serve: None };
+        hub.ok(&["init", "--name", "Caisse de l’alimentation, Lyon 8e"])?;
+        Ok(hub)
+    }
+
+    /// Where its data lie.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    /// Where terminals reach it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The program with this fund's configuration.
+    ///
+    /// # Errors
+    /// Where it was not built.
+    pub fn command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
+        let mut command = Command::new(binary("cabas-hub")?);
+        command
+            .env("CABAS_HUB_DATA_DIR", self.data_dir())
+            .env("CABAS_HUB_LISTEN", format!("127.0.0.1:{}", self.port))
+            .args(arguments);
+        Ok(command)
+    }
+
+    /// Runs a command and gives what it said, whatever it was.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn said(&self, arguments: &[&str]) -> anyhow::Result<Said> {
+        run(&mut self.command(arguments)?)
+    }
+
+    /// Runs a command that must succeed and gives its JSON.
+    ///
+    /// # Errors
+    /// What the command said where it failed.
+    pub fn ok(&self, arguments: &[&str]) -> anyhow::Result<Value> {
+        let with_json: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
+        self.said(&with_json)?.json().with_context(|| format!("cabas-hub {}", arguments.join(" ")))
+    }
+
+    /// Starts the hub and waits until it answers.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub fn start(&mut self) -> anyhow::Result<()> {
+        let serve = Program::start(&mut self.command(&["serve"])?, &self.dir.join("hub.log"))?;
+        self.serve = Some(serve);
+        let address = ("127.0.0.1", self.port);
+        wait_for("the hub's port", || Ok(Some(std::net::TcpStream::connect(address)?)))?;
+        Ok(())
+    }
+
+    /// Ends the hub as a power cut would.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn kill_9(&mut self) -> anyhow::Result<()> {
+        self.serve.take().context("the hub does not run")?.kill_9()?;
+        Ok(())
+    }
+
+    /// Ends the hub in order.
+    ///
+    /// # Errors
+    /// Where it does not run, or does not end well.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        let status = self.serve.take().context("the hub does not run")?.stop()?;
+        anyhow::ensure!(status.success(), "the hub ended with {status}");
+        Ok(())
+    }
+
+    /// The hub's process id, where it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.serve.as_ref().map(Program::pid)
+    }
+
+    /// What the hub logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.join("hub.log")).unwrap_or_default()
+    }
+
+    /// Adds a terminal to a shop and gives its id and one-time code.
+    ///
+    /// # Errors
+    /// Where the hub refuses.
+    pub fn add_terminal(&self, shop: &str) -> anyhow::Result<(u64, String)> {
+        let added = self.ok(&["terminal", "add", "--shop", shop])?;
+        let id = added.get("terminal").and_then(Value::as_u64).with_context(|| format!("no terminal in {added}"))?;
+        let code = added.get("code").and_then(Value::as_str).with_context(|| format!("no code in {added}"))?;
+        Ok((id, code.to_owned()))
+    }
+
+    /// Enrols a bare terminal at a shop.
+    ///
+    /// # Errors
+    /// Where the hub refuses.
+    pub async fn bare_terminal(&self, http: &reqwest::Client, shop: &str) -> anyhow::Result<Terminal> {
+        let (_, code) = self.add_terminal(shop)?;
+        Terminal::enrol(http.clone(), &self.url(), &code).await
+    }
+
+    /// Books the monthly credit of every household.
+    ///
+    /// # Errors
+    /// Where the hub refuses.
+    pub fn credit(&self, period: &str) -> anyhow::Result<Value> {
+        self.ok(&["credit", "run", "--period", period, "--source", "ville", "--book"])
+    }
+
+    /// Fails where the auditor finds anything.
+    ///
+    /// # Errors
+    /// What it found.
+    pub fn verify(&self) -> anyhow::Result<()> {
+        let said = self.said(&["verify", "--json"])?;
+        anyhow::ensure!(said.code == Some(0), "verify: {} {}", said.out, said.err);
+        Ok(())
+    }
+}
+
+/// A client that keeps its connections and never asks a proxy.
+///
+/// # Errors
+/// Where no client can be made.
+pub fn http_client() -> anyhow::Result<reqwest::Client> {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Ok(reqwest::Client::builder().no_proxy().build()?)
+}

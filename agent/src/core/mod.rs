@@ -1,3 +1,9 @@
 //! What the agent decides: values in, values out; no clock, no socket, no SQL.
 
+pub mod ages;
+pub mod amount;
+pub mod authorize;
+pub mod objects;
 pub mod receipt;
+pub mod sale;
+pub mod split;

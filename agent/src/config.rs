@@ -1,0 +1,307 @@
+//! The configuration: flat TOML keys, each overridable as `CABAS_AGENT_<KEY>`; a key that is not known is an error.
+
+use crate::card::ReaderConfig;
+use crate::core::receipt::Language;
+use crate::printer::{CodePage, PaperWidth, PrinterConfig, PrinterTarget};
+use cabas_protocol::Cents;
+use cabas_protocol::sync::WAIT_MS_MAX;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Where the configuration lies unless `--config` says otherwise.
+pub const DEFAULT_FILE: &str = "/etc/cabas/agent.toml";
+
+/// The agent's configuration.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where journal and keys lie.
+    pub data_dir: PathBuf,
+    /// Where the hub is; `enrol` writes it down, so that it can be left out here.
+    pub hub_url: Option<String>,
+    /// The certificate of an authority of one's own that the hub's certificate comes from, PEM.
+    pub hub_ca: Option<PathBuf>,
+    /// Where the cashier's page and the local API answer.
+    pub listen: SocketAddr,
+    /// The language of receipts and of the cashier's page: `fr` or `en`.
+    pub language: String,
+    /// A part of the reader's name; empty for any.
+    pub reader_match: String,
+    /// `off`, `tcp://HOST:PORT` or the path of a device file.
+    pub printer: String,
+    /// The paper's width in millimetres: 58 or 80.
+    pub printer_width_mm: u32,
+    /// The number of the printer's table of characters (`ESC t`): 16 or 19.
+    pub printer_code_page: u32,
+    /// Print each receipt without being asked: French shops may not (code de l'environnement, D541-370).
+    pub auto_print: bool,
+    /// How long a sale waits for a card.
+    pub sale_timeout_s: u32,
+    /// The largest amount of one sale that is taken at the counter, in cents.
+    pub sale_cents_max: u64,
+    /// How long a purchase waits for the hub where the balance here is too small.
+    pub extend_timeout_ms: u32,
+    /// How long a sync waits at the hub for news.
+    pub sync_wait_ms: u32,
+    /// The longest pause between two tries to reach the hub.
+    pub sync_pause_ms_max: u32,
+    /// What is logged, as `tracing` filters are written: `info`, `cabas_agent=debug,warn`, ….
+    pub log: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("/var/lib/cabas-agent"),
+            hub_url: None,
+            hub_ca: None,
+            listen: SocketAddr::from(([127, 0, 0, 1], 7410)),
+            language: String::from("fr"),
+            reader_match: String::new(),
+            printer: String::from("off"),
+            printer_width_mm: 80,
+            printer_code_page: 16,
+            auto_print: false,
+            sale_timeout_s: 120,
+            sale_cents_max: 100_000,
+            extend_timeout_ms: 1500,
+            sync_wait_ms: 25_000,
+            sync_pause_ms_max: 30_000,
+            log: String::from("info"),
+        }
+    }
+}
+
+/// Why a configuration is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not there, is not TOML, or has a key or a value that is not known.
+    #[error("configuration {file}: {source}; correct the file or the CABAS_AGENT_ variable", file = file.display())]
+    Read {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: Box<config::ConfigError>,
+    },
+    /// A value that makes no sense.
+    #[error("configuration: {key} = {value}: {expected}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// What stands there.
+        value: String,
+        /// What may.
+        expected: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads the configuration: `file`, or [`DEFAULT_FILE`] where it exists, then the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] says what is wrong and where.
+    pub fn read(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let environment = config::Environment::with_prefix("CABAS_AGENT").prefix_separator("_").try_parsing(true);
+        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
+        let source = config::File::from(path).format(config::FileFormat::Toml).required(file.is_some());
+        let read = config::Config::builder().add_source(source).add_source(environment).build();
+        let config: Self = read
+            .and_then(config::Config::try_deserialize)
+            .map_err(|source| ConfigError::Read { file: path.to_owned(), source: Box::new(source) })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        fn in_range(
+            key: &'static str,
+            value: u32,
+            min: u32,
+            max: u32,
+            expected: &'static str,
+        ) -> Result<(), ConfigError> {
+            let wrong = || ConfigError::Value { key, value: value.to_string(), expected };
+            if (min..=max).contains(&value) { Ok(()) } else { Err(wrong()) }
+        }
+        self.language()?;
+        self.printer()?;
+        self.sale_max()?;
+        if let Some(url) = &self.hub_url {
+            hub_url("hub_url", url)?;
+        }
+        in_range("sale_timeout_s", self.sale_timeout_s, 5, 900, "between 5 and 900")?;
+        in_range("extend_timeout_ms", self.extend_timeout_ms, 0, 10_000, "between 0 and 10000")?;
+        in_range("sync_wait_ms", self.sync_wait_ms, 1000, WAIT_MS_MAX, "between 1000 and 60000")?;
+        in_range("sync_pause_ms_max", self.sync_pause_ms_max, 1000, 600_000, "between 1000 and 600000")
+    }
+
+    /// The language of receipts and page.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn language(&self) -> Result<Language, ConfigError> {
+        match self.language.as_str() {
+            "fr" => Ok(Language::French),
+            "en" => Ok(Language::English),
+            other => Err(ConfigError::Value { key: "language", value: other.to_owned(), expected: "fr or en" }),
+        }
+    }
+
+    /// The largest amount of one sale.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn sale_max(&self) -> Result<Cents, ConfigError> {
+        let value = self.sale_cents_max;
+        let wrong = || ConfigError::Value {
+            key: "sale_cents_max",
+            value: value.to_string(),
+            expected: "a number of cents over 0 of at most twelve digits",
+        };
+        Cents::new(value).ok().filter(|max| !max.is_zero()).ok_or_else(wrong)
+    }
+
+    /// The reader.
+    #[must_use]
+    pub fn reader(&self) -> ReaderConfig {
+        ReaderConfig { name_contains: self.reader_match.clone() }
+    }
+
+    /// The printer.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn printer(&self) -> Result<PrinterConfig, ConfigError> {
+        let target: PrinterTarget = self.printer.parse().map_err(|_| ConfigError::Value {
+            key: "printer",
+            value: self.printer.clone(),
+            expected: "off, tcp://HOST:PORT or the path of a device file",
+        })?;
+        let width = PaperWidth::from_mm(self.printer_width_mm).ok_or_else(|| ConfigError::Value {
+            key: "printer_width_mm",
+            value: self.printer_width_mm.to_string(),
+            expected: "58 or 80",
+        })?;
+        let code_page = CodePage::from_number(self.printer_code_page).ok_or_else(|| ConfigError::Value {
+            key: "printer_code_page",
+            value: self.printer_code_page.to_string(),
+            expected: "16 (Windows-1252) or 19 (PC858)",
+        })?;
+        Ok(PrinterConfig { target, width, code_page })
+    }
+}
+
+/// Checks the address of a hub: `https://…`, or `http://` on this machine.
+///
+/// # Errors
+/// [`ConfigError::Value`].
+pub fn hub_url(key: &'static str, text: &str) -> Result<reqwest::Url, ConfigError> {
+    let wrong = |expected| ConfigError::Value { key, value: text.to_owned(), expected };
+    let url = reqwest::Url::parse(text).map_err(|_| wrong("an address like https://hub.example.org"))?;
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    match url.scheme() {
+        "https" => {}
+        "http" if loopback => {}
+        "http" => return Err(wrong("http:// is for a hub on this machine only; write https://")),
+        _ => return Err(wrong("an address that starts with https://")),
+    }
+    if host.is_empty() || !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
+        return Err(wrong("an address without user, password or query"));
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::unwrap_in_result, reason = "a failed unwrap is the test's failure")]
+    use super::*;
+    use std::io::Write as _;
+
+    fn read(toml: &str) -> Result<Config, ConfigError> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(toml.as_bytes()).unwrap();
+        Config::read(Some(file.path()))
+    }
+
+    #[test]
+    fn an_empty_file_is_the_default_and_the_default_is_valid() {
+        assert_eq!(read("").unwrap(), Config::default());
+        assert_eq!(Config::default().printer().unwrap().target, PrinterTarget::Off);
+        assert!(!Config::default().auto_print);
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let config = read(
+            "data_dir = '/d'\nhub_url = 'https://h.example'\nhub_ca = 'ca'\nlisten = '[::1]:1'\nlanguage = 'en'\n\
+             reader_match = 'PICC'\nprinter = 'tcp://p:9'\nprinter_width_mm = 58\nprinter_code_page = 19\n\
+             auto_print = true\nsale_timeout_s = 60\nsale_cents_max = 5\nextend_timeout_ms = 1\nsync_wait_ms = 2000\n\
+             sync_pause_ms_max = 3000\nlog = 'warn'\n",
+        )
+        .unwrap();
+        let expected = Config {
+            data_dir: "/d".into(),
+            hub_url: Some("https://h.example".into()),
+            hub_ca: Some("ca".into()),
+            listen: "[::1]:1".parse().unwrap(),
+            language: "en".into(),
+            reader_match: "PICC".into(),
+            printer: "tcp://p:9".into(),
+            printer_width_mm: 58,
+            printer_code_page: 19,
+            auto_print: true,
+            sale_timeout_s: 60,
+            sale_cents_max: 5,
+            extend_timeout_ms: 1,
+            sync_wait_ms: 2000,
+            sync_pause_ms_max: 3000,
+            log: "warn".into(),
+        };
+        assert_eq!(config, expected);
+        assert_eq!(config.language().unwrap(), Language::English);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (toml, said) in [
+            ("lisen = '127.0.0.1:1'", "lisen"),
+            ("listen = 'here'", "listen"),
+            ("listen = ", "TOML"),
+            ("language = 'de'", "fr or en"),
+            ("printer = 'usb'", "printer"),
+            ("printer_width_mm = 70", "58 or 80"),
+            ("printer_code_page = 1", "16"),
+            ("sale_timeout_s = 0", "sale_timeout_s"),
+            ("sale_cents_max = 0", "sale_cents_max"),
+            ("sync_wait_ms = 60001", "sync_wait_ms"),
+            ("hub_url = 'hub'", "hub_url"),
+            ("hub_url = 'http://hub.example.org'", "https://"),
+            ("hub_url = 'ftp://hub.example.org'", "https://"),
+            ("hub_url = 'https://a:b@hub.example.org'", "password"),
+        ] {
+            let error = read(toml).unwrap_err().to_string();
+            assert!(error.contains(said), "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine() {
+        for url in ["http://127.0.0.1:7400", "http://localhost:1", "http://[::1]:1", "https://hub.example.org/fund"] {
+            assert!(hub_url("hub_url", url).is_ok(), "{url}");
+        }
+        assert!(hub_url("hub_url", "http://127.0.0.1.example.org").is_err());
+    }
+
+    #[test]
+    fn a_named_file_must_be_there() {
+        let error = Config::read(Some(Path::new("/nowhere/agent.toml"))).unwrap_err();
+        assert!(error.to_string().contains("/nowhere/agent.toml"), "{error}");
+    }
+}

@@ -42,6 +42,12 @@ impl Stopwatch {
         Self(Instant::now())
     }
 
+    /// The moment that lies `duration` after the start.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Instant {
+        self.0.checked_add(duration).unwrap_or(self.0)
+    }
+
     /// What has passed.
     #[must_use]
     pub fn elapsed(self) -> Duration {

@@ -2,13 +2,19 @@
 //!
 //! `core` decides, `store` keeps, `api` speaks with terminals, `admin` shows, `cli` is how the fund is run.
 
+pub mod admin;
+pub mod api;
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod core;
 pub mod error;
 pub mod import;
+pub mod jobs;
 pub mod keys;
 pub mod metrics;
 pub mod out;
+pub mod router;
 pub mod server;
 pub mod store;

@@ -7,67 +7,21 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cabas_protocol::CardRef;
 use cabas_protocol::keys::CardKey;
-use cabas_protocol::{CardRef, Cents};
+use cabas_protocol::row::Tier;
+
+use crate::core::household_rules::{Household, PEOPLE_MAX};
+use crate::store::{ImportCard, ImportHousehold, ImportPlan, ImportShop};
 
 use fields::Fields;
 pub use fields::Wrong;
 pub use table::{FILE_BYTES_MAX, Kind, ROWS_MAX};
 
-/// People in one household, at the most.
-pub const SIZE_MAX: u32 = 30;
 /// A household contributes at least this for each person, in cents a month.
 pub const CONTRIBUTION_CENTS_PER_PERSON_MIN: u64 = 100;
 /// Problems that are kept; what comes after them is only counted.
 pub const PROBLEMS_MAX: usize = 100;
-
-/// A household: a code that the fund chose, never a name.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Household {
-    /// Its code.
-    pub code: String,
-    /// People in it.
-    pub size: u32,
-    /// Those of them who are under 14.
-    pub children_under_14: u32,
-    /// What it contributes each month.
-    pub contribution: Cents,
-}
-
-/// A card.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Card {
-    /// The number printed on it.
-    pub number: u32,
-    /// Its reference.
-    pub card: CardRef,
-    /// The household's code.
-    pub household: String,
-}
-
-/// A shop.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Shop {
-    /// Its code.
-    pub code: String,
-    /// Its name, as on receipts.
-    pub name: String,
-    /// What kind of shop it is.
-    pub kind: String,
-    /// The share of all purchases that is expected here, in thousandths.
-    pub expected_share_permille: u32,
-}
-
-/// What the files of one import say.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Tables {
-    /// Households, in the order of the files.
-    pub households: Vec<Household>,
-    /// Cards.
-    pub cards: Vec<Card>,
-    /// Shops.
-    pub shops: Vec<Shop>,
-}
 
 /// One file as it was read.
 #[derive(Clone, Debug)]
@@ -129,7 +83,7 @@ pub struct FileRead {
 ///
 /// # Errors
 /// [`Problems`]: every line that is not good, of every file.
-pub fn read(inputs: &[Input], card_key: &CardKey) -> Result<(Tables, Vec<FileRead>), Problems> {
+pub fn read(inputs: &[Input], card_key: &CardKey) -> Result<(ImportPlan, Vec<FileRead>), Problems> {
     let mut reader = Reader::new(card_key);
     let mut files = Vec::new();
     for input in inputs {
@@ -137,7 +91,7 @@ pub fn read(inputs: &[Input], card_key: &CardKey) -> Result<(Tables, Vec<FileRea
             files.push(read);
         }
     }
-    if reader.problems.count == 0 { Ok((reader.tables, files)) } else { Err(reader.problems) }
+    if reader.problems.count == 0 { Ok((reader.plan, files)) } else { Err(reader.problems) }
 }
 
 /// Where something stood first.
@@ -149,7 +103,7 @@ struct Place {
 
 struct Reader<'k> {
     card_key: &'k CardKey,
-    tables: Tables,
+    plan: ImportPlan,
     problems: Problems,
     households: BTreeMap<String, Place>,
     card_numbers: BTreeMap<u32, Place>,
@@ -162,7 +116,7 @@ impl<'k> Reader<'k> {
     fn new(card_key: &'k CardKey) -> Self {
         Self {
             card_key,
-            tables: Tables::default(),
+            plan: ImportPlan::default(),
             problems: Problems::default(),
             households: BTreeMap::new(),
             card_numbers: BTreeMap::new(),
@@ -207,18 +161,16 @@ impl<'k> Reader<'k> {
 
     fn household(&mut self, fields: &Fields, place: &Place) -> Result<(), Wrong> {
         let code = fields.code("household")?;
-        let size = fields.number("size", 1, SIZE_MAX)?;
-        let children_under_14 = fields.number("children_under_14", 0, SIZE_MAX)?;
-        if children_under_14 >= size {
-            return Err(Wrong::OnlyChildren { size, children: children_under_14 });
-        }
+        let size = fields.number("size", 1, PEOPLE_MAX)?;
+        let children = fields.number("children_under_14", 0, PEOPLE_MAX)?;
+        let people = Household::new(size, children).map_err(|_| Wrong::OnlyChildren { size, children })?;
         let contribution = fields.cents("contribution_cents")?;
         let least = u64::from(size).saturating_mul(CONTRIBUTION_CENTS_PER_PERSON_MIN);
         if contribution.get() < least {
             return Err(Wrong::ContributionTooLow { cents: contribution.get(), least });
         }
         once(&mut self.households, code.clone(), place, "household")?;
-        self.tables.households.push(Household { code, size, children_under_14, contribution });
+        self.plan.households.push(ImportHousehold { code, people, contribution: Some(contribution) });
         Ok(())
     }
 
@@ -228,7 +180,7 @@ impl<'k> Reader<'k> {
         let household = fields.code("household")?;
         once(&mut self.card_numbers, number, place, "card_number")?;
         once(&mut self.cards, card, place, "uid_hex")?;
-        self.tables.cards.push(Card { number, card, household });
+        self.plan.cards.push(ImportCard { number, card, tier: Tier::Plain, household });
         Ok(())
     }
 
@@ -236,13 +188,13 @@ impl<'k> Reader<'k> {
         let code = fields.code("shop")?;
         let name = fields.name("name")?;
         let kind = fields.code("kind")?;
-        let expected_share_permille = fields.number("expected_share_permille", 0, 1000)?;
+        let weight_permille = fields.number("expected_share_permille", 0, 1000)?;
         once(&mut self.shops, code.clone(), place, "shop")?;
-        *shares = shares.saturating_add(u64::from(expected_share_permille));
+        *shares = shares.saturating_add(u64::from(weight_permille));
         if *shares > 1000 {
             return Err(Wrong::SharesOver1000(*shares));
         }
-        self.tables.shops.push(Shop { code, name, kind, expected_share_permille });
+        self.plan.shops.push(ImportShop { code, name, kind, weight_permille });
         Ok(())
     }
 }

@@ -5,6 +5,7 @@
     reason = "a failed unwrap is the test's failure"
 )]
 use super::*;
+use cabas_protocol::Cents;
 
 const KEY: CardKey = CardKey::new([7; 32]);
 
@@ -12,8 +13,8 @@ fn input(name: &str, text: impl Into<Vec<u8>>) -> Input {
     Input { name: name.into(), bytes: text.into() }
 }
 
-fn one(text: impl Into<Vec<u8>>) -> Result<Tables, Vec<Problem>> {
-    read(&[input("f.csv", text)], &KEY).map(|(tables, _)| tables).map_err(|problems| problems.shown)
+fn one(text: impl Into<Vec<u8>>) -> Result<ImportPlan, Vec<Problem>> {
+    read(&[input("f.csv", text)], &KEY).map(|(plan, _)| plan).map_err(|problems| problems.shown)
 }
 
 const HOUSEHOLDS: &str = "household,size,children_under_14,contribution_cents\n";
@@ -27,19 +28,22 @@ fn the_three_kinds_are_known_by_their_header() {
         input("c", format!("{CARDS}1,04a1b2c3d4e5f6,F1\n")),
         input("s", format!("{SHOPS}s1,Épicerie de l'Œuf,grocery,830\n")),
     ];
-    let (tables, read) = read(&files, &KEY).unwrap();
-    let household =
-        Household { code: "F1".into(), size: 3, children_under_14: 1, contribution: Cents::new(4500).unwrap() };
-    assert_eq!(tables.households, [household]);
+    let (plan, read) = read(&files, &KEY).unwrap();
+    let household = ImportHousehold {
+        code: "F1".into(),
+        people: Household::new(3, 1).unwrap(),
+        contribution: Some(Cents::new(4500).unwrap()),
+    };
+    assert_eq!(plan.households, [household]);
     let card = KEY.card_ref(&[0x04, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0xf6]);
-    assert_eq!(tables.cards, [Card { number: 1, card, household: "F1".into() }]);
-    let shop = Shop {
+    assert_eq!(plan.cards, [ImportCard { number: 1, card, tier: Tier::Plain, household: "F1".into() }]);
+    let shop = ImportShop {
         code: "s1".into(),
         name: "Épicerie de l'Œuf".into(),
         kind: "grocery".into(),
-        expected_share_permille: 830,
+        weight_permille: 830,
     };
-    assert_eq!(tables.shops, [shop]);
+    assert_eq!(plan.shops, [shop]);
     assert_eq!(
         read.iter().map(|file| (file.kind, file.rows)).collect::<Vec<_>>(),
         [(Kind::Households, 1), (Kind::Cards, 1), (Kind::Shops, 1)]
@@ -120,8 +124,8 @@ fn a_bad_card_is_refused_and_its_uid_is_not_repeated() {
 
 #[test]
 fn uids_of_the_three_lengths_are_taken() {
-    let tables = one(format!("{CARDS}1,a1b2c3d4,F\n2,04A1B2C3D4E5F6,F\n3,0802030405060708090a,F\n")).unwrap();
-    assert_eq!(tables.cards.len(), 3);
+    let plan = one(format!("{CARDS}1,a1b2c3d4,F\n2,04A1B2C3D4E5F6,F\n3,0802030405060708090a,F\n")).unwrap();
+    assert_eq!(plan.cards.len(), 3);
 }
 
 #[test]
@@ -182,27 +186,27 @@ fn the_example_fund_has_the_figures_it_is_said_to_have() {
         input(name, std::fs::read(path).unwrap())
     };
     let files = [file("households.csv"), file("cards.csv"), file("shops.csv")];
-    let (tables, _) = read(&files, &KEY).unwrap();
+    let (plan, _) = read(&files, &KEY).unwrap();
 
-    assert_eq!(tables.households.len(), 108);
-    let people: u32 = tables.households.iter().map(|household| household.size).sum();
+    assert_eq!(plan.households.len(), 108);
+    let people: u32 = plan.households.iter().map(|household| household.people.size()).sum();
     // 2.8 people a household: 302.4 in all, and the nearest that can be is 302.
     assert_eq!(people, 302);
-    let of_size = |size| tables.households.iter().filter(|household| household.size == size).count();
+    let of_size = |size| plan.households.iter().filter(|household| household.people.size() == size).count();
     assert!((1..=6).all(|size| of_size(size) > 0));
     assert_eq!((1..=6).map(of_size).sum::<usize>(), 108);
-    assert!(tables.households.iter().any(|household| household.children_under_14 > 0));
+    assert!(plan.households.iter().any(|household| household.people.children_under_14() > 0));
 
-    for household in &tables.households {
-        let cards = tables.cards.iter().filter(|card| card.household == household.code).count();
+    for household in &plan.households {
+        let cards = plan.cards.iter().filter(|card| card.household == household.code).count();
         assert!((1..=2).contains(&cards), "{}: {cards} cards", household.code);
     }
-    let of_fund = |card: &Card| tables.households.iter().any(|household| household.code == card.household);
-    assert!(tables.cards.iter().all(of_fund));
+    let of_fund = |card: &ImportCard| plan.households.iter().any(|household| household.code == card.household);
+    assert!(plan.cards.iter().all(of_fund));
     let uids = std::str::from_utf8(&files[1].bytes).unwrap().lines().skip(1);
     assert!(uids.map(|line| line.split(',').nth(1).unwrap()).all(|uid| uid.len() == 14 && uid.starts_with("04")));
 
-    let shops_of = |kind: &str| tables.shops.iter().filter(|shop| shop.kind == kind).count();
+    let shops_of = |kind: &str| plan.shops.iter().filter(|shop| shop.kind == kind).count();
     let kinds = [
         ("organic-store", 2),
         ("solidarity-grocery", 3),
@@ -218,8 +222,8 @@ fn the_example_fund_has_the_figures_it_is_said_to_have() {
     for (kind, count) in kinds {
         assert_eq!(shops_of(kind), count, "{kind}");
     }
-    assert_eq!(tables.shops.len(), 19);
-    let share = |shops: &mut dyn Iterator<Item = &Shop>| shops.map(|shop| shop.expected_share_permille).sum::<u32>();
-    assert_eq!(share(&mut tables.shops.iter().filter(|shop| shop.name.starts_with("Biocoop"))), 830);
-    assert_eq!(share(&mut tables.shops.iter()), 1000);
+    assert_eq!(plan.shops.len(), 19);
+    let share = |shops: &mut dyn Iterator<Item = &ImportShop>| shops.map(|shop| shop.weight_permille).sum::<u32>();
+    assert_eq!(share(&mut plan.shops.iter().filter(|shop| shop.name.starts_with("Biocoop"))), 830);
+    assert_eq!(share(&mut plan.shops.iter()), 1000);
 }

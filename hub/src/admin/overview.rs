@@ -1,0 +1,213 @@
+//! The fund at one glance: how each terminal stands, and what was credited, spent and is owed. No person, no purse.
+
+use cabas_protocol::sync::Standing;
+use cabas_protocol::{Cents, MoneyError, Timestamp};
+use serde::Serialize;
+
+use crate::core::ledger::AccountKind;
+use crate::store::{AlarmKind, StoreError, TerminalView, TrialLine, Tx};
+
+/// The fund at one glance.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Overview {
+    /// The fund's number.
+    pub fund_id: u32,
+    /// Its name.
+    pub name: String,
+    /// The hub's life.
+    pub incarnation: u32,
+    /// The root key, in hexadecimal.
+    pub root_key: String,
+    /// Every terminal.
+    pub terminals: Vec<TerminalLine>,
+    /// The sums.
+    pub totals: Totals,
+    /// Cents outside what was allowed: kept as evidence, not paid.
+    pub over_right_cents: u64,
+    /// Rows that do not fit their chain.
+    pub disputed_rows: u64,
+}
+
+/// The sums over the whole fund, in cents.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub struct Totals {
+    /// Given to households.
+    pub credited_cents: u64,
+    /// Lies free at the hub.
+    pub free_cents: u64,
+    /// Reserved for terminals and not spent.
+    pub reserved_cents: u64,
+    /// Spent in shops and settled.
+    pub spent_cents: u64,
+    /// Owed to shops, not closed yet.
+    pub owed_cents: u64,
+    /// Closed in settlements, not confirmed by the bank.
+    pub in_transit_cents: u64,
+}
+
+/// A terminal.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct TerminalLine {
+    /// Its number.
+    pub terminal: u32,
+    /// The shop's code.
+    pub shop: String,
+    /// The shop's name.
+    pub shop_name: String,
+    /// `new` (never enrolled), `live`, `quarantined`, `revoked` or `closed`.
+    pub standing: &'static str,
+    /// Its newest enrolment; none before the first.
+    pub epoch: Option<u32>,
+    /// The newest row that the hub has.
+    pub acked_seq: Option<u32>,
+    /// The newest row that a completed backup has.
+    pub backed_up_seq: Option<u32>,
+    /// When it last called, in seconds since 1970.
+    pub last_contact_at: Option<u64>,
+    /// Why it is quarantined.
+    pub quarantine: Option<String>,
+    /// The version that it runs.
+    pub program: Option<String>,
+    /// The hot list that it holds.
+    pub hot_list: Option<u32>,
+    /// Sales refused though they may have been funded, since its program started.
+    pub refused_unfunded: Option<u32>,
+    /// What needs a person's eyes.
+    pub alarms: Vec<AlarmLine>,
+    /// When its unused code expires.
+    pub code_expires_at: Option<u64>,
+}
+
+/// Alarms of one kind.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub struct AlarmLine {
+    /// What it is about.
+    pub kind: &'static str,
+    /// How often.
+    pub count: u64,
+    /// The last time, in seconds since 1970.
+    pub last_at: u64,
+}
+
+/// Reads the overview.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn read(tx: &Tx<'_>) -> Result<Overview, StoreError> {
+    let fund = tx.fund()?;
+    let figures = tx.figures()?;
+    Ok(Overview {
+        fund_id: fund.fund.get(),
+        name: fund.name,
+        incarnation: fund.incarnation.get(),
+        root_key: fund.root.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
+        terminals: tx.terminals()?.into_iter().map(terminal_line).collect(),
+        totals: totals(&tx.trial_balance()?)?,
+        over_right_cents: figures.over_right_cents.get(),
+        disputed_rows: figures.disputed_rows,
+    })
+}
+
+/// The name of a standing, in JSON and metrics.
+#[must_use]
+pub const fn standing_name(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Live => "live",
+        Standing::Quarantined => "quarantined",
+        Standing::Revoked => "revoked",
+        Standing::Closed => "closed",
+    }
+}
+
+/// Every standing that a terminal may have.
+pub const STANDINGS: [&str; 5] = ["new", "live", "quarantined", "revoked", "closed"];
+
+/// A terminal as it is shown.
+#[must_use]
+pub fn terminal_line(view: TerminalView) -> TerminalLine {
+    let enrolment = view.enrolment.as_ref();
+    let status = enrolment.and_then(|enrolment| enrolment.status.as_ref());
+    let alarms = enrolment.map(|enrolment| enrolment.alarms.as_slice()).unwrap_or_default();
+    TerminalLine {
+        terminal: view.terminal.get(),
+        standing: enrolment.map_or("new", |enrolment| standing_name(enrolment.standing)),
+        epoch: enrolment.map(|enrolment| enrolment.epoch.get()),
+        acked_seq: enrolment.map(|enrolment| enrolment.acked.get()),
+        backed_up_seq: enrolment.map(|enrolment| enrolment.backed_up.get()),
+        last_contact_at: enrolment.and_then(|enrolment| enrolment.last_contact_at).map(Timestamp::get),
+        quarantine: enrolment.and_then(|enrolment| enrolment.quarantine).map(|reason| reason.to_string()),
+        program: status.map(|status| status.program.clone()),
+        hot_list: status.map(|status| status.hot_list.get()),
+        refused_unfunded: status.map(|status| status.refused_unfunded),
+        alarms: alarms
+            .iter()
+            .map(|alarm| AlarmLine {
+                kind: alarm_name(alarm.kind),
+                count: alarm.count,
+                last_at: alarm.last_at.get(),
+            })
+            .collect(),
+        code_expires_at: view.code_expires_at.map(Timestamp::get),
+        shop: view.shop_code,
+        shop_name: view.shop_name,
+    }
+}
+
+const fn alarm_name(kind: AlarmKind) -> &'static str {
+    match kind {
+        AlarmKind::Fork => "fork",
+        AlarmKind::Gap => "gap",
+        AlarmKind::OverRight => "over_right",
+        AlarmKind::FutureIncarnation => "future_incarnation",
+        AlarmKind::NotAuthentic => "not_authentic",
+    }
+}
+
+fn totals(lines: &[TrialLine]) -> Result<Totals, MoneyError> {
+    let of = |kind| lines.iter().filter(move |line| line.kind == kind);
+    let credits = |kind| Cents::sum(of(kind).map(|line| line.credits));
+    let debits = |kind| Cents::sum(of(kind).map(|line| line.debits));
+    let left = |kind| credits(kind)?.minus(debits(kind)?);
+    Ok(Totals {
+        credited_cents: debits(AccountKind::Source)?.get(),
+        free_cents: left(AccountKind::Purse)?.get(),
+        reserved_cents: left(AccountKind::Slice)?.get(),
+        spent_cents: credits(AccountKind::Payable)?.get(),
+        owed_cents: left(AccountKind::Payable)?.get(),
+        in_transit_cents: left(AccountKind::Transit)?.get(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+    use super::*;
+
+    #[test]
+    fn the_sums_follow_the_accounts() {
+        let line = |kind, debits, credits| TrialLine {
+            kind,
+            accounts: 1,
+            debits: Cents::new(debits).unwrap(),
+            credits: Cents::new(credits).unwrap(),
+        };
+        // 1000 credited, 600 of it reserved, 250 of that spent, 200 of that closed.
+        let lines = [
+            line(AccountKind::Source, 1000, 0),
+            line(AccountKind::Purse, 600, 1000),
+            line(AccountKind::Slice, 250, 600),
+            line(AccountKind::Payable, 200, 250),
+            line(AccountKind::Transit, 0, 200),
+        ];
+        let expected = Totals {
+            credited_cents: 1000,
+            free_cents: 400,
+            reserved_cents: 350,
+            spent_cents: 250,
+            owed_cents: 50,
+            in_transit_cents: 200,
+        };
+        assert_eq!(totals(&lines).unwrap(), expected);
+        assert_eq!(totals(&[line(AccountKind::Purse, 1, 0)]), Err(MoneyError::Negative));
+    }
+}

@@ -1,0 +1,35 @@
+//! `POST /v1/extend`: a slice is too small, and somebody waits at the counter.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use cabas_protocol::Signed;
+use cabas_protocol::extend::{ExtendAnswer, ExtendRequest};
+use cabas_protocol::head::ObjectType;
+
+use super::{message, terminal};
+use crate::app::App;
+use crate::error::Refused;
+use crate::store::Lane;
+
+/// Raises a slice to the level that is asked for, or as far as the money goes.
+pub async fn extend(State(app): State<Arc<App>>, request: Request) -> Response {
+    message::answer(&app, request, handle).await
+}
+
+async fn handle(app: Arc<App>, request: Signed<ExtendRequest>) -> Result<Signed<ExtendAnswer>, Refused> {
+    let (request, _) = terminal::verified(&app, request, |asked: &ExtendRequest| (asked.terminal, asked.epoch)).await?;
+    let now = app.clock.now();
+    let ExtendRequest { terminal, epoch, purse, allowed_at_least, .. } = *request.payload();
+    let extended =
+        app.store.call(Lane::Counter, move |tx| tx.extend(terminal, epoch, purse, allowed_at_least, now)).await?;
+    let signer = &app.secrets.signer;
+    let answer = ExtendAnswer {
+        head: app.context.head(ObjectType::ExtendAnswer),
+        request: request.hash(),
+        time: now,
+        balance: extended.map(|balance| signer.sign(&balance).into_bytes().into()),
+    };
+    Ok(signer.sign(&answer))
+}

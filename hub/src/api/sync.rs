@@ -1,0 +1,180 @@
+//! `POST /v1/sync`: takes rows, gives news, and waits for news where there is none.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use cabas_protocol::chain::ChainId;
+use cabas_protocol::head::ObjectType;
+use cabas_protocol::sync::{OBJECTS_MAX, Standing, SyncAnswer, SyncRequest};
+use cabas_protocol::{ChainHead, Hash, PublicKey, Seq, Signed, Signer, Verified};
+use minicbor::bytes::ByteVec;
+
+use super::waiting::Poll;
+use super::{message, terminal};
+use crate::app::App;
+use crate::clock::Stopwatch;
+use crate::core::ingest::{Upload, prepare};
+use crate::error::Refused;
+use crate::store::{Contact, Deliverable, IngestOutcome, Lane, News, NewsLimits, StoreError, Tx};
+
+/// Bytes of objects in one answer: leaves room for what is around them.
+const ANSWER_OBJECT_BYTES_MAX: usize = 224 * 1024;
+const LIMITS: NewsLimits = NewsLimits { objects_max: OBJECTS_MAX, bytes_max: ANSWER_OBJECT_BYTES_MAX };
+/// Objects that are signed where the connection is served; more of them go to the workers.
+const SIGNED_AT_ONCE_MAX: usize = 4;
+
+/// Takes rows and gives news.
+pub async fn sync(State(app): State<Arc<App>>, request: Request) -> Response {
+    message::answer(&app, request, handle).await
+}
+
+/// What a request asks, its rows apart.
+#[derive(Clone, Debug)]
+struct Asked {
+    hash: Hash,
+    contact: Contact,
+    wait: Duration,
+}
+
+/// What the hub has for the terminal.
+#[derive(Debug)]
+struct Found {
+    standing: Standing,
+    acked: ChainHead,
+    backed_up: Seq,
+    news: News,
+}
+
+async fn handle(app: Arc<App>, request: Signed<SyncRequest>) -> Result<Signed<SyncAnswer>, Refused> {
+    let started = Stopwatch::start();
+    let (request, key) = terminal::verified(&app, request, |asked: &SyncRequest| (asked.terminal, asked.epoch)).await?;
+    let (asked, upload) = read(&app, request, key).await?;
+    let waits = upload.is_none() && !asked.wait.is_zero();
+    // Enlisted before the first look: what changes after it wakes the poll.
+    let poll = if waits { app.waiting.enlist(asked.contact.terminal) } else { None };
+    let mut found = exchange(&app, &asked, upload).await?;
+    app.metrics.synced(started);
+    if let Some(poll) = poll {
+        found = wait(&app, &asked, &poll, found).await?;
+    }
+    sign(&app, asked.hash, found).await
+}
+
+/// Checks the rows; a request without any has nothing to check.
+async fn read(
+    app: &App,
+    request: Verified<SyncRequest>,
+    key: PublicKey,
+) -> Result<(Asked, Option<Upload>), Refused> {
+    let hash = request.hash();
+    let mut request = request.into_payload();
+    let chain = ChainId { fund: app.context.fund, terminal: request.terminal, epoch: request.epoch };
+    let incarnation = request.head.incarnation;
+    // Numbers of another life of the hub say nothing in this one.
+    let cursor = if incarnation == app.context.incarnation { request.cursor } else { 0 };
+    let status = request.status.clone();
+    let contact = Contact { terminal: request.terminal, epoch: request.epoch, status, cursor };
+    let asked = Asked { hash, contact, wait: Duration::from_millis(u64::from(request.wait_ms)) };
+    // Nothing asks for them: this hub was never restored.
+    request.held.clear();
+    if request.rows.is_empty() {
+        return Ok((asked, None));
+    }
+    let prepared = app.workers.run(move || Ok(prepare(chain, &key, incarnation, request)?)).await?;
+    if prepared.not_authentic() > 0 {
+        let count = prepared.not_authentic();
+        tracing::warn!(terminal.id = chain.terminal.get(), rows.count = count, "rows that are not the terminal's own");
+    }
+    Ok((asked, Some(prepared)))
+}
+
+/// Takes the rows and looks for news, in one transaction.
+async fn exchange(app: &App, asked: &Asked, upload: Option<Upload>) -> Result<Found, Refused> {
+    let now = app.clock.now();
+    let contact = asked.contact.clone();
+    let (found, ingested) = app
+        .store
+        .call(Lane::Sync, move |tx| {
+            let ingested = upload.map(|upload| tx.ingest(&upload, now)).transpose()?;
+            tx.contact(&contact, now)?;
+            Ok((look(tx, &contact, now)?, ingested))
+        })
+        .await?;
+    if let Some(ingested) = &ingested {
+        count(app, asked, ingested);
+    }
+    Ok(found)
+}
+
+fn look(tx: &mut Tx<'_>, asked: &Contact, now: cabas_protocol::Timestamp) -> Result<Found, StoreError> {
+    let terminal = tx.terminal_key(asked.terminal, asked.epoch)?;
+    let news = tx.news(asked.terminal, asked.epoch, asked.cursor, LIMITS, now)?;
+    Ok(Found { standing: terminal.standing, acked: terminal.acked, backed_up: terminal.backed_up, news })
+}
+
+fn count(app: &App, asked: &Asked, ingested: &IngestOutcome) {
+    app.metrics.rows.inc_by(u64::from(ingested.new_rows).saturating_add(u64::from(ingested.disputed_rows)));
+    app.metrics.over_right_cents.inc_by(ingested.over_right.get());
+    app.metrics.disputed_rows.inc_by(u64::from(ingested.disputed_rows));
+    if !ingested.alarms.is_empty() {
+        let (terminal, epoch) = (asked.contact.terminal.get(), asked.contact.epoch.get());
+        let alarms = &ingested.alarms;
+        tracing::error!(terminal.id = terminal, terminal.epoch = epoch, ?alarms, "a journal needs a person's eyes");
+    }
+}
+
+/// Waits until there is something to say, the time is up, or the hub stops.
+async fn wait(app: &App, asked: &Asked, poll: &Poll, mut found: Found) -> Result<Found, Refused> {
+    let deadline = tokio::time::Instant::from_std(Stopwatch::start().after(asked.wait));
+    let standing = found.standing;
+    while found.news.items.is_empty() && !found.news.more && found.standing == standing && !app.waiting.is_closed() {
+        if tokio::time::timeout_at(deadline, poll.woken()).await.is_err() {
+            break;
+        }
+        let now = app.clock.now();
+        let contact = asked.contact.clone();
+        found = app.store.call(Lane::Sync, move |tx| look(tx, &contact, now)).await?;
+    }
+    Ok(found)
+}
+
+async fn sign(app: &Arc<App>, request: Hash, found: Found) -> Result<Signed<SyncAnswer>, Refused> {
+    let Found { standing, acked, backed_up, news } = found;
+    let time = app.clock.now();
+    let head = app.context.head(ObjectType::SyncAnswer);
+    let few = news.items.len() <= SIGNED_AT_ONCE_MAX;
+    let with = Arc::clone(app);
+    let make = move || {
+        let signer = &with.secrets.signer;
+        let objects = news.items.into_iter().map(|item| object(signer, item)).collect();
+        let answer = SyncAnswer {
+            head,
+            request,
+            time,
+            standing,
+            acked,
+            backed_up,
+            cursor: news.cursor,
+            more: news.more,
+            objects,
+            want_held: false,
+        };
+        signer.sign(&answer)
+    };
+    if few { Ok(make()) } else { app.workers.run(move || Ok(make())).await }
+}
+
+fn object(signer: &Signer, item: Deliverable) -> ByteVec {
+    let bytes = match item {
+        Deliverable::KeyCert(cert) => cert.into_bytes(),
+        Deliverable::Binding(binding) => signer.sign(&binding).into_bytes(),
+        Deliverable::HotList(list) => signer.sign(&list).into_bytes(),
+        Deliverable::Policy(policy) => signer.sign(&policy).into_bytes(),
+        Deliverable::Grid(grid) => signer.sign(&grid).into_bytes(),
+        Deliverable::TerminalConfig(config) => signer.sign(&config).into_bytes(),
+        Deliverable::Balance(balance) => signer.sign(&balance).into_bytes(),
+    };
+    bytes.into()
+}

@@ -1,0 +1,129 @@
+//! What every request handler holds.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cabas_protocol::head::HeadContext;
+use cabas_protocol::{PublicKey, RefusalCode, Timestamp};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::api::terminal::KnownKeys;
+use crate::api::waiting::Waiting;
+use crate::clock::Clock;
+use crate::config::AdminPage;
+use crate::error::Refused;
+use crate::keys::HubSecrets;
+use crate::metrics::Metrics;
+use crate::store::Store;
+
+/// Requests whose signatures wait to be checked or made; one over it is told to come again.
+pub const WORK_QUEUE_MAX: usize = 1024;
+/// Calls with an enrolment code that the hub does not know, in one minute and from everywhere.
+pub const UNKNOWN_CODES_PER_MINUTE_MAX: u32 = 30;
+
+/// What every request handler holds.
+#[derive(Debug)]
+pub struct App {
+    /// The ledger's thread.
+    pub store: Store,
+    /// The keys.
+    pub secrets: HubSecrets,
+    /// What the hub's objects start with.
+    pub context: HeadContext,
+    /// The fund's root key.
+    pub root: PublicKey,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Counts.
+    pub metrics: Metrics,
+    /// Polls that wait for news.
+    pub waiting: Arc<Waiting>,
+    /// Where signatures are checked and made.
+    pub workers: Workers,
+    /// Keys of enrolments at hand.
+    pub keys: KnownKeys,
+    /// Wakes the job that reserves money for terminals.
+    pub allocate: Notify,
+    /// Slows down who guesses codes.
+    pub unknown_codes: PerMinute,
+    /// Who sees the status page.
+    pub admin_page: AdminPage,
+    /// Who reads the metrics.
+    pub metrics_page: AdminPage,
+}
+
+/// A bounded queue in front of the threads that do the cryptography.
+#[derive(Debug)]
+pub struct Workers {
+    places: Arc<Semaphore>,
+}
+
+impl Default for Workers {
+    fn default() -> Self {
+        Self { places: Arc::new(Semaphore::new(WORK_QUEUE_MAX)) }
+    }
+}
+
+impl Workers {
+    /// Does work beside the threads that serve connections.
+    ///
+    /// # Errors
+    /// [`RefusalCode::Busy`] where the queue is full, and what `work` refuses.
+    pub async fn run<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<R, Refused> + Send + 'static,
+    ) -> Result<R, Refused> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| RefusalCode::Busy)?;
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(place);
+            done
+        });
+        done.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a request's work ended without a result");
+            Err(RefusalCode::Internal.into())
+        })
+    }
+}
+
+/// At most so many in one minute.
+#[derive(Debug)]
+pub struct PerMinute {
+    max: u32,
+    window: Mutex<(Timestamp, u32)>,
+}
+
+impl PerMinute {
+    /// At most `max`.
+    #[must_use]
+    pub const fn new(max: u32) -> Self {
+        Self { max, window: Mutex::new((Timestamp::new(0), 0)) }
+    }
+
+    /// Counts one; false where it is one too many.
+    pub fn take(&self, now: Timestamp) -> bool {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let (start, count) = *window;
+        // A clock that was set back starts a new minute too: nobody is shut out for ever.
+        if now < start || now.since_s(start) >= 60 {
+            *window = (now, 1);
+            return true;
+        }
+        *window = (start, count.saturating_add(1));
+        count < self.max
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minute_lets_through_what_it_may() {
+        let limit = PerMinute::new(2);
+        let take = |second| limit.take(Timestamp::new(second));
+        assert!(take(1000) && take(1001));
+        assert!(!take(1002) && !take(1059));
+        assert!(take(1060), "a new minute");
+        assert!(take(5), "the clock was set back");
+    }
+}

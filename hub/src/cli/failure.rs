@@ -1,0 +1,50 @@
+//! Why a command ends with 1: what, where, and what to do next, in one line.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::config::ConfigError;
+use crate::keys::KeyError;
+use crate::server::run::StartError;
+use crate::store::StoreError;
+
+/// Why a command failed or was refused.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("there is no fund at {file}; run `cabas-hub init` or correct data_dir", file = .0.display())]
+    NotInitialised(PathBuf),
+    #[error("database {file}: {source}", file = file.display())]
+    Open { file: PathBuf, source: StoreError },
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("{what} {file}: {source}; check path, permissions and free space", file = file.display())]
+    File { what: &'static str, file: PathBuf, source: io::Error },
+    #[error("{dir} has something in it; init writes over nothing: name an empty data_dir, or keep this fund", dir = .0.display())]
+    DataDirInUse(PathBuf),
+    #[error("{0}: not a name of 1 to 64 bytes without control characters; choose another")]
+    Name(&'static str),
+    #[error("no CSV file in {dir}; name the files or another folder", dir = .0.display())]
+    NoCsv(PathBuf),
+    #[error("{file} is over {max} bytes; split it", file = file.display())]
+    FileTooLarge { file: PathBuf, max: usize },
+    #[error("nothing was imported: {count} problem(s); correct the lines above and import again")]
+    Import { count: usize },
+    #[error("no free enrolment code was found; try again")]
+    NoCode,
+    #[error("verify found {0} problem(s); keep the database as it is and see the list above")]
+    Verify(u64),
+    #[error("the system gives the hub no {what}: {source}")]
+    System { what: &'static str, source: io::Error },
+    #[error("log = {filter}: {source}; write it like info or cabas_hub=debug,warn")]
+    Log { filter: String, source: tracing_subscriber::filter::ParseError },
+    #[error("the result could not be written: {0}; the work itself was done")]
+    Print(#[source] io::Error),
+    #[error("the port failed: {0}; start the hub again")]
+    Serve(#[source] io::Error),
+}

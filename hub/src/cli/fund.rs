@@ -1,0 +1,176 @@
+//! `init` and `status`.
+
+use std::fmt::Write as _;
+use std::fs::DirBuilder;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use cabas_protocol::head::{HeadContext, ObjectType};
+use cabas_protocol::keys::KeyCert;
+use cabas_protocol::objects::{Category, NAME_BYTES_MAX};
+use cabas_protocol::{CategoryId, Cents, FundId, Incarnation, Signer, TimeEpoch, Timestamp, codec};
+use clap::Args;
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::{Context, terminal};
+use crate::admin::overview::{self, Overview};
+use crate::keys;
+use crate::out::print;
+use crate::store::{Db, InitFund, OpenMode, PolicyLimits};
+
+/// What a new fund's terminals may do by themselves.
+#[derive(Args, Debug)]
+pub(super) struct Init {
+    /// The fund's name, as it stands on receipts
+    #[arg(long, value_name = "NAME")]
+    name: String,
+    /// The fund's number: its terminals refuse those of other funds
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    fund_id: u32,
+    /// Whom a shop calls, as it stands on the cashier's screen
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    helpline: String,
+    /// The fund's part of one sale, at the most
+    #[arg(long, value_name = "CENTS", default_value_t = 30_000)]
+    sale_cents_max: u64,
+    /// The fund's part of one sale with a plain card, at the most
+    #[arg(long, value_name = "CENTS", default_value_t = 15_000)]
+    plain_sale_cents_max: u64,
+    /// The fund's part of one household's sales with plain cards, at one terminal in one day, at the most
+    #[arg(long, value_name = "CENTS", default_value_t = 20_000)]
+    plain_day_cents_max: u64,
+    /// Age of the hot list past which a terminal refuses plain cards, in hours
+    #[arg(long, value_name = "HOURS", default_value_t = 72, value_parser = clap::value_parser!(u32).range(1..=8_760))]
+    plain_list_age_hours_max: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct Made {
+    fund_id: u32,
+    name: String,
+    data_dir: String,
+    /// The root key that every terminal pins, in hexadecimal.
+    root_key: String,
+    root_key_file: String,
+}
+
+pub(super) fn init(context: &Context, init: &Init) -> Result<(), Failure> {
+    let dir = &context.config.data_dir;
+    check_name("--name", &init.name, 1)?;
+    check_name("--helpline", &init.helpline, 0)?;
+    let limits = limits(init)?;
+    make_data_dir(dir)?;
+    let keys_dir = context.config.keys_dir();
+    let (root, signing) = keys::create(&keys_dir)?;
+    let now = context.clock.now();
+    let fund = init_fund(init, limits, &root, &signing, now);
+    let file = context.config.database();
+    let mut db = Db::open(&file, OpenMode::Create).map_err(|source| Failure::Open { file: file.clone(), source })?;
+    db.write(|tx| tx.init_fund(&fund, now))?;
+    for entry in [file.as_path(), dir] {
+        sync(entry)?;
+    }
+    let made = Made {
+        fund_id: init.fund_id,
+        name: init.name.clone(),
+        data_dir: dir.display().to_string(),
+        root_key: root.public().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
+        root_key_file: keys_dir.join(keys::ROOT).display().to_string(),
+    };
+    let text = |made: &Made| {
+        format!(
+            "Fund {} \"{}\" made in {}.\nCopy the folder keys to a safe place: without it this fund cannot be continued.\n\
+             {} is needed by no running hub: keep it off this machine.\nNext: cabas-hub import DIR; cabas-hub terminal \
+             add --shop CODE; cabas-hub serve\n",
+            made.fund_id, made.name, made.data_dir, made.root_key_file
+        )
+    };
+    print(context.format, &made, text).map_err(Failure::Print)
+}
+
+/// An empty folder for the owner alone; one that has anything in it is left as it is.
+fn make_data_dir(dir: &Path) -> Result<(), Failure> {
+    let failed = |source| Failure::File { what: "data_dir", file: dir.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+    if std::fs::read_dir(dir).map_err(failed)?.next().is_some() {
+        return Err(Failure::DataDirInUse(dir.to_owned()));
+    }
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).map_err(failed)
+}
+
+fn sync(path: &Path) -> Result<(), Failure> {
+    let synced = std::fs::File::open(path).and_then(|file| file.sync_all());
+    synced.map_err(|source| Failure::File { what: "cannot make durable", file: path.to_owned(), source })
+}
+
+fn check_name(option: &'static str, text: &str, least: usize) -> Result<(), Failure> {
+    let fits = text.len() >= least && codec::text(option, text, NAME_BYTES_MAX).is_ok();
+    if fits { Ok(()) } else { Err(Failure::Name(option)) }
+}
+
+fn limits(init: &Init) -> Result<PolicyLimits, Failure> {
+    let cents = |cents| Cents::new(cents).map_err(|error| Failure::Store(error.into()));
+    Ok(PolicyLimits {
+        sale_cents_max: cents(init.sale_cents_max)?,
+        plain_sale_cents_max: cents(init.plain_sale_cents_max)?,
+        plain_day_cents_max: cents(init.plain_day_cents_max)?,
+        plain_list_age_s_max: init.plain_list_age_hours_max.saturating_mul(3_600),
+        part_payment: true,
+    })
+}
+
+fn init_fund(init: &Init, policy: PolicyLimits, root: &Signer, signing: &Signer, now: Timestamp) -> InitFund {
+    let fund = FundId::new(init.fund_id);
+    let context = HeadContext { fund, incarnation: Incarnation::new(1), time_epoch: TimeEpoch::new(0) };
+    let cert = KeyCert {
+        head: context.head(ObjectType::KeyCert),
+        key: *signing.public(),
+        issued_at: now,
+        revoked: false,
+    };
+    InitFund {
+        fund,
+        name: init.name.clone(),
+        helpline: init.helpline.clone(),
+        root: *root.public(),
+        cert: root.sign(&cert),
+        policy,
+        categories: vec![Category {
+            id: CategoryId::new(0),
+            share_percent: 100,
+            label_fr: "Alimentation".to_owned(),
+            label_en: "Food".to_owned(),
+        }],
+    }
+}
+
+pub(super) fn status(context: &Context) -> Result<(), Failure> {
+    let overview = context.open(OpenMode::Existing)?.read(overview::read)?;
+    print(context.format, &overview, |overview| text(overview).unwrap_or_default()).map_err(Failure::Print)
+}
+
+fn text(overview: &Overview) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    let totals = overview.totals;
+    writeln!(text, "Fund {} \"{}\"", overview.fund_id, crate::out::plain(&overview.name))?;
+    for (name, cents) in [
+        ("credited to households", totals.credited_cents),
+        ("free at the hub", totals.free_cents),
+        ("reserved for terminals", totals.reserved_cents),
+        ("spent in shops", totals.spent_cents),
+        ("owed to shops", totals.owed_cents),
+        ("closed, bank to confirm", totals.in_transit_cents),
+        ("over-right, not paid", overview.over_right_cents),
+    ] {
+        writeln!(text, "  {name:<24} {:>12} €", euros(cents))?;
+    }
+    writeln!(text, "  {:<24} {:>12}", "disputed rows", overview.disputed_rows)?;
+    text.push_str(&terminal::table(&overview.terminals)?);
+    Ok(text)
+}
+
+/// Whole cents as euros.
+pub(super) fn euros(cents: u64) -> String {
+    Cents::new(cents).map_or_else(|_| format!("{cents} cents"), |cents| cents.to_string())
+}

@@ -1,0 +1,112 @@
+//! The command line: one file a group of commands. A command opens the database beside a running `serve`.
+
+mod card;
+mod credit;
+mod failure;
+mod fund;
+mod import;
+mod serve;
+mod settlement;
+mod terminal;
+mod upkeep;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::out::{Format, complain};
+use crate::store::{Db, OpenMode};
+use failure::Failure;
+
+/// The fund's server: ledger, signed balances, terminals, settlement.
+#[derive(Debug, Parser)]
+#[command(name = "cabas-hub", version, propagate_version = true)]
+pub struct Arguments {
+    /// Configuration file (TOML); every key can be overridden as CABAS_HUB_<KEY> [default: /etc/cabas/hub.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Write what is printed as JSON; amounts are whole cents
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new fund: data directory, keys, empty ledger
+    Init(fund::Init),
+    /// Run the hub until it is told to stop
+    Serve,
+    /// Import households, cards and shops from CSV files; nothing is booked unless every line is good
+    Import(import::Import),
+    /// Terminals: add, revoke, list
+    #[command(subcommand)]
+    Terminal(terminal::Terminal),
+    /// Cards: block
+    #[command(subcommand)]
+    Card(card::Card),
+    /// Monthly credits
+    #[command(subcommand)]
+    Credit(credit::Credit),
+    /// What the shops are owed: preview and close
+    #[command(subcommand)]
+    Settlement(settlement::Settlement),
+    /// Recompute ledger, chains, signatures and claims, and say what is wrong
+    Verify,
+    /// Copy the database into a new file while the hub runs
+    Backup(upkeep::Backup),
+    /// Show fund, terminals and totals
+    Status,
+}
+
+/// What every command works with.
+struct Context {
+    config: Config,
+    clock: Clock,
+    format: Format,
+}
+
+impl Context {
+    /// Opens the database beside whoever else has it open.
+    fn open(&self, mode: OpenMode) -> Result<Db, Failure> {
+        let file = self.config.database();
+        if !file.exists() {
+            return Err(Failure::NotInitialised(file));
+        }
+        Db::open(&file, mode).map_err(|source| Failure::Open { file, source })
+    }
+}
+
+/// Does what the command line says: 0 done, 1 refused or failed; wrong usage ends with 2 before this.
+#[must_use]
+pub fn run(arguments: Arguments) -> ExitCode {
+    match try_run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(&format!("cabas-hub: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_run(arguments: Arguments) -> Result<(), Failure> {
+    let config = Config::read(arguments.config.as_deref())?;
+    let format = if arguments.json { Format::Json } else { Format::Text };
+    let context = Context { config, clock: Clock::System, format };
+    match arguments.command {
+        Command::Init(init) => fund::init(&context, &init),
+        Command::Serve => serve::serve(&context),
+        Command::Import(import) => import::import(&context, &import),
+        Command::Terminal(terminal) => terminal::run(&context, &terminal),
+        Command::Card(card) => card::run(&context, &card),
+        Command::Credit(credit) => credit::run(&context, &credit),
+        Command::Settlement(settlement) => settlement::run(&context, &settlement),
+        Command::Verify => upkeep::verify(&context),
+        Command::Backup(backup) => upkeep::backup(&context, &backup),
+        Command::Status => fund::status(&context),
+    }
+}

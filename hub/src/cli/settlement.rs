@@ -1,0 +1,151 @@
+//! `settlement preview`, `settlement close`, `settlement list`.
+
+use std::fmt::Write as _;
+
+use cabas_protocol::Timestamp;
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::Context;
+use super::failure::Failure;
+use super::fund::euros;
+use crate::out::{plain, print};
+use crate::store::{OpenMode, Settlement as Closed};
+
+/// Settlements that `list` shows.
+const LISTED_MAX: u32 = 120;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Settlement {
+    /// Show what each shop would be paid for the rows that the hub has at this moment
+    Preview,
+    /// Close a settlement with the rows that the hub has at this moment; with nothing new it closes nothing
+    Close,
+    /// List the settlements, newest first
+    List,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    /// True where this run closed it.
+    closed: bool,
+    /// Nothing where there is nothing new.
+    settlement: Option<View>,
+}
+
+#[derive(Serialize)]
+struct View {
+    number: u32,
+    closed_at: Option<u64>,
+    payout_cents: u64,
+    shops: Vec<ShopLine>,
+}
+
+#[derive(Serialize)]
+struct ShopLine {
+    shop: String,
+    shop_name: String,
+    sales: u32,
+    settled_cents: u64,
+    late_sales: u32,
+    late_cents: u64,
+    over_right_sales: u32,
+    over_right_cents: u64,
+    disputed_sales: u32,
+    disputed_cents: u64,
+    carried_cents: u64,
+    carry_on_cents: u64,
+    payout_cents: u64,
+}
+
+pub(super) fn run(context: &Context, command: &Settlement) -> Result<(), Failure> {
+    let mut db = context.open(OpenMode::Existing)?;
+    let now = context.clock.now();
+    let shown = match command {
+        Settlement::Preview => {
+            let settlement = db.read(|tx| tx.settlement_preview(&tx.settlement_cut()?))?;
+            Shown { closed: false, settlement: settlement.map(view) }
+        }
+        Settlement::Close => {
+            let settlement = db.write(|tx| {
+                let cut = tx.settlement_cut()?;
+                tx.settlement_close(&cut, now)
+            })?;
+            Shown { closed: settlement.is_some(), settlement: settlement.map(view) }
+        }
+        Settlement::List => {
+            let settlements: Vec<_> = db.read(|tx| tx.settlements(LISTED_MAX))?.into_iter().map(view).collect();
+            return print(context.format, &Listed { settlements }, list_text).map_err(Failure::Print);
+        }
+    };
+    print(context.format, &shown, |shown| text(shown).unwrap_or_default()).map_err(Failure::Print)
+}
+
+#[derive(Serialize)]
+struct Listed {
+    settlements: Vec<View>,
+}
+
+fn list_text(listed: &Listed) -> String {
+    let lines = listed.settlements.iter().map(|view| view_text(view).unwrap_or_default());
+    let all: String = lines.collect();
+    if all.is_empty() { "No settlement yet.\n".to_owned() } else { all }
+}
+
+fn view(settlement: Closed) -> View {
+    let shops = settlement.shops.into_iter().map(|shop| ShopLine {
+        shop: shop.shop_code,
+        shop_name: shop.shop_name,
+        sales: shop.sums.sales,
+        settled_cents: shop.sums.settled.get(),
+        late_sales: shop.sums.late_sales,
+        late_cents: shop.sums.late.get(),
+        over_right_sales: shop.sums.over_right_sales,
+        over_right_cents: shop.sums.over_right.get(),
+        disputed_sales: shop.sums.disputed_sales,
+        disputed_cents: shop.sums.disputed.get(),
+        carried_cents: shop.carried.get(),
+        carry_on_cents: shop.carry_on.get(),
+        payout_cents: shop.payout.get(),
+    });
+    View {
+        number: settlement.number,
+        closed_at: settlement.closed_at.map(Timestamp::get),
+        payout_cents: settlement.payout.get(),
+        shops: shops.collect(),
+    }
+}
+
+fn text(shown: &Shown) -> Result<String, std::fmt::Error> {
+    let Some(settlement) = &shown.settlement else { return Ok("Nothing new to settle.\n".to_owned()) };
+    let mut text = view_text(settlement)?;
+    if !shown.closed {
+        text.push_str("Nothing was closed. To close it: cabas-hub settlement close\n");
+    }
+    Ok(text)
+}
+
+fn view_text(settlement: &View) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    writeln!(text, "Settlement {}: {} €", settlement.number, euros(settlement.payout_cents))?;
+    for shop in &settlement.shops {
+        write!(text, "  {:>10} €  {} ({}), {} sales", euros(shop.payout_cents), plain(&shop.shop_name), shop.shop, shop.sales)?;
+        if shop.late_sales > 0 {
+            write!(text, ", of them {} late ({} €)", shop.late_sales, euros(shop.late_cents))?;
+        }
+        if shop.over_right_sales > 0 {
+            write!(text, "; not paid: {} over-right ({} €)", shop.over_right_sales, euros(shop.over_right_cents))?;
+        }
+        if shop.disputed_sales > 0 {
+            write!(text, "; not paid: {} disputed ({} €)", shop.disputed_sales, euros(shop.disputed_cents))?;
+        }
+        if shop.carried_cents > 0 {
+            write!(text, "; {} € taken off from before", euros(shop.carried_cents))?;
+        }
+        if shop.carry_on_cents > 0 {
+            write!(text, "; {} € to take off next time", euros(shop.carry_on_cents))?;
+        }
+        text.push('\n');
+    }
+    Ok(text)
+}

@@ -1,0 +1,132 @@
+//! The whole hub: from the files on disk to a port that answers, and down again.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_server::Handle;
+use cabas_protocol::keys::HubKeys;
+use tokio::sync::Notify;
+
+use super::{GRACE, Listening, TlsError, tls};
+use crate::api::terminal::KnownKeys;
+use crate::api::waiting::Waiting;
+use crate::app::{App, PerMinute, UNKNOWN_CODES_PER_MINUTE_MAX, Workers};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::jobs;
+use crate::keys::{HubSecrets, KeyError};
+use crate::metrics::Metrics;
+use crate::router::router;
+use crate::store::{Db, OpenMode, Store, StoreError};
+
+/// How long threads may take to end after [`GRACE`].
+pub const AFTER_GRACE: Duration = Duration::from_secs(2);
+
+/// Why the hub does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A key cannot be read.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The database cannot be opened.
+    #[error("database {file}: {source}", file = file.display())]
+    Store {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: StoreError,
+    },
+    /// Terminals would believe nothing that it signs.
+    #[error("the key in signing.key is not certified by the fund's root key; restore the keys that belong to this database")]
+    NotCertified,
+    /// TLS cannot be served.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The port cannot be opened.
+    #[error("listen = {address}: {source}; is another program using it?")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// What is wrong.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl App {
+    /// Opens database and keys.
+    ///
+    /// # Errors
+    /// [`StartError`] names the file.
+    pub fn open(config: &Config, clock: Clock) -> Result<Arc<Self>, StartError> {
+        let secrets = HubSecrets::load(&config.keys_dir())?;
+        let file = config.database();
+        let failed = |source| StartError::Store { file: file.clone(), source };
+        let mut db = Db::open(&file, OpenMode::Existing).map_err(failed)?;
+        let (fund, certs) = db.read(|tx| Ok((tx.fund()?, tx.key_certs()?))).map_err(failed)?;
+        let mut keys = HubKeys::new(fund.fund, fund.root);
+        let signing = secrets.signer.public().id();
+        let certified = certs.iter().filter_map(|cert| keys.certify(cert).ok()).any(|cert| {
+            let cert = cert.payload();
+            cert.key.id() == signing && !cert.revoked
+        });
+        if !certified {
+            return Err(StartError::NotCertified);
+        }
+        Ok(Arc::new(Self {
+            store: Store::start(db).map_err(failed)?,
+            secrets,
+            context: fund.context(),
+            root: fund.root,
+            clock,
+            metrics: Metrics::new(),
+            waiting: Arc::new(Waiting::default()),
+            workers: Workers::default(),
+            keys: KnownKeys::default(),
+            allocate: Notify::new(),
+            unknown_codes: PerMinute::new(UNKNOWN_CODES_PER_MINUTE_MAX),
+            admin_page: config.admin_page,
+            metrics_page: config.metrics,
+        }))
+    }
+}
+
+/// Opens the port that the configuration names.
+///
+/// # Errors
+/// [`StartError::Tls`], [`StartError::Listen`].
+pub fn listen(config: &Config) -> Result<Listening, StartError> {
+    let tls = match (&config.tls_certificate, &config.tls_key) {
+        (Some(certificate), Some(key)) => Some(tls::load(certificate, key)?),
+        (Some(_) | None, _) => None,
+    };
+    let address = config.listen;
+    Listening::open(address, tls).map_err(|source| StartError::Listen { address, source })
+}
+
+/// Answers until `stop`; then polls end at once, and what is under way gets a little time.
+///
+/// # Errors
+/// The port failed.
+pub async fn serve(app: Arc<App>, listening: Listening, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
+    let handle = Handle::new();
+    let mut jobs = jobs::start(&app);
+    let server = listening.serve(router(Arc::clone(&app)), handle.clone());
+    let stopping = async {
+        stop.await;
+        tracing::info!("stopping");
+        jobs::tell(sd_notify::NotifyState::Stopping);
+        app.waiting.close();
+        handle.graceful_shutdown(Some(GRACE));
+        std::future::pending::<()>().await;
+    };
+    let served = tokio::select! {
+        served = server => served,
+        () = stopping => Ok(()),
+    };
+    jobs.shutdown().await;
+    served
+}

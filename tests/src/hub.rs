@@ -119,6 +119,14 @@ impl Hub {
         self.serve.as_ref().map(Program::pid)
     }
 
+    /// The memory that the hub holds.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn rss_bytes(&self) -> anyhow::Result<u64> {
+        crate::program::rss_bytes(self.pid().context("the hub does not run")?)
+    }
+
     /// What the hub logged.
     #[must_use]
     pub fn log(&self) -> String {
@@ -153,6 +161,14 @@ impl Hub {
         self.ok(&["credit", "run", "--period", period, "--source", "ville", "--book"])
     }
 
+    /// What a settlement would pay to a shop, in cents.
+    ///
+    /// # Errors
+    /// Where the hub does not say.
+    pub fn owed(&self, shop: &str) -> anyhow::Result<u64> {
+        payout(&self.ok(&["settlement", "preview"])?, shop)
+    }
+
     /// Fails where the auditor finds anything.
     ///
     /// # Errors
@@ -171,4 +187,16 @@ impl Hub {
 pub fn http_client() -> anyhow::Result<reqwest::Client> {
     drop(rustls::crypto::ring::default_provider().install_default());
     Ok(reqwest::Client::builder().no_proxy().build()?)
+}
+
+/// What a settlement pays to a shop, in cents; nothing where it is not in it.
+///
+/// # Errors
+/// Where it is no settlement.
+pub fn payout(settlement: &Value, shop: &str) -> anyhow::Result<u64> {
+    let shops = settlement["shops"].as_array().with_context(|| format!("no shops in {settlement}"))?;
+    match shops.iter().find(|entry| entry["shop"] == shop) {
+        Some(entry) => entry["payout_cents"].as_u64().with_context(|| format!("no payout_cents in {entry}")),
+        None => Ok(0),
+    }
 }

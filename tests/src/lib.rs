@@ -1,12 +1,15 @@
 //! What stands in for plastic and paper, and the world of an end-to-end test: real programs, real pcscd, real sockets.
+#![allow(clippy::indexing_slicing, reason = "a JSON value answers null for what is not there")]
 
 pub mod browser;
 pub mod cpu;
+pub mod example;
 pub mod fdatasync;
 pub mod hub;
 pub mod pcscd;
 pub mod ports;
 pub mod program;
+pub mod shop;
 pub mod terminal;
 pub mod virtual_card;
 pub mod virtual_printer;

@@ -127,6 +127,17 @@ impl Drop for Program {
     }
 }
 
+/// The memory that a process holds (VmRSS).
+///
+/// # Errors
+/// Where there is no such process.
+pub fn rss_bytes(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
+    kib.checked_mul(1024).context("too much")
+}
+
 /// Asks again and again until there is an answer, or time is up.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, bail};
 use cabas_protocol::chain::ChainId;
 use cabas_protocol::enrol::{Code, EnrolAnswer, EnrolRequest};
+use cabas_protocol::extend::ExtendRequest;
 use cabas_protocol::head::HeadContext;
 use cabas_protocol::ids::BootId;
 use cabas_protocol::keys::{HubKeys, KeyCert};
@@ -238,6 +239,21 @@ impl Terminal {
                 refused_unfunded: 0,
             },
             held: Vec::new(),
+        }))
+    }
+
+    /// Makes a request for a larger slice.
+    ///
+    /// # Errors
+    /// Where the system has no random bytes.
+    pub fn extend_request(&self, purse: PurseRef, allowed_at_least: Cents) -> anyhow::Result<Signed<ExtendRequest>> {
+        Ok(self.signer.sign(&ExtendRequest {
+            head: self.context.head(ObjectType::ExtendRequest),
+            terminal: self.id,
+            epoch: self.epoch,
+            request: RequestId::new(random()?),
+            purse,
+            allowed_at_least,
         }))
     }
 

@@ -1,0 +1,201 @@
+//! The main job through the real programs: amount, tap, accepted, receipt, sync, owed. On line, off line, and cut short.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "test code")]
+
+use cabas_tests::example::Cards;
+use cabas_tests::hub::{Hub, http_client};
+use cabas_tests::shop::Shop;
+use cabas_tests::virtual_printer::Mood;
+use serde_json::json;
+
+const SHOP: &str = "biocoop-platanes";
+const OTHER_SHOP: &str = "maraicher-combe";
+
+/// A fund that was credited, and one shop that sells.
+struct World {
+    hub: Hub,
+    shop: Shop,
+    cards: Cards,
+    dir: tempfile::TempDir,
+}
+
+async fn world() -> World {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
+    let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
+    hub.credit("2026-11").unwrap();
+    let shop = Shop::enrolled(&dir.path().join("shop"), &http_client().unwrap(), &hub, SHOP).await.unwrap();
+    World { hub, shop, cards: Cards::read().unwrap(), dir }
+}
+
+#[tokio::test]
+async fn a_sale_on_line_is_accepted_printed_on_request_and_owed() {
+    let world = world().await;
+    let sale = world.shop.sell(1250, world.cards.uid(1), "one").await.unwrap();
+    assert_eq!(sale["state"], "accepted", "{sale}");
+    assert_eq!((&sale["fund_cents"], &sale["member_cents"]), (&json!(1250), &json!(0)));
+    assert_eq!(world.shop.printer.printed().len(), 0, "nothing is printed that nobody asked for");
+    let id = sale["id"].as_str().unwrap();
+    let (status, answer) = world.shop.post(&format!("/api/sales/{id}/receipt"), &json!({})).await.unwrap();
+    assert!(status < 300, "{answer}");
+    let receipts = world.shop.printer.wait_for_receipts(1).unwrap();
+    let text = receipts[0].text();
+    for part in ["Biocoop des Platanes", "12,50", "000001", "ne vaut pas facture"] {
+        assert!(text.contains(part), "{part} is missing on\n{text}");
+    }
+    assert!(receipts[0].unknown.is_empty(), "{:?}", receipts[0].unknown);
+    world.shop.wait_until_synced().await.unwrap();
+    assert_eq!(world.hub.owed(SHOP).unwrap(), 1250);
+    world.hub.verify().unwrap();
+}
+
+#[tokio::test]
+async fn a_sale_with_the_network_cut_is_accepted_and_owed_later() {
+    let mut world = world().await;
+    world.hub.kill_9().unwrap();
+    let sale = world.shop.sell(835, world.cards.uid(2), "one").await.unwrap();
+    assert_eq!(sale["state"], "accepted", "{sale}");
+    let status = world.shop.get("/api/status").await.unwrap();
+    assert_eq!((&status["unsynced"]["count"], &status["unsynced"]["cents"]), (&json!(1), &json!(835)), "{status}");
+    // A restart of the agent in between loses nothing.
+    world.shop.stop().unwrap();
+    world.shop.start().await.unwrap();
+    world.hub.start().unwrap();
+    world.shop.wait_until_synced().await.unwrap();
+    assert_eq!(world.hub.owed(SHOP).unwrap(), 835);
+    world.hub.verify().unwrap();
+    world.shop.stop().unwrap();
+    let verified = world.shop.said(&["journal", "verify"]).unwrap();
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+}
+
+#[tokio::test]
+async fn a_sale_larger_than_the_slice_is_extended_on_line_and_refused_off_line() {
+    let mut world = world().await;
+    // Card 2 belongs to a household of four with 150 + 75 + 2 x 40 euros: more than any one slice, less than the credit.
+    let sale = world.shop.sell(14_900, world.cards.uid(2), "large").await.unwrap();
+    assert_eq!(sale["state"], "accepted", "{sale}");
+    world.hub.kill_9().unwrap();
+    let sale = world.shop.sell(14_900, world.cards.uid(2), "too large").await.unwrap();
+    assert_eq!(sale["state"], "declined", "{sale}");
+    assert!(!sale.to_string().contains("solde") || sale["member_side"].is_object(), "{sale}");
+    world.hub.start().unwrap();
+    world.shop.wait_until_synced().await.unwrap();
+    assert_eq!(world.hub.owed(SHOP).unwrap(), 14_900);
+    world.hub.verify().unwrap();
+}
+
+#[tokio::test]
+async fn one_request_is_one_debit_however_often_it_is_sent() {
+    let mut world = world().await;
+    let sale = world.shop.sell(600, world.cards.uid(1), "the-same").await.unwrap();
+    assert_eq!(sale["state"], "accepted");
+    let again = world.shop.begin_sale(600, "the-same").await.unwrap();
+    assert_eq!(again, sale["id"].as_str().unwrap());
+    world.shop.kill_9().unwrap();
+    world.shop.start().await.unwrap();
+    let again = world.shop.begin_sale(600, "the-same").await.unwrap();
+    let state = world.shop.sale_over(&again).await.unwrap();
+    assert_eq!(state["state"], "accepted", "{state}");
+    world.shop.wait_until_synced().await.unwrap();
+    assert_eq!(world.hub.owed(SHOP).unwrap(), 600);
+}
+
+#[tokio::test]
+async fn two_terminals_off_line_with_the_same_card_spend_no_more_than_was_credited() {
+    let mut world = world().await;
+    let mut other =
+        Shop::enrolled(&world.dir.path().join("other"), &http_client().unwrap(), &world.hub, OTHER_SHOP).await.unwrap();
+    world.hub.kill_9().unwrap();
+    let mut accepted = [0, 0];
+    for (index, shop) in [&world.shop, &other].into_iter().enumerate() {
+        for (number, amount) in [5000, 2000, 1000, 500, 200, 100].into_iter().enumerate() {
+            let sale = shop.sell(amount, world.cards.uid(1), &format!("{index}-{number}")).await.unwrap();
+            if sale["state"] == "accepted" {
+                accepted[index] += amount;
+            }
+        }
+    }
+    world.hub.start().unwrap();
+    world.shop.wait_until_synced().await.unwrap();
+    other.wait_until_synced().await.unwrap();
+    let owed = [world.hub.owed(SHOP).unwrap(), world.hub.owed(OTHER_SHOP).unwrap()];
+    assert_eq!(owed, accepted, "what was shown as accepted is owed, to the cent");
+    let credited = 15_000 + 4_000;
+    assert!(accepted[0] > 0 && accepted[0] + accepted[1] <= credited, "{accepted:?} of {credited}");
+    world.hub.verify().unwrap();
+    other.stop().unwrap();
+}
+
+#[tokio::test]
+async fn a_copied_agent_that_runs_twice_never_makes_the_fund_pay_twice() {
+    let mut world = world().await;
+    world.shop.stop().unwrap();
+    let copy_dir = world.dir.path().join("copy");
+    let mut copy = Shop::new(&copy_dir, &http_client().unwrap()).unwrap();
+    let copied = std::process::Command::new("cp").arg("-a").args([world.shop.data_dir(), copy.data_dir()]).status();
+    assert!(copied.unwrap().success());
+    world.hub.kill_9().unwrap();
+    world.shop.start().await.unwrap();
+    copy.start().await.unwrap();
+    for (shop, name) in [(&world.shop, "original"), (&copy, "copy")] {
+        let sale = shop.sell(2000, world.cards.uid(1), name).await.unwrap();
+        assert_eq!(sale["state"], "accepted", "{sale}");
+    }
+    world.hub.start().unwrap();
+    let quarantined = |status: &serde_json::Value| (status["standing"] == "quarantined").then_some(());
+    world.shop.wait("the quarantine", quarantined).await.unwrap();
+    copy.wait("the quarantine", quarantined).await.unwrap();
+    assert_eq!(world.hub.owed(SHOP).unwrap(), 2000, "one of the two is evidence, not debt");
+    let sale = world.shop.sell(100, world.cards.uid(1), "after").await.unwrap();
+    assert_eq!(sale["state"], "declined", "a quarantined terminal sells no more: {sale}");
+    world.hub.verify().unwrap();
+}
+
+#[tokio::test]
+async fn a_blocked_card_is_refused_once_the_list_is_here() {
+    let world = world().await;
+    world.hub.ok(&["card", "block", "--card-number", "1"]).unwrap();
+    world.shop.wait("the hot list", |status| status["hot_list"]["version"].as_u64().filter(|v| *v > 0)).await.unwrap();
+    let sale = world.shop.sell(100, world.cards.uid(1), "blocked").await.unwrap();
+    assert_eq!(sale["state"], "declined", "{sale}");
+    let sale = world.shop.sell(100, world.cards.uid(5), "another card").await.unwrap();
+    assert_eq!(sale["state"], "accepted", "{sale}");
+}
+
+#[tokio::test]
+async fn cards_that_are_none_of_ours_are_refused_in_neutral_words() {
+    let world = world().await;
+    let unknown = [0x04, 0xde, 0xad, 0xbe, 0xef, 0, 1];
+    for (name, uid) in
+        [("unknown", &unknown[..]), ("random", &[8, 1, 2, 3]), ("shared", &[1, 2, 3, 4]), ("zeros", &[0; 4])]
+    {
+        let id = world.shop.begin_sale(100, name).await.unwrap();
+        let card = world.shop.tap(uid).unwrap();
+        let state = world.shop.wait_declined_or_told(&id).await.unwrap();
+        let shown = state.to_string().to_lowercase();
+        for word in ["pauvre", "aide sociale", "solidarité", "refusé"] {
+            assert!(!shown.contains(word), "{name}: {shown}");
+        }
+        card.remove();
+        drop(world.shop.delete(&format!("/api/sales/{id}")).await);
+        world.shop.wait("the card to be gone", |s| (s["reader"]["card_present"] != true).then_some(())).await.unwrap();
+    }
+    world.shop.wait_until_synced().await.unwrap();
+    assert_eq!(world.hub.owed(SHOP).unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_printer_that_is_off_hangs_or_has_no_paper_never_undoes_a_sale() {
+    let world = world().await;
+    for (number, mood) in [Mood::PaperOut, Mood::Hanging, Mood::ClosesAfter(20)].into_iter().enumerate() {
+        world.shop.printer.set(mood);
+        let sale = world.shop.sell(100, world.cards.uid(1), &format!("printer-{number}")).await.unwrap();
+        assert_eq!(sale["state"], "accepted", "{mood:?}: {sale}");
+        let id = sale["id"].as_str().unwrap();
+        drop(world.shop.post(&format!("/api/sales/{id}/receipt"), &json!({})).await.unwrap());
+        let told = |status: &serde_json::Value| (status["printer"]["state"] != "ready").then_some(());
+        world.shop.wait("word of the printer", told).await.unwrap();
+    }
+    world.shop.wait_until_synced().await.unwrap();
+    assert_eq!(world.hub.owed(SHOP).unwrap(), 300);
+}

@@ -155,3 +155,13 @@ pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> anyhow::Result<Option<T>
         }
     }
 }
+
+/// Where tests leave pictures for people: `pictures` in cargo's target folder.
+///
+/// # Errors
+/// Where the folder cannot be made.
+pub fn pictures() -> anyhow::Result<PathBuf> {
+    let folder = binary("cabas-agent")?.with_file_name("pictures");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}

@@ -1,0 +1,70 @@
+//! The pages in a real Chromium, as a cashier and an admin use them.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+
+use cabas_tests::browser::Browser;
+use cabas_tests::example::Cards;
+use cabas_tests::hub::{Hub, http_client};
+use cabas_tests::program::pictures;
+use cabas_tests::shop::Shop;
+
+#[tokio::test]
+async fn a_cashier_sells_by_typing_the_amount_and_the_page_tells_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
+    let mut hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
+    hub.credit("2026-11").unwrap();
+    let http = http_client().unwrap();
+    let shop = Shop::enrolled(&dir.path().join("shop"), &http, &hub, "biocoop-platanes").await.unwrap();
+    let cards = Cards::read().unwrap();
+    let page = Browser::open(800, 480).await.unwrap();
+    page.goto(&shop.url()).await.unwrap();
+    page.wait_for_text("Encaisser").await.unwrap();
+    page.screenshot(&pictures().unwrap().join("cashier-ready.png")).await.unwrap();
+
+    let display = Browser::open(800, 480).await.unwrap();
+    display.goto(&format!("{}/customer", shop.url())).await.unwrap();
+
+    page.keys("body", "12,5\u{e007}").await.unwrap();
+    page.wait_for_text("12,50").await.unwrap();
+    display.wait_for_text("12,50").await.unwrap();
+    display.screenshot(&pictures().unwrap().join("customer-amount.png")).await.unwrap();
+    page.screenshot(&pictures().unwrap().join("cashier-waiting.png")).await.unwrap();
+    let card = shop.tap(cards.uid(1)).unwrap();
+    page.wait_for_text("Accepté").await.unwrap();
+    page.screenshot(&pictures().unwrap().join("cashier-accepted.png")).await.unwrap();
+    display.wait_for_text("Merci").await.unwrap();
+    display.screenshot(&pictures().unwrap().join("customer-thanks.png")).await.unwrap();
+    card.remove();
+
+    // The network goes: the page says so, and sells on.
+    hub.kill_9().unwrap();
+    shop.wait("the page to know", |status| (status["hub"]["reachable"] == false).then_some(())).await.unwrap();
+    page.goto(&shop.url()).await.unwrap();
+    page.wait_for_text("Hors ligne").await.unwrap();
+    page.screenshot(&pictures().unwrap().join("cashier-offline.png")).await.unwrap();
+
+    // Everything on the page came from the agent itself.
+    let foreign = page
+        .script("return performance.getEntriesByType('resource').map(e => e.name).filter(n => !n.startsWith(location.origin))")
+        .await
+        .unwrap();
+    assert_eq!(foreign, serde_json::json!([]));
+    page.close().await.unwrap();
+    display.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_hub_shows_its_state_in_french_and_english() {
+    let dir = tempfile::tempdir().unwrap();
+    let hub = Hub::with_example_fund(dir.path()).unwrap();
+    hub.credit("2026-11").unwrap();
+    hub.add_terminal("biocoop-platanes").unwrap();
+    let page = Browser::open(1366, 768).await.unwrap();
+    page.goto(&hub.url()).await.unwrap();
+    page.wait_for_text("Biocoop des Platanes").await.unwrap();
+    page.screenshot(&pictures().unwrap().join("hub-fr.png")).await.unwrap();
+    page.goto(&format!("{}/?lang=en", hub.url())).await.unwrap();
+    page.wait_for_text("Credited").await.unwrap();
+    page.screenshot(&pictures().unwrap().join("hub-en.png")).await.unwrap();
+    page.close().await.unwrap();
+}

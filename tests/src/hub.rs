@@ -189,12 +189,15 @@ pub fn http_client() -> anyhow::Result<reqwest::Client> {
     Ok(reqwest::Client::builder().no_proxy().build()?)
 }
 
-/// What a settlement pays to a shop, in cents; nothing where it is not in it.
+/// What `settlement preview` or `settlement close` pays to a shop, in cents; nothing where it is not in it.
 ///
 /// # Errors
 /// Where it is no settlement.
 pub fn payout(settlement: &Value, shop: &str) -> anyhow::Result<u64> {
-    let shops = settlement["shops"].as_array().with_context(|| format!("no shops in {settlement}"))?;
+    if settlement["settlement"].is_null() {
+        return Ok(0);
+    }
+    let shops = settlement["settlement"]["shops"].as_array().with_context(|| format!("no shops in {settlement}"))?;
     match shops.iter().find(|entry| entry["shop"] == shop) {
         Some(entry) => entry["payout_cents"].as_u64().with_context(|| format!("no payout_cents in {entry}")),
         None => Ok(0),

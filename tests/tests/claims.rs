@@ -263,7 +263,7 @@ async fn a_credit_is_booked_once_whatever_happens() {
     }
     let status = fund.hub.ok(&["status"]).unwrap();
     let expected = expected_monthly_credit() * 2;
-    assert_eq!(status["credited_cents"].as_u64(), Some(expected), "{status}");
+    assert_eq!(status["totals"]["credited_cents"].as_u64(), Some(expected), "{status}");
     fund.hub.verify().unwrap();
 }
 

@@ -2,6 +2,7 @@
 //! no SQL, no randomness.
 
 pub mod claims;
+pub mod effect;
 pub mod household_rules;
 pub mod ingest;
 pub mod ledger;

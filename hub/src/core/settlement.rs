@@ -80,3 +80,49 @@ pub fn payout(settled: Cents, taken_back: Cents, carried: Cents) -> Result<(Cent
     let off = taken_back.plus(carried)?;
     Ok((settled.minus_or_zero(off), off.minus_or_zero(settled)))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+    use super::*;
+
+    fn cents(cents: u64) -> Cents {
+        Cents::new(cents).unwrap()
+    }
+
+    #[test]
+    fn a_sale_before_the_last_closing_is_late_and_paid_all_the_same() {
+        let closed = Some(Timestamp::new(1_000));
+        for (happened_at, closed, late) in
+            [(Some(999), closed, 1), (Some(1_000), closed, 0), (None, closed, 0), (Some(999), None, 0)]
+        {
+            let mut sums = Sums::default();
+            let happened_at = happened_at.map(Timestamp::new);
+            sums.add(SettledRow { settled: cents(50), over_right: Cents::ZERO, happened_at }, closed).unwrap();
+            assert_eq!((sums.sales, sums.settled, sums.late_sales), (1, cents(50), late), "{happened_at:?} {closed:?}");
+        }
+    }
+
+    #[test]
+    fn a_sale_may_be_settled_in_part() {
+        let mut sums = Sums::default();
+        let row = SettledRow { settled: cents(30), over_right: cents(20), happened_at: None };
+        sums.add(row, None).unwrap();
+        assert_eq!((sums.sales, sums.settled), (1, cents(30)));
+        assert_eq!((sums.over_right_sales, sums.over_right), (1, cents(20)));
+    }
+
+    #[test]
+    fn what_is_below_nothing_is_carried() {
+        for (settled, taken_back, carried, expected) in [
+            (100, 0, 0, (100, 0)),
+            (100, 30, 20, (50, 0)),
+            (100, 90, 20, (0, 10)),
+            (0, 0, 10, (0, 10)),
+            (0, 0, 0, (0, 0)),
+        ] {
+            let (paid, on) = payout(cents(settled), cents(taken_back), cents(carried)).unwrap();
+            assert_eq!((paid.get(), on.get()), expected, "{settled} - {taken_back} - {carried}");
+        }
+    }
+}

@@ -1,9 +1,12 @@
 //! Cards and the hot list.
 
-use cabas_protocol::{Timestamp, Version};
+use cabas_protocol::hot_list::{ENTRIES_MAX, HotList};
+use cabas_protocol::{CardRef, ObjectType, Timestamp, Version};
+use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
-use super::model::CardName;
+use super::model::{CardName, FundInfo};
+use super::sql::{Sql, col};
 use super::tx::Tx;
 
 impl Tx<'_> {
@@ -12,7 +15,17 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::UnknownCard`], [`StoreError::HotListFull`].
     pub fn card_block(&mut self, card: CardName, now: Timestamp) -> Result<Version, StoreError> {
-        unimplemented!("{card:?} {now}")
+        let (card, blocked) = self.card(card)?;
+        if blocked {
+            return self.hot_list_version();
+        }
+        let listed: i64 =
+            self.conn.query_row("SELECT count(*) FROM cards WHERE blocked_at IS NOT NULL", [], |row| row.get(0))?;
+        if usize::try_from(listed).map_or(true, |listed| listed >= ENTRIES_MAX) {
+            return Err(StoreError::HotListFull);
+        }
+        self.conn.execute("UPDATE cards SET blocked_at = ?2 WHERE ref = ?1", params![Sql(card), Sql(now)])?;
+        self.hot_list_changed(now)
     }
 
     /// Takes a card off the hot list and says the list's version.
@@ -20,6 +33,55 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::UnknownCard`].
     pub fn card_unblock(&mut self, card: CardName, now: Timestamp) -> Result<Version, StoreError> {
-        unimplemented!("{card:?} {now}")
+        let (card, blocked) = self.card(card)?;
+        if !blocked {
+            return self.hot_list_version();
+        }
+        self.conn.execute("UPDATE cards SET blocked_at = NULL WHERE ref = ?1", [Sql(card)])?;
+        self.hot_list_changed(now)
+    }
+
+    /// The whole list.
+    pub(super) fn hot_list(&self, fund: &FundInfo) -> Result<HotList, StoreError> {
+        let mut read = self.conn.prepare_cached("SELECT ref FROM cards WHERE blocked_at IS NOT NULL ORDER BY ref")?;
+        let cards = read.query_map([], |row| col(row, 0))?.collect::<Result<Vec<CardRef>, _>>()?;
+        let (version, issued_at) = self
+            .conn
+            .query_row("SELECT version, issued_at FROM hot_list", [], |row| Ok((col(row, 0)?, col(row, 1)?)))?;
+        Ok(HotList {
+            head: fund.context().head(ObjectType::HotList),
+            version,
+            base: Version::new(0),
+            issued_at,
+            cards,
+            purses: Vec::new(),
+            cards_removed: Vec::new(),
+            purses_removed: Vec::new(),
+        })
+    }
+
+    fn hot_list_version(&self) -> Result<Version, StoreError> {
+        Ok(self.conn.query_row("SELECT version FROM hot_list", [], |row| col(row, 0))?)
+    }
+
+    fn hot_list_changed(&mut self, now: Timestamp) -> Result<Version, StoreError> {
+        let change = self.change_for_all()?;
+        let next = self.hot_list_version()?.next().ok_or(StoreError::Exhausted("hot list version"))?;
+        self.conn.execute(
+            "UPDATE hot_list SET version = ?1, issued_at = ?2, change = ?3",
+            params![Sql(next), Sql(now), Sql(change)],
+        )?;
+        Ok(next)
+    }
+
+    /// A card, and whether it is on the hot list.
+    fn card(&self, card: CardName) -> Result<(CardRef, bool), StoreError> {
+        let (column, key): (_, Box<dyn rusqlite::ToSql>) = match card {
+            CardName::Number(number) => ("number", Box::new(number)),
+            CardName::Ref(card) => ("ref", Box::new(Sql(card))),
+        };
+        let read = format!("SELECT ref, blocked_at IS NOT NULL FROM cards WHERE {column} = ?1");
+        let found = self.conn.query_row(&read, [key], |row| Ok((col(row, 0)?, row.get(1)?))).optional()?;
+        found.ok_or(StoreError::UnknownCard)
     }
 }

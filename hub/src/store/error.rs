@@ -87,9 +87,15 @@ pub enum StoreError {
     /// The hot list has no room.
     #[error("the hot list is full ({max} cards)", max = cabas_protocol::hot_list::ENTRIES_MAX)]
     HotListFull,
+    /// The name of a new code is in use.
+    #[error("this code's name is in use; make another code")]
+    LocatorTaken,
     /// No rule for the month.
     #[error(transparent)]
     Rule(#[from] RuleError),
+    /// The root did not sign a certificate.
+    #[error("the certificate of the signing key does not fit the root key: {0}")]
+    BadCert(#[source] cabas_protocol::sign::SignError),
     /// A name or label that terminals would refuse.
     #[error("`{0}` is too long, empty, or has control characters")]
     Text(&'static str),

@@ -1,18 +1,59 @@
 //! The fund itself, its keys, its limits and its grid.
 
-use cabas_protocol::{Signed, Timestamp, keys::KeyCert};
+use cabas_protocol::codec;
+use cabas_protocol::keys::KeyCert;
+use cabas_protocol::objects::{CATEGORIES_MAX, Category, NAME_BYTES_MAX};
+use cabas_protocol::sign::SignError;
+use cabas_protocol::{Incarnation, PolicyId, Signed, TimeEpoch, Timestamp, Version};
+use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
-use super::model::{FundInfo, InitFund};
+use super::model::{FundInfo, InitFund, PolicyLimits, Wake};
+use super::sql::{Sql, col};
 use super::tx::Tx;
+use crate::core::ledger::AccountId;
 
 impl Tx<'_> {
-    /// Makes the fund.
+    /// Makes the fund: its key, its first limits, its first grid, an empty hot list and the accounts that are always
+    /// there.
     ///
     /// # Errors
-    /// [`StoreError::FundExists`], [`StoreError::Text`].
+    /// [`StoreError::FundExists`]; [`StoreError::Text`] for a name or label that terminals would refuse;
+    /// [`StoreError::BadCert`] for a certificate that the root did not sign.
     pub fn init_fund(&mut self, init: &InitFund, now: Timestamp) -> Result<(), StoreError> {
-        unimplemented!("{init:?} {now}")
+        if self.conn.query_row("SELECT count(*) FROM fund", [], |row| row.get::<_, i64>(0))? > 0 {
+            return Err(StoreError::FundExists);
+        }
+        name("name", &init.name)?;
+        name("helpline", &init.helpline)?;
+        self.conn.execute(
+            "INSERT INTO fund (id, fund, name, helpline, root_key, incarnation, time_epoch, paused, created_at, change,
+                change_for_all) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, 0, 0)",
+            params![
+                Sql(init.fund),
+                init.name,
+                init.helpline,
+                Sql(init.root),
+                Sql(Incarnation::new(1)),
+                Sql(TimeEpoch::new(1)),
+                Sql(now)
+            ],
+        )?;
+        let chart =
+            [AccountId::BANK, AccountId::CONTRIBUTIONS, AccountId::TRANSIT, AccountId::GOODWILL, AccountId::EXPIRED];
+        for account in chart {
+            let open = "INSERT INTO accounts (id, debits, credits, newest) VALUES (?1, 0, 0, 0)";
+            self.conn.execute(open, [Sql(account)])?;
+        }
+        self.key_certify(&init.cert)?;
+        self.policy_set(init.policy, now)?;
+        self.grid_set(&init.categories, 0, now)?;
+        let change = self.change_for_all()?;
+        self.conn.execute(
+            "INSERT INTO hot_list (id, version, issued_at, change) VALUES (1, 1, ?1, ?2)",
+            params![Sql(now), Sql(change)],
+        )?;
+        Ok(())
     }
 
     /// The fund.
@@ -20,7 +61,26 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::NoFund`].
     pub fn fund(&self) -> Result<FundInfo, StoreError> {
-        unimplemented!()
+        let mut read = self.conn.prepare_cached(
+            "SELECT fund, name, helpline, root_key, incarnation, time_epoch, paused, change, change_for_all, created_at,
+                (SELECT ifnull(max(id), 0) FROM policies) FROM fund",
+        )?;
+        let fund = read.query_row([], |row| {
+            Ok(FundInfo {
+                fund: col(row, 0)?,
+                name: row.get(1)?,
+                helpline: row.get(2)?,
+                root: col(row, 3)?,
+                incarnation: col(row, 4)?,
+                time_epoch: col(row, 5)?,
+                paused: row.get(6)?,
+                change: col(row, 7)?,
+                change_for_all: col(row, 8)?,
+                created_at: col(row, 9)?,
+                policy: col(row, 10)?,
+            })
+        });
+        fund.optional()?.ok_or(StoreError::NoFund)
     }
 
     /// The certificates of the signing keys, oldest first.
@@ -28,6 +88,119 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn key_certs(&self) -> Result<Vec<Signed<KeyCert>>, StoreError> {
-        unimplemented!()
+        let mut read = self.conn.prepare_cached("SELECT cert FROM signing_keys ORDER BY change")?;
+        let certs = read.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+        certs.map(|cert| Signed::from_bytes(cert?).map_err(|_| StoreError::Damaged("a key's certificate"))).collect()
+    }
+
+    /// Takes a certificate of a signing key, or its revocation.
+    ///
+    /// # Errors
+    /// [`StoreError::BadCert`] where the root did not sign it.
+    pub fn key_certify(&mut self, cert: &Signed<KeyCert>) -> Result<(), StoreError> {
+        let fund = self.fund()?;
+        let verified = cert.verify(&fund.root, fund.fund)?;
+        let change = self.change_for_all()?;
+        self.conn.execute(
+            "INSERT INTO signing_keys (key, cert, change) VALUES (?1, ?2, ?3)
+             ON CONFLICT (key) DO UPDATE SET cert = ?2, change = ?3",
+            params![Sql(verified.payload().key), cert.as_bytes(), Sql(change)],
+        )?;
+        Ok(())
+    }
+
+    /// Sets the limits under which terminals authorize from here on.
+    ///
+    /// # Errors
+    /// [`StoreError::Exhausted`].
+    pub fn policy_set(&mut self, limits: PolicyLimits, now: Timestamp) -> Result<PolicyId, StoreError> {
+        let next = self.fund()?.policy.get().checked_add(1).ok_or(StoreError::Exhausted("policy number"))?;
+        let change = self.change_for_all()?;
+        self.conn.execute(
+            "INSERT INTO policies (id, sale_cents_max, plain_sale_cents_max, plain_day_cents_max, plain_list_age_s_max,
+                part_payment, created_at, change) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                next,
+                Sql(limits.sale_cents_max),
+                Sql(limits.plain_sale_cents_max),
+                Sql(limits.plain_day_cents_max),
+                limits.plain_list_age_s_max,
+                limits.part_payment,
+                Sql(now),
+                Sql(change)
+            ],
+        )?;
+        Ok(PolicyId::new(next))
+    }
+
+    /// Sets the grid of all shops from a business day on (days since 1970-01-01).
+    ///
+    /// # Errors
+    /// [`StoreError::Text`] for no category, too many, one twice, or one that terminals would refuse.
+    pub fn grid_set(
+        &mut self,
+        categories: &[Category],
+        valid_from_day: u32,
+        now: Timestamp,
+    ) -> Result<Version, StoreError> {
+        if categories.is_empty() || categories.len() > CATEGORIES_MAX {
+            return Err(StoreError::Text("categories"));
+        }
+        let newest: u32 = self.conn.query_row("SELECT ifnull(max(version), 0) FROM grids", [], |row| row.get(0))?;
+        let version = newest.checked_add(1).ok_or(StoreError::Exhausted("grid version"))?;
+        let change = self.change_for_all()?;
+        self.conn.execute(
+            "INSERT INTO grids (version, valid_from_day, created_at, change) VALUES (?1, ?2, ?3, ?4)",
+            params![version, valid_from_day, Sql(now), Sql(change)],
+        )?;
+        for (place, category) in (0_i64..).zip(categories) {
+            name("label_fr", &category.label_fr)?;
+            name("label_en", &category.label_en)?;
+            if category.share_percent > 100 || categories.iter().filter(|other| other.id == category.id).count() > 1 {
+                return Err(StoreError::Text("categories"));
+            }
+            self.conn.execute(
+                "INSERT INTO grid_categories (version, place, category, share_percent, label_fr, label_en)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    version,
+                    place,
+                    category.id.get(),
+                    category.share_percent,
+                    category.label_fr,
+                    category.label_en
+                ],
+            )?;
+        }
+        Ok(Version::new(version))
+    }
+
+    /// The next value of the change counter, for what one terminal takes.
+    pub(super) fn next_change(&self) -> Result<u64, StoreError> {
+        let mut next = self.conn.prepare_cached("UPDATE fund SET change = change + 1 RETURNING change")?;
+        next.query_row([], |row| col(row, 0)).optional()?.ok_or(StoreError::NoFund)
+    }
+
+    /// The next value of the change counter, for what every terminal takes; all of them are woken.
+    pub(super) fn change_for_all(&mut self) -> Result<u64, StoreError> {
+        self.wake(Wake::All);
+        let mut next = self
+            .conn
+            .prepare_cached("UPDATE fund SET change = change + 1, change_for_all = change + 1 RETURNING change")?;
+        next.query_row([], |row| col(row, 0)).optional()?.ok_or(StoreError::NoFund)
+    }
+}
+
+/// Checks a text that goes to terminals.
+pub(super) fn name(field: &'static str, text: &str) -> Result<(), StoreError> {
+    if text.trim().is_empty() {
+        return Err(StoreError::Text(field));
+    }
+    codec::text(field, text, NAME_BYTES_MAX).map_err(|_| StoreError::Text(field))
+}
+
+impl From<SignError> for StoreError {
+    fn from(error: SignError) -> Self {
+        Self::BadCert(error)
     }
 }

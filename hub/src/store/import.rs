@@ -1,10 +1,21 @@
 //! Households, cards and shops from an admin's files.
 
-use cabas_protocol::{PurseRef, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+use cabas_protocol::row::Tier;
+use cabas_protocol::{CardRef, Cents, PurseRef, Timestamp, Version};
+use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
-use super::model::{ImportPlan, ImportReport};
+use super::fund::name;
+use super::model::{ImportCard, ImportConflict, ImportCount, ImportHousehold, ImportPlan, ImportReport, ImportShop};
+use super::sql::{Sql, col, col_opt};
 use super::tx::Tx;
+use crate::core::household_rules::Household;
+use crate::core::ledger::PurseNo;
+
+/// Bytes of a code in the fund's files.
+const CODE_BYTES_MAX: usize = 64;
 
 impl Tx<'_> {
     /// Takes over what the files say: all of it, or nothing where there is a conflict. What is already so is not
@@ -12,7 +23,7 @@ impl Tx<'_> {
     /// gets a purse, whose reference comes from `random`. With `dry_run` it only says what it would do.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`], [`StoreError::Text`].
+    /// [`StoreError::Text`] for a name that terminals would refuse; [`StoreError::Sqlite`].
     pub fn import(
         &mut self,
         plan: &ImportPlan,
@@ -20,6 +31,223 @@ impl Tx<'_> {
         dry_run: bool,
         now: Timestamp,
     ) -> Result<ImportReport, StoreError> {
-        unimplemented!("{plan:?} {} {dry_run} {now}", random())
+        self.fund()?;
+        check_texts(plan)?;
+        let mut report = ImportReport::default();
+        self.conn.execute_batch("SAVEPOINT import")?;
+        for shop in &plan.shops {
+            self.import_shop(shop, &mut report.shops, now)?;
+        }
+        for household in &plan.households {
+            self.import_household(household, random, &mut report.households, now)?;
+        }
+        let mut seen = Seen::default();
+        for card in &plan.cards {
+            self.import_card(card, &mut seen, &mut report)?;
+        }
+        if dry_run || !report.conflicts.is_empty() {
+            self.conn.execute_batch("ROLLBACK TO import; RELEASE import")?;
+        } else {
+            self.conn.execute_batch("RELEASE import")?;
+            if report.shops.changed > 0 {
+                self.allocate_all()?;
+            }
+            report.applied = true;
+        }
+        Ok(report)
     }
+
+    fn import_shop(&mut self, shop: &ImportShop, count: &mut ImportCount, now: Timestamp) -> Result<(), StoreError> {
+        let known: Option<(String, String, u32)> = self
+            .conn
+            .prepare_cached("SELECT name, kind, weight_permille FROM shops WHERE code = ?1")?
+            .query_row([&shop.code], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let renamed = known.as_ref().is_some_and(|(name, ..)| *name != shop.name);
+        match known {
+            Some((name, kind, weight)) if (&name, &kind, weight) == (&shop.name, &shop.kind, shop.weight_permille) => {
+                count.same = count.same.saturating_add(1);
+                return Ok(());
+            }
+            Some(_) => count.changed = count.changed.saturating_add(1),
+            None => count.added = count.added.saturating_add(1),
+        }
+        self.conn
+            .prepare_cached(
+                "INSERT INTO shops (code, name, kind, weight_permille, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (code) DO UPDATE SET name = ?2, kind = ?3, weight_permille = ?4",
+            )?
+            .execute(params![shop.code, shop.name, shop.kind, shop.weight_permille, Sql(now)])?;
+        if renamed { self.shop_renamed(&shop.code) } else { Ok(()) }
+    }
+
+    fn import_household(
+        &self,
+        household: &ImportHousehold,
+        random: &mut dyn FnMut() -> PurseRef,
+        count: &mut ImportCount,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let people = household.people;
+        let wanted = (people.size(), people.children_under_14(), household.contribution);
+        let known: Option<(u32, u32, Option<Cents>)> = self
+            .conn
+            .prepare_cached("SELECT size, children_under_14, contribution_cents FROM households WHERE code = ?1")?
+            .query_row([&household.code], |row| Ok((row.get(0)?, row.get(1)?, col_opt(row, 2)?)))
+            .optional()?;
+        match known {
+            Some(known) if known == wanted => count.same = count.same.saturating_add(1),
+            Some(_) => {
+                count.changed = count.changed.saturating_add(1);
+                self.conn
+                    .prepare_cached(
+                        "UPDATE households SET size = ?2, children_under_14 = ?3, contribution_cents = ?4
+                         WHERE code = ?1",
+                    )?
+                    .execute(params![household.code, wanted.0, wanted.1, wanted.2.map(Sql)])?;
+            }
+            None => {
+                count.added = count.added.saturating_add(1);
+                self.conn
+                    .prepare_cached(
+                        "INSERT INTO households (code, size, children_under_14, contribution_cents, created_at)
+                         VALUES (?1, ?2, ?3, ?4, ?5)",
+                    )?
+                    .execute(params![household.code, wanted.0, wanted.1, wanted.2.map(Sql), Sql(now)])?;
+                let number = self.conn.last_insert_rowid();
+                self.conn
+                    .prepare_cached("INSERT INTO purses (ref, household) VALUES (?1, ?2)")?
+                    .execute(params![Sql(random()), number])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn import_card(&mut self, card: &ImportCard, seen: &mut Seen, report: &mut ImportReport) -> Result<(), StoreError> {
+        if let Some(conflict) = seen.conflict(card) {
+            report.conflicts.push(conflict);
+            return Ok(());
+        }
+        let Some(purse) = self.purse_of_household(&card.household)? else {
+            let (number, household) = (card.number, card.household.clone());
+            report.conflicts.push(ImportConflict::NoSuchHousehold { number, household });
+            return Ok(());
+        };
+        let known = self
+            .conn
+            .prepare_cached("SELECT number, ref, tier, purse FROM cards WHERE number = ?1 OR ref = ?2")?
+            .query_map(params![card.number, Sql(card.card)], |row| {
+                Ok(KnownCard { number: row.get(0)?, card: col(row, 1)?, tier: row.get(2)?, purse: col(row, 3)? })
+            })?
+            .collect::<Result<Vec<_>, _>>()?;
+        if known.is_empty() {
+            report.cards.added = report.cards.added.saturating_add(1);
+            return self.card_bind(card, purse);
+        }
+        match known.iter().find_map(|known| known.conflict(card, purse)) {
+            Some(conflict) => report.conflicts.push(conflict),
+            None => report.cards.same = report.cards.same.saturating_add(1),
+        }
+        Ok(())
+    }
+
+    fn card_bind(&mut self, card: &ImportCard, purse: PurseNo) -> Result<(), StoreError> {
+        let change = self.change_for_all()?;
+        self.conn
+            .prepare_cached(
+                "INSERT INTO cards (number, ref, tier, purse, version, change) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                card.number,
+                Sql(card.card),
+                tier_number(card.tier),
+                Sql(purse),
+                Sql(Version::new(1)),
+                Sql(change)
+            ])?;
+        Ok(())
+    }
+
+    pub(super) fn purse_of_household(&self, code: &str) -> Result<Option<PurseNo>, StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT purses.number FROM purses JOIN households ON households.number = purses.household
+             WHERE households.code = ?1 ORDER BY purses.number LIMIT 1",
+        )?;
+        Ok(read.query_row([code], |row| col(row, 0)).optional()?)
+    }
+}
+
+/// The numbers and cards that a file named so far.
+#[derive(Default)]
+struct Seen {
+    numbers: BTreeSet<u32>,
+    cards: BTreeMap<CardRef, u32>,
+}
+
+impl Seen {
+    fn conflict(&mut self, card: &ImportCard) -> Option<ImportConflict> {
+        let number = card.number;
+        if !self.numbers.insert(number) {
+            return Some(ImportConflict::NumberTaken { number });
+        }
+        self.cards.insert(card.card, number).map(|known| ImportConflict::CardTaken { number, known })
+    }
+}
+
+struct KnownCard {
+    number: u32,
+    card: CardRef,
+    tier: u8,
+    purse: PurseNo,
+}
+
+impl KnownCard {
+    fn conflict(&self, card: &ImportCard, purse: PurseNo) -> Option<ImportConflict> {
+        let number = card.number;
+        if self.number != number {
+            Some(ImportConflict::CardTaken { number, known: self.number })
+        } else if self.card != card.card {
+            Some(ImportConflict::NumberTaken { number })
+        } else if self.purse != purse {
+            Some(ImportConflict::CardOfAnotherHousehold { number, household: card.household.clone() })
+        } else if self.tier != tier_number(card.tier) {
+            Some(ImportConflict::OtherTier { number })
+        } else {
+            None
+        }
+    }
+}
+
+fn check_texts(plan: &ImportPlan) -> Result<(), StoreError> {
+    let code = |code: &str| {
+        if code.len() > CODE_BYTES_MAX { Err(StoreError::Text("code")) } else { name("code", code) }
+    };
+    plan.shops.iter().try_for_each(|shop| {
+        code(&shop.code)?;
+        name("shop name", &shop.name)?;
+        name("shop kind", &shop.kind)?;
+        if shop.weight_permille > 1000 { Err(StoreError::Text("weight")) } else { Ok(()) }
+    })?;
+    plan.households.iter().try_for_each(|household| code(&household.code))
+}
+
+/// A tier as it is stored: T1, T2, T3.
+pub(super) const fn tier_number(tier: Tier) -> u8 {
+    match tier {
+        Tier::Purse => 1,
+        Tier::Identity => 2,
+        Tier::Plain => 3,
+    }
+}
+
+pub(super) fn tier_of_number(number: u8) -> Result<Tier, StoreError> {
+    [Tier::Purse, Tier::Identity, Tier::Plain]
+        .into_iter()
+        .find(|tier| tier_number(*tier) == number)
+        .ok_or(StoreError::Damaged("a card's tier"))
+}
+
+/// People as they are stored.
+pub(super) fn people(size: u32, children_under_14: u32) -> Result<Household, StoreError> {
+    Household::new(size, children_under_14).map_err(|_| StoreError::Damaged("a household's people"))
 }

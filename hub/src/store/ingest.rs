@@ -1,11 +1,44 @@
 //! Rows come in: each authentic one is kept, and settled as far as it has a right.
 
-use cabas_protocol::Timestamp;
+use std::collections::BTreeMap;
+
+use cabas_protocol::row::ClockQuality;
+use cabas_protocol::sync::Standing;
+use cabas_protocol::{Cents, ChainHead, PurseRef, Seq, Serial, Timestamp};
+use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
-use super::model::IngestOutcome;
+use super::ledger::Books;
+use super::model::{AlarmKind, FundInfo, IngestOutcome, Quarantine, Wake};
+use super::slices::SliceRecord;
+use super::sql::{Sql, col};
+use super::terminals::{EpochRecord, quarantine_number, standing_number};
 use super::tx::Tx;
-use crate::core::ingest::Upload;
+use crate::core::claims::{Claimed, Judgement, Stretch};
+use crate::core::effect::{Claim, Effect, claimed, effect};
+use crate::core::ingest::{Upload, UploadRow};
+use crate::core::ledger::{AccountId, Entry, OverRight, PurseNo, RowKey, TransferKind};
+
+/// An upload while it is taken.
+struct Intake<'u> {
+    upload: &'u Upload,
+    fund: FundInfo,
+    record: EpochRecord,
+    acked: ChainHead,
+    now: Timestamp,
+    purses: BTreeMap<PurseRef, Option<PurseNo>>,
+    quarantine: Option<Quarantine>,
+    alarms: BTreeMap<AlarmKind, (u64, Seq)>,
+    outcome: IngestOutcome,
+}
+
+/// How a row is kept.
+#[derive(Clone, Copy, Debug, Default)]
+struct Verdict {
+    settled: Cents,
+    over_right: Cents,
+    why: Option<OverRight>,
+}
 
 impl Tx<'_> {
     /// Takes an upload: known rows are compared, rows that fit the chain are booked, all others are kept as disputed.
@@ -14,6 +47,296 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::UnknownTerminal`], [`StoreError::UnknownEpoch`], or the store's own failures: no row is refused.
     pub fn ingest(&mut self, upload: &Upload, now: Timestamp) -> Result<IngestOutcome, StoreError> {
-        unimplemented!("{upload:?} {now}")
+        let record = self.epoch(upload.chain().terminal, upload.chain().epoch)?;
+        let mut intake = Intake::new(upload, self.fund()?, record, now);
+        intake.check_base();
+        if !upload.rows().is_empty() {
+            self.with_books(|books| {
+                upload.rows().iter().try_for_each(|row| self.take_row(books, &mut intake, row))
+            })?;
+        }
+        if intake.acked != record.acked {
+            self.conn
+                .prepare_cached("UPDATE epochs SET acked_seq = ?2, acked_hash = ?3 WHERE number = ?1")?
+                .execute(params![Sql(record.number), Sql(intake.acked.seq), Sql(intake.acked.hash)])?;
+        }
+        self.close_intake(intake)
     }
+
+    fn close_intake(&mut self, mut intake: Intake<'_>) -> Result<IngestOutcome, StoreError> {
+        let record = intake.record;
+        if upload_has_foreign_rows(&mut intake) {
+            tracing::warn!(terminal.id = %record.terminal, "rows came that are not the terminal's own");
+        }
+        if let (Some(quarantine), Standing::Live) = (intake.quarantine, record.standing) {
+            self.conn.execute(
+                "UPDATE epochs SET standing = ?2, quarantine = ?3 WHERE number = ?1",
+                params![Sql(record.number), standing_number(Standing::Quarantined), quarantine_number(quarantine)],
+            )?;
+            intake.outcome.standing = Standing::Quarantined;
+            self.wake(Wake::Terminal(record.terminal));
+            tracing::error!(
+                terminal.id = %record.terminal, terminal.epoch = %record.epoch, reason = %quarantine,
+                "a terminal is quarantined: enrol it again"
+            );
+        }
+        for (kind, (count, seq)) in &intake.alarms {
+            self.alarm(record.number, *kind, *count, *seq, intake.now)?;
+            intake.outcome.alarms.push(*kind);
+        }
+        intake.outcome.acked = intake.acked;
+        Ok(intake.outcome)
+    }
+
+    fn take_row(&self, books: &mut Books<'_>, intake: &mut Intake<'_>, row: &UploadRow) -> Result<(), StoreError> {
+        if row.row().head.incarnation > intake.fund.incarnation {
+            intake.alarm(AlarmKind::FutureIncarnation, row.seq());
+        }
+        if row.seq() <= intake.acked.seq {
+            return self.take_known(intake, row);
+        }
+        let next = intake.acked.seq.next() == Some(row.seq());
+        if next && row.row().prev == intake.acked.hash {
+            return self.append(books, intake, row);
+        }
+        if !next && intake.is_before_restore() {
+            // The hub lost what it had acknowledged; the terminal sends it again from where the hub stands.
+            return Ok(());
+        }
+        self.dispute(intake, row, if next { Quarantine::Fork } else { Quarantine::Gap })
+    }
+
+    fn take_known(&self, intake: &mut Intake<'_>, row: &UploadRow) -> Result<(), StoreError> {
+        let mut read = self.conn.prepare_cached("SELECT envelope = ?2 FROM rows WHERE key = ?1")?;
+        let key = RowKey::new(intake.record.number, row.seq());
+        let same: Option<bool> =
+            read.query_row(params![Sql(key), row.envelope()], |stored| stored.get(0)).optional()?;
+        if same == Some(true) {
+            intake.outcome.known_rows = intake.outcome.known_rows.saturating_add(1);
+            return Ok(());
+        }
+        self.dispute(intake, row, Quarantine::Fork)
+    }
+
+    /// Keeps an authentic row that does not fit, once.
+    fn dispute(&self, intake: &mut Intake<'_>, row: &UploadRow, why: Quarantine) -> Result<(), StoreError> {
+        let mut insert = self.conn.prepare_cached(
+            "INSERT INTO disputed (epoch, seq, kind, hash, claimed, received_at, envelope)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (epoch, hash) DO NOTHING",
+        )?;
+        let added = insert.execute(params![
+            Sql(intake.record.number),
+            Sql(row.seq()),
+            row.row().body.kind(),
+            Sql(row.hash()),
+            Sql(claimed(&row.row().body)),
+            Sql(intake.now),
+            row.envelope(),
+        ])?;
+        if added == 0 {
+            intake.outcome.known_rows = intake.outcome.known_rows.saturating_add(1);
+            return Ok(());
+        }
+        intake.outcome.disputed_rows = intake.outcome.disputed_rows.saturating_add(1);
+        intake.quarantine(why, row.seq());
+        tracing::error!(
+            terminal.id = %intake.record.terminal, terminal.epoch = %intake.record.epoch, row.seq = %row.seq(),
+            reason = %why, "a row does not fit its journal and is kept as disputed"
+        );
+        Ok(())
+    }
+
+    /// Books the next row of the chain and keeps it.
+    fn append(&self, books: &mut Books<'_>, intake: &mut Intake<'_>, row: &UploadRow) -> Result<(), StoreError> {
+        let key = RowKey::new(intake.record.number, row.seq());
+        let verdict = match effect(&row.row().body) {
+            Effect::None => Verdict::default(),
+            Effect::Over(cents, why) => Verdict { over_right: cents, why: Some(why), ..Verdict::default() },
+            Effect::Claim(claim) => self.settle(books, intake, key, &claim)?,
+        };
+        let happened_at = match row.row().time.quality {
+            ClockQuality::Unknown => None,
+            ClockQuality::Carried | ClockQuality::Synced => Some(row.row().time.wall),
+        };
+        let mut insert = self.conn.prepare_cached(
+            "INSERT INTO rows (key, kind, settled, over_right, why, received_at, happened_at, envelope)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?;
+        insert.execute(params![
+            Sql(key),
+            row.row().body.kind(),
+            Sql(verdict.settled),
+            Sql(verdict.over_right),
+            verdict.why.map_or(0, OverRight::number),
+            Sql(intake.now),
+            happened_at.map(|at| i64::try_from(at.get()).unwrap_or(i64::MAX)),
+            row.envelope(),
+        ])?;
+        intake.note(row, verdict)
+    }
+
+    /// Judges a claim by the claim rule and books what it has a right to.
+    fn settle(
+        &self,
+        books: &mut Books<'_>,
+        intake: &mut Intake<'_>,
+        key: RowKey,
+        claim: &Claim,
+    ) -> Result<Verdict, StoreError> {
+        let cents = claim.stretch.cents();
+        let over = |why| Ok(Verdict { settled: Cents::ZERO, over_right: cents, why: Some(why) });
+        if intake.record.standing == Standing::Closed {
+            return over(OverRight::EpochClosed);
+        }
+        let Some(purse) = self.known_purse(intake, claim.purse)? else { return over(OverRight::UnknownPurse) };
+        let id = AccountId::slice(intake.record.number, purse);
+        let Some(slice) = self.slice(id)? else { return over(OverRight::UnknownSlice) };
+        let account = books.account(id)?;
+        let allowed = if claim.serial == slice.serial {
+            Some(account.credits)
+        } else {
+            self.allowed_by(id, claim.serial)?
+        };
+        let Some(allowed) = allowed else { return over(OverRight::UnknownSerial) };
+        let judgement = self.claim(id, slice, account.debits, claim.stretch, allowed)?;
+        if !judgement.settled.is_zero() {
+            let credit = match claim.kind {
+                TransferKind::Return => AccountId::purse(purse),
+                TransferKind::Sale | TransferKind::Credit | TransferKind::Raise | TransferKind::Settlement => {
+                    AccountId::payable(intake.record.shop)
+                }
+            };
+            let entry = Entry { debit: id, credit, cents: judgement.settled, kind: claim.kind, cause: key.get() };
+            books.post(entry)?;
+        }
+        Ok(Verdict { settled: judgement.settled, over_right: judgement.over_right()?, why: judgement.why() })
+    }
+
+    /// Claims a stretch of a slice and keeps what became of its holes.
+    fn claim(
+        &self,
+        id: AccountId,
+        slice: SliceRecord,
+        settled_before: Cents,
+        stretch: Stretch,
+        allowed: Cents,
+    ) -> Result<Judgement, StoreError> {
+        let holes = if slice.unclaimed.is_zero() { Vec::new() } else { self.holes(id)? };
+        let mut claimed = Claimed::new(settled_before.plus(slice.unclaimed)?, holes.clone());
+        let judgement = claimed.claim(stretch, allowed)?;
+        let unclaimed = claimed.to().minus(settled_before.plus(judgement.settled)?)?;
+        if unclaimed != slice.unclaimed {
+            self.conn
+                .prepare_cached("UPDATE slices SET unclaimed_cents = ?2 WHERE id = ?1")?
+                .execute(params![Sql(id), Sql(unclaimed)])?;
+        }
+        if claimed.holes() != holes {
+            self.conn.prepare_cached("DELETE FROM holes WHERE slice = ?1")?.execute([Sql(id)])?;
+            let mut insert =
+                self.conn.prepare_cached("INSERT INTO holes (slice, from_cents, to_cents) VALUES (?1, ?2, ?3)")?;
+            for hole in claimed.holes() {
+                insert.execute(params![Sql(id), Sql(hole.from()), Sql(hole.to())])?;
+            }
+        }
+        Ok(judgement)
+    }
+
+    pub(super) fn holes(&self, id: AccountId) -> Result<Vec<Stretch>, StoreError> {
+        let mut read =
+            self.conn.prepare_cached("SELECT from_cents, to_cents FROM holes WHERE slice = ?1 ORDER BY from_cents")?;
+        let holes = read.query_map([Sql(id)], |row| Ok(Stretch::between(col(row, 0)?, col(row, 1)?)))?;
+        holes.map(|hole| hole?.ok_or(StoreError::Damaged("a hole"))).collect()
+    }
+
+    pub(super) fn allowed_by(&self, id: AccountId, serial: Serial) -> Result<Option<Cents>, StoreError> {
+        let mut read = self.conn.prepare_cached("SELECT allowed FROM serials WHERE slice = ?1 AND serial = ?2")?;
+        Ok(read.query_row(params![Sql(id), Sql(serial)], |row| col(row, 0)).optional()?)
+    }
+
+    fn known_purse(&self, intake: &mut Intake<'_>, purse: PurseRef) -> Result<Option<PurseNo>, StoreError> {
+        if let Some(known) = intake.purses.get(&purse) {
+            return Ok(*known);
+        }
+        let number = self.purse_no(purse)?;
+        intake.purses.insert(purse, number);
+        Ok(number)
+    }
+}
+
+impl<'u> Intake<'u> {
+    fn new(upload: &'u Upload, fund: FundInfo, record: EpochRecord, now: Timestamp) -> Self {
+        let outcome = IngestOutcome {
+            acked: record.acked,
+            backed_up: record.backed_up,
+            standing: record.standing,
+            new_rows: 0,
+            known_rows: 0,
+            disputed_rows: 0,
+            settled: Cents::ZERO,
+            over_right: Cents::ZERO,
+            alarms: Vec::new(),
+        };
+        let (purses, alarms) = (BTreeMap::new(), BTreeMap::new());
+        Self { upload, fund, record, acked: record.acked, now, purses, quarantine: None, alarms, outcome }
+    }
+
+    /// Compares what the terminal believes to be acknowledged with what is. A terminal that is behind catches up by the
+    /// answer; one that is ahead, or has another past, cannot be honest, unless this hub was restored meanwhile.
+    fn check_base(&mut self) {
+        let base = self.upload.base();
+        if self.record.standing != Standing::Live {
+            return;
+        }
+        if base.seq == self.acked.seq && base.hash != self.acked.hash {
+            self.quarantine(Quarantine::Fork, base.seq);
+        }
+        if base.seq > self.acked.seq && !self.is_before_restore() {
+            self.quarantine(Quarantine::Gap, base.seq);
+        }
+    }
+
+    fn is_before_restore(&self) -> bool {
+        self.upload.incarnation() < self.fund.incarnation
+    }
+
+    /// The first reason stays.
+    fn quarantine(&mut self, why: Quarantine, seq: Seq) {
+        self.quarantine.get_or_insert(why);
+        self.alarm(
+            match why {
+                Quarantine::Fork => AlarmKind::Fork,
+                Quarantine::Gap => AlarmKind::Gap,
+            },
+            seq,
+        );
+    }
+
+    fn alarm(&mut self, kind: AlarmKind, seq: Seq) {
+        let (count, last) = self.alarms.entry(kind).or_insert((0, seq));
+        (*count, *last) = (count.saturating_add(1), seq);
+    }
+
+    /// Counts a row that was kept.
+    fn note(&mut self, row: &UploadRow, verdict: Verdict) -> Result<(), StoreError> {
+        self.acked = ChainHead { seq: row.seq(), hash: row.hash() };
+        self.outcome.new_rows = self.outcome.new_rows.saturating_add(1);
+        self.outcome.settled = self.outcome.settled.plus(verdict.settled)?;
+        self.outcome.over_right = self.outcome.over_right.plus(verdict.over_right)?;
+        if let (Some(why), false) = (verdict.why, verdict.over_right.is_zero()) {
+            self.alarm(AlarmKind::OverRight, row.seq());
+            tracing::warn!(
+                terminal.id = %self.record.terminal, terminal.epoch = %self.record.epoch, row.seq = %row.seq(),
+                over_right_cents = verdict.over_right.get(), reason = %why, "a row claims what it has no right to"
+            );
+        }
+        Ok(())
+    }
+}
+
+fn upload_has_foreign_rows(intake: &mut Intake<'_>) -> bool {
+    let foreign = u64::try_from(intake.upload.not_authentic()).unwrap_or(u64::MAX);
+    if foreign > 0 {
+        intake.alarms.insert(AlarmKind::NotAuthentic, (foreign, intake.acked.seq));
+    }
+    foreign > 0
 }

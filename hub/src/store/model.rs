@@ -12,6 +12,7 @@ use cabas_protocol::{
     SignedBalance, TerminalId, TimeEpoch, Timestamp,
 };
 
+use super::error::EnrolRefusal;
 use crate::core::household_rules::Household;
 use crate::core::ledger::{AccountKind, OverRight};
 use crate::core::period::Period;
@@ -198,16 +199,6 @@ pub enum ImportConflict {
         /// The card's number.
         number: u32,
     },
-    /// A household whose children are more than its people, or that has none.
-    #[error("household `{household}` has {size} people, {children_under_14} of them under 14")]
-    ImpossibleHousehold {
-        /// Its code.
-        household: String,
-        /// People.
-        size: u32,
-        /// Children among them.
-        children_under_14: u32,
-    },
 }
 
 /// An enrolment code as the hub keeps it.
@@ -223,8 +214,25 @@ pub struct EnrolmentCode {
     pub expires_at: Timestamp,
     /// The key that it enrolled, and the epoch that it opened.
     pub used_by: Option<(PublicKey, Epoch)>,
-    /// True where a newer code took its place.
+    /// True where a newer code took its place, or the terminal was revoked.
     pub void: bool,
+}
+
+impl EnrolmentCode {
+    /// Whether a key may still be enrolled by it. A code that was used serves its key for ever, so that an answer that
+    /// got lost can be asked for again.
+    ///
+    /// # Errors
+    /// [`EnrolRefusal::CodeVoid`] or [`EnrolRefusal::CodeExpired`].
+    pub fn usable(&self, key: &PublicKey, now: Timestamp) -> Result<(), EnrolRefusal> {
+        match &self.used_by {
+            Some((used_by, _)) if used_by == key && self.tries_left > 0 => Ok(()),
+            Some(_) => Err(EnrolRefusal::CodeVoid),
+            None if self.void || self.tries_left == 0 => Err(EnrolRefusal::CodeVoid),
+            None if now >= self.expires_at => Err(EnrolRefusal::CodeExpired),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A terminal was enrolled.

@@ -1,0 +1,85 @@
+//! What a row does with money, by what it says; whether it has the right to is for the claim rule.
+
+use cabas_protocol::row::{Sale, Tier};
+use cabas_protocol::{Cents, PurseRef, RowBody, Serial};
+
+use super::claims::Stretch;
+use super::ledger::{OverRight, TransferKind};
+
+/// What a row claims of a slice.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Claim {
+    /// Whose money.
+    pub purse: PurseRef,
+    /// The balance that it names.
+    pub serial: Serial,
+    /// The stretch of its counter.
+    pub stretch: Stretch,
+    /// Where the money goes.
+    pub kind: TransferKind,
+}
+
+/// What a row does with money.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// It claims a stretch of a slice.
+    Claim(Claim),
+    /// It claims what no slice can give it.
+    Over(Cents, OverRight),
+}
+
+/// What a row does with money.
+#[must_use]
+pub fn effect(body: &RowBody) -> Effect {
+    match body {
+        RowBody::Sale(sale) => sale_effect(sale),
+        RowBody::Return(returned) => match Stretch::ending_at(returned.spent_after, returned.cents) {
+            Ok(_) if returned.cents.is_zero() => Effect::None,
+            Ok(stretch) => Effect::Claim(Claim {
+                purse: returned.purse,
+                serial: returned.serial,
+                stretch,
+                kind: TransferKind::Return,
+            }),
+            Err(_) => Effect::Over(returned.cents, OverRight::AboveAllowed),
+        },
+        RowBody::Reversal(_) | RowBody::RefundRequest(_) => Effect::Over(Cents::ZERO, OverRight::NotBooked),
+        RowBody::Start(_)
+        | RowBody::ListApplied(_)
+        | RowBody::Intent(_)
+        | RowBody::InDoubt(_)
+        | RowBody::DoubtResolved(_)
+        | RowBody::Courier(_)
+        | RowBody::Close(_)
+        | RowBody::CashierChange(_)
+        | RowBody::Training(_)
+        | RowBody::ClockSet(_)
+        | RowBody::Configured(_)
+        | RowBody::Unknown { .. } => Effect::None,
+    }
+}
+
+fn sale_effect(sale: &Sale) -> Effect {
+    let cents = sale.fund_cents().unwrap_or(Cents::ZERO);
+    match (sale.tier, Stretch::ending_at(sale.spent_after, cents)) {
+        // A purse card counts by itself: its balance has the scope of the card, and no slice has a part in it.
+        (Tier::Purse, _) => Effect::Over(cents, OverRight::UnknownSlice),
+        (Tier::Identity | Tier::Plain, Ok(stretch)) => {
+            let (purse, serial) = (sale.purse, sale.serial);
+            Effect::Claim(Claim { purse, serial, stretch, kind: TransferKind::Sale })
+        }
+        (Tier::Identity | Tier::Plain, Err(_)) => Effect::Over(cents, OverRight::AboveAllowed),
+    }
+}
+
+/// What a row claims, whether it has a right to it or not.
+#[must_use]
+pub fn claimed(body: &RowBody) -> Cents {
+    match effect(body) {
+        Effect::Claim(claim) => claim.stretch.cents(),
+        Effect::Over(cents, _) => cents,
+        Effect::None => Cents::ZERO,
+    }
+}

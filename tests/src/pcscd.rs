@@ -115,7 +115,8 @@ impl Pcscd {
             if let Some(status) = program.has_ended()? {
                 bail!("pcscd ended with {status}: {}", program.said());
             }
-            Ok(program.said().contains("daemon ready").then_some(()))
+            // It says so just before its socket is there.
+            Ok((program.said().contains("daemon ready") && self.socket().exists()).then_some(()))
         })?;
         if program.said().contains("Could not initialize connection") {
             bail!("a reader's port is taken: {}", program.said());

@@ -25,7 +25,7 @@ const GIVE_ATR: u8 = 4;
 pub enum Fault {
     /// It leaves when the APDU of this number (from 1) arrives, and does not answer it.
     LeaveAt(usize),
-    /// It answers with nothing at all.
+    /// It answers with nothing at all. The virtual reader takes an empty frame for none, so there it is as `Mute`.
     Empty,
     /// It answers with one byte.
     Short,
@@ -148,9 +148,9 @@ fn serve(mut stream: TcpStream, mut chip: Chip) {
             [GIVE_ATR] => chip.atr.clone(),
             [] | [_] => continue,
             apdu => match chip.react(apdu) {
-                Reaction::Answer(answer) => answer,
+                Reaction::Answer(answer) if !answer.is_empty() => answer,
                 Reaction::Leave => break,
-                Reaction::Silence => {
+                Reaction::Answer(_) | Reaction::Silence => {
                     drop(stream.set_read_timeout(Some(WATCHDOG)));
                     drop(receive(&mut stream));
                     break;

@@ -45,7 +45,6 @@ fn what_cannot_be_used_is_told_apart() {
             (Chip::plain(&[0; 7]), ForeignCard::NonUniqueUid),
             (Chip::plain(&[1, 2, 3]), ForeignCard::BadUid { len: 3 }),
             (Chip::with_fault(&UID, Fault::Garbled), ForeignCard::NoUid { status: 0x1337 }),
-            (Chip::with_fault(&UID, Fault::Empty), ForeignCard::Left),
             (Chip::with_fault(&UID, Fault::Short), ForeignCard::Left),
             (Chip::with_fault(&UID, Fault::TooLong), ForeignCard::Mute),
         ] {

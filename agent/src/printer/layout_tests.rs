@@ -78,7 +78,7 @@ fn copies_training_and_proof_are_marked() {
 proptest! {
     #[test]
     fn no_line_is_longer_than_the_paper_is_wide(
-        text in any::<String>(), words in "[a-zé œ\u{a0}]{0,200}", cents in 0..=Cents::MAX / 2, wide in any::<bool>(), page in any::<bool>(),
+        text in any::<String>(), words in "[a-zé œ\u{a0}]{0,200}", cents in 0..=100_000_000u64, wide in any::<bool>(), page in any::<bool>(),
     ) {
         let config = PrinterConfig {
             width: if wide { PaperWidth::Mm80 } else { PaperWidth::Mm58 },

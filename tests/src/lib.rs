@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod cpu;
+pub mod devices;
 pub mod example;
 pub mod fdatasync;
 pub mod hub;

@@ -8,6 +8,8 @@ use anyhow::{Context as _, bail};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::os::linux::net::TcpStreamExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -102,6 +104,7 @@ impl Chip {
 /// A card in a reader. It leaves when it is removed or dropped.
 pub struct VirtualCard {
     stream: TcpStream,
+    asked: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -114,12 +117,22 @@ impl VirtualCard {
         let stream = wait_for("a reader's slot", || Ok(Some(TcpStream::connect(("127.0.0.1", port))?)))?;
         stream.set_nodelay(true)?;
         let own = stream.try_clone()?;
-        let thread = thread::Builder::new().name("virtual-card".to_owned()).spawn(move || serve(own, chip))?;
-        Ok(Self { stream, thread: Some(thread) })
+        let asked = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&asked);
+        let thread = thread::Builder::new().name("virtual-card".to_owned()).spawn(move || serve(own, chip, &told))?;
+        Ok(Self { stream, asked, thread: Some(thread) })
     }
 
     /// Takes the card away.
     pub fn remove(self) {}
+
+    /// Waits until somebody asked the card for something and had its answer.
+    ///
+    /// # Errors
+    /// Where nobody does.
+    pub fn wait_until_asked(&self) -> anyhow::Result<()> {
+        wait_for("the card to be asked", || Ok(self.asked.load(Ordering::Relaxed).then_some(())))
+    }
 
     /// Waits until the card has left by itself.
     ///
@@ -142,7 +155,7 @@ impl Drop for VirtualCard {
 }
 
 /// Answers until the card or the reader goes away.
-fn serve(mut stream: TcpStream, mut chip: Chip) {
+fn serve(mut stream: TcpStream, mut chip: Chip, asked: &AtomicBool) {
     while let Ok(payload) = receive(&mut stream) {
         let answer = match payload.as_slice() {
             [GIVE_ATR] => chip.atr.clone(),
@@ -160,6 +173,7 @@ fn serve(mut stream: TcpStream, mut chip: Chip) {
         if send(&mut stream, &answer).is_err() {
             break;
         }
+        asked.fetch_or(payload.len() > 1, Ordering::Relaxed);
     }
     drop(stream.shutdown(Shutdown::Both));
 }

@@ -16,7 +16,7 @@ use crate::config::AdminPage;
 use crate::store::Lane;
 
 /// How long the store may take before the hub counts as ill.
-pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
+pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 const JSON: &str = "application/json";
 /// What Prometheus asks for.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

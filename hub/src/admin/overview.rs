@@ -141,11 +141,7 @@ pub fn terminal_line(view: TerminalView) -> TerminalLine {
         refused_unfunded: status.map(|status| status.refused_unfunded),
         alarms: alarms
             .iter()
-            .map(|alarm| AlarmLine {
-                kind: alarm_name(alarm.kind),
-                count: alarm.count,
-                last_at: alarm.last_at.get(),
-            })
+            .map(|alarm| AlarmLine { kind: alarm_name(alarm.kind), count: alarm.count, last_at: alarm.last_at.get() })
             .collect(),
         code_expires_at: view.code_expires_at.map(Timestamp::get),
         shop: view.shop_code,

@@ -295,7 +295,9 @@ mod tests {
     fn the_page_speaks_french_and_english() {
         let now = Timestamp::new(1_000_000 + 7_200);
         let french = render(&FRENCH, &overview("L'Œuf"), now).unwrap();
-        for shown in ["lang=\"fr\"", "1234,56\u{a0}€", "0,05\u{a0}€", "il y a 2 h", "en quarantaine", "deux suites", "42"] {
+        for shown in
+            ["lang=\"fr\"", "1234,56\u{a0}€", "0,05\u{a0}€", "il y a 2 h", "en quarantaine", "deux suites", "42"]
+        {
             assert!(french.contains(shown), "{shown} is missing in {french}");
         }
         let english = render(&ENGLISH, &overview("L'Œuf"), now).unwrap();

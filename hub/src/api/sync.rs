@@ -63,11 +63,7 @@ async fn handle(app: Arc<App>, request: Signed<SyncRequest>) -> Result<Signed<Sy
 }
 
 /// Checks the rows; a request without any has nothing to check.
-async fn read(
-    app: &App,
-    request: Verified<SyncRequest>,
-    key: PublicKey,
-) -> Result<(Asked, Option<Upload>), Refused> {
+async fn read(app: &App, request: Verified<SyncRequest>, key: PublicKey) -> Result<(Asked, Option<Upload>), Refused> {
     let hash = request.hash();
     let mut request = request.into_payload();
     let chain = ChainId { fund: app.context.fund, terminal: request.terminal, epoch: request.epoch };

@@ -110,7 +110,10 @@ fn text(run: &Run) -> Result<String, std::fmt::Error> {
     let (period, source) = (&run.period, crate::out::plain(&run.source));
     let (households, amount, before) = (run.households, euros(run.cents), euros(run.booked_before_cents));
     if run.booked {
-        writeln!(text, "Booked for {period} from {source}: {amount} € to {households} households; {before} € had been.")?;
+        writeln!(
+            text,
+            "Booked for {period} from {source}: {amount} € to {households} households; {before} € had been."
+        )?;
     } else {
         writeln!(text, "To book for {period} from {source}: {amount} € to {households} households; {before} € are.")?;
         writeln!(text, "Nothing was booked. To book it, add --book.")?;

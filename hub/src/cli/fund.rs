@@ -8,7 +8,7 @@ use std::path::Path;
 use cabas_protocol::head::{HeadContext, ObjectType};
 use cabas_protocol::keys::KeyCert;
 use cabas_protocol::objects::{Category, NAME_BYTES_MAX};
-use cabas_protocol::{CategoryId, Cents, FundId, Incarnation, Signer, TimeEpoch, Timestamp, codec};
+use cabas_protocol::{CategoryId, Cents, FundId, Incarnation, PublicKey, Signer, TimeEpoch, Timestamp, codec};
 use clap::Args;
 use serde::Serialize;
 
@@ -28,9 +28,9 @@ pub(super) struct Init {
     /// The fund's number: its terminals refuse those of other funds
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     fund_id: u32,
-    /// Whom a shop calls, as it stands on the cashier's screen
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    helpline: String,
+    /// Whom a shop calls, as it stands on the cashier's screen [default: the fund's name]
+    #[arg(long, value_name = "TEXT")]
+    helpline: Option<String>,
     /// The fund's part of one sale, at the most
     #[arg(long, value_name = "CENTS", default_value_t = 30_000)]
     sale_cents_max: u64,
@@ -57,25 +57,25 @@ struct Made {
 
 pub(super) fn init(context: &Context, init: &Init) -> Result<(), Failure> {
     let dir = &context.config.data_dir;
-    check_name("--name", &init.name, 1)?;
-    check_name("--helpline", &init.helpline, 0)?;
+    check_name("--name", &init.name)?;
+    check_name("--helpline", init.helpline.as_deref().unwrap_or(&init.name))?;
     let limits = limits(init)?;
     make_data_dir(dir)?;
     let keys_dir = context.config.keys_dir();
-    let (root, signing) = keys::create(&keys_dir)?;
-    let now = context.clock.now();
-    let fund = init_fund(init, limits, &root, &signing, now);
-    let file = context.config.database();
-    let mut db = Db::open(&file, OpenMode::Create).map_err(|source| Failure::Open { file: file.clone(), source })?;
-    db.write(|tx| tx.init_fund(&fund, now))?;
-    for entry in [file.as_path(), dir] {
-        sync(entry)?;
-    }
+    let root = match make(context, init, limits) {
+        Ok(root) => root,
+        Err(failure) => {
+            // The folder was empty before this run: what is in it is half a fund that nobody has used.
+            let _left = std::fs::remove_dir_all(&keys_dir);
+            let _left = std::fs::remove_file(context.config.database());
+            return Err(failure);
+        }
+    };
     let made = Made {
         fund_id: init.fund_id,
         name: init.name.clone(),
         data_dir: dir.display().to_string(),
-        root_key: root.public().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
+        root_key: root.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
         root_key_file: keys_dir.join(keys::ROOT).display().to_string(),
     };
     let text = |made: &Made| {
@@ -87,6 +87,20 @@ pub(super) fn init(context: &Context, init: &Init) -> Result<(), Failure> {
         )
     };
     print(context.format, &made, text).map_err(Failure::Print)
+}
+
+/// Makes keys and database, and gives the root key.
+fn make(context: &Context, init: &Init, limits: PolicyLimits) -> Result<PublicKey, Failure> {
+    let (root, signing) = keys::create(&context.config.keys_dir())?;
+    let now = context.clock.now();
+    let fund = init_fund(init, limits, &root, &signing, now);
+    let file = context.config.database();
+    let mut db = Db::open(&file, OpenMode::Create).map_err(|source| Failure::Open { file: file.clone(), source })?;
+    db.write(|tx| tx.init_fund(&fund, now))?;
+    for entry in [file.as_path(), &context.config.data_dir] {
+        sync(entry)?;
+    }
+    Ok(*root.public())
 }
 
 /// An empty folder for the owner alone; one that has anything in it is left as it is.
@@ -104,8 +118,8 @@ fn sync(path: &Path) -> Result<(), Failure> {
     synced.map_err(|source| Failure::File { what: "cannot make durable", file: path.to_owned(), source })
 }
 
-fn check_name(option: &'static str, text: &str, least: usize) -> Result<(), Failure> {
-    let fits = text.len() >= least && codec::text(option, text, NAME_BYTES_MAX).is_ok();
+fn check_name(option: &'static str, text: &str) -> Result<(), Failure> {
+    let fits = !text.is_empty() && codec::text(option, text, NAME_BYTES_MAX).is_ok();
     if fits { Ok(()) } else { Err(Failure::Name(option)) }
 }
 
@@ -123,16 +137,12 @@ fn limits(init: &Init) -> Result<PolicyLimits, Failure> {
 fn init_fund(init: &Init, policy: PolicyLimits, root: &Signer, signing: &Signer, now: Timestamp) -> InitFund {
     let fund = FundId::new(init.fund_id);
     let context = HeadContext { fund, incarnation: Incarnation::new(1), time_epoch: TimeEpoch::new(0) };
-    let cert = KeyCert {
-        head: context.head(ObjectType::KeyCert),
-        key: *signing.public(),
-        issued_at: now,
-        revoked: false,
-    };
+    let cert =
+        KeyCert { head: context.head(ObjectType::KeyCert), key: *signing.public(), issued_at: now, revoked: false };
     InitFund {
         fund,
         name: init.name.clone(),
-        helpline: init.helpline.clone(),
+        helpline: init.helpline.clone().unwrap_or_else(|| init.name.clone()),
         root: *root.public(),
         cert: root.sign(&cert),
         policy,

@@ -174,12 +174,9 @@ fn text(imported: &Imported) -> String {
     let line = |name: &str, count: &Count| {
         format!("{name:<12} {:>6} new {:>6} changed {:>6} as before\n", count.added, count.changed, count.same)
     };
-    let mut text = [
-        line("households", &imported.households),
-        line("cards", &imported.cards),
-        line("shops", &imported.shops),
-    ]
-    .concat();
+    let mut text =
+        [line("households", &imported.households), line("cards", &imported.cards), line("shops", &imported.shops)]
+            .concat();
     text.push_str(if imported.applied { "Imported.\n" } else { "Nothing was imported (dry run).\n" });
     text
 }

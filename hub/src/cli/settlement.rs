@@ -129,7 +129,14 @@ fn view_text(settlement: &View) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     writeln!(text, "Settlement {}: {} €", settlement.number, euros(settlement.payout_cents))?;
     for shop in &settlement.shops {
-        write!(text, "  {:>10} €  {} ({}), {} sales", euros(shop.payout_cents), plain(&shop.shop_name), shop.shop, shop.sales)?;
+        write!(
+            text,
+            "  {:>10} €  {} ({}), {} sales",
+            euros(shop.payout_cents),
+            plain(&shop.shop_name),
+            shop.shop,
+            shop.sales
+        )?;
         if shop.late_sales > 0 {
             write!(text, ", of them {} late ({} €)", shop.late_sales, euros(shop.late_cents))?;
         }

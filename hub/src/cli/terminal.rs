@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use cabas_protocol::enrol::{CODE_RANDOM_BYTES, Code};
 use cabas_protocol::{TerminalId, Timestamp};
+use cabas_protocol::enrol::{CODE_RANDOM_BYTES, Code};
 use clap::Subcommand;
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use super::failure::Failure;
 use crate::admin::overview::{TerminalLine, terminal_line};
 use crate::keys::random;
 use crate::out::{plain, print};
-use crate::store::{Db, NewCode, OpenMode, StoreError};
+use crate::store::{Db, NewCode, OpenMode, StoreError, Tx};
 
 /// How often another code is made where its name is taken.
 const CODE_TRIES_MAX: u32 = 8;
@@ -58,17 +58,11 @@ fn add(context: &Context, shop: Option<&str>, terminal: Option<u32>) -> Result<(
     let mut db = context.open(OpenMode::Existing)?;
     let now = context.clock.now();
     let expires_at = now.after_s(u64::from(context.config.code_valid_hours).saturating_mul(3_600));
-    let code = free_code(&mut db)?;
-    let new = NewCode { locator: code.locator().to_owned(), keys: code.keys(), expires_at };
-    let id = match (shop, terminal) {
-        (_, Some(terminal)) => {
-            let terminal = TerminalId::new(terminal);
-            db.write(|tx| tx.terminal_code(terminal, &new, now))?;
-            terminal
-        }
-        (shop, None) => db.write(|tx| tx.terminal_add(shop.unwrap_or_default(), &new, now))?,
-    };
-    let added = Added { terminal: id.get(), code: code.reveal().to_string(), expires_at: expires_at.get() };
+    let (terminal, code) = add_with_code(&mut db, expires_at, |tx, code| match (terminal.map(TerminalId::new), shop) {
+        (Some(terminal), _) => tx.terminal_code(terminal, code, now).map(|()| terminal),
+        (None, shop) => tx.terminal_add(shop.unwrap_or_default(), code, now),
+    })?;
+    let added = Added { terminal: terminal.get(), code: code.reveal().to_string(), expires_at: expires_at.get() };
     let hours = context.config.code_valid_hours;
     let text = |added: &Added| {
         format!(
@@ -80,12 +74,20 @@ fn add(context: &Context, shop: Option<&str>, terminal: Option<u32>) -> Result<(
     print(context.format, &added, text).map_err(Failure::Print)
 }
 
-/// A code whose name no other code has.
-fn free_code(db: &mut Db) -> Result<Code, Failure> {
+/// Does `add` with a new code, and with another one where its name is taken.
+fn add_with_code(
+    db: &mut Db,
+    expires_at: Timestamp,
+    add: impl Fn(&mut Tx<'_>, &NewCode) -> Result<TerminalId, StoreError>,
+) -> Result<(TerminalId, Code), Failure> {
     for _ in 0..CODE_TRIES_MAX {
         let code = Code::of_random(&*random::<CODE_RANDOM_BYTES>()?);
-        if db.read(|tx| tx.enrolment_lookup(code.locator()))?.is_none() {
-            return Ok(code);
+        // Stretched before the transaction: it takes a while, and the running hub waits for the lock.
+        let new = NewCode { locator: code.locator().to_owned(), keys: code.keys(), expires_at };
+        match db.write(|tx| add(tx, &new)) {
+            Ok(terminal) => return Ok((terminal, code)),
+            Err(StoreError::LocatorTaken) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Err(Failure::NoCode)

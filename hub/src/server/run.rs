@@ -40,7 +40,9 @@ pub enum StartError {
         source: StoreError,
     },
     /// Terminals would believe nothing that it signs.
-    #[error("the key in signing.key is not certified by the fund's root key; restore the keys that belong to this database")]
+    #[error(
+        "the key in signing.key is not certified by the fund's root key; restore the keys that belong to this database"
+    )]
     NotCertified,
     /// TLS cannot be served.
     #[error(transparent)]

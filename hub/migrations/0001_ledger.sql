@@ -268,6 +268,7 @@ CREATE TABLE credits (
     booked_at         INTEGER NOT NULL,
     UNIQUE (period, source, household)
 ) STRICT;
+CREATE INDEX credits_by_purse ON credits (purse);
 
 CREATE TABLE settlements (
     number        INTEGER PRIMARY KEY,

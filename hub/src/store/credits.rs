@@ -37,8 +37,13 @@ impl Tx<'_> {
              FROM households ORDER BY households.code",
         )?;
         let mut rows = read.query(params![period.to_string(), source])?;
-        let mut plan =
-            CreditPlan { period, source: source.to_owned(), lines: Vec::new(), to_book: Cents::ZERO, booked: Cents::ZERO };
+        let mut plan = CreditPlan {
+            period,
+            source: source.to_owned(),
+            lines: Vec::new(),
+            to_book: Cents::ZERO,
+            booked: Cents::ZERO,
+        };
         while let Some(row) = rows.next()? {
             let people = people(row.get(1)?, row.get(2)?)?;
             let (cents, booked) = (monthly_credit(period, people)?, col_opt(row, 3)?);

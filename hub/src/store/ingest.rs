@@ -51,9 +51,7 @@ impl Tx<'_> {
         let mut intake = Intake::new(upload, self.fund()?, record, now);
         intake.check_base();
         if !upload.rows().is_empty() {
-            self.with_books(|books| {
-                upload.rows().iter().try_for_each(|row| self.take_row(books, &mut intake, row))
-            })?;
+            self.with_books(|books| upload.rows().iter().try_for_each(|row| self.take_row(books, &mut intake, row)))?;
         }
         if intake.acked != record.acked {
             self.conn
@@ -192,11 +190,8 @@ impl Tx<'_> {
         let id = AccountId::slice(intake.record.number, purse);
         let Some(slice) = self.slice(id)? else { return over(OverRight::UnknownSlice) };
         let account = books.account(id)?;
-        let allowed = if claim.serial == slice.serial {
-            Some(account.credits)
-        } else {
-            self.allowed_by(id, claim.serial)?
-        };
+        let allowed =
+            if claim.serial == slice.serial { Some(account.credits) } else { self.allowed_by(id, claim.serial)? };
         let Some(allowed) = allowed else { return over(OverRight::UnknownSerial) };
         let judgement = self.claim(id, slice, account.debits, claim.stretch, allowed)?;
         if !judgement.settled.is_zero() {

@@ -61,7 +61,13 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`StoreError::UnknownTerminal`] or [`StoreError::UnknownEpoch`].
-    pub fn has_news(&self, terminal: TerminalId, epoch: Epoch, cursor: u64, now: Timestamp) -> Result<bool, StoreError> {
+    pub fn has_news(
+        &self,
+        terminal: TerminalId,
+        epoch: Epoch,
+        cursor: u64,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let record = self.epoch(terminal, epoch)?;
         let fund = self.fund()?;
         let newest = fund.change_for_all.max(record.change);
@@ -137,7 +143,8 @@ impl Tx<'_> {
         terminal: TerminalId,
         since: u64,
     ) -> Result<(), StoreError> {
-        let mut read = self.conn.prepare_cached("SELECT change, version, valid_from_day FROM grids WHERE change > ?1")?;
+        let mut read =
+            self.conn.prepare_cached("SELECT change, version, valid_from_day FROM grids WHERE change > ?1")?;
         let mut rows = read.query([Sql(since)])?;
         while let Some(row) = rows.next()? {
             let version = col(row, 1)?;

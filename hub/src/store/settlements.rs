@@ -1,10 +1,43 @@
 //! Settlements: what each shop is owed, closed up to a row of each terminal.
 
-use cabas_protocol::Timestamp;
+use std::collections::BTreeMap;
+
+use cabas_protocol::{Cents, Seq, Timestamp};
+use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::error::StoreError;
-use super::model::{Settlement, SettlementCut};
+use super::ledger::Books;
+use super::model::{Settlement, SettlementCut, ShopStatement};
+use super::sql::{Sql, col, col_opt};
 use super::tx::Tx;
+use crate::core::ledger::{AccountId, Entry, EpochNo, RowKey, ShopNo, TransferKind};
+use crate::core::settlement::{SettledRow, Sums, payout};
+
+/// The kind of a sale's row (`protocol/wire.md`).
+pub(super) const SALE: u16 = 2;
+
+/// The rows of one epoch that belong to a settlement: above `from`, up to and with `to`.
+pub(super) struct Part {
+    pub(super) epoch: EpochNo,
+    pub(super) shop: ShopNo,
+    pub(super) from: Seq,
+    pub(super) to: Seq,
+}
+
+/// The settlement before.
+struct Last {
+    number: u32,
+    closed_at: Option<Timestamp>,
+    disputed: u64,
+}
+
+/// A settlement that is worked out.
+struct Draft {
+    last: Last,
+    parts: Vec<Part>,
+    shops: BTreeMap<ShopNo, ShopStatement>,
+    disputed: u64,
+}
 
 impl Tx<'_> {
     /// The cut that a settlement closed at this moment would have: every row that the hub has.
@@ -12,7 +45,12 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn settlement_cut(&self) -> Result<SettlementCut, StoreError> {
-        unimplemented!()
+        let mut read =
+            self.conn.prepare("SELECT number, acked_seq FROM epochs WHERE acked_seq > settled_seq ORDER BY number")?;
+        let rows = read.query_map([], |row| Ok((col(row, 0)?, col(row, 1)?)))?.collect::<Result<_, _>>()?;
+        let newest = "SELECT ifnull(max(id), 0) FROM disputed";
+        let disputed = self.conn.query_row(newest, [], |row| col(row, 0))?;
+        Ok(SettlementCut { rows, disputed })
     }
 
     /// What closing at the cut would pay; nothing where there is nothing new.
@@ -20,7 +58,8 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`], [`StoreError::Money`].
     pub fn settlement_preview(&self, cut: &SettlementCut) -> Result<Option<Settlement>, StoreError> {
-        unimplemented!("{cut:?}")
+        let draft = self.draft(cut)?;
+        draft.map(|draft| draft.settlement(None)).transpose()
     }
 
     /// Closes a settlement at the cut and books what each shop is owed as under way; nothing where there is nothing
@@ -29,7 +68,69 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`], [`StoreError::Money`], [`StoreError::Ledger`].
     pub fn settlement_close(&mut self, cut: &SettlementCut, now: Timestamp) -> Result<Option<Settlement>, StoreError> {
-        unimplemented!("{cut:?} {now}")
+        let Some(draft) = self.draft(cut)? else { return Ok(None) };
+        let settlement = draft.settlement(Some(now))?;
+        self.conn.execute(
+            "INSERT INTO settlements (number, closed_at, disputed_upto) VALUES (?1, ?2, ?3)",
+            params![settlement.number, Sql(now), Sql(draft.disputed)],
+        )?;
+        for part in &draft.parts {
+            self.conn
+                .prepare_cached(
+                    "INSERT INTO settlement_cuts (settlement, epoch, from_seq, to_seq) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![settlement.number, Sql(part.epoch), Sql(part.from), Sql(part.to)])?;
+            self.conn
+                .prepare_cached("UPDATE epochs SET settled_seq = ?2 WHERE number = ?1")?
+                .execute(params![Sql(part.epoch), Sql(part.to)])?;
+        }
+        self.with_books(|books| {
+            draft.shops.iter().try_for_each(|(shop, state)| self.pay(books, settlement.number, *shop, state))
+        })?;
+        Ok(Some(settlement))
+    }
+
+    fn pay(
+        &self,
+        books: &mut Books<'_>,
+        number: u32,
+        shop: ShopNo,
+        statement: &ShopStatement,
+    ) -> Result<(), StoreError> {
+        let debit = AccountId::payable(shop);
+        if books.account(debit)?.left()? < statement.payout {
+            return Err(StoreError::Damaged("a shop's payable is less than its sales"));
+        }
+        let transfer = if statement.payout.is_zero() {
+            None
+        } else {
+            let (credit, cents, kind) = (AccountId::TRANSIT, statement.payout, TransferKind::Settlement);
+            Some(books.post(Entry { debit, credit, cents, kind, cause: u64::from(number) })?)
+        };
+        let sums = &statement.sums;
+        self.conn
+            .prepare_cached(
+                "INSERT INTO settlement_shops (settlement, shop, sales, settled, late_sales, late, over_right_sales,
+                    over_right, disputed_sales, disputed, carried, carry_on, payout, transfer)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            )?
+            .execute(params![
+                number,
+                Sql(shop),
+                sums.sales,
+                Sql(sums.settled),
+                sums.late_sales,
+                Sql(sums.late),
+                sums.over_right_sales,
+                Sql(sums.over_right),
+                sums.disputed_sales,
+                Sql(sums.disputed),
+                Sql(statement.carried),
+                Sql(statement.carry_on),
+                Sql(statement.payout),
+                transfer.map(Sql)
+            ])?;
+        Ok(())
     }
 
     /// The settlements, newest first, at most `limit`.
@@ -37,6 +138,148 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn settlements(&self, limit: u32) -> Result<Vec<Settlement>, StoreError> {
-        unimplemented!("{limit}")
+        let mut read = self.conn.prepare("SELECT number, closed_at FROM settlements ORDER BY number DESC LIMIT ?1")?;
+        let closed = read.query_map([limit], |row| Ok((row.get(0)?, col(row, 1)?)))?.collect::<Result<Vec<_>, _>>()?;
+        closed
+            .into_iter()
+            .map(|(number, closed_at)| {
+                let shops = self.statements(number)?;
+                let payout = Cents::sum(shops.iter().map(|shop| shop.payout))?;
+                Ok(Settlement { number, closed_at: Some(closed_at), shops, payout })
+            })
+            .collect()
     }
+
+    fn statements(&self, number: u32) -> Result<Vec<ShopStatement>, StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT shops.code, shops.name, sales, settled, late_sales, late, over_right_sales, over_right,
+                disputed_sales, disputed, carried, carry_on, payout
+             FROM settlement_shops JOIN shops ON shops.number = shop WHERE settlement = ?1 ORDER BY shops.code",
+        )?;
+        Ok(read.query_map([number], statement)?.collect::<Result<_, _>>()?)
+    }
+
+    fn draft(&self, cut: &SettlementCut) -> Result<Option<Draft>, StoreError> {
+        let last = self.last_settlement()?;
+        let parts = self.parts(cut)?;
+        let disputed = cut.disputed.max(last.disputed);
+        let sums = self.sums(&parts, last.closed_at, (last.disputed, disputed))?;
+        let mut shops = BTreeMap::new();
+        for (shop, sums) in sums.into_iter().filter(|(_, sums)| !sums.is_empty()) {
+            shops.insert(shop, self.statement_of(shop, sums)?);
+        }
+        Ok((!shops.is_empty()).then_some(Draft { last, parts, shops, disputed }))
+    }
+
+    /// What the rows of a settlement come to, shop by shop; `disputed` says above which and up to which disputed row.
+    pub(super) fn sums(
+        &self,
+        parts: &[Part],
+        closed_before: Option<Timestamp>,
+        disputed: (u64, u64),
+    ) -> Result<BTreeMap<ShopNo, Sums>, StoreError> {
+        let mut sums = BTreeMap::new();
+        for part in parts {
+            self.add_rows(part, closed_before, sums.entry(part.shop).or_default())?;
+        }
+        self.add_disputed(disputed.0, disputed.1, &mut sums)?;
+        Ok(sums)
+    }
+
+    fn last_settlement(&self) -> Result<Last, StoreError> {
+        let read = "SELECT number, closed_at, disputed_upto FROM settlements ORDER BY number DESC LIMIT 1";
+        let last = self
+            .conn
+            .query_row(read, [], |row| {
+                Ok(Last { number: row.get(0)?, closed_at: Some(col(row, 1)?), disputed: col(row, 2)? })
+            })
+            .optional()?;
+        Ok(last.unwrap_or(Last { number: 0, closed_at: None, disputed: 0 }))
+    }
+
+    /// What of the cut is not settled yet.
+    fn parts(&self, cut: &SettlementCut) -> Result<Vec<Part>, StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT settled_seq, acked_seq, terminals.shop FROM epochs JOIN terminals ON terminals.number = terminal
+             WHERE epochs.number = ?1",
+        )?;
+        let mut parts = Vec::new();
+        for (epoch, upto) in &cut.rows {
+            let (from, acked, shop): (Seq, Seq, ShopNo) =
+                read.query_row([Sql(*epoch)], |row| Ok((col(row, 0)?, col(row, 1)?, col(row, 2)?)))?;
+            let to = acked.min(*upto);
+            if to > from {
+                parts.push(Part { epoch: *epoch, shop, from, to });
+            }
+        }
+        Ok(parts)
+    }
+
+    fn add_rows(&self, part: &Part, closed_before: Option<Timestamp>, sums: &mut Sums) -> Result<(), StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT settled, over_right, happened_at FROM rows WHERE key > ?1 AND key <= ?2 AND kind = ?3",
+        )?;
+        let (from, to) = (RowKey::new(part.epoch, part.from), RowKey::new(part.epoch, part.to));
+        let mut rows = read.query(params![Sql(from), Sql(to), SALE])?;
+        while let Some(row) = rows.next()? {
+            let (settled, over_right) = (col(row, 0)?, col(row, 1)?);
+            sums.add(SettledRow { settled, over_right, happened_at: col_opt(row, 2)? }, closed_before)?;
+        }
+        Ok(())
+    }
+
+    fn add_disputed(&self, above: u64, upto: u64, sums: &mut BTreeMap<ShopNo, Sums>) -> Result<(), StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT terminals.shop, disputed.claimed FROM disputed JOIN epochs ON epochs.number = disputed.epoch
+             JOIN terminals ON terminals.number = epochs.terminal
+             WHERE disputed.id > ?1 AND disputed.id <= ?2 AND disputed.kind = ?3",
+        )?;
+        let mut rows = read.query(params![Sql(above), Sql(upto), SALE])?;
+        while let Some(row) = rows.next()? {
+            let shop: ShopNo = col(row, 0)?;
+            sums.entry(shop).or_default().add_disputed(col(row, 1)?)?;
+        }
+        Ok(())
+    }
+
+    fn statement_of(&self, shop: ShopNo, sums: Sums) -> Result<ShopStatement, StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT code, name, ifnull((SELECT carry_on FROM settlement_shops WHERE shop = ?1
+                ORDER BY settlement DESC LIMIT 1), 0) FROM shops WHERE number = ?1",
+        )?;
+        let (shop_code, shop_name, carried) =
+            read.query_row([Sql(shop)], |row| Ok((row.get(0)?, row.get(1)?, col(row, 2)?)))?;
+        let (payout, carry_on) = payout(sums.settled, Cents::ZERO, carried)?;
+        Ok(ShopStatement { shop_code, shop_name, sums, carried, carry_on, payout })
+    }
+}
+
+impl Draft {
+    fn settlement(&self, closed_at: Option<Timestamp>) -> Result<Settlement, StoreError> {
+        let number = self.last.number.checked_add(1).ok_or(StoreError::Exhausted("settlement number"))?;
+        let mut shops: Vec<_> = self.shops.values().cloned().collect();
+        shops.sort_by(|a, b| a.shop_code.cmp(&b.shop_code));
+        let payout = Cents::sum(shops.iter().map(|shop| shop.payout))?;
+        Ok(Settlement { number, closed_at, shops, payout })
+    }
+}
+
+fn statement(row: &Row<'_>) -> rusqlite::Result<ShopStatement> {
+    Ok(ShopStatement {
+        shop_code: row.get(0)?,
+        shop_name: row.get(1)?,
+        sums: Sums {
+            sales: row.get(2)?,
+            settled: col(row, 3)?,
+            late_sales: row.get(4)?,
+            late: col(row, 5)?,
+            over_right_sales: row.get(6)?,
+            over_right: col(row, 7)?,
+            disputed_sales: row.get(8)?,
+            disputed: col(row, 9)?,
+        },
+        carried: col(row, 10)?,
+        carry_on: col(row, 11)?,
+        payout: col(row, 12)?,
+    })
 }

@@ -14,8 +14,8 @@ use super::model::{FundInfo, Wake};
 use super::sql::{Sql, col, col_opt};
 use super::terminals::{EpochRecord, standing_number};
 use super::tx::Tx;
-pub use crate::core::slices::FREE_SHARE_PERCENT;
 use crate::core::ledger::{AccountId, Entry, PurseNo, ShopNo, TransferKind};
+pub use crate::core::slices::FREE_SHARE_PERCENT;
 use crate::core::slices::{self, SLICES_PER_PURSE_MAX, Target};
 
 /// How long a balance is honoured after it was made: it forces renewal, it never frees money.
@@ -95,10 +95,10 @@ impl Tx<'_> {
     /// [`StoreError::Sqlite`], [`StoreError::Ledger`].
     pub fn allocate_pending(&mut self, now: Timestamp) -> Result<AllocationStep, StoreError> {
         let fund = self.fund()?;
-        let from: Option<PurseNo> =
-            self.conn.query_row("SELECT allocate_from FROM fund", [], |row| col_opt(row, 0))?;
+        let from: Option<PurseNo> = self.conn.query_row("SELECT allocate_from FROM fund", [], |row| col_opt(row, 0))?;
         let Some(from) = from else { return Ok(AllocationStep::default()) };
-        let mut read = self.conn.prepare_cached("SELECT number FROM purses WHERE number > ?1 ORDER BY number LIMIT ?2")?;
+        let mut read =
+            self.conn.prepare_cached("SELECT number FROM purses WHERE number > ?1 ORDER BY number LIMIT ?2")?;
         let purses =
             read.query_map(params![Sql(from), STEP_PURSES], |row| col(row, 0))?.collect::<Result<Vec<_>, _>>()?;
         let places = self.places()?;
@@ -143,7 +143,10 @@ impl Tx<'_> {
         }
         let weight = |shop: &ShopNo, permille: u32| {
             // A shop's expected share is divided among its terminals.
-            u64::from(permille).saturating_mul(1_000_000).checked_div(in_shop.get(shop).copied().unwrap_or(1)).unwrap_or(0)
+            u64::from(permille)
+                .saturating_mul(1_000_000)
+                .checked_div(in_shop.get(shop).copied().unwrap_or(1))
+                .unwrap_or(0)
         };
         live.sort_by_key(|(terminal, _, shop, permille)| (std::cmp::Reverse(weight(shop, *permille)), *terminal));
         live.truncate(SLICES_PER_PURSE_MAX);
@@ -235,16 +238,11 @@ impl Tx<'_> {
                  VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6)
                  ON CONFLICT (id) DO UPDATE SET serial = ?2, policy = ?3, issued_at = ?4, change = ?6",
             )?
-            .execute(params![
-                Sql(slice),
-                Sql(serial),
-                Sql(fund.policy),
-                Sql(now),
-                Sql(record.number),
-                Sql(change)
-            ])?;
+            .execute(params![Sql(slice), Sql(serial), Sql(fund.policy), Sql(now), Sql(record.number), Sql(change)])?;
         self.conn
-            .prepare_cached("UPDATE epochs SET change = ?2, renew_at = min(ifnull(renew_at, ?3), ?3) WHERE number = ?1")?
+            .prepare_cached(
+                "UPDATE epochs SET change = ?2, renew_at = min(ifnull(renew_at, ?3), ?3) WHERE number = ?1",
+            )?
             .execute(params![Sql(record.number), Sql(change), Sql(now.after_s(RENEW_AFTER_S))])?;
         Ok(())
     }

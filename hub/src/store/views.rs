@@ -1,8 +1,14 @@
 //! What an admin and the metrics look at.
 
+use cabas_protocol::{Cents, Seq};
+use rusqlite::{OptionalExtension as _, params};
+
 use super::error::StoreError;
-use super::model::{FlaggedRow, PurseView, StoreFigures, TrialLine};
+use super::ledger::newest_transfer;
+use super::model::{FlaggedRow, PurseView, SliceView, StoreFigures, TrialLine};
+use super::sql::{Sql, col};
 use super::tx::Tx;
+use crate::core::ledger::{AccountId, AccountKind, EpochNo, OverRight};
 
 impl Tx<'_> {
     /// The sums of each kind of account: all debits are all credits.
@@ -10,7 +16,17 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn trial_balance(&self) -> Result<Vec<TrialLine>, StoreError> {
-        unimplemented!()
+        let mut read = self
+            .conn
+            .prepare("SELECT id >> 56, count(*), sum(debits), sum(credits) FROM accounts GROUP BY 1 ORDER BY 1")?;
+        let mut rows = read.query([])?;
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next()? {
+            let kind = AccountKind::of_number(row.get(0)?).ok_or(StoreError::Damaged("an account's kind"))?;
+            let (accounts, debits, credits) = (col(row, 1)?, col(row, 2)?, col(row, 3)?);
+            lines.push(TrialLine { kind, accounts, debits, credits });
+        }
+        Ok(lines)
     }
 
     /// Numbers for `/metrics`.
@@ -18,15 +34,63 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn figures(&self) -> Result<StoreFigures, StoreError> {
-        unimplemented!()
+        let standing = |number: u8| -> Result<u64, StoreError> {
+            let mut read = self.conn.prepare_cached(
+                "SELECT count(*) FROM epochs WHERE standing = ?1 AND epoch =
+                    (SELECT max(epoch) FROM epochs AS newer WHERE newer.terminal = epochs.terminal)",
+            )?;
+            Ok(read.query_row([number], |row| col(row, 0))?)
+        };
+        let (over_right_rows, over_right_cents) = self
+            .conn
+            .prepare_cached("SELECT count(*), ifnull(sum(over_right), 0) FROM rows WHERE over_right > 0")?
+            .query_row([], |row| Ok((col(row, 0)?, col(row, 1)?)))?;
+        let disputed = self.conn.query_row("SELECT count(*) FROM disputed", [], |row| col(row, 0))?;
+        let pages: u64 = self.conn.query_row("PRAGMA page_count", [], |row| col(row, 0))?;
+        let page: u64 = self.conn.query_row("PRAGMA page_size", [], |row| col(row, 0))?;
+        Ok(StoreFigures {
+            transfers: newest_transfer(self.conn)?,
+            terminals_live: standing(0)?,
+            terminals_quarantined: standing(1)?,
+            over_right_rows,
+            over_right_cents,
+            disputed_rows: disputed,
+            file_bytes: pages.saturating_mul(page),
+        })
     }
 
     /// Rows with an over-right part, and disputed ones, newest first, at most `limit` of each.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Sqlite`], [`StoreError::Damaged`].
     pub fn flagged_rows(&self, limit: u32) -> Result<Vec<FlaggedRow>, StoreError> {
-        unimplemented!("{limit}")
+        let over_right = "SELECT epochs.terminal, epochs.epoch, key & 0xffffffff, settled + over_right, settled, why,
+                received_at FROM rows JOIN epochs ON epochs.number = key >> 32
+             WHERE over_right > 0 ORDER BY received_at DESC, key DESC LIMIT ?1";
+        let disputed = "SELECT epochs.terminal, epochs.epoch, seq, claimed, 0, ?2, received_at FROM disputed
+             JOIN epochs ON epochs.number = disputed.epoch ORDER BY disputed.id DESC LIMIT ?1";
+        let mut flagged = self.flagged(over_right, params![limit])?;
+        flagged.extend(self.flagged(disputed, params![limit, OverRight::Disputed.number()])?);
+        flagged.sort_by_key(|row| std::cmp::Reverse((row.received_at, row.seq)));
+        Ok(flagged)
+    }
+
+    fn flagged(&self, read: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<FlaggedRow>, StoreError> {
+        let mut read = self.conn.prepare_cached(read)?;
+        let mut rows = read.query(values)?;
+        let mut flagged = Vec::new();
+        while let Some(row) = rows.next()? {
+            flagged.push(FlaggedRow {
+                terminal: col(row, 0)?,
+                epoch: col(row, 1)?,
+                seq: col::<Seq>(row, 2)?,
+                claimed: col::<Cents>(row, 3)?,
+                settled: col(row, 4)?,
+                why: OverRight::of_number(row.get(5)?).ok_or(StoreError::Damaged("the reason of a row"))?,
+                received_at: col(row, 6)?,
+            });
+        }
+        Ok(flagged)
     }
 
     /// A household's money, by the household's code; nothing where there is none.
@@ -34,6 +98,28 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn household_money(&self, code: &str) -> Result<Option<PurseView>, StoreError> {
-        unimplemented!("{code}")
+        let Some(number) = self.purse_of_household(code)? else { return Ok(None) };
+        let read = "SELECT ref FROM purses WHERE number = ?1";
+        let Some(purse) = self.conn.query_row(read, [Sql(number)], |row| col(row, 0)).optional()? else {
+            return Ok(None);
+        };
+        let account = self.account(AccountId::purse(number))?;
+        let credited = self.conn.query_row(
+            "SELECT ifnull(sum(cents), 0) FROM credits WHERE purse = ?1",
+            [Sql(number)],
+            |row| col(row, 0),
+        )?;
+        let mut epochs = self.conn.prepare_cached("SELECT number, terminal, epoch FROM epochs ORDER BY number")?;
+        let mut rows = epochs.query([])?;
+        let mut slices = Vec::new();
+        while let Some(row) = rows.next()? {
+            let slice = self.account(AccountId::slice(col::<EpochNo>(row, 0)?, number))?;
+            if !slice.credits.is_zero() {
+                let (terminal, epoch) = (col(row, 1)?, col(row, 2)?);
+                slices.push(SliceView { terminal, epoch, allowed: slice.credits, claimed: slice.debits });
+            }
+        }
+        let household = code.to_owned();
+        Ok(Some(PurseView { household, purse, credited, free: account.left()?, slices }))
     }
 }

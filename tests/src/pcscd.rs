@@ -7,7 +7,7 @@
 use crate::program::{Program, wait_for};
 use anyhow::{Context as _, bail};
 use rustix::fs::{FlockOperation, flock};
-use std::fmt::Write as _;
+use rustix::process::geteuid;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -43,24 +43,26 @@ impl Pcscd {
         for name in ["run", "conf"] {
             fs::create_dir_all(folder.join(name))?;
         }
-        let mut slots = Vec::new();
-        let mut entries = String::new();
-        for (index, reader) in readers.iter().enumerate() {
-            // Readers that share a driver's file share its slots, and so its cards.
-            let driver = folder.join(format!("driver-{index}.so"));
-            fs::copy(DRIVER, &driver).context("the package vsmartcard-vpcd is missing")?;
-            let reserved = Slots::reserve()?;
-            let (port, driver) = (reserved.first, driver.display());
-            writeln!(
-                entries,
-                "FRIENDLYNAME \"{reader}\"\nDEVICENAME /dev/null:{port}\nLIBPATH {driver}\nCHANNELID {port}\n"
-            )?;
-            slots.push(reserved);
+        let mut service = Self { folder, slots: Vec::new(), program: None };
+        for reader in readers {
+            service.describe(reader)?;
         }
-        File::create(folder.join("conf/readers"))?.write_all(entries.as_bytes())?;
-        let mut service = Self { folder, slots, program: None };
         service.restart()?;
         Ok(service)
+    }
+
+    /// Writes down a reader for the service.
+    fn describe(&mut self, reader: &str) -> anyhow::Result<()> {
+        // Readers that share a driver's file share its slots, and so its cards.
+        let index = self.slots.len();
+        let driver = self.folder.join(format!("driver-{index}.so"));
+        fs::copy(DRIVER, &driver).context("the package vsmartcard-vpcd is missing")?;
+        let slots = Slots::reserve()?;
+        let (port, driver) = (slots.first, driver.display());
+        let mut file = File::create(self.folder.join(format!("conf/reader-{index}")))?;
+        writeln!(file, "FRIENDLYNAME \"{reader}\"\nDEVICENAME /dev/null:{port}\nLIBPATH {driver}\nCHANNELID {port}")?;
+        self.slots.push(slots);
+        Ok(())
     }
 
     /// The socket, for [`SOCKET_VARIABLE`].
@@ -106,7 +108,7 @@ impl Pcscd {
         let mut command = Command::new("setpriv");
         // Where this process is killed, its pcscd goes with it.
         command.args(["--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"]);
-        if !rustix::process::geteuid().is_root() {
+        if !geteuid().is_root() {
             command.arg("--map-root-user");
         }
         command.args(["sh", "-c", IN_NAMESPACE, "sh"]).arg(self.folder.join("run")).arg(self.folder.join("conf"));

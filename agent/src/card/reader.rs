@@ -43,15 +43,7 @@ pub struct ReaderHandle {
 /// An [`std::io::Error`] where the system gives no thread.
 pub fn start(config: ReaderConfig, events: mpsc::Sender<CardEvent>) -> std::io::Result<ReaderHandle> {
     let shared = Arc::new(Shared::default());
-    let reader = Reader {
-        shared: Arc::clone(&shared),
-        events,
-        config,
-        state: None,
-        field: Field::default(),
-        taps: 0,
-        told: false,
-    };
+    let reader = Reader::new(Arc::clone(&shared), events, config);
     let thread = thread::Builder::new().name("cabas-reader".to_owned()).spawn(move || {
         let end = Finished(Arc::clone(&reader.shared));
         reader.run();
@@ -164,6 +156,10 @@ struct Reader {
 }
 
 impl Reader {
+    fn new(shared: Arc<Shared>, events: mpsc::Sender<CardEvent>, config: ReaderConfig) -> Self {
+        Self { shared, events, config, state: None, field: Field::default(), taps: 0, told: false }
+    }
+
     fn run(mut self) {
         let mut back_off = BACK_OFF.0;
         loop {
@@ -398,6 +394,34 @@ mod tests {
         ] {
             assert_eq!(fits(name, part), fit, "{name} / {part}");
         }
+    }
+
+    #[test]
+    fn readers_that_come_and_go_are_told_and_take_their_card_along() {
+        let (sender, mut events) = mpsc::channel(8);
+        let shared = Arc::new(Shared::default());
+        let mut reader = Reader::new(shared, sender, ReaderConfig::default());
+        let ready = |name: &str| CardEvent::Reader(ReaderState::Ready { name: name.to_owned() });
+        for (names, told, event) in [
+            (&[][..], false, Some(CardEvent::Reader(ReaderState::NoReader))),
+            (&[c"A"][..], false, Some(ready("A"))),
+            (&[c"A"], false, None),
+            (&[c"B", c"A"], false, Some(ready("B"))),
+            (&[], false, Some(CardEvent::Reader(ReaderState::Lost))),
+            (&[], false, None),
+            (&[c"A"], true, Some(ready("A"))),
+            (&[], false, Some(CardEvent::Removed)),
+        ] {
+            let names: Vec<CString> = names.iter().map(|name| CString::from(*name)).collect();
+            assert!(reader.found(&names).is_ok());
+            assert_eq!(events.try_recv().ok(), event, "{names:?}");
+            if told {
+                let seen = Seen { reader: "A".to_owned(), count: 1 };
+                assert!(matches!(reader.look(&[seen]), Ok(true)));
+                reader.told = true;
+            }
+        }
+        assert_eq!(events.try_recv().ok(), Some(CardEvent::Reader(ReaderState::Lost)));
     }
 
     #[test]

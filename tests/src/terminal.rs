@@ -287,6 +287,26 @@ impl Terminal {
         }
     }
 
+    /// Syncs until the hub has reserved money here for every household of the example fund.
+    ///
+    /// # Errors
+    /// Where it never does.
+    pub async fn wait_for_balances(&mut self) -> anyhow::Result<()> {
+        for _ in 0..100 {
+            self.sync().await?;
+            if self.balances.len() >= 108 {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        bail!("only {} balances came", self.balances.len())
+    }
+
+    /// Drops the connections and makes new ones.
+    pub fn reconnect(&mut self, http: reqwest::Client) {
+        self.http = http;
+    }
+
     /// Takes over what an answer brings.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ async fn main() -> anyhow::Result<()> {
     }
     hub.credit("2026-11")?;
     for (terminal, uploads) in &mut prepared {
-        terminal.sync().await?;
+        terminal.wait_for_balances().await?;
         *uploads = make_uploads(terminal, arguments.uploads)?;
     }
     let pids = [std::process::id(), hub.pid().context("the hub does not run")?];

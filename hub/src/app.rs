@@ -1,10 +1,11 @@
 //! What every request handler holds.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use cabas_protocol::head::HeadContext;
 use cabas_protocol::{PublicKey, RefusalCode, Timestamp};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::api::terminal::KnownKeys;
 use crate::api::waiting::Waiting;
@@ -13,10 +14,19 @@ use crate::config::AdminPage;
 use crate::error::Refused;
 use crate::keys::HubSecrets;
 use crate::metrics::Metrics;
-use crate::store::Store;
+use crate::store::{Lane, Store, StoreError, Tx};
 
-/// Requests whose signatures wait to be checked or made; one over it is told to come again.
-pub const WORK_QUEUE_MAX: usize = 1024;
+/// Requests whose signatures are checked or made at once, or stand in line for it.
+pub const WORK_MAX: usize = 1024;
+/// Calls of terminals that are with the ledger's thread at once: fewer than its lane holds, so that a command or a job
+/// always finds room, and a crowd of woken polls waits here and is not refused.
+pub const LEDGER_CALLS_MAX: usize = 512;
+/// How long a request waits for its turn before it is told to come again.
+pub const TURN_TIMEOUT: Duration = Duration::from_secs(15);
+/// Bodies over [`SMALL_BODY_BYTES_MAX`] that are held at once.
+pub const LARGE_BODIES_MAX: usize = 256;
+/// What a body may have without being counted as large.
+pub const SMALL_BODY_BYTES_MAX: usize = 32 * 1024;
 /// Calls with an enrolment code that the hub does not know, in one minute and from everywhere.
 pub const UNKNOWN_CODES_PER_MINUTE_MAX: u32 = 30;
 
@@ -25,6 +35,10 @@ pub const UNKNOWN_CODES_PER_MINUTE_MAX: u32 = 30;
 pub struct App {
     /// The ledger's thread.
     pub store: Store,
+    /// Turns of terminals at it.
+    pub turns: Arc<Semaphore>,
+    /// Room for large bodies.
+    pub large_bodies: Arc<Semaphore>,
     /// The keys.
     pub secrets: HubSecrets,
     /// What the hub's objects start with.
@@ -51,15 +65,29 @@ pub struct App {
     pub metrics_page: AdminPage,
 }
 
+impl App {
+    /// Does work of a terminal on the ledger's thread, in its turn.
+    ///
+    /// # Errors
+    /// [`RefusalCode::Busy`] where the turn does not come, and what becomes of the store's errors.
+    pub async fn ledger<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, Refused> {
+        let _turn = turn(&self.turns).await?;
+        Ok(self.store.call(Lane::Sync, work).await?)
+    }
+}
+
 /// A bounded queue in front of the threads that do the cryptography.
 #[derive(Debug)]
 pub struct Workers {
-    places: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
 }
 
 impl Default for Workers {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(WORK_QUEUE_MAX)) }
+        Self { turns: Arc::new(Semaphore::new(WORK_MAX)) }
     }
 }
 
@@ -67,15 +95,15 @@ impl Workers {
     /// Does work beside the threads that serve connections.
     ///
     /// # Errors
-    /// [`RefusalCode::Busy`] where the queue is full, and what `work` refuses.
+    /// [`RefusalCode::Busy`] where the turn does not come, and what `work` refuses.
     pub async fn run<R: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<R, Refused> + Send + 'static,
     ) -> Result<R, Refused> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| RefusalCode::Busy)?;
+        let turn = turn(&self.turns).await?;
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
-            drop(place);
+            drop(turn);
             done
         });
         done.await.unwrap_or_else(|error| {
@@ -83,6 +111,11 @@ impl Workers {
             Err(RefusalCode::Internal.into())
         })
     }
+}
+
+async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refused> {
+    let turn = tokio::time::timeout(TURN_TIMEOUT, Arc::clone(turns).acquire_owned()).await;
+    turn.ok().and_then(Result::ok).ok_or_else(|| RefusalCode::Busy.into())
 }
 
 /// At most so many in one minute.

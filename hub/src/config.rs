@@ -135,7 +135,7 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+    #![allow(clippy::unwrap_used, clippy::unwrap_in_result, reason = "a failed unwrap is the test's failure")]
     use super::*;
     use std::io::Write as _;
 

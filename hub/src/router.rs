@@ -15,7 +15,6 @@ use crate::app::App;
 use crate::error::Refused;
 
 /// All routes.
-#[must_use]
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/v1/enrol", post(enrol::enrol).fallback(not_post))

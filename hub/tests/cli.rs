@@ -34,6 +34,7 @@ fn init_makes_a_fund_for_the_owner_alone_and_writes_over_nothing() {
     for key in ["root.key", "signing.key", "card.key", "record.key"] {
         assert_eq!(mode(&data.join("keys").join(key)), 0o600);
     }
+    assert_eq!(mode(&data.join("hub.db")), 0o600);
     let root = std::fs::read(data.join("keys/root.key")).unwrap();
     failed(&command(dir.path(), &["init", "--name", "Autre"]), "has something in it");
     assert_eq!(std::fs::read(data.join("keys/root.key")).unwrap(), root);
@@ -243,6 +244,7 @@ fn a_backup_is_a_whole_fund_and_writes_over_nothing() {
     let file = fund.dir.path().join("copy.db");
     let path = file.display().to_string();
     assert!(fund.json(&["backup", &path])["bytes"].as_u64().unwrap() > 0);
+    assert_eq!(mode(&file), 0o600);
     failed(&fund.run(&["backup", &path]), "name another");
     // Put in the place of the database, it serves.
     let status = fund.json(&["status"]);

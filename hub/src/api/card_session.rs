@@ -17,6 +17,6 @@ pub async fn card_session(State(app): State<Arc<App>>, request: Request) -> Resp
 }
 
 async fn refuse(app: Arc<App>, request: Signed<CardSessionRequest>) -> Result<Signed<CardSessionAnswer>, Refused> {
-    terminal::verified(&app, request, |asked| (asked.terminal, asked.epoch)).await?;
-    Err(Refused::new(RefusalCode::NotSupported, "this hub issues no cards with keys"))
+    let refuse = |_, _| Err(Refused::new(RefusalCode::NotSupported, "this hub issues no cards with keys"));
+    terminal::verified(&app, request, |asked| (asked.terminal, asked.epoch), refuse).await
 }

@@ -14,7 +14,7 @@ use cabas_protocol::{PublicKey, RefusalCode, Signed, Timestamp, Verified};
 use super::message;
 use crate::app::App;
 use crate::error::Refused;
-use crate::store::{EnrolRefusal, Enrolled, Lane, StoreError, Tx};
+use crate::store::{EnrolRefusal, Enrolled, StoreError, Tx};
 
 /// Enrols a terminal.
 pub async fn enrol(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -29,12 +29,14 @@ enum Outcome {
 }
 
 async fn handle(app: Arc<App>, request: Signed<EnrolRequest>) -> Result<Signed<EnrolAnswer>, Refused> {
-    let key = request.peek()?.key;
-    let verify = move || Ok(request.verify(&key, EnrolRequest::NO_FUND)?);
+    let verify = move || {
+        let key = request.peek()?.key;
+        Ok(request.verify(&key, EnrolRequest::NO_FUND)?)
+    };
     let request = app.workers.run(verify).await?;
     let now = app.clock.now();
     let asked = request.payload().clone();
-    let outcome = app.store.call(Lane::Sync, move |tx| try_code(tx, &asked, now)).await?;
+    let outcome = app.ledger(move |tx| try_code(tx, &asked, now)).await?;
     match outcome {
         Outcome::Enrolled { enrolled, keys, certs } => {
             let (terminal, epoch) = (enrolled.terminal.get(), enrolled.epoch.get());

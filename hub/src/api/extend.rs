@@ -19,7 +19,8 @@ pub async fn extend(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 async fn handle(app: Arc<App>, request: Signed<ExtendRequest>) -> Result<Signed<ExtendAnswer>, Refused> {
-    let (request, _) = terminal::verified(&app, request, |asked: &ExtendRequest| (asked.terminal, asked.epoch)).await?;
+    let request =
+        terminal::verified(&app, request, |asked| (asked.terminal, asked.epoch), |request, _| Ok(request)).await?;
     let now = app.clock.now();
     let ExtendRequest { terminal, epoch, purse, allowed_at_least, .. } = *request.payload();
     let extended =

@@ -12,8 +12,9 @@ use cabas_protocol::refusal::Refusal;
 use cabas_protocol::sign::{ENVELOPE_BYTES_MAX, Payload, sha256};
 use cabas_protocol::{Hash, RefusalCode, Signed};
 use futures_util::StreamExt as _;
+use tokio::sync::Semaphore;
 
-use crate::app::App;
+use crate::app::{App, SMALL_BODY_BYTES_MAX};
 use crate::error::Refused;
 
 /// What requests and answers are (RFC 9052 §11.1).
@@ -35,7 +36,7 @@ where
     W: Future<Output = Result<Signed<U>, Refused>>,
 {
     let limit = T::MAX_BYTES.saturating_add(ENVELOPE_BYTES_MAX);
-    let body = match read_body(request, limit).await {
+    let body = match read_body(app, request, limit).await {
         Ok(body) => body,
         Err(refused) => return close(refusal(app, NOT_READ, &refused)),
     };
@@ -60,33 +61,38 @@ struct ReadBody {
 }
 
 /// Reads a body up to its limit; one that says it is longer is not read at all.
-async fn read_body(request: Request, limit: usize) -> Result<ReadBody, Refused> {
+async fn read_body(app: &App, request: Request, limit: usize) -> Result<ReadBody, Refused> {
     let is_cose = request.headers().get(header::CONTENT_TYPE).is_some_and(is_media_type);
     let body = request.into_body();
-    let too_large = || Refused::new(RefusalCode::TooLarge, &format!("the body is over {limit} bytes"));
     if usize::try_from(body.size_hint().lower()).map_or(true, |least| least > limit) {
-        return Err(too_large());
+        return Err(too_large(limit));
     }
-    match tokio::time::timeout(BODY_TIMEOUT, collect(body, limit)).await {
-        Ok(Ok(Some(bytes))) => Ok(ReadBody { bytes, is_cose }),
-        Ok(Ok(None)) => Err(too_large()),
-        Ok(Err(_)) => Err(Refused::new(RefusalCode::Malformed, "the body broke off")),
-        Err(_) => Err(Refused::new(RefusalCode::Malformed, "the body came too slowly")),
-    }
+    let read = tokio::time::timeout(BODY_TIMEOUT, collect(body, limit, &app.large_bodies)).await;
+    let bytes = read.map_err(|_| Refused::new(RefusalCode::Malformed, "the body came too slowly"))??;
+    Ok(ReadBody { bytes, is_cose })
 }
 
-/// The body, or nothing where it is longer than `limit`.
-async fn collect(body: Body, limit: usize) -> Result<Option<Vec<u8>>, axum::Error> {
-    let mut bytes = Vec::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or(0).min(limit));
+fn too_large(limit: usize) -> Refused {
+    Refused::new(RefusalCode::TooLarge, &format!("the body is over {limit} bytes"))
+}
+
+/// The body, part by part; a large one takes one of the places that there are for such.
+async fn collect(body: Body, limit: usize, large_bodies: &Semaphore) -> Result<Vec<u8>, Refused> {
+    let mut bytes = Vec::new();
+    let mut place = None;
     let mut parts = body.into_data_stream();
     while let Some(part) = parts.next().await {
-        let part = part?;
-        if bytes.len().saturating_add(part.len()) > limit {
-            return Ok(None);
+        let part = part.map_err(|_| Refused::new(RefusalCode::Malformed, "the body broke off"))?;
+        let length = bytes.len().saturating_add(part.len());
+        if length > limit {
+            return Err(too_large(limit));
+        }
+        if length > SMALL_BODY_BYTES_MAX && place.is_none() {
+            place = Some(large_bodies.try_acquire().map_err(|_| RefusalCode::Busy)?);
         }
         bytes.extend_from_slice(&part);
     }
-    Ok(Some(bytes))
+    Ok(bytes)
 }
 
 fn is_media_type(value: &HeaderValue) -> bool {
@@ -121,7 +127,7 @@ fn signed_response(status: StatusCode, bytes: Vec<u8>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+    #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a failed unwrap is the test's failure")]
     use super::*;
 
     #[test]
@@ -139,10 +145,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_over_its_limit_is_told_from_one_that_breaks_off() {
-        assert_eq!(collect(Body::from("1234"), 4).await.unwrap().unwrap(), b"1234");
-        assert!(collect(Body::from("12345"), 4).await.unwrap().is_none());
+    async fn a_body_is_read_to_its_limit_and_a_large_one_needs_a_place() {
+        let places = Semaphore::new(1);
+        let read = async |body: Body, limit| collect(body, limit, &places).await.map_err(|refused| refused.code);
+        assert_eq!(read(Body::from("1234"), 4).await.unwrap(), b"1234");
+        assert_eq!(read(Body::from("12345"), 4).await.unwrap_err(), RefusalCode::TooLarge);
         let broken = futures_util::stream::once(async { Err::<axum::body::Bytes, _>(std::io::Error::other("x")) });
-        assert!(collect(Body::from_stream(broken), 4).await.is_err());
+        assert_eq!(read(Body::from_stream(broken), 4).await.unwrap_err(), RefusalCode::Malformed);
+
+        let large = || Body::from(vec![0; SMALL_BODY_BYTES_MAX + 1]);
+        assert!(read(large(), usize::MAX).await.is_ok());
+        let taken = places.acquire().await.unwrap();
+        assert_eq!(read(large(), usize::MAX).await.unwrap_err(), RefusalCode::Busy);
+        assert!(read(Body::from(vec![0; SMALL_BODY_BYTES_MAX]), usize::MAX).await.is_ok());
+        drop(taken);
+        assert!(read(large(), usize::MAX).await.is_ok());
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use cabas_protocol::chain::ChainId;
-use cabas_protocol::head::ObjectType;
+use cabas_protocol::head::{HeadContext, ObjectType};
 use cabas_protocol::sync::{OBJECTS_MAX, Standing, SyncAnswer, SyncRequest};
-use cabas_protocol::{ChainHead, Hash, PublicKey, Seq, Signed, Signer, Verified};
+use cabas_protocol::{ChainHead, Hash, PublicKey, Seq, Signed, Signer, Timestamp, Verified};
 use minicbor::bytes::ByteVec;
 
 use super::waiting::Poll;
@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::clock::Stopwatch;
 use crate::core::ingest::{Upload, prepare};
 use crate::error::Refused;
-use crate::store::{Contact, Deliverable, IngestOutcome, Lane, News, NewsLimits, StoreError, Tx};
+use crate::store::{Contact, Deliverable, IngestOutcome, News, NewsLimits, StoreError, Tx};
 
 /// Bytes of objects in one answer: leaves room for what is around them.
 const ANSWER_OBJECT_BYTES_MAX: usize = 224 * 1024;
@@ -49,8 +49,9 @@ struct Found {
 
 async fn handle(app: Arc<App>, request: Signed<SyncRequest>) -> Result<Signed<SyncAnswer>, Refused> {
     let started = Stopwatch::start();
-    let (request, key) = terminal::verified(&app, request, |asked: &SyncRequest| (asked.terminal, asked.epoch)).await?;
-    let (asked, upload) = read(&app, request, key).await?;
+    let context = app.context;
+    let read = move |request, key| read(context, request, key);
+    let (asked, upload) = terminal::verified(&app, request, |asked| (asked.terminal, asked.epoch), read).await?;
     let waits = upload.is_none() && !asked.wait.is_zero();
     // Enlisted before the first look: what changes after it wakes the poll.
     let poll = if waits { app.waiting.enlist(asked.contact.terminal) } else { None };
@@ -63,22 +64,24 @@ async fn handle(app: Arc<App>, request: Signed<SyncRequest>) -> Result<Signed<Sy
 }
 
 /// Checks the rows; a request without any has nothing to check.
-async fn read(app: &App, request: Verified<SyncRequest>, key: PublicKey) -> Result<(Asked, Option<Upload>), Refused> {
+fn read(
+    context: HeadContext,
+    request: Verified<SyncRequest>,
+    key: PublicKey,
+) -> Result<(Asked, Option<Upload>), Refused> {
     let hash = request.hash();
-    let mut request = request.into_payload();
-    let chain = ChainId { fund: app.context.fund, terminal: request.terminal, epoch: request.epoch };
+    let request = request.into_payload();
+    let chain = ChainId { fund: context.fund, terminal: request.terminal, epoch: request.epoch };
     let incarnation = request.head.incarnation;
     // Numbers of another life of the hub say nothing in this one.
-    let cursor = if incarnation == app.context.incarnation { request.cursor } else { 0 };
+    let cursor = if incarnation == context.incarnation { request.cursor } else { 0 };
     let status = request.status.clone();
     let contact = Contact { terminal: request.terminal, epoch: request.epoch, status, cursor };
     let asked = Asked { hash, contact, wait: Duration::from_millis(u64::from(request.wait_ms)) };
-    // Nothing asks for them: this hub was never restored.
-    request.held.clear();
     if request.rows.is_empty() {
         return Ok((asked, None));
     }
-    let prepared = app.workers.run(move || Ok(prepare(chain, &key, incarnation, request)?)).await?;
+    let prepared = prepare(chain, &key, incarnation, request)?;
     if prepared.not_authentic() > 0 {
         let count = prepared.not_authentic();
         tracing::warn!(terminal.id = chain.terminal.get(), rows.count = count, "rows that are not the terminal's own");
@@ -90,21 +93,19 @@ async fn read(app: &App, request: Verified<SyncRequest>, key: PublicKey) -> Resu
 async fn exchange(app: &App, asked: &Asked, upload: Option<Upload>) -> Result<Found, Refused> {
     let now = app.clock.now();
     let contact = asked.contact.clone();
-    let (found, ingested) = app
-        .store
-        .call(Lane::Sync, move |tx| {
-            let ingested = upload.map(|upload| tx.ingest(&upload, now)).transpose()?;
-            tx.contact(&contact, now)?;
-            Ok((look(tx, &contact, now)?, ingested))
-        })
-        .await?;
+    let take = move |tx: &mut Tx<'_>| {
+        let ingested = upload.map(|upload| tx.ingest(&upload, now)).transpose()?;
+        tx.contact(&contact, now)?;
+        Ok((look(tx, &contact, now)?, ingested))
+    };
+    let (found, ingested) = app.ledger(take).await?;
     if let Some(ingested) = &ingested {
         count(app, asked, ingested);
     }
     Ok(found)
 }
 
-fn look(tx: &mut Tx<'_>, asked: &Contact, now: cabas_protocol::Timestamp) -> Result<Found, StoreError> {
+fn look(tx: &mut Tx<'_>, asked: &Contact, now: Timestamp) -> Result<Found, StoreError> {
     let terminal = tx.terminal_key(asked.terminal, asked.epoch)?;
     let news = tx.news(asked.terminal, asked.epoch, asked.cursor, LIMITS, now)?;
     Ok(Found { standing: terminal.standing, acked: terminal.acked, backed_up: terminal.backed_up, news })
@@ -131,9 +132,25 @@ async fn wait(app: &App, asked: &Asked, poll: &Poll, mut found: Found) -> Result
         }
         let now = app.clock.now();
         let contact = asked.contact.clone();
-        found = app.store.call(Lane::Sync, move |tx| look(tx, &contact, now)).await?;
+        if let Some(changed) = app.ledger(move |tx| look_again(tx, &contact, standing, now)).await? {
+            found = changed;
+        }
     }
     Ok(found)
+}
+
+/// Many are woken at once, and most of them for nothing: it costs little to see that.
+fn look_again(
+    tx: &mut Tx<'_>,
+    asked: &Contact,
+    standing: Standing,
+    now: Timestamp,
+) -> Result<Option<Found>, StoreError> {
+    let unchanged = tx.terminal_key(asked.terminal, asked.epoch)?.standing == standing;
+    if unchanged && !tx.has_news(asked.terminal, asked.epoch, asked.cursor, now)? {
+        return Ok(None);
+    }
+    look(tx, asked, now).map(Some)
 }
 
 async fn sign(app: &Arc<App>, request: Hash, found: Found) -> Result<Signed<SyncAnswer>, Refused> {

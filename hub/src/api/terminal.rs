@@ -8,7 +8,6 @@ use cabas_protocol::{Epoch, PublicKey, Signed, TerminalId, Verified};
 
 use crate::app::App;
 use crate::error::Refused;
-use crate::store::Lane;
 
 /// Keys that are kept at hand; what is beyond is read from the store each time.
 pub const KEYS_MAX: usize = 65_536;
@@ -31,27 +30,44 @@ impl KnownKeys {
     }
 }
 
-/// Checks that the terminal which a request names signed it.
-///
-/// # Errors
-/// [`Refused`]: no such terminal, or not its signature, or not of this fund.
-pub(super) async fn verified<T: Payload + Send + 'static>(
-    app: &Arc<App>,
-    request: Signed<T>,
-    of: impl Fn(&T) -> (TerminalId, Epoch),
-) -> Result<(Verified<T>, PublicKey), Refused> {
-    let named = of(&request.peek()?);
-    let key = key_of(app, named).await?;
-    let fund = app.context.fund;
-    let verified = app.workers.run(move || Ok(request.verify(&key, fund)?)).await?;
-    Ok((verified, key))
+/// What one look at a request gives.
+enum Looked<T, R, D> {
+    Done(R),
+    /// The key is not at hand: the request, and what was to be done with it, come back.
+    NeedsKey(Signed<T>, D, (TerminalId, Epoch)),
 }
 
-async fn key_of(app: &App, (terminal, epoch): (TerminalId, Epoch)) -> Result<PublicKey, Refused> {
-    if let Some(key) = app.keys.get((terminal, epoch)) {
-        return Ok(key);
+/// Checks that the terminal which a request names signed it, and does with it what there is to do beside the threads
+/// that serve connections.
+///
+/// # Errors
+/// [`Refused`]: no such terminal, or not its signature, or not of this fund, and what `then` refuses.
+pub(super) async fn verified<T, R, D>(
+    app: &Arc<App>,
+    request: Signed<T>,
+    of: fn(&T) -> (TerminalId, Epoch),
+    then: D,
+) -> Result<R, Refused>
+where
+    T: Payload + 'static,
+    R: Send + 'static,
+    D: FnOnce(Verified<T>, PublicKey) -> Result<R, Refused> + Send + 'static,
+{
+    let fund = app.context.fund;
+    let with = Arc::clone(app);
+    let look = move || {
+        let named = of(&request.peek()?);
+        match with.keys.get(named) {
+            Some(key) => Ok(Looked::Done(then(request.verify(&key, fund)?, key)?)),
+            None => Ok(Looked::NeedsKey(request, then, named)),
+        }
+    };
+    match app.workers.run(look).await? {
+        Looked::Done(result) => Ok(result),
+        Looked::NeedsKey(request, then, (terminal, epoch)) => {
+            let key = app.ledger(move |tx| tx.terminal_key(terminal, epoch)).await?.key;
+            app.keys.insert((terminal, epoch), key);
+            app.workers.run(move || then(request.verify(&key, fund)?, key)).await
+        }
     }
-    let found = app.store.call(Lane::Sync, move |tx| tx.terminal_key(terminal, epoch)).await?;
-    app.keys.insert((terminal, epoch), found.key);
-    Ok(found.key)
 }

@@ -8,6 +8,8 @@ use tokio::sync::Notify;
 
 /// Polls that wait at once; one over it is answered at once, which is always right.
 pub const WAITING_POLLS_MAX: usize = 10_240;
+/// Polls of one terminal that wait at once: one, and some that its router forgot to end.
+pub const POLLS_PER_TERMINAL_MAX: usize = 4;
 
 /// All polls that wait.
 #[derive(Debug, Default)]
@@ -35,7 +37,8 @@ impl Waiting {
     #[must_use]
     pub fn enlist(self: &Arc<Self>, terminal: TerminalId) -> Option<Poll> {
         let mut polls = self.lock();
-        if polls.closed || polls.waiting.len() >= WAITING_POLLS_MAX {
+        let full = polls.waiting.len() >= WAITING_POLLS_MAX;
+        if polls.closed || full || polls.of(terminal).count() >= POLLS_PER_TERMINAL_MAX {
             return None;
         }
         let key = (terminal, polls.next);
@@ -49,9 +52,7 @@ impl Waiting {
     /// Wakes one terminal.
     pub fn wake(&self, terminal: TerminalId) {
         let polls = self.lock();
-        for woken in polls.waiting.range((terminal, 0)..=(terminal, u64::MAX)).map(|(_, woken)| woken) {
-            woken.notify_one();
-        }
+        polls.of(terminal).for_each(|woken| woken.notify_one());
     }
 
     /// Wakes all.
@@ -80,6 +81,12 @@ impl Waiting {
     fn lock(&self) -> MutexGuard<'_, Polls> {
         // No holder of the lock can leave the map half changed.
         self.polls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Polls {
+    fn of(&self, terminal: TerminalId) -> impl Iterator<Item = &Arc<Notify>> {
+        self.waiting.range((terminal, 0)..=(terminal, u64::MAX)).map(|(_, woken)| woken)
     }
 }
 
@@ -124,11 +131,19 @@ mod tests {
     #[test]
     fn a_poll_that_ends_leaves_its_place() {
         let waiting = Arc::new(Waiting::default());
-        let polls: Vec<_> = (0..WAITING_POLLS_MAX).filter_map(|_| waiting.enlist(ONE)).collect();
+        let terminals = (0..u32::MAX).map(TerminalId::new);
+        let polls: Vec<_> = terminals.map_while(|terminal| waiting.enlist(terminal)).collect();
         assert_eq!((polls.len(), waiting.count()), (WAITING_POLLS_MAX, WAITING_POLLS_MAX));
-        assert!(waiting.enlist(TWO).is_none());
         drop(polls);
         assert_eq!(waiting.count(), 0);
+        assert!(waiting.enlist(TWO).is_some());
+    }
+
+    #[test]
+    fn one_terminal_takes_no_more_than_its_places() {
+        let waiting = Arc::new(Waiting::default());
+        let polls: Vec<_> = (0..9).filter_map(|_| waiting.enlist(ONE)).collect();
+        assert_eq!(polls.len(), POLLS_PER_TERMINAL_MAX);
         assert!(waiting.enlist(TWO).is_some());
     }
 

@@ -84,6 +84,8 @@ impl Context {
 /// Does what the command line says: 0 done, 1 refused or failed; wrong usage ends with 2 before this.
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
+    // Whatever it makes (database, keys, backups) is for its owner alone.
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
     match try_run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use cabas_protocol::{TerminalId, Timestamp};
 use cabas_protocol::enrol::{CODE_RANDOM_BYTES, Code};
+use cabas_protocol::{TerminalId, Timestamp};
 use clap::Subcommand;
 use serde::Serialize;
 
@@ -58,10 +58,11 @@ fn add(context: &Context, shop: Option<&str>, terminal: Option<u32>) -> Result<(
     let mut db = context.open(OpenMode::Existing)?;
     let now = context.clock.now();
     let expires_at = now.after_s(u64::from(context.config.code_valid_hours).saturating_mul(3_600));
-    let (terminal, code) = add_with_code(&mut db, expires_at, |tx, code| match (terminal.map(TerminalId::new), shop) {
-        (Some(terminal), _) => tx.terminal_code(terminal, code, now).map(|()| terminal),
-        (None, shop) => tx.terminal_add(shop.unwrap_or_default(), code, now),
-    })?;
+    let (terminal, code) =
+        add_with_code(&mut db, expires_at, |tx, code| match (terminal.map(TerminalId::new), shop) {
+            (Some(terminal), _) => tx.terminal_code(terminal, code, now).map(|()| terminal),
+            (None, shop) => tx.terminal_add(shop.unwrap_or_default(), code, now),
+        })?;
     let added = Added { terminal: terminal.get(), code: code.reveal().to_string(), expires_at: expires_at.get() };
     let hours = context.config.code_valid_hours;
     let text = |added: &Added| {

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use axum_server::Handle;
 use cabas_protocol::keys::HubKeys;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::{GRACE, Listening, TlsError, tls};
 use crate::api::terminal::KnownKeys;
 use crate::api::waiting::Waiting;
-use crate::app::{App, PerMinute, UNKNOWN_CODES_PER_MINUTE_MAX, Workers};
+use crate::app::{App, LARGE_BODIES_MAX, LEDGER_CALLS_MAX, PerMinute, UNKNOWN_CODES_PER_MINUTE_MAX, Workers};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::jobs;
@@ -80,6 +80,8 @@ impl App {
         }
         Ok(Arc::new(Self {
             store: Store::start(db).map_err(failed)?,
+            turns: Arc::new(Semaphore::new(LEDGER_CALLS_MAX)),
+            large_bodies: Arc::new(Semaphore::new(LARGE_BODIES_MAX)),
             secrets,
             context: fund.context(),
             root: fund.root,

@@ -1,6 +1,7 @@
 //! A hub in a folder of its own, made with the real binary; served in process on a free port, or by the binary.
 #![allow(
     clippy::unwrap_used,
+    clippy::unwrap_in_result,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     dead_code,

@@ -4,5 +4,10 @@ pub mod card;
 pub mod clock;
 pub mod config;
 pub mod core;
+pub mod journal;
 pub mod out;
 pub mod printer;
+pub mod sync;
+
+#[cfg(test)]
+pub(crate) mod fixture;

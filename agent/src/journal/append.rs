@@ -1,0 +1,139 @@
+//! Adding a row: signed, chained, with the totals up to it.
+
+use super::error::JournalError;
+use super::load;
+use super::state::{AlarmNote, Newest, State, Totals};
+use crate::core::ages::{self, Moment};
+use crate::core::objects::Alarm;
+use cabas_protocol::chain::ChainHead;
+use cabas_protocol::head::ObjectType;
+use cabas_protocol::row::{ClockSet, RowBody, RowTime};
+use cabas_protocol::{RequestId, Row, Seq, Signer};
+use rusqlite::{Transaction, params};
+use std::sync::Arc;
+
+/// Alarms that are kept for the screen; the log has them all.
+pub const MAX_ALARMS: u32 = 50;
+
+/// One transaction in the making: the file, and what will be kept at hand once it is committed.
+pub(super) struct Writer<'a> {
+    pub(super) tx: &'a Transaction<'a>,
+    pub(super) state: &'a mut State,
+    pub(super) signer: &'a Signer,
+    pub(super) now: Moment,
+}
+
+impl Writer<'_> {
+    /// Adds a row; before it one that says that the wall clock was set, where it was.
+    pub(super) fn append(&mut self, body: RowBody, till_ref: Option<&str>) -> Result<Seq, JournalError> {
+        if let Some(last) = self.state.newest.moment
+            && ages::clock_was_set(last, self.now)
+        {
+            tracing::warn!(before = %last.wall, after = %self.now.wall, "the wall clock was set");
+            self.add(RowBody::ClockSet(ClockSet { before: last.wall, after: self.now.wall }), None)?;
+        }
+        self.add(body, till_ref)
+    }
+
+    fn add(&mut self, body: RowBody, till_ref: Option<&str>) -> Result<Seq, JournalError> {
+        let Newest { chain, stan, totals, .. } = self.state.newest;
+        let seq = chain.seq.next().ok_or(JournalError::Full)?;
+        let (stan, totals, request) = match &body {
+            RowBody::Sale(sale) => {
+                let totals = Totals {
+                    sales: totals.sales.saturating_add(1),
+                    fund: totals.fund.plus(sale.fund_cents()?)?,
+                    member: totals.member.plus(sale.member_cents()?)?,
+                };
+                (Some(sale.stan), totals, sale.request)
+            }
+            RowBody::Start(_)
+            | RowBody::RefundRequest(_)
+            | RowBody::Reversal(_)
+            | RowBody::Return(_)
+            | RowBody::ListApplied(_)
+            | RowBody::Intent(_)
+            | RowBody::InDoubt(_)
+            | RowBody::DoubtResolved(_)
+            | RowBody::Courier(_)
+            | RowBody::Close(_)
+            | RowBody::CashierChange(_)
+            | RowBody::Training(_)
+            | RowBody::ClockSet(_)
+            | RowBody::Configured(_)
+            | RowBody::Unknown { .. } => (stan, totals, None),
+        };
+        let kind = body.kind();
+        let row = self.row(seq, body);
+        let signed = self.signer.sign(&row);
+        let hash = signed.hash();
+        let at = self.state.hub.anchor.time(self.now);
+        let mut insert = self.tx.prepare_cached(
+            "INSERT INTO rows (seq, hash, kind, at, stan, sales, fund_cents, member_cents, request, till_ref, bytes) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?;
+        insert.execute(params![
+            seq.get(),
+            hash.as_bytes(),
+            kind,
+            at.get(),
+            stan.map_or(0, cabas_protocol::Stan::get),
+            totals.sales,
+            totals.fund.get(),
+            totals.member.get(),
+            request.as_ref().map(RequestId::as_bytes),
+            till_ref,
+            signed.as_bytes(),
+        ])?;
+        self.state.newest = Newest { chain: ChainHead { seq, hash }, moment: Some(self.now), stan, totals };
+        Ok(seq)
+    }
+
+    fn row(&self, seq: Seq, body: RowBody) -> Row {
+        let Moment { boot, monotonic_ms, wall } = self.now;
+        let quality = self.state.hub.anchor.quality(self.now);
+        Row {
+            head: self.state.context().head(ObjectType::Row),
+            terminal: self.state.id.terminal,
+            epoch: self.state.id.epoch,
+            seq,
+            prev: self.state.newest.chain.hash,
+            time: RowTime { boot, monotonic_ms, wall, quality },
+            body,
+        }
+    }
+
+    /// Ties hub time to this run of the system, where it was tied to an earlier one.
+    pub(super) fn carry_time(&mut self) -> Result<(), JournalError> {
+        let anchor = self.state.hub.anchor;
+        if anchor.at.boot == self.now.boot {
+            return Ok(());
+        }
+        self.state.hub.anchor = anchor.carry(self.state.newest.moment.unwrap_or(anchor.at), self.now);
+        load::store_hub(self.tx, &self.state.hub)
+    }
+
+    /// Writes alarms down for the screen; the oldest go.
+    pub(super) fn note_alarms(&mut self, alarms: &[Alarm]) -> Result<(), JournalError> {
+        if alarms.is_empty() {
+            return Ok(());
+        }
+        let at = self.state.hub.anchor.time(self.now);
+        let mut notes: Vec<AlarmNote> = Vec::clone(&self.state.alarms);
+        let mut insert = self.tx.prepare_cached("INSERT INTO alarms (at, text) VALUES (?1, ?2)")?;
+        for alarm in alarms {
+            let text = alarm.to_string();
+            insert.execute(params![at.get(), text])?;
+            notes.insert(0, AlarmNote { at, text });
+        }
+        self.tx.execute("DELETE FROM alarms WHERE id <= (SELECT max(id) FROM alarms) - ?1", [MAX_ALARMS])?;
+        notes.truncate(usize::try_from(MAX_ALARMS).unwrap_or(usize::MAX));
+        self.state.alarms = Arc::new(notes);
+        Ok(())
+    }
+
+    /// The next STAN.
+    pub(super) fn next_stan(&self) -> cabas_protocol::Stan {
+        self.state.newest.stan.map_or(cabas_protocol::Stan::FIRST, cabas_protocol::Stan::next)
+    }
+}

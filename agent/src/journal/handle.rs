@@ -1,0 +1,246 @@
+//! The journal's thread: it owns the connection. Work goes in as closures over two bounded lanes, a customer at the
+//! counter before sync; answers come back one by one.
+
+use super::{Journal, JournalError, State, Trouble};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{oneshot, watch};
+
+/// Jobs that wait in one lane.
+pub const LANE_MAX: usize = 64;
+
+type Job = Box<dyn FnOnce(&mut Journal) + Send>;
+
+/// What the journal is like after its newest job.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// What is kept at hand.
+    pub state: Arc<State>,
+    /// What keeps it from writing.
+    pub trouble: Option<Trouble>,
+}
+
+/// Who waits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Lane {
+    Customer,
+    Sync,
+}
+
+#[derive(Default)]
+struct Waiting {
+    customer: VecDeque<Job>,
+    sync: VecDeque<Job>,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Lanes {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+impl Lanes {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, lane: Lane, job: Job) -> Result<(), JournalError> {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(JournalError::Closed);
+        }
+        let queue = match lane {
+            Lane::Customer => &mut waiting.customer,
+            Lane::Sync => &mut waiting.sync,
+        };
+        if queue.len() >= LANE_MAX {
+            return Err(JournalError::Busy);
+        }
+        queue.push_back(job);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// The next job; nothing after the end. `idle` is called, outside the lock, before it waits.
+    fn next(&self, mut idle: impl FnMut()) -> Option<Job> {
+        let mut waiting = self.lock();
+        let mut was_idle = false;
+        loop {
+            if let Some(job) = take(&mut waiting) {
+                return Some(job);
+            }
+            if waiting.closed {
+                return None;
+            }
+            if was_idle {
+                waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            } else {
+                drop(waiting);
+                idle();
+                was_idle = true;
+                waiting = self.lock();
+            }
+        }
+    }
+}
+
+fn take(waiting: &mut Waiting) -> Option<Job> {
+    waiting.customer.pop_front().or_else(|| waiting.sync.pop_front())
+}
+
+/// Closes the lanes when the last handle goes; what waits is still done.
+struct Closer(Arc<Lanes>);
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.changed.notify_all();
+    }
+}
+
+/// A cheap way to the journal's thread.
+#[derive(Clone)]
+pub struct JournalHandle {
+    lanes: Arc<Closer>,
+    published: watch::Receiver<Published>,
+}
+
+impl std::fmt::Debug for JournalHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JournalHandle")
+    }
+}
+
+/// The thread, to be waited for at the end.
+#[derive(Debug)]
+pub struct JournalThread(std::thread::JoinHandle<()>);
+
+impl JournalThread {
+    /// Waits until everything that was asked is done. All handles must be gone before.
+    pub fn join(self) {
+        if self.0.join().is_err() {
+            tracing::error!("the journal's thread failed");
+        }
+    }
+}
+
+/// Starts the journal's thread.
+///
+/// # Errors
+/// An [`io::Error`] where the system gives no thread.
+pub fn start(mut journal: Journal) -> io::Result<(JournalHandle, JournalThread)> {
+    let first = Published { state: journal.state(), trouble: journal.trouble() };
+    let (publish, published) = watch::channel(first);
+    let lanes = Arc::new(Lanes::default());
+    let thread_lanes = Arc::clone(&lanes);
+    let work = move || {
+        let journal = std::cell::RefCell::new(&mut journal);
+        while let Some(job) = thread_lanes.next(|| journal.borrow_mut().tidy()) {
+            let mut journal = journal.borrow_mut();
+            job(&mut journal);
+            publish.send_if_modified(|published| {
+                let (state, trouble) = (journal.state(), journal.trouble());
+                let changed = !Arc::ptr_eq(&state, &published.state) || trouble != published.trouble;
+                *published = Published { state, trouble };
+                changed
+            });
+        }
+    };
+    let thread = std::thread::Builder::new().name(String::from("journal")).spawn(work)?;
+    Ok((JournalHandle { lanes: Arc::new(Closer(lanes)), published }, JournalThread(thread)))
+}
+
+impl JournalHandle {
+    /// Does work for a customer at the counter.
+    ///
+    /// # Errors
+    /// [`JournalError`], or [`JournalError::Busy`] where too much waits already.
+    pub async fn customer<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Journal) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        self.ask(Lane::Customer, work).await
+    }
+
+    /// Does work for sync.
+    ///
+    /// # Errors
+    /// As [`JournalHandle::customer`].
+    pub async fn sync<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Journal) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        self.ask(Lane::Sync, work).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        work: impl FnOnce(&mut Journal) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let (answer, answered) = oneshot::channel();
+        self.lanes.0.put(lane, Box::new(move |journal| drop(answer.send(work(journal)))))?;
+        answered.await.unwrap_or(Err(JournalError::Closed))
+    }
+
+    /// What the journal is like after its newest job.
+    #[must_use]
+    pub fn published(&self) -> Published {
+        self.published.borrow().clone()
+    }
+
+    /// Tells of each change.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Published> {
+        self.published.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+    use super::*;
+    use crate::fixture::Fund;
+    use std::sync::mpsc;
+
+    #[tokio::test]
+    async fn a_customer_goes_before_sync_and_lanes_are_bounded() {
+        let (folder, fund) = (tempfile::tempdir().unwrap(), Fund::default());
+        let (handle, thread) = start(fund.ready(folder.path(), 100)).unwrap();
+        let (go, wait) = mpsc::channel::<()>();
+        let (order, ordered) = mpsc::channel();
+        let put = |lane, name: &'static str| {
+            let order = order.clone();
+            handle.lanes.0.put(lane, Box::new(move |_: &mut Journal| order.send(name).unwrap()))
+        };
+        handle.lanes.0.put(Lane::Sync, Box::new(move |_: &mut Journal| wait.recv().unwrap())).unwrap();
+        while handle.lanes.0.lock().sync.len() == 1 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..LANE_MAX {
+            put(Lane::Sync, "sync").unwrap();
+        }
+        assert!(matches!(put(Lane::Sync, "sync"), Err(JournalError::Busy)));
+        put(Lane::Customer, "customer").unwrap();
+        go.send(()).unwrap();
+        assert_eq!(ordered.recv().unwrap(), "customer");
+        assert_eq!(ordered.recv().unwrap(), "sync");
+        let seen = handle.customer(|journal| Ok(journal.state().newest.chain.seq)).await.unwrap();
+        assert_eq!(seen, handle.published().state.newest.chain.seq);
+        drop(handle);
+        thread.join();
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_done_before_the_end() {
+        let (folder, fund) = (tempfile::tempdir().unwrap(), Fund::default());
+        let (handle, thread) = start(fund.ready(folder.path(), 100)).unwrap();
+        let (done, was_done) = mpsc::channel();
+        handle.lanes.0.put(Lane::Sync, Box::new(move |_: &mut Journal| done.send(()).unwrap())).unwrap();
+        drop(handle);
+        thread.join();
+        was_done.recv().unwrap();
+    }
+}

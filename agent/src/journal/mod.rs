@@ -1,0 +1,226 @@
+//! The journal: every row that this terminal ever wrote in its enrolment, and what follows from them.
+//!
+//! One file per enrolment. Rows are signed, chained and never changed. What is derived (counters, totals) and what the
+//! hub sent is written in the transaction of the row or answer that brings it. [`Journal`] is plain and synchronous; in
+//! the product one thread owns it ([`handle`]).
+
+mod append;
+mod close;
+mod create;
+mod error;
+pub mod export;
+pub mod handle;
+mod hub;
+pub mod keyfile;
+mod load;
+mod objects;
+mod sales;
+mod schema;
+mod state;
+pub mod verify;
+
+pub use append::MAX_ALARMS;
+pub use close::Closing;
+pub use create::{CreateError, Enrolment, KEY_FILE, create};
+pub use error::{JournalError, Trouble};
+pub use handle::JournalHandle;
+pub use hub::{Applied, Inbound, Unsent};
+pub use objects::HubObject;
+pub use sales::{CardView, Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
+pub use state::{AlarmNote, HubView, Identity, Newest, State, Totals};
+
+use crate::clock::Stopwatch;
+use crate::core::ages::Moment;
+use append::Writer;
+use cabas_protocol::Signer;
+use cabas_protocol::row::{RowBody, Start};
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The journal's file in the data folder.
+pub const FILE: &str = "journal.db";
+/// Commits after which the write-ahead log is carried over when nobody waits.
+const CHECKPOINT_COMMITS: u32 = 256;
+
+/// The journal of one enrolment.
+#[derive(Debug)]
+pub struct Journal {
+    db: Connection,
+    path: PathBuf,
+    signer: Signer,
+    state: Arc<State>,
+    trouble: Option<Trouble>,
+    last_commit: Duration,
+    commits: u32,
+    #[cfg(test)]
+    pages_max: Option<u32>,
+}
+
+impl Journal {
+    /// Opens the journal of this terminal, checks that its end and its key fit, and writes that the program started.
+    /// The work is bounded, however long the journal is.
+    ///
+    /// # Errors
+    /// [`JournalError`] says why it cannot be used.
+    pub fn open(path: &Path, signer: Signer, now: Moment, program: &str) -> Result<Self, JournalError> {
+        let db = schema::open(path, false)?;
+        let state = State::load(&db)?;
+        if state.id.key != *signer.public() {
+            return Err(JournalError::Inconsistent("the terminal's key is not the one that was enrolled"));
+        }
+        sales::check_counters(&db, &state)?;
+        let mut journal = Self {
+            db,
+            path: path.to_owned(),
+            signer,
+            state: Arc::new(state),
+            trouble: None,
+            last_commit: Duration::ZERO,
+            commits: 0,
+            #[cfg(test)]
+            pages_max: None,
+        };
+        let start = RowBody::Start(Start { program: program.to_owned() });
+        journal.write(now, |writer| {
+            writer.carry_time()?;
+            writer.append(start, None).map(drop)
+        })?;
+        Ok(journal)
+    }
+
+    /// What is kept at hand.
+    #[must_use]
+    pub fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state)
+    }
+
+    /// What keeps it from writing.
+    #[must_use]
+    pub const fn trouble(&self) -> Option<Trouble> {
+        self.trouble
+    }
+
+    /// How long the last commit took.
+    #[must_use]
+    pub const fn last_commit(&self) -> Duration {
+        self.last_commit
+    }
+
+    /// Does `work` in one transaction and commits it. Only then is what was kept at hand replaced.
+    fn write<T>(
+        &mut self,
+        now: Moment,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        let done = self.try_write(now, work);
+        self.note(done)
+    }
+
+    fn try_write<T>(
+        &mut self,
+        now: Moment,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        self.reopen_after_trouble()?;
+        let mut state = State::clone(&self.state);
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut writer = Writer { tx: &tx, state: &mut state, signer: &self.signer, now };
+        let value = work(&mut writer)?;
+        let watch = Stopwatch::start();
+        tx.commit()?;
+        self.last_commit = watch.elapsed();
+        self.commits = self.commits.saturating_add(1);
+        self.state = Arc::new(state);
+        Ok(value)
+    }
+
+    /// Reads. A failed read is noted as a failed write is.
+    fn read<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, &State) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        let done = self.reopen_after_trouble().and_then(|()| work(&self.db, &self.state));
+        self.note(done)
+    }
+
+    fn note<T>(&mut self, done: Result<T, JournalError>) -> Result<T, JournalError> {
+        match &done {
+            Ok(_) => self.trouble = None,
+            Err(error) => {
+                if let Some(trouble) = error.trouble() {
+                    if self.trouble != Some(trouble) {
+                        tracing::error!(journal.trouble = trouble.name(), %error, "the journal does not write");
+                    }
+                    self.trouble = Some(trouble);
+                }
+            }
+        }
+        done
+    }
+
+    /// After a failure it is unknown what is in the file: everything is read from it again.
+    fn reopen_after_trouble(&mut self) -> Result<(), JournalError> {
+        if self.trouble.is_none() {
+            return Ok(());
+        }
+        let db = schema::open(&self.path, false)?;
+        #[cfg(test)]
+        if let Some(pages) = self.pages_max {
+            db.pragma_update(None, "max_page_count", pages)?;
+        }
+        let state = State::load(&db)?;
+        sales::check_counters(&db, &state)?;
+        self.db = db;
+        self.state = Arc::new(state);
+        Ok(())
+    }
+
+    /// Tries whether it can write again after a failure, without writing a row.
+    ///
+    /// # Errors
+    /// [`JournalError`] where it cannot.
+    pub fn probe(&mut self, now: Moment) -> Result<(), JournalError> {
+        if self.trouble.is_none() {
+            return Ok(());
+        }
+        self.write(now, |writer| load::store_hub(writer.tx, &writer.state.hub))
+    }
+
+    /// Makes sure that what can be read is on the disk: after a failed commit that alone is not known.
+    ///
+    /// # Errors
+    /// [`JournalError`] where the disk does not take it.
+    pub fn make_durable(&mut self) -> Result<(), JournalError> {
+        let done =
+            checkpoint(&self.db, "FULL").and_then(|complete| if complete { Ok(()) } else { Err(JournalError::Busy) });
+        self.note(done)
+    }
+
+    /// Carries the write-ahead log over into the file where it has grown; called when nobody waits.
+    pub fn tidy(&mut self) {
+        if self.commits < CHECKPOINT_COMMITS || self.trouble.is_some() {
+            return;
+        }
+        self.commits = 0;
+        if let Err(error) = checkpoint(&self.db, "PASSIVE") {
+            tracing::warn!(%error, "the journal's log was not carried over; it is tried again");
+        }
+    }
+
+    #[cfg(test)]
+    fn limit_pages(&mut self, pages: Option<u32>) {
+        self.pages_max = pages;
+        let max = pages.unwrap_or(1_000_000);
+        let _set: i64 = self.db.pragma_update_and_check(None, "max_page_count", max, |row| row.get(0)).unwrap_or(0);
+    }
+}
+
+fn checkpoint(db: &Connection, mode: &str) -> Result<bool, JournalError> {
+    let busy: i64 = db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get(0))?;
+    Ok(busy == 0)
+}
+
+#[cfg(test)]
+mod tests;

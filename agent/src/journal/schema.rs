@@ -1,0 +1,92 @@
+//! The file: opened with settings that are read back, and brought to the newest form.
+
+use super::error::JournalError;
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+/// Each brings the file from the form before to its own; none is ever edited.
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_journal.sql")];
+/// "CABA": the file is one of ours.
+const APPLICATION_ID: u32 = 0x4341_4241;
+/// How long a reader in another process (`journal verify`) may hold up a write.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pages of the write-ahead log after which SQLite itself carries them over. The journal's thread does it earlier, when
+/// nobody waits.
+const CHECKPOINT_PAGES: u32 = 10_000;
+
+/// Opens the file for writing, in the newest form. Makes it where `create` is true.
+pub(super) fn open(path: &Path, create: bool) -> Result<Connection, JournalError> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if create {
+        flags |= OpenFlags::SQLITE_OPEN_CREATE;
+    } else if !path.exists() {
+        return Err(JournalError::NotEnrolled(path.to_owned()));
+    }
+    let mut db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    check_form(&db, path)?;
+    set(&db, "journal_mode", "wal", "wal")?;
+    set(&db, "synchronous", "FULL", "2")?;
+    set(&db, "foreign_keys", "ON", "1")?;
+    set(&db, "trusted_schema", "OFF", "0")?;
+    set(&db, "wal_autocheckpoint", &CHECKPOINT_PAGES.to_string(), &CHECKPOINT_PAGES.to_string())?;
+    set(&db, "cache_size", "-1024", "-1024")?;
+    migrate(&mut db, path)?;
+    db.set_prepared_statement_cache_capacity(32);
+    Ok(db)
+}
+
+/// Opens a file for reading only: a running agent's, or a copy.
+pub(super) fn open_read_only(path: &Path) -> Result<Connection, JournalError> {
+    if !path.exists() {
+        return Err(JournalError::NotEnrolled(path.to_owned()));
+    }
+    let wal = path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let text = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    // A copy without a log may lie where nothing can be written, not even the file that readers share.
+    let uri = if wal.exists() { format!("file:{text}") } else { format!("file:{text}?immutable=1") };
+    let db = Connection::open_with_flags(uri, flags)?;
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    let form = check_form(&db, path)?;
+    if form == 0 { Err(JournalError::NotAJournal(path.to_owned())) } else { Ok(db) }
+}
+
+/// What `user_version` says, where it and the file are ours.
+fn check_form(db: &Connection, path: &Path) -> Result<u32, JournalError> {
+    let found: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let id: u32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: u32 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if id != APPLICATION_ID && (id != 0 || found != 0 || tables != 0) {
+        return Err(JournalError::NotAJournal(path.to_owned()));
+    }
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    if found > known { Err(JournalError::Newer { path: path.to_owned(), found, known }) } else { Ok(found) }
+}
+
+/// Sets a pragma and reads it back: SQLite ignores those that it does not know.
+fn set(db: &Connection, pragma: &'static str, value: &str, expected: &str) -> Result<(), JournalError> {
+    db.execute_batch(&format!("PRAGMA {pragma} = {value}"))?;
+    let found: rusqlite::types::Value = db.pragma_query_value(None, pragma, |row| row.get(0))?;
+    let found = match found {
+        rusqlite::types::Value::Integer(number) => number.to_string(),
+        rusqlite::types::Value::Text(text) => text,
+        other @ (rusqlite::types::Value::Null | rusqlite::types::Value::Real(_) | rusqlite::types::Value::Blob(_)) => {
+            format!("{other:?}")
+        }
+    };
+    if found == expected { Ok(()) } else { Err(JournalError::Pragma { pragma, expected: expected.to_owned(), found }) }
+}
+
+fn migrate(db: &mut Connection, path: &Path) -> Result<(), JournalError> {
+    let form = usize::try_from(check_form(db, path)?).unwrap_or(usize::MAX);
+    for (index, sql) in MIGRATIONS.iter().enumerate().skip(form) {
+        let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        tx.execute_batch(sql)?;
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        tx.pragma_update(None, "user_version", index.saturating_add(1))?;
+        tx.commit()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,306 @@
+//! `journal verify`: recomputes everything from the signed rows, with nothing but the file and the fund's root key.
+
+use super::error::JournalError;
+use super::load::{self, cents_of, documents, totals_of};
+use super::schema;
+use super::state::{Identity, Totals};
+use cabas_protocol::balance::SignedBalance;
+use cabas_protocol::chain::{self, ChainHead};
+use cabas_protocol::enrol::{EnrolAnswer, EnrolRequest};
+use cabas_protocol::keys::{HubKeys, KeyCert};
+use cabas_protocol::row::{Close, RowBody, Sale};
+use cabas_protocol::sign::{SignError, sha256};
+use cabas_protocol::{Cents, PublicKey, PurseRef, RequestId, Row, Seq, Signed, Stan};
+use rusqlite::Connection;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Problems that are listed; a damaged file may have one in each row.
+const PROBLEMS_MAX: usize = 100;
+
+/// What was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// True where nothing is wrong.
+    pub sound: bool,
+    /// The fund.
+    pub fund: u32,
+    /// The terminal.
+    pub terminal: u32,
+    /// Its enrolment.
+    pub epoch: u32,
+    /// The root key that vouches for all of it, in hexadecimal.
+    pub root: String,
+    /// True where the root key was given from outside; otherwise the file vouches for itself.
+    pub root_given: bool,
+    /// Rows.
+    pub rows: u32,
+    /// The newest row's hash: what the hub must name as well.
+    pub newest_hash: String,
+    /// Sales.
+    pub sales: u32,
+    /// The fund's part of all sales.
+    pub fund_cents: u64,
+    /// The member's part of all sales.
+    pub member_cents: u64,
+    /// What is wrong.
+    pub problems: Vec<String>,
+}
+
+/// Checks a journal.
+///
+/// # Errors
+/// [`JournalError`] where the file cannot be read at all; what is wrong in it stands in the report.
+pub fn verify(path: &Path, root: Option<PublicKey>) -> Result<Report, JournalError> {
+    let db = schema::open_read_only(path)?;
+    let (id, certs) = load::load_identity(&db)?;
+    let mut check = Check::new(&id);
+    let keys = check.enrolment(&db, &id, &certs, root)?;
+    check.rows(&db, &id)?;
+    check.counters(&db)?;
+    check.balances(&db, &keys)?;
+    Ok(Report {
+        sound: check.problems.is_empty(),
+        fund: id.fund.get(),
+        terminal: id.terminal.get(),
+        epoch: id.epoch.get(),
+        root: hex(root.unwrap_or(id.root).as_bytes()),
+        root_given: root.is_some(),
+        rows: check.head.seq.get(),
+        newest_hash: check.head.hash.to_string(),
+        sales: check.totals.sales,
+        fund_cents: check.totals.fund.get(),
+        member_cents: check.totals.member.get(),
+        problems: check.problems,
+    })
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _written = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The columns beside a row's bytes.
+struct Columns {
+    seq: u32,
+    hash: [u8; 32],
+    kind: u16,
+    stan: u32,
+    totals: Totals,
+    request: Option<[u8; 8]>,
+    bytes: Vec<u8>,
+}
+
+struct Check {
+    head: ChainHead,
+    totals: Totals,
+    stan: Option<Stan>,
+    spent: BTreeMap<PurseRef, Cents>,
+    /// By period: the number of the newest closing, its row, and the totals there.
+    closings: BTreeMap<u8, (u32, Seq, Totals)>,
+    problems: Vec<String>,
+}
+
+impl Check {
+    fn new(id: &Identity) -> Self {
+        Self {
+            head: id.genesis(),
+            totals: Totals::default(),
+            stan: None,
+            spent: BTreeMap::new(),
+            closings: BTreeMap::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    fn problem(&mut self, problem: impl Into<String>) {
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(problem.into());
+        }
+    }
+
+    fn expect(&mut self, holds: bool, problem: impl FnOnce() -> String) {
+        if !holds {
+            self.problem(problem());
+        }
+    }
+
+    /// The root certifies the hub's key, which signed the answer, which names the request, which names the terminal's key.
+    fn enrolment(
+        &mut self,
+        db: &Connection,
+        id: &Identity,
+        certs: &[Signed<KeyCert>],
+        root: Option<PublicKey>,
+    ) -> Result<HubKeys, JournalError> {
+        if let Some(root) = root {
+            self.expect(root == id.root, || String::from("the file names another root key than the one given"));
+        }
+        let mut keys = HubKeys::new(id.fund, root.unwrap_or(id.root));
+        for cert in certs {
+            self.certify(&mut keys, cert);
+        }
+        let enrolled_with = keys.clone();
+        for cert in documents::<KeyCert>(db)? {
+            self.certify(&mut keys, &cert);
+        }
+        let columns: (Vec<u8>, Vec<u8>) =
+            db.query_row("SELECT enrol_request, enrol_answer FROM identity", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let request = Signed::<EnrolRequest>::from_bytes(columns.0).map_err(SignError::from)?;
+        let answer = Signed::<EnrolAnswer>::from_bytes(columns.1).map_err(SignError::from)?;
+        match enrolled_with.verify(&answer) {
+            Ok(answer) => self.expect(answer.payload().request == sha256(&[request.as_bytes()]), || {
+                String::from("the enrolment's answer is to another request")
+            }),
+            Err(error) => self.problem(format!("the enrolment's answer: {error}")),
+        }
+        if let Err(error) = request.verify(&id.key, EnrolRequest::NO_FUND) {
+            self.problem(format!("the enrolment's request: {error}"));
+        }
+        Ok(keys)
+    }
+
+    fn certify(&mut self, keys: &mut HubKeys, cert: &Signed<KeyCert>) {
+        if let Err(error) = keys.certify(cert) {
+            self.problem(format!("a key certificate: {error}"));
+        }
+    }
+
+    fn rows(&mut self, db: &Connection, id: &Identity) -> Result<(), JournalError> {
+        let mut select = db.prepare(
+            "SELECT seq, hash, kind, stan, sales, fund_cents, member_cents, request, bytes FROM rows ORDER BY seq",
+        )?;
+        let rows = select.query_map([], |row| {
+            Ok(Columns {
+                seq: row.get(0)?,
+                hash: row.get(1)?,
+                kind: row.get(2)?,
+                stan: row.get(3)?,
+                totals: totals_of(row, 4)?,
+                request: row.get(7)?,
+                bytes: row.get(8)?,
+            })
+        })?;
+        for columns in rows {
+            self.row(id, columns?);
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, id: &Identity, columns: Columns) {
+        let seq = columns.seq;
+        let verified = Signed::<Row>::from_bytes(columns.bytes)
+            .map_err(SignError::from)
+            .and_then(|signed| signed.verify(&id.key, id.fund));
+        let row = match verified {
+            Ok(row) => row,
+            Err(error) => return self.problem(format!("row {seq}: {error}")),
+        };
+        let hash = row.hash();
+        self.expect(*hash.as_bytes() == columns.hash, || format!("row {seq}: its hash is not the one beside it"));
+        let row = row.into_payload();
+        if let Err(error) = chain::check_next(id.chain(), self.head, &row, 0) {
+            self.problem(format!("row {seq}: {error}"));
+        }
+        self.head = ChainHead { seq: row.seq, hash };
+        let request = match &row.body {
+            RowBody::Sale(sale) => {
+                self.sale(seq, sale);
+                sale.request
+            }
+            RowBody::Close(close) => {
+                self.close(row.seq, *close);
+                None
+            }
+            RowBody::Start(_)
+            | RowBody::RefundRequest(_)
+            | RowBody::Reversal(_)
+            | RowBody::Return(_)
+            | RowBody::ListApplied(_)
+            | RowBody::Intent(_)
+            | RowBody::InDoubt(_)
+            | RowBody::DoubtResolved(_)
+            | RowBody::Courier(_)
+            | RowBody::CashierChange(_)
+            | RowBody::Training(_)
+            | RowBody::ClockSet(_)
+            | RowBody::Configured(_)
+            | RowBody::Unknown { .. } => None,
+        };
+        let beside = (columns.kind, columns.stan, columns.totals, columns.request.map(RequestId::new), seq);
+        let expected = (row.body.kind(), self.stan.map_or(0, Stan::get), self.totals, request, row.seq.get());
+        self.expect(beside == expected, || format!("row {seq}: the columns beside it say something else than the row"));
+    }
+
+    fn sale(&mut self, seq: u32, sale: &Sale) {
+        let expected = self.stan.map_or(Stan::FIRST, Stan::next);
+        self.expect(sale.stan == expected, || format!("row {seq}: STAN {} where {expected} comes next", sale.stan));
+        self.stan = Some(sale.stan);
+        let (Ok(fund), Ok(member)) = (sale.fund_cents(), sale.member_cents()) else {
+            return self.problem(format!("row {seq}: its amounts are too large"));
+        };
+        let spent = self.spent.get(&sale.purse).copied().unwrap_or_default();
+        let claimed_from = sale.spent_after.minus_or_zero(fund);
+        self.expect(claimed_from == spent, || {
+            format!("row {seq}: it claims from {claimed_from} on, and the purse's counter stood at {spent}")
+        });
+        self.spent.insert(sale.purse, sale.spent_after);
+        match (self.totals.fund.plus(fund), self.totals.member.plus(member)) {
+            (Ok(fund), Ok(member)) => {
+                self.totals = Totals { sales: self.totals.sales.saturating_add(1), fund, member };
+            }
+            (Err(_), _) | (_, Err(_)) => self.problem(format!("row {seq}: the totals are too large")),
+        }
+    }
+
+    fn close(&mut self, seq: Seq, close: Close) {
+        let period = cabas_protocol::codec::encode(&close.period).last().copied().unwrap_or(0);
+        let (count, last, before) = self.closings.get(&period).copied().unwrap_or_default();
+        let sums = self.totals.since(before).unwrap_or_default();
+        let expected = Close {
+            number: count.saturating_add(1),
+            from: last.next().unwrap_or(last),
+            sales: sums.sales,
+            fund: sums.fund,
+            member: sums.member,
+            perpetual: self.totals.fund,
+            ..close
+        };
+        self.expect(close == expected, || format!("row {seq}: the closing's totals are not those of its rows"));
+        self.closings.insert(period, (close.number, seq, self.totals));
+    }
+
+    fn counters(&mut self, db: &Connection) -> Result<(), JournalError> {
+        let mut select = db.prepare("SELECT purse, spent_cents FROM counters WHERE scope = 1")?;
+        let stored = select.query_map([], |row| Ok((PurseRef::new(row.get(0)?), cents_of(row, 1)?)))?;
+        let stored: BTreeMap<PurseRef, Cents> = stored.collect::<Result<_, _>>()?;
+        self.expect(stored == self.spent, || String::from("the counters are not what the rows add up to"));
+        Ok(())
+    }
+
+    /// What was spent is allowed by a balance that the hub signed.
+    fn balances(&mut self, db: &Connection, keys: &HubKeys) -> Result<(), JournalError> {
+        let mut allowed = BTreeMap::new();
+        let mut select = db.prepare("SELECT bytes FROM balances WHERE scope = 1")?;
+        for bytes in select.query_map([], |row| row.get::<_, Vec<u8>>(0))? {
+            let signed = Signed::<SignedBalance>::from_bytes(bytes?).map_err(SignError::from);
+            match signed.and_then(|signed| keys.verify(&signed)) {
+                Ok(balance) => drop(allowed.insert(balance.payload().purse, balance.payload().allowed)),
+                Err(error) => self.problem(format!("a balance: {error}")),
+            }
+        }
+        for (purse, spent) in std::mem::take(&mut self.spent) {
+            let most = allowed.get(&purse).copied().unwrap_or_default();
+            self.expect(spent <= most, || {
+                format!("purse {}: spent {spent} where {most} is allowed", crate::core::objects::Masked::from(purse))
+            });
+        }
+        Ok(())
+    }
+}

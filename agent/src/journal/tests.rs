@@ -5,11 +5,6 @@
     clippy::wildcard_enum_match_arm,
     reason = "a failed unwrap is the test's failure"
 )]
-    clippy::unwrap_used,
-    clippy::arithmetic_side_effects,
-    clippy::print_stdout,
-    reason = "a failed unwrap is the test's failure"
-)]
 use super::*;
 use crate::core::authorize::DeclineReason;
 use crate::core::objects::Alarm;

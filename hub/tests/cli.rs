@@ -236,6 +236,19 @@ fn a_sound_fund_is_verified_and_a_damaged_one_is_not() {
     let verified = fund.json(&["verify"]);
     assert_eq!((&verified["ok"], &verified["found"]), (&json!(true), &json!(0)));
     assert!(verified["transfers"].as_u64().unwrap() >= 108);
+
+    let db = rusqlite::Connection::open(fund.data_dir().join("hub.db")).unwrap();
+    // One cent more than was ever credited, in the first account that has any.
+    let raised =
+        "UPDATE accounts SET credits = credits + 1 WHERE rowid = (SELECT min(rowid) FROM accounts WHERE credits > 0)";
+    assert_eq!(db.execute(raised, []).unwrap(), 1);
+    drop(db);
+    let output = fund.run(&["--json", "verify"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["ok"], false);
+    assert!(!told["findings"].as_array().unwrap().is_empty());
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("cabas-hub: verify found "));
 }
 
 #[test]

@@ -101,6 +101,32 @@ fn rows_are_acknowledged_once_and_for_all() {
 }
 
 #[test]
+fn a_sale_ends_in_a_settlement_of_its_shop_to_the_cent() {
+    let (fund, hub, mut terminal, objects) = ready();
+    let balance = balance_of(&fund, &terminal, &objects);
+    terminal.write_sale(fund.card(UID), &balance, 1250, 1250);
+    // More than the balance allows: kept, shown, not paid.
+    let allowed = balance.allowed.get();
+    terminal.write_sale(fund.card(UID), &balance, allowed, 1250 + allowed);
+    terminal.sync(&hub, 0);
+    let preview = fund.json(&["settlement", "preview"]);
+    let closed = fund.json(&["settlement", "close"]);
+    assert_eq!(preview["settlement"]["shops"], closed["settlement"]["shops"]);
+    assert_eq!((&preview["closed"], &closed["closed"]), (&serde_json::json!(false), &serde_json::json!(true)));
+    let shop = &closed["settlement"]["shops"][0];
+    assert_eq!(shop["shop"], "biocoop-bachut");
+    assert_eq!((shop["payout_cents"].as_u64(), shop["over_right_cents"].as_u64()), (Some(allowed), Some(1250)));
+    assert_eq!(fund.json(&["settlement", "close"])["settlement"], serde_json::Value::Null, "nothing is new");
+    assert_eq!(fund.json(&["settlement", "list"])["settlements"][0]["payout_cents"], allowed);
+    let status = fund.json(&["status"]);
+    assert_eq!((status["totals"]["owed_cents"].as_u64(), status["over_right_cents"].as_u64()), (Some(0), Some(1250)));
+    assert_eq!(status["totals"]["in_transit_cents"], allowed);
+    let metrics = common::http::get(hub.address, "/metrics", "localhost").text();
+    assert!(metrics.contains("cabas_hub_over_right_cents_total 1250\n"), "{metrics}");
+    assert_eq!(fund.json(&["verify"])["rows"], 2);
+}
+
+#[test]
 fn a_batch_of_the_largest_size_is_taken() {
     let (fund, hub, mut terminal, objects) = ready();
     let balance = balance_of(&fund, &terminal, &objects);

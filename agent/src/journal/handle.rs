@@ -10,7 +10,9 @@ use tokio::sync::{oneshot, watch};
 /// Jobs that wait in one lane.
 pub const LANE_MAX: usize = 64;
 
-type Job = Box<dyn FnOnce(&mut Journal) + Send>;
+/// Work, and what tells its outcome: called after what changed is published, so that who is told finds it there.
+type Job = Box<dyn FnOnce(&mut Journal) -> Tell + Send>;
+type Tell = Box<dyn FnOnce() + Send>;
 
 /// What the journal is like after its newest job.
 #[derive(Clone, Debug)]
@@ -139,13 +141,14 @@ pub fn start(mut journal: Journal) -> io::Result<(JournalHandle, JournalThread)>
         let journal = std::cell::RefCell::new(&mut journal);
         while let Some(job) = thread_lanes.next(|| journal.borrow_mut().tidy()) {
             let mut journal = journal.borrow_mut();
-            job(&mut journal);
+            let tell = job(&mut journal);
             publish.send_if_modified(|published| {
                 let (state, trouble) = (journal.state(), journal.trouble());
                 let changed = !Arc::ptr_eq(&state, &published.state) || trouble != published.trouble;
                 *published = Published { state, trouble };
                 changed
             });
+            tell();
         }
     };
     let thread = std::thread::Builder::new().name(String::from("journal")).spawn(work)?;
@@ -181,7 +184,12 @@ impl JournalHandle {
         work: impl FnOnce(&mut Journal) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let (answer, answered) = oneshot::channel();
-        self.lanes.0.put(lane, Box::new(move |journal| drop(answer.send(work(journal)))))?;
+        let job = move |journal: &mut Journal| {
+            let done = work(journal);
+            let tell: Tell = Box::new(move || drop(answer.send(done)));
+            tell
+        };
+        self.lanes.0.put(lane, Box::new(job))?;
         answered.await.unwrap_or(Err(JournalError::Closed))
     }
 
@@ -205,6 +213,10 @@ mod tests {
     use crate::fixture::Fund;
     use std::sync::mpsc;
 
+    fn tell(work: impl FnOnce() + Send + 'static) -> Job {
+        Box::new(|_| Box::new(work))
+    }
+
     #[tokio::test]
     async fn a_customer_goes_before_sync_and_lanes_are_bounded() {
         let (folder, fund) = (tempfile::tempdir().unwrap(), Fund::default());
@@ -213,9 +225,9 @@ mod tests {
         let (order, ordered) = mpsc::channel();
         let put = |lane, name: &'static str| {
             let order = order.clone();
-            handle.lanes.0.put(lane, Box::new(move |_: &mut Journal| order.send(name).unwrap()))
+            handle.lanes.0.put(lane, tell(move || order.send(name).unwrap()))
         };
-        handle.lanes.0.put(Lane::Sync, Box::new(move |_: &mut Journal| wait.recv().unwrap())).unwrap();
+        handle.lanes.0.put(Lane::Sync, tell(move || wait.recv().unwrap())).unwrap();
         while handle.lanes.0.lock().sync.len() == 1 {
             tokio::task::yield_now().await;
         }
@@ -238,7 +250,7 @@ mod tests {
         let (folder, fund) = (tempfile::tempdir().unwrap(), Fund::default());
         let (handle, thread) = start(fund.ready(folder.path(), 100)).unwrap();
         let (done, was_done) = mpsc::channel();
-        handle.lanes.0.put(Lane::Sync, Box::new(move |_: &mut Journal| done.send(()).unwrap())).unwrap();
+        handle.lanes.0.put(Lane::Sync, tell(move || done.send(()).unwrap())).unwrap();
         drop(handle);
         thread.join();
         was_done.recv().unwrap();

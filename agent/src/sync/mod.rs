@@ -1,5 +1,17 @@
 //! The way to the hub: rows go up from where it acknowledged, objects come down, and what is not signed was never said.
 
+mod client;
+pub mod enrol;
+mod link;
+mod pause;
+mod run;
 mod verify;
 
+pub use client::{CallError, ClientError, HubClient};
+pub use link::{HubLink, SyncError, Synced};
+pub use pause::Pause;
+pub use run::{Network, NetworkState, run};
 pub use verify::{ObjectError, verify_object};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! The loop: push what is new at once, otherwise wait at the hub for news; pause where it cannot be reached.
+
+use super::link::{HubLink, SyncError, Synced};
+use super::pause::Pause;
+use crate::clock::{Clock, Stopwatch};
+use crate::core::ages::Moment;
+use crate::journal::handle::Published;
+use cabas_protocol::{PurseRef, Seq};
+use minicbor::bytes::ByteVec;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The shortest time between two exchanges that changed nothing: a hub that does not wait must not keep us busy.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Whether the hub is there.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum NetworkState {
+    /// Nothing was tried yet.
+    #[default]
+    Unknown,
+    /// It answered.
+    Online,
+    /// It did not: by the name of [`super::CallError::name`].
+    Offline(&'static str),
+}
+
+/// What is known of the network.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Network {
+    /// Whether the hub is there.
+    pub state: NetworkState,
+    /// When it last answered, since the start.
+    pub seen: Option<Moment>,
+}
+
+/// How the loop waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// How long the hub may wait for news.
+    pub wait: Duration,
+    /// The longest pause between two tries.
+    pub pause_max: Duration,
+}
+
+/// Exchanges with the hub for as long as the program runs.
+pub async fn run(link: Arc<HubLink>, clock: Clock, timing: Timing, network: watch::Sender<Network>) {
+    let mut pause = Pause::new(u64::try_from(timing.pause_max.as_millis()).unwrap_or(u64::MAX));
+    let mut journal = link.journal().watch();
+    let mut held = Held::default();
+    let mut again = false;
+    loop {
+        let watch = Stopwatch::start();
+        let newest = journal.borrow_and_update().state.newest.chain.seq;
+        let wait = if again || held.asked { Duration::ZERO } else { timing.wait };
+        let done = exchange(&link, &mut held, wait, &mut journal).await;
+        match done {
+            Ok(None) => {}
+            Ok(Some(synced)) => {
+                network.send_replace(Network { state: NetworkState::Online, seen: Some(clock.now()) });
+                again = synced.more;
+                held.asked = held.asked || synced.want_held;
+                if synced.stuck {
+                    again = false;
+                    wait_for(pause.after_failure(chance()), &mut journal, None).await;
+                } else {
+                    pause.reset();
+                    let quiet = synced.applied.taken == 0 && !synced.more && !held.asked;
+                    let rest = QUIET.saturating_sub(watch.elapsed());
+                    if quiet && link.journal().published().state.unsent_rows() == 0 && !rest.is_zero() {
+                        wait_for(rest, &mut journal, Some(newest)).await;
+                    }
+                }
+            }
+            Err(error) => {
+                note(&network, &error);
+                again = false;
+                let length = pause.after_failure(chance());
+                tokio::time::sleep(QUIET).await;
+                wait_for(length.saturating_sub(QUIET), &mut journal, Some(newest)).await;
+            }
+        }
+    }
+}
+
+/// The balances that the hub asked to have handed back, page by page.
+#[derive(Debug, Default)]
+struct Held {
+    asked: bool,
+    after: Option<PurseRef>,
+}
+
+/// One exchange; nothing where it was a question about news that a sale made old.
+async fn exchange(
+    link: &HubLink,
+    held: &mut Held,
+    wait: Duration,
+    journal: &mut watch::Receiver<Published>,
+) -> Result<Option<Synced>, SyncError> {
+    let unsent = link.journal().sync(crate::journal::Journal::unsent).await?;
+    let newest = unsent.state.newest.chain.seq;
+    if unsent.rows.is_empty() && !wait.is_zero() {
+        // A sale does not wait for the hub's answer about news: the poll is dropped and asked again after the push.
+        return tokio::select! {
+            biased;
+            synced = link.sync(unsent, Vec::new(), wait) => synced.map(Some),
+            () = more_rows(journal, newest) => Ok(None),
+        };
+    }
+    let mut page: Vec<ByteVec> = Vec::new();
+    let mut last = None;
+    if held.asked {
+        let after = held.after;
+        for (purse, balance) in link.journal().sync(move |journal| journal.held_after(after)).await? {
+            last = Some(purse);
+            page.push(balance);
+        }
+    }
+    let synced = link.sync(unsent, page, Duration::ZERO).await?;
+    if held.asked {
+        *held = Held { asked: last.is_some(), after: last };
+    }
+    Ok(Some(synced))
+}
+
+fn note(network: &watch::Sender<Network>, error: &SyncError) {
+    let name = match error {
+        SyncError::Call(error) => error.name(),
+        SyncError::Journal(_) => "journal",
+        SyncError::Random => "random",
+    };
+    let was = network.send_replace(Network { state: NetworkState::Offline(name), seen: network.borrow().seen });
+    if was.state == NetworkState::Offline(name) {
+        tracing::debug!(%error, "the hub is still not reached");
+    } else {
+        tracing::warn!(error = %chain(error), "the hub is not reached; sales go on with what lies here");
+    }
+}
+
+/// An error with its causes: the outermost one alone often says too little.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+/// Returns when the journal has a row after `newest`.
+async fn more_rows(journal: &mut watch::Receiver<Published>, newest: Seq) {
+    if journal.wait_for(|published| published.state.newest.chain.seq > newest).await.is_err() {
+        // The journal is closed: the program ends.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Waits, but not past a new row.
+async fn wait_for(length: Duration, journal: &mut watch::Receiver<Published>, newest: Option<Seq>) {
+    let rows = async {
+        match newest {
+            Some(newest) => more_rows(journal, newest).await,
+            None => std::future::pending().await,
+        }
+    };
+    drop(tokio::time::timeout(length, rows).await);
+}
+
+fn chance() -> u8 {
+    let mut byte = [u8::MAX];
+    // Without randomness the pause is the longest one.
+    let _filled = SystemRandom::new().fill(&mut byte);
+    let [byte] = byte;
+    byte
+}

@@ -175,8 +175,13 @@ mod tests {
         Stretch::between(cents(from), cents(to)).unwrap()
     }
 
-    /// Claims one after the other: (from, to, allowed) and (settled, claimed before, above allowed).
-    fn check(claims: &[((u64, u64, u64), (u64, u64, u64))]) -> Claimed {
+    /// From, to, allowed.
+    type Asked = (u64, u64, u64);
+    /// Settled, claimed before, above allowed.
+    type Got = (u64, u64, u64);
+
+    /// Claims one after the other.
+    fn check(claims: &[(Asked, Got)]) -> Claimed {
         let mut claimed = Claimed::default();
         for ((from, to, allowed), (settled, claimed_before, above_allowed)) in claims {
             let expected = Judgement {

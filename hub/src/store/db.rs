@@ -60,7 +60,7 @@ impl Db {
         Self::of_connection(conn, mode)
     }
 
-    fn of_connection(mut conn: Connection, mode: OpenMode) -> Result<Self, StoreError> {
+    pub(super) fn of_connection(mut conn: Connection, mode: OpenMode) -> Result<Self, StoreError> {
         conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         set(&conn, "busy_timeout", BUSY_TIMEOUT_MS)?;
         check_owner(&conn)?;

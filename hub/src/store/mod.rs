@@ -35,3 +35,6 @@ pub use slices::{AllocationStep, FREE_SHARE_PERCENT};
 pub use thread::{Lane, Store, WAKES_KEPT};
 pub use tx::Tx;
 pub use verify::{FINDINGS_MAX, Finding, FindingKind, VerifyReport};
+
+#[cfg(test)]
+mod tests;

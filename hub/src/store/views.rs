@@ -64,9 +64,10 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`], [`StoreError::Damaged`].
     pub fn flagged_rows(&self, limit: u32) -> Result<Vec<FlaggedRow>, StoreError> {
-        let over_right = "SELECT epochs.terminal, epochs.epoch, key & 0xffffffff, settled + over_right, settled, why,
-                received_at FROM rows JOIN epochs ON epochs.number = key >> 32
-             WHERE over_right > 0 ORDER BY received_at DESC, key DESC LIMIT ?1";
+        let over_right =
+            "SELECT epochs.terminal, epochs.epoch, rows.key & 0xffffffff, settled + over_right, settled, why,
+                received_at FROM rows JOIN epochs ON epochs.number = rows.key >> 32
+             WHERE over_right > 0 ORDER BY received_at DESC, rows.key DESC LIMIT ?1";
         let disputed = "SELECT epochs.terminal, epochs.epoch, seq, claimed, 0, ?2, received_at FROM disputed
              JOIN epochs ON epochs.number = disputed.epoch ORDER BY disputed.id DESC LIMIT ?1";
         let mut flagged = self.flagged(over_right, params![limit])?;

@@ -1,0 +1,23 @@
+//! The store on real SQLite files: rules, faults, crashes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a failed unwrap is the test's failure"
+)]
+
+mod backups;
+mod credits;
+mod enrolments;
+mod faults;
+mod files;
+mod imports;
+mod ingests;
+mod model;
+mod news;
+mod settlements;
+mod slices;
+mod threads;
+mod world;

@@ -24,6 +24,7 @@ use cabas_hub::app::App;
 use cabas_hub::clock::{Clock, Stopwatch};
 use cabas_hub::config::Config;
 use cabas_hub::core::household_rules::Household;
+use cabas_hub::core::slices::SLICES_PER_PURSE_MAX;
 use cabas_hub::keys;
 use cabas_hub::server::{Listening, run};
 use cabas_hub::store::{
@@ -49,7 +50,9 @@ const HOUSEHOLDS: u32 = 200;
 
 fn main() {
     let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u32>().unwrap());
-    let terminals = arguments.next().unwrap_or(16);
+    // A purse has slices at no more terminals than that; the others would only be over their right.
+    let most = u32::try_from(SLICES_PER_PURSE_MAX).unwrap();
+    let terminals = arguments.next().unwrap_or(most).clamp(1, most);
     let uploads = arguments.next().unwrap_or(100);
     let dir = tempfile::tempdir().unwrap();
     let config = Config { data_dir: dir.path().to_owned(), ..Config::default() };

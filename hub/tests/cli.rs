@@ -61,7 +61,6 @@ fn wrong_usage_is_2_and_help_explains_every_option() {
         vec!["init"],
         vec!["init", "--name", "F", "--fund-id", "0"],
         vec!["terminal", "add"],
-        vec!["terminal", "add", "--shop", "s", "--terminal", "1"],
         vec!["card", "block", "--card-number", "one"],
         vec!["credit", "run", "--source", "s"],
         vec!["credit", "run", "--source", "s", "--period", "2026-13"],
@@ -182,6 +181,9 @@ fn a_code_is_shown_once_and_kept_nowhere() {
     failed(&fund.run(&["terminal", "add", "--shop", "nowhere"]), "shop");
     failed(&fund.run(&["terminal", "add", "--terminal", "9"]), "terminal 9");
     failed(&fund.run(&["terminal", "revoke", "9"]), "terminal 9");
+    let again = |shop| fund.run(&["terminal", "add", "--shop", shop, "--terminal", "1"]);
+    failed(&again("amap-transvaal"), "belongs to shop biocoop-bachut");
+    assert!(again("biocoop-bachut").status.success());
     assert_eq!(fund.json(&["terminal", "revoke", "1"])["epochs_revoked"], 0);
 }
 

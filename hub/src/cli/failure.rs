@@ -37,6 +37,8 @@ pub(super) enum Failure {
     Import { count: usize },
     #[error("no free enrolment code was found; try again")]
     NoCode,
+    #[error("terminal {terminal} belongs to shop {shop}; leave --terminal away to add one to another shop")]
+    OtherShop { terminal: u32, shop: String },
     #[error("verify found {0} problem(s); keep the database as it is and see the list above")]
     Verify(u64),
     #[error("the system gives the hub no {what}: {source}")]

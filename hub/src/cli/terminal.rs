@@ -22,9 +22,9 @@ pub(super) enum Terminal {
     /// Add a terminal to a shop, or give one a new enrolment code, which is shown this once
     Add {
         /// The shop's code
-        #[arg(long, value_name = "CODE", required_unless_present = "terminal", conflicts_with = "terminal")]
+        #[arg(long, value_name = "CODE", required_unless_present = "terminal")]
         shop: Option<String>,
-        /// A terminal that is there already, to be enrolled again
+        /// A terminal of that shop that is there already, to be enrolled again
         #[arg(long, value_name = "N")]
         terminal: Option<u32>,
     },
@@ -56,6 +56,9 @@ struct Added {
 
 fn add(context: &Context, shop: Option<&str>, terminal: Option<u32>) -> Result<(), Failure> {
     let mut db = context.open(OpenMode::Existing)?;
+    if let (Some(terminal), Some(shop)) = (terminal, shop) {
+        check_shop(&mut db, terminal, shop)?;
+    }
     let now = context.clock.now();
     let expires_at = now.after_s(u64::from(context.config.code_valid_hours).saturating_mul(3_600));
     let (terminal, code) =
@@ -73,6 +76,16 @@ fn add(context: &Context, shop: Option<&str>, terminal: Option<u32>) -> Result<(
         )
     };
     print(context.format, &added, text).map_err(Failure::Print)
+}
+
+/// A terminal does not move: its journal is one shop's.
+fn check_shop(db: &mut Db, terminal: u32, shop: &str) -> Result<(), Failure> {
+    let views = db.read(|tx| tx.terminals())?;
+    match views.into_iter().find(|view| view.terminal.get() == terminal) {
+        Some(view) if view.shop_code != shop => Err(Failure::OtherShop { terminal, shop: view.shop_code }),
+        Some(_) => Ok(()),
+        None => Err(StoreError::UnknownTerminal(TerminalId::new(terminal)).into()),
+    }
 }
 
 /// Does `add` with a new code, and with another one where its name is taken.

@@ -103,3 +103,28 @@ impl AsyncWrite for Connection {
         self.watch(cx, written)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn a_connection_over_the_limit_is_closed_and_one_that_ends_leaves_its_place() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let acceptor = BoundedAcceptor::new(1);
+        let accept = async || {
+            let client = TcpStream::connect(address).await.unwrap();
+            let accepted = acceptor.accept(listener.accept().await.unwrap().0, ()).await;
+            (client, accepted)
+        };
+        let (_client, first) = accept().await;
+        assert!(first.is_ok());
+        let (_client, second) = accept().await;
+        assert_eq!(second.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        drop(first);
+        assert!(accept().await.1.is_ok());
+    }
+}

@@ -70,7 +70,8 @@ impl Listening {
 
 fn limited<A>(server: Server<SocketAddr, A>, handle: Handle<SocketAddr>) -> Server<SocketAddr, A> {
     // Who it was is nobody's business here; that it happens is worth a line when somebody looks for it.
-    let not_accepted = |_: Option<&SocketAddr>, error: &io::Error| tracing::debug!(%error, "a connection was not taken");
+    let not_accepted =
+        |_: Option<&SocketAddr>, error: &io::Error| tracing::debug!(%error, "a connection was not taken");
     let server = server.accept_error_handler(not_accepted);
     let mut server = server.http1_only().first_request_timeout(HEAD_TIMEOUT).handle(handle);
     server.http_builder().http1().header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);

@@ -25,7 +25,7 @@ use failure::Failure;
 #[derive(Debug, Parser)]
 #[command(name = "cabas-hub", version, propagate_version = true)]
 pub struct Arguments {
-    /// Configuration file (TOML); every key can be overridden as CABAS_HUB_<KEY> [default: /etc/cabas/hub.toml]
+    /// Configuration file (TOML); every key can be overridden as `CABAS_HUB_KEY` [default: /etc/cabas/hub.toml]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Write what is printed as JSON; amounts are whole cents

@@ -79,6 +79,12 @@ impl Shop {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Where its page is, as an address.
+    #[must_use]
+    pub const fn address(&self) -> (&'static str, u16) {
+        ("127.0.0.1", self.port)
+    }
+
     /// The program with this shop's configuration.
     ///
     /// # Errors

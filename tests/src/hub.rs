@@ -14,7 +14,10 @@ use crate::terminal::Terminal;
 pub struct Hub {
     dir: PathBuf,
     port: u16,
+    scheme: &'static str,
     serve: Option<Program>,
+    /// Environment beside the usual: settings, a false clock.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Hub {
@@ -35,9 +38,27 @@ impl Hub {
     /// # Errors
     /// Where a command of the hub fails.
     pub fn empty(dir: &Path) -> anyhow::Result<Self> {
-        let hub = Self { dir: dir.to_owned(), port: free_port()?, serve: None };
+        let hub =
+            Self { dir: dir.to_owned(), port: free_port()?, scheme: "http", serve: None, environment: Vec::new() };
         hub.ok(&["init", "--name", "Caisse de l’alimentation, Lyon 8e"])?;
         Ok(hub)
+    }
+
+    /// Gives it a certificate of an authority of its own, from its next start on; gives the authority's certificate.
+    ///
+    /// # Errors
+    /// Where the files cannot be written.
+    pub fn use_tls(&mut self) -> anyhow::Result<PathBuf> {
+        let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()])?;
+        let files = [("tls.pem", made.cert.pem()), ("tls.key", made.signing_key.serialize_pem())];
+        for (name, text) in files {
+            std::io::Write::write_all(&mut std::fs::File::create(self.dir.join(name))?, text.as_bytes())?;
+        }
+        let path = |name: &str| self.dir.join(name).display().to_string();
+        self.environment.push(("CABAS_HUB_TLS_CERTIFICATE".to_owned(), path("tls.pem")));
+        self.environment.push(("CABAS_HUB_TLS_KEY".to_owned(), path("tls.key")));
+        self.scheme = "https";
+        Ok(self.dir.join("tls.pem"))
     }
 
     /// Where its data lie.
@@ -49,7 +70,7 @@ impl Hub {
     /// Where terminals reach it.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
 
     /// The program with this fund's configuration.
@@ -61,6 +82,7 @@ impl Hub {
         command
             .env("CABAS_HUB_DATA_DIR", self.data_dir())
             .env("CABAS_HUB_LISTEN", format!("127.0.0.1:{}", self.port))
+            .envs(self.environment.iter().map(|(key, value)| (key, value)))
             .args(arguments);
         Ok(command)
     }

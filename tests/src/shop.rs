@@ -58,8 +58,23 @@ impl Shop {
         hub: &crate::hub::Hub,
         shop: &str,
     ) -> anyhow::Result<Self> {
+        Self::enrolled_with(dir, http, hub, shop, Vec::new()).await
+    }
+
+    /// The same with settings of its own.
+    ///
+    /// # Errors
+    /// Where any of it fails.
+    pub async fn enrolled_with(
+        dir: &Path,
+        http: &reqwest::Client,
+        hub: &crate::hub::Hub,
+        shop: &str,
+        environment: Vec<(String, String)>,
+    ) -> anyhow::Result<Self> {
         let (_, code) = hub.add_terminal(shop)?;
         let mut opened = Self::new(dir, http)?;
+        opened.environment = environment;
         let said = opened.said(&["enrol", "--hub", &hub.url(), "--code", &code])?;
         ensure!(said.code == Some(0), "enrol: {said:?}");
         opened.start().await?;

@@ -1,10 +1,11 @@
 //! From the bytes of a sync request to rows that are known to be the terminal's own.
 
-use cabas_protocol::chain::{ChainError, ChainId, verify_batch};
+use cabas_protocol::chain::{ChainId, verify_batch};
 use cabas_protocol::row::Row;
 use cabas_protocol::sign::{SignError, Signed, Verified};
 use cabas_protocol::sync::SyncRequest;
 use cabas_protocol::{ChainHead, Hash, Incarnation, PublicKey, Seq};
+use minicbor::bytes::ByteVec;
 
 /// Rows of one terminal's epoch, each known to be authentic. Only [`prepare`] makes one.
 #[derive(Clone, Debug)]
@@ -104,24 +105,43 @@ pub fn prepare(
     request: SyncRequest,
 ) -> Result<Upload, PrepareError> {
     let base = request.base;
-    let signed: Result<Vec<Signed<Row>>, _> =
-        request.rows.into_iter().map(|bytes| Signed::from_bytes(bytes.into())).collect();
-    let signed = signed.map_err(|error| PrepareError::NothingAuthentic(error.into()))?;
+    let (signed, first_error) = of_bytes(request.rows);
     let upload = |rows, not_authentic| Upload { chain, incarnation, base, rows, not_authentic };
-    match verify_batch(chain, key, base, &signed) {
-        Ok(verified) => Ok(upload(verified.into_iter().zip(signed).map(of_verified).collect(), 0)),
-        Err(_) => {
-            let came = signed.len();
-            let (rows, first_error) = one_by_one(chain, key, signed);
-            match first_error {
-                Some(error) if rows.is_empty() => Err(PrepareError::NothingAuthentic(error)),
-                Some(_) | None => {
-                    let not_authentic = came.saturating_sub(rows.len());
-                    Ok(upload(rows, not_authentic))
-                }
-            }
+    // Where a row is not even of the right length the chain is broken there.
+    let first_error = match first_error {
+        None => match verify_batch(chain, key, base, &signed.rows) {
+            Ok(verified) => return Ok(upload(verified.into_iter().zip(signed.rows).map(of_verified).collect(), 0)),
+            Err(_) => None,
+        },
+        Some(error) => Some(error),
+    };
+    let (rows, refused) = one_by_one(chain, key, signed.rows);
+    match first_error.or(refused) {
+        Some(error) if rows.is_empty() => Err(PrepareError::NothingAuthentic(error)),
+        Some(_) | None => {
+            let not_authentic = signed.came.saturating_sub(rows.len());
+            Ok(upload(rows, not_authentic))
         }
     }
+}
+
+/// The rows of a request that have the length of a row.
+struct OfLength {
+    rows: Vec<Signed<Row>>,
+    came: usize,
+}
+
+fn of_bytes(rows: Vec<ByteVec>) -> (OfLength, Option<SignError>) {
+    let came = rows.len();
+    let mut first_error = None;
+    let mut signed = Vec::with_capacity(came);
+    for bytes in rows {
+        match Signed::from_bytes(bytes.into()) {
+            Ok(row) => signed.push(row),
+            Err(error) => drop(first_error.get_or_insert(SignError::from(error))),
+        }
+    }
+    (OfLength { rows: signed, came }, first_error)
 }
 
 fn of_verified((verified, signed): (Verified<Row>, Signed<Row>)) -> UploadRow {
@@ -144,10 +164,4 @@ fn one_by_one(chain: ChainId, key: &PublicKey, signed: Vec<Signed<Row>>) -> (Vec
         }
     }
     (rows, first_error)
-}
-
-/// What a [`ChainError`] is in words for the log: where the rows stop to fit.
-#[must_use]
-pub fn describe(error: &ChainError) -> String {
-    error.to_string()
 }

@@ -1,21 +1,22 @@
 //! What goes into the store and what comes out of it: plain values.
 
+mod import;
+mod money;
+
 use cabas_protocol::enrol::CodeKeys;
 use cabas_protocol::head::HeadContext;
 use cabas_protocol::hot_list::HotList;
 use cabas_protocol::keys::KeyCert;
 use cabas_protocol::objects::{Binding, Category, Grid, Policy, TerminalConfig};
-use cabas_protocol::row::{ClockQuality, Tier};
 use cabas_protocol::sync::{Standing, TerminalStatus};
 use cabas_protocol::{
-    CardRef, Cents, ChainHead, Epoch, FundId, Incarnation, KeyId, PolicyId, PublicKey, PurseRef, Seq, Signed,
-    SignedBalance, TerminalId, TimeEpoch, Timestamp,
+    CardRef, Cents, ChainHead, Epoch, FundId, Incarnation, PolicyId, PublicKey, Seq, Signed, SignedBalance, TerminalId,
+    TimeEpoch, Timestamp,
 };
 
 use super::error::EnrolRefusal;
-use crate::core::household_rules::Household;
-use crate::core::ledger::{AccountKind, OverRight};
-use crate::core::period::Period;
+pub use import::*;
+pub use money::*;
 
 /// What a new fund starts with.
 #[derive(Clone, Debug)]
@@ -84,121 +85,6 @@ impl FundInfo {
     pub const fn context(&self) -> HeadContext {
         HeadContext { fund: self.fund, incarnation: self.incarnation, time_epoch: self.time_epoch }
     }
-}
-
-/// Households, cards and shops as an admin's files name them.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct ImportPlan {
-    /// Households.
-    pub households: Vec<ImportHousehold>,
-    /// Cards.
-    pub cards: Vec<ImportCard>,
-    /// Shops.
-    pub shops: Vec<ImportShop>,
-}
-
-/// A household of an import.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ImportHousehold {
-    /// Its code in the fund's files.
-    pub code: String,
-    /// How many people, and how many of them under 14.
-    pub people: Household,
-    /// What it contributes each month, if that was agreed.
-    pub contribution: Option<Cents>,
-}
-
-/// A card of an import.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ImportCard {
-    /// The number printed on it.
-    pub number: u32,
-    /// Its reference.
-    pub card: CardRef,
-    /// Its tier.
-    pub tier: Tier,
-    /// The household's code.
-    pub household: String,
-}
-
-/// A shop of an import.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ImportShop {
-    /// Its code in the fund's files.
-    pub code: String,
-    /// Its name, as on receipts.
-    pub name: String,
-    /// What kind of shop it is.
-    pub kind: String,
-    /// Its expected share of all purchases, in thousandths.
-    pub weight_permille: u32,
-}
-
-/// What an import did, or would do.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct ImportReport {
-    /// Households.
-    pub households: ImportCount,
-    /// Cards.
-    pub cards: ImportCount,
-    /// Shops.
-    pub shops: ImportCount,
-    /// What cannot be: with one of these nothing at all is changed.
-    pub conflicts: Vec<ImportConflict>,
-    /// True where it was done.
-    pub applied: bool,
-}
-
-/// What an import does to one kind of thing.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct ImportCount {
-    /// Added.
-    pub added: u32,
-    /// Already there, with other contents.
-    pub changed: u32,
-    /// Already there, the same.
-    pub same: u32,
-}
-
-/// Why an import cannot be done.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum ImportConflict {
-    /// A card names a household that is neither in the file nor known.
-    #[error("card {number} names household `{household}`, which does not exist")]
-    NoSuchHousehold {
-        /// The card's number.
-        number: u32,
-        /// The household.
-        household: String,
-    },
-    /// A card never changes purse.
-    #[error("card {number} already belongs to another household than `{household}`; issue a new card")]
-    CardOfAnotherHousehold {
-        /// The card's number.
-        number: u32,
-        /// The household that the file names.
-        household: String,
-    },
-    /// One number, two cards.
-    #[error("card {number} is already another card; give this one a number of its own")]
-    NumberTaken {
-        /// The number.
-        number: u32,
-    },
-    /// One card, two numbers.
-    #[error("card {number} is the same card as number {known}")]
-    CardTaken {
-        /// The number in the file.
-        number: u32,
-        /// The number it is known by.
-        known: u32,
-    },
-    /// The tier of a bound card does not change.
-    #[error("card {number} is bound with another tier; issue a new card")]
-    OtherTier {
-        /// The card's number.
-        number: u32,
-    },
 }
 
 /// An enrolment code as the hub keeps it.
@@ -413,125 +299,6 @@ pub struct Contact {
     pub cursor: u64,
 }
 
-/// What a credit run does, or would do.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct CreditPlan {
-    /// The month.
-    pub period: Period,
-    /// Who gives the money.
-    pub source: String,
-    /// One entry a household, by code.
-    pub lines: Vec<CreditLine>,
-    /// To book.
-    pub to_book: Cents,
-    /// Booked before.
-    pub booked: Cents,
-}
-
-/// A household in a credit run.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct CreditLine {
-    /// The household's code.
-    pub household: String,
-    /// Its people.
-    pub people: Household,
-    /// By the rule of the period.
-    pub cents: Cents,
-    /// What was booked before for this period and source.
-    pub booked: Option<Cents>,
-}
-
-/// What one step of a credit run did.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct CreditReport {
-    /// Households credited in this step.
-    pub households: u32,
-    /// Cents credited in this step.
-    pub cents: Cents,
-    /// True where households remain: call again.
-    pub more: bool,
-}
-
-/// Up to which rows a settlement goes.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct SettlementCut {
-    /// For each terminal epoch the last row that belongs to it.
-    pub(crate) rows: Vec<(crate::core::ledger::EpochNo, Seq)>,
-    /// The last disputed row that it shows.
-    pub(crate) disputed: u64,
-}
-
-/// A settlement, or what it would be.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Settlement {
-    /// Its number, dense from 1.
-    pub number: u32,
-    /// When it was closed; none in a preview.
-    pub closed_at: Option<Timestamp>,
-    /// One statement a shop with anything in it, by shop code.
-    pub shops: Vec<ShopStatement>,
-    /// The sum of all payouts.
-    pub payout: Cents,
-}
-
-/// What a shop is owed, and why.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ShopStatement {
-    /// The shop's code.
-    pub shop_code: String,
-    /// Its name.
-    pub shop_name: String,
-    /// Sales and cents in it.
-    pub sums: crate::core::settlement::Sums,
-    /// Below nothing from before: taken off here.
-    pub carried: Cents,
-    /// Below nothing after: taken off next time.
-    pub carry_on: Cents,
-    /// What is paid out.
-    pub payout: Cents,
-}
-
-/// The sum of one kind of account.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct TrialLine {
-    /// The kind.
-    pub kind: AccountKind,
-    /// How many accounts.
-    pub accounts: u64,
-    /// All that was taken.
-    pub debits: Cents,
-    /// All that was given.
-    pub credits: Cents,
-}
-
-/// A household's money at one glance.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PurseView {
-    /// The household's code.
-    pub household: String,
-    /// The purse.
-    pub purse: PurseRef,
-    /// All that was credited.
-    pub credited: Cents,
-    /// What lies free at the hub.
-    pub free: Cents,
-    /// One entry a slice.
-    pub slices: Vec<SliceView>,
-}
-
-/// A slice.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct SliceView {
-    /// The terminal.
-    pub terminal: TerminalId,
-    /// Its enrolment.
-    pub epoch: Epoch,
-    /// What may ever be spent there.
-    pub allowed: Cents,
-    /// What was claimed and settled there.
-    pub claimed: Cents,
-}
-
 /// Numbers for `/metrics`, each cheap to read.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct StoreFigures {
@@ -549,25 +316,6 @@ pub struct StoreFigures {
     pub disputed_rows: u64,
     /// Bytes of the database file.
     pub file_bytes: u64,
-}
-
-/// A row with an over-right part, or a disputed one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct FlaggedRow {
-    /// The terminal.
-    pub terminal: TerminalId,
-    /// Its enrolment.
-    pub epoch: Epoch,
-    /// The row.
-    pub seq: Seq,
-    /// What it claims.
-    pub claimed: Cents,
-    /// What of it was settled.
-    pub settled: Cents,
-    /// Why not all of it.
-    pub why: OverRight,
-    /// When it came.
-    pub received_at: Timestamp,
 }
 
 /// A backup that was completed.
@@ -595,20 +343,4 @@ pub enum CardName {
     Number(u32),
     /// Its reference.
     Ref(CardRef),
-}
-
-/// What a clock quality is called in the store and for people.
-#[must_use]
-pub const fn clock_quality_name(quality: ClockQuality) -> &'static str {
-    match quality {
-        ClockQuality::Unknown => "unknown",
-        ClockQuality::Carried => "carried",
-        ClockQuality::Synced => "synced",
-    }
-}
-
-/// The id of the key that a certificate is for.
-#[must_use]
-pub fn cert_key(cert: &KeyCert) -> KeyId {
-    cert.key.id()
 }

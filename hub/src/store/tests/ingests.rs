@@ -298,6 +298,19 @@ fn a_forged_row_is_kept_out_and_the_others_are_not() {
 }
 
 #[test]
+fn a_row_that_is_too_long_does_not_keep_out_those_beside_it() {
+    let (mut world, mut terminal) = world();
+    terminal.sale(1, 100, 100, 1);
+    let mut request = terminal.request(terminal.acked, &terminal.journal);
+    request.rows.push(vec![0; 5_000].into());
+    let upload = prepare(terminal.chain(), terminal.signer().public(), Incarnation::new(1), request).unwrap();
+    let outcome = world.ingest(&upload);
+    assert_eq!((outcome.new_rows, outcome.alarms), (2, vec![AlarmKind::NotAuthentic]));
+    assert_eq!((outcome.standing, outcome.acked), (Standing::Live, terminal.head));
+    world.audit();
+}
+
+#[test]
 fn a_row_of_another_terminal_is_not_this_ones() {
     let (mut world, terminal) = world();
     let mut other = world.terminal("B");

@@ -1,0 +1,121 @@
+//! What an import takes and tells.
+
+use cabas_protocol::row::Tier;
+use cabas_protocol::{CardRef, Cents};
+
+use crate::core::household_rules::Household;
+
+/// Households, cards and shops as an admin's files name them.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ImportPlan {
+    /// Households.
+    pub households: Vec<ImportHousehold>,
+    /// Cards.
+    pub cards: Vec<ImportCard>,
+    /// Shops.
+    pub shops: Vec<ImportShop>,
+}
+
+/// A household of an import.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ImportHousehold {
+    /// Its code in the fund's files.
+    pub code: String,
+    /// How many people, and how many of them under 14.
+    pub people: Household,
+    /// What it contributes each month, if that was agreed.
+    pub contribution: Option<Cents>,
+}
+
+/// A card of an import.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ImportCard {
+    /// The number printed on it.
+    pub number: u32,
+    /// Its reference.
+    pub card: CardRef,
+    /// Its tier.
+    pub tier: Tier,
+    /// The household's code.
+    pub household: String,
+}
+
+/// A shop of an import.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ImportShop {
+    /// Its code in the fund's files.
+    pub code: String,
+    /// Its name, as on receipts.
+    pub name: String,
+    /// What kind of shop it is.
+    pub kind: String,
+    /// Its expected share of all purchases, in thousandths.
+    pub weight_permille: u32,
+}
+
+/// What an import did, or would do.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ImportReport {
+    /// Households.
+    pub households: ImportCount,
+    /// Cards.
+    pub cards: ImportCount,
+    /// Shops.
+    pub shops: ImportCount,
+    /// What cannot be: with one of these nothing at all is changed.
+    pub conflicts: Vec<ImportConflict>,
+    /// True where it was done.
+    pub applied: bool,
+}
+
+/// What an import does to one kind of thing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ImportCount {
+    /// Added.
+    pub added: u32,
+    /// Already there, with other contents.
+    pub changed: u32,
+    /// Already there, the same.
+    pub same: u32,
+}
+
+/// Why an import cannot be done.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ImportConflict {
+    /// A card names a household that is neither in the file nor known.
+    #[error("card {number} names household `{household}`, which does not exist")]
+    NoSuchHousehold {
+        /// The card's number.
+        number: u32,
+        /// The household.
+        household: String,
+    },
+    /// A card never changes purse.
+    #[error("card {number} already belongs to another household than `{household}`; issue a new card")]
+    CardOfAnotherHousehold {
+        /// The card's number.
+        number: u32,
+        /// The household that the file names.
+        household: String,
+    },
+    /// One number, two cards.
+    #[error("card {number} is already another card; give this one a number of its own")]
+    NumberTaken {
+        /// The number.
+        number: u32,
+    },
+    /// One card, two numbers.
+    #[error("card {number} is the same card as number {known}")]
+    CardTaken {
+        /// The number in the file.
+        number: u32,
+        /// The number it is known by.
+        known: u32,
+    },
+    /// The tier of a bound card does not change.
+    #[error("card {number} is bound with another tier; issue a new card")]
+    OtherTier {
+        /// The card's number.
+        number: u32,
+    },
+}

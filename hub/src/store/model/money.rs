@@ -1,0 +1,146 @@
+//! What is told of money: credits, settlements, accounts.
+
+use cabas_protocol::{Cents, Epoch, PurseRef, Seq, TerminalId, Timestamp};
+
+use crate::core::household_rules::Household;
+use crate::core::ledger::{AccountKind, EpochNo, OverRight};
+use crate::core::period::Period;
+use crate::core::settlement::Sums;
+
+/// What a credit run does, or would do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CreditPlan {
+    /// The month.
+    pub period: Period,
+    /// Who gives the money.
+    pub source: String,
+    /// One entry a household, by code.
+    pub lines: Vec<CreditLine>,
+    /// To book.
+    pub to_book: Cents,
+    /// Booked before.
+    pub booked: Cents,
+}
+
+/// A household in a credit run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CreditLine {
+    /// The household's code.
+    pub household: String,
+    /// Its people.
+    pub people: Household,
+    /// By the rule of the period.
+    pub cents: Cents,
+    /// What was booked before for this period and source.
+    pub booked: Option<Cents>,
+}
+
+/// What one step of a credit run did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct CreditReport {
+    /// Households credited in this step.
+    pub households: u32,
+    /// Cents credited in this step.
+    pub cents: Cents,
+    /// True where households remain: call again.
+    pub more: bool,
+}
+
+/// Up to which rows a settlement goes.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct SettlementCut {
+    /// For each terminal epoch the last row that belongs to it.
+    pub(crate) rows: Vec<(EpochNo, Seq)>,
+    /// The last disputed row that it shows.
+    pub(crate) disputed: u64,
+}
+
+/// A settlement, or what it would be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Settlement {
+    /// Its number, dense from 1.
+    pub number: u32,
+    /// When it was closed; none in a preview.
+    pub closed_at: Option<Timestamp>,
+    /// One statement a shop with anything in it, by shop code.
+    pub shops: Vec<ShopStatement>,
+    /// The sum of all payouts.
+    pub payout: Cents,
+}
+
+/// What a shop is owed, and why.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ShopStatement {
+    /// The shop's code.
+    pub shop_code: String,
+    /// Its name.
+    pub shop_name: String,
+    /// Sales and cents in it.
+    pub sums: Sums,
+    /// Below nothing from before: taken off here.
+    pub carried: Cents,
+    /// Below nothing after: taken off next time.
+    pub carry_on: Cents,
+    /// What is paid out.
+    pub payout: Cents,
+}
+
+/// The sum of one kind of account.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TrialLine {
+    /// The kind.
+    pub kind: AccountKind,
+    /// How many accounts.
+    pub accounts: u64,
+    /// All that was taken.
+    pub debits: Cents,
+    /// All that was given.
+    pub credits: Cents,
+}
+
+/// A household's money at one glance.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PurseView {
+    /// The household's code.
+    pub household: String,
+    /// The purse.
+    pub purse: PurseRef,
+    /// All that was credited.
+    pub credited: Cents,
+    /// What lies free at the hub.
+    pub free: Cents,
+    /// One entry a slice.
+    pub slices: Vec<SliceView>,
+}
+
+/// A slice.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SliceView {
+    /// The terminal.
+    pub terminal: TerminalId,
+    /// Its enrolment.
+    pub epoch: Epoch,
+    /// What may ever be spent there.
+    pub allowed: Cents,
+    /// What was claimed and settled there.
+    pub claimed: Cents,
+}
+
+/// A row with an over-right part, or a disputed one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FlaggedRow {
+    /// The terminal.
+    pub terminal: TerminalId,
+    /// Its enrolment.
+    pub epoch: Epoch,
+    /// The row.
+    pub seq: Seq,
+    /// What it claims.
+    pub claimed: Cents,
+    /// What of it was settled.
+    pub settled: Cents,
+    /// Why not all of it.
+    pub why: OverRight,
+    /// When it came.
+    pub received_at: Timestamp,
+}

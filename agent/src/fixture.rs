@@ -15,7 +15,7 @@ use cabas_protocol::ids::BootId;
 use cabas_protocol::keys::{HubKeys, KeyCert};
 use cabas_protocol::objects::{Binding, Policy, TerminalConfig};
 use cabas_protocol::row::Tier;
-use cabas_protocol::sync::{Standing, SyncAnswer};
+use cabas_protocol::sync::{Recall, Standing, SyncAnswer};
 use cabas_protocol::{
     CardRef, CategoryId, Cents, Epoch, FundId, Hash, Incarnation, PolicyId, PurseRef, RequestId, Seq, Serial, Signed,
     Signer, TerminalId, TimeEpoch, Timestamp, Version,
@@ -143,14 +143,34 @@ impl Fund {
     }
 
     pub(crate) fn policy(&self, id: u32) -> Signed<Policy> {
-        self.hub.sign(&Policy {
+        self.hub.sign(&self.limits(id, false))
+    }
+
+    /// Limits that let a part of an amount be offered.
+    pub(crate) fn policy_with_parts(&self, id: u32) -> Signed<Policy> {
+        self.hub.sign(&self.limits(id, true))
+    }
+
+    fn limits(&self, id: u32, part_payment: bool) -> Policy {
+        Policy {
             head: self.context().head(ObjectType::Policy),
             id: PolicyId::new(id),
             sale_cents_max: cents(50_000),
             plain_sale_cents_max: cents(20_000),
             plain_day_cents_max: cents(50_000),
             plain_list_age_s_max: 7 * 86_400,
-            part_payment: false,
+            part_payment,
+        }
+    }
+
+    pub(crate) fn recall(&self, number: u64, of: u8, keep: u64) -> Signed<Recall> {
+        self.hub.sign(&Recall {
+            head: self.context().head(ObjectType::Recall),
+            terminal: self.terminal,
+            epoch: self.epoch,
+            purse: purse(of),
+            keep: cents(keep),
+            request: request(number),
         })
     }
 

@@ -13,6 +13,12 @@ pub struct AskedLine {
     pub requested: Cents,
 }
 
+impl From<&Line> for AskedLine {
+    fn from(line: &Line) -> Self {
+        Self { category: line.category, requested: line.requested }
+    }
+}
+
 /// Why a sale cannot be split.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum SplitError {

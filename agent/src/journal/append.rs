@@ -8,7 +8,7 @@ use crate::core::objects::Alarm;
 use cabas_protocol::chain::ChainHead;
 use cabas_protocol::head::ObjectType;
 use cabas_protocol::row::{ClockSet, RowBody, RowTime};
-use cabas_protocol::{RequestId, Row, Seq, Signer};
+use cabas_protocol::{Cents, RequestId, Row, Seq, Signer};
 use rusqlite::{Transaction, params};
 use std::sync::Arc;
 
@@ -44,12 +44,20 @@ impl Writer<'_> {
                     sales: totals.sales.saturating_add(1),
                     fund: totals.fund.plus(sale.fund_cents()?)?,
                     member: totals.member.plus(sale.member_cents()?)?,
+                    ..totals
                 };
                 (Some(sale.stan), totals, sale.request)
             }
+            RowBody::RefundRequest(refund) => {
+                let fund = Cents::sum(refund.lines.iter().map(|line| line.fund))?;
+                let totals = Totals { refunds: totals.refunds.plus(fund)?, ..totals };
+                (Some(refund.stan), totals, Some(refund.request))
+            }
+            RowBody::Reversal(reversal) => {
+                let totals = Totals { reversed: totals.reversed.plus(reversal.cents)?, ..totals };
+                (Some(reversal.stan), totals, None)
+            }
             RowBody::Start(_)
-            | RowBody::RefundRequest(_)
-            | RowBody::Reversal(_)
             | RowBody::Return(_)
             | RowBody::ListApplied(_)
             | RowBody::Intent(_)
@@ -69,8 +77,8 @@ impl Writer<'_> {
         let hash = signed.hash();
         let at = self.state.hub.anchor.time(self.now);
         let mut insert = self.tx.prepare_cached(
-            "INSERT INTO rows (seq, hash, kind, at, stan, sales, fund_cents, member_cents, request, till_ref, bytes) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            "INSERT INTO rows (seq, hash, kind, at, stan, sales, fund_cents, member_cents, reversed_cents, refund_cents, \
+             request, till_ref, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         insert.execute(params![
             seq.get(),
@@ -81,6 +89,8 @@ impl Writer<'_> {
             totals.sales,
             totals.fund.get(),
             totals.member.get(),
+            totals.reversed.get(),
+            totals.refunds.get(),
             request.as_ref().map(RequestId::as_bytes),
             till_ref,
             signed.as_bytes(),
@@ -113,23 +123,26 @@ impl Writer<'_> {
         load::store_hub(self.tx, &self.state.hub)
     }
 
-    /// Writes alarms down for the screen; the oldest go.
-    pub(super) fn note_alarms(&mut self, alarms: &[Alarm]) -> Result<(), JournalError> {
-        if alarms.is_empty() {
-            return Ok(());
-        }
+    /// Writes alarms down for the screen, those that stand there already aside; the oldest go. Gives the new ones.
+    pub(super) fn note_alarms(&mut self, alarms: Vec<Alarm>) -> Result<Vec<Alarm>, JournalError> {
         let at = self.state.hub.anchor.time(self.now);
         let mut notes: Vec<AlarmNote> = Vec::clone(&self.state.alarms);
-        let mut insert = self.tx.prepare_cached("INSERT INTO alarms (at, text) VALUES (?1, ?2)")?;
+        let mut new = Vec::new();
         for alarm in alarms {
             let text = alarm.to_string();
-            insert.execute(params![at.get(), text])?;
+            if notes.iter().any(|note| note.text == text) {
+                continue;
+            }
+            self.tx.execute("INSERT INTO alarms (at, text) VALUES (?1, ?2)", params![at.get(), text])?;
             notes.insert(0, AlarmNote { at, text });
+            new.push(alarm);
         }
-        self.tx.execute("DELETE FROM alarms WHERE id <= (SELECT max(id) FROM alarms) - ?1", [MAX_ALARMS])?;
-        notes.truncate(usize::try_from(MAX_ALARMS).unwrap_or(usize::MAX));
-        self.state.alarms = Arc::new(notes);
-        Ok(())
+        if !new.is_empty() {
+            self.tx.execute("DELETE FROM alarms WHERE id <= (SELECT max(id) FROM alarms) - ?1", [MAX_ALARMS])?;
+            notes.truncate(usize::try_from(MAX_ALARMS).unwrap_or(usize::MAX));
+            self.state.alarms = Arc::new(notes);
+        }
+        Ok(new)
     }
 
     /// The next STAN.

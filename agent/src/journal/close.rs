@@ -8,7 +8,7 @@ use super::state::Totals;
 use crate::core::ages::Moment;
 use cabas_protocol::row::{Close, ClosePeriod, RowBody};
 use cabas_protocol::sign::SignError;
-use cabas_protocol::{Cents, Row, Seq, Signed, Timestamp};
+use cabas_protocol::{Row, Seq, Signed, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
 /// A closing as it was written down.
@@ -43,7 +43,7 @@ impl Writer<'_> {
         if last_seq != Seq::NONE && last_seq == newest.chain.seq {
             return self.written(last_seq);
         }
-        let Totals { sales, fund, member } = newest.totals.since(totals_at(self.tx, last_seq)?)?;
+        let Totals { sales, fund, member, reversed, refunds } = newest.totals.since(totals_at(self.tx, last_seq)?)?;
         let close = Close {
             period,
             number: count.saturating_add(1),
@@ -51,9 +51,8 @@ impl Writer<'_> {
             sales,
             fund,
             member,
-            // This version writes neither reversals nor refund requests.
-            reversed: Cents::ZERO,
-            refunds: Cents::ZERO,
+            reversed,
+            refunds,
             perpetual: newest.totals.fund,
         };
         let seq = self.append(RowBody::Close(close), None)?;

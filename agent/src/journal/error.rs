@@ -52,6 +52,9 @@ pub enum JournalError {
     /// The last number of a row was used.
     #[error("this enrolment has no numbers left for rows; enrol again")]
     Full,
+    /// The request's id names another operation.
+    #[error("the request_id was used for another operation; use a new one")]
+    RequestTaken,
     /// Too much is waiting for the journal.
     #[error("the journal has too much to do; try again")]
     Busy,
@@ -109,7 +112,7 @@ impl JournalError {
             Self::Sql(error) => Some(sql_trouble(error)),
             Self::Inconsistent(_) | Self::Stored(_) => Some(Trouble::Corrupt),
             Self::Pragma { .. } | Self::NotAJournal(_) | Self::Newer { .. } | Self::Closed => Some(Trouble::Other),
-            Self::NotEnrolled(_) | Self::Money(_) | Self::Full | Self::Busy => None,
+            Self::NotEnrolled(_) | Self::Money(_) | Self::Full | Self::RequestTaken | Self::Busy => None,
         }
     }
 }

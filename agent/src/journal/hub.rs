@@ -37,12 +37,27 @@ pub struct Inbound {
 /// What an answer did.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Applied {
-    /// What somebody has to look at.
+    /// What somebody has to look at, and did not stand on the screen already.
     pub alarms: Vec<Alarm>,
     /// Objects that changed something.
     pub taken: u32,
     /// False where the answer came from an older life of the hub, and nothing of it was believed.
     pub believed: bool,
+}
+
+/// Where a page of balances ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HeldKey(PurseRef, u8);
+
+/// Signed balances that are handed back after the hub asked for them.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct HeldPage {
+    /// Where the next page starts.
+    pub last: Option<HeldKey>,
+    /// The balances, as the hub signed them.
+    pub balances: Vec<ByteVec>,
+    /// True where no page follows.
+    pub is_end: bool,
 }
 
 /// What the next request carries.
@@ -72,19 +87,27 @@ impl Journal {
         Ok(Unsent { base, rows, state })
     }
 
-    /// Signed balances held, a batch of them in the order of their purses.
+    /// Signed balances held, the page after `after`.
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn held_after(&mut self, after: Option<PurseRef>) -> Result<Vec<(PurseRef, ByteVec)>, JournalError> {
+    pub fn held_after(&mut self, after: Option<HeldKey>) -> Result<HeldPage, JournalError> {
         self.read(|db, _| {
-            let mut select =
-                db.prepare_cached("SELECT purse, bytes FROM balances WHERE purse > ?1 ORDER BY purse LIMIT ?2")?;
-            let after = after.map_or_else(Vec::new, |purse| purse.as_bytes().to_vec());
-            let held = select.query_map(params![after, OBJECTS_MAX], |row| {
-                Ok((PurseRef::new(row.get(0)?), ByteVec::from(row.get::<_, Vec<u8>>(1)?)))
+            let mut select = db.prepare_cached(
+                "SELECT purse, scope, bytes FROM balances WHERE (purse, scope) > (?1, ?2) ORDER BY purse, scope LIMIT ?3",
+            )?;
+            let (purse, scope) = after.map_or((Vec::new(), 0), |HeldKey(purse, scope)| (purse.as_bytes().to_vec(), scope));
+            let held = select.query_map(params![purse, scope, OBJECTS_MAX], |row| {
+                Ok((HeldKey(PurseRef::new(row.get(0)?), row.get(1)?), ByteVec::from(row.get::<_, Vec<u8>>(2)?)))
             })?;
-            Ok(held.collect::<Result<Vec<_>, _>>()?)
+            let mut page = HeldPage { last: after, balances: Vec::new(), is_end: true };
+            for balance in held {
+                let (key, bytes) = balance?;
+                page.last = Some(key);
+                page.balances.push(bytes);
+            }
+            page.is_end = page.balances.len() < OBJECTS_MAX;
+            Ok(page)
         })
     }
 
@@ -196,8 +219,8 @@ impl Writer<'_> {
         self.finish(applied)
     }
 
-    fn finish(&mut self, applied: Applied) -> Result<Applied, JournalError> {
-        self.note_alarms(&applied.alarms)?;
+    fn finish(&mut self, mut applied: Applied) -> Result<Applied, JournalError> {
+        applied.alarms = self.note_alarms(applied.alarms)?;
         store_hub(self.tx, &self.state.hub)?;
         Ok(applied)
     }

@@ -43,6 +43,7 @@ impl State {
             config: config.map(|config| Arc::new(config.into_payload())),
             balances: count_balances(db)?,
             alarms: Arc::new(load_alarms(db)?),
+            reserved: None,
             id: Arc::new(id),
         })
     }
@@ -120,14 +121,15 @@ pub(super) fn load_identity(db: &Connection) -> Result<(Identity, Vec<Signed<Key
 fn load_newest(db: &Connection, id: &Identity) -> Result<Newest, JournalError> {
     let found = db
         .query_row(
-            "SELECT seq, hash, stan, sales, fund_cents, member_cents, bytes FROM rows ORDER BY seq DESC LIMIT 1",
+            "SELECT seq, hash, stan, sales, fund_cents, member_cents, reversed_cents, refund_cents, bytes FROM rows \
+             ORDER BY seq DESC LIMIT 1",
             [],
             |row| {
                 Ok((
                     ChainHead { seq: Seq::new(row.get(0)?), hash: Hash::new(row.get(1)?) },
                     row.get::<_, u32>(2)?,
                     totals_of(row, 3)?,
-                    row.get::<_, Vec<u8>>(6)?,
+                    row.get::<_, Vec<u8>>(8)?,
                 ))
             },
         )
@@ -145,12 +147,14 @@ fn load_newest(db: &Connection, id: &Identity) -> Result<Newest, JournalError> {
     Ok(Newest { chain, moment: Some(moment), stan: Stan::new(stan), totals })
 }
 
-/// Three columns in a row: sales, fund_cents, member_cents.
+/// Five columns in a row: sales, fund_cents, member_cents, reversed_cents, refund_cents.
 pub(super) fn totals_of(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Totals> {
     Ok(Totals {
         sales: row.get(first)?,
         fund: cents_of(row, first.saturating_add(1))?,
         member: cents_of(row, first.saturating_add(2))?,
+        reversed: cents_of(row, first.saturating_add(3))?,
+        refunds: cents_of(row, first.saturating_add(4))?,
     })
 }
 
@@ -164,7 +168,9 @@ pub(super) fn cents_of(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Resu
 
 /// The sums up to a row.
 pub(super) fn totals_at(db: &Connection, seq: Seq) -> Result<Totals, JournalError> {
-    let mut select = db.prepare_cached("SELECT sales, fund_cents, member_cents FROM rows WHERE seq = ?1")?;
+    let mut select = db.prepare_cached(
+        "SELECT sales, fund_cents, member_cents, reversed_cents, refund_cents FROM rows WHERE seq = ?1",
+    )?;
     Ok(select.query_row([seq.get()], |row| totals_of(row, 0)).optional()?.unwrap_or_default())
 }
 

@@ -7,6 +7,7 @@
 mod append;
 mod close;
 mod create;
+mod day;
 mod error;
 pub mod export;
 pub mod handle;
@@ -14,20 +15,26 @@ mod hub;
 pub mod keyfile;
 mod load;
 mod objects;
+mod parts;
+mod recalls;
 mod sales;
 mod schema;
 mod state;
+mod undo;
 pub mod verify;
+mod verify_money;
 
 pub use append::MAX_ALARMS;
 pub use close::Closing;
 pub use create::{CreateError, Enrolment, KEY_FILE, create};
+pub use day::{DAY_ENTRIES_MAX, Entry};
 pub use error::{JournalError, Trouble};
 pub use handle::JournalHandle;
-pub use hub::{Applied, Inbound, Unsent};
+pub use hub::{Applied, HeldKey, HeldPage, Inbound, Unsent};
 pub use objects::HubObject;
 pub use sales::{CardView, Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
-pub use state::{AlarmNote, HubView, Identity, Newest, State, Totals};
+pub use state::{AlarmNote, HubView, Identity, Newest, Reserved, State, Totals};
+pub use undo::{RefundAsk, RefundProgress, RefundRecord, ReversalRecord, SaleRef, Undone};
 
 use crate::clock::Stopwatch;
 use crate::core::ages::Moment;
@@ -224,3 +231,5 @@ fn checkpoint(db: &Connection, mode: &str) -> Result<bool, JournalError> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod money_tests;

@@ -11,6 +11,7 @@ use cabas_protocol::keys::{HubKeys, KeyCert};
 use cabas_protocol::objects::{Binding, Grid, Policy, TerminalConfig};
 use cabas_protocol::row::{ListApplied, RowBody, Tier};
 use cabas_protocol::sign::Payload;
+use cabas_protocol::sync::Recall;
 use cabas_protocol::{PurseRef, Serial, Signed, Timestamp, Verified, Version};
 use rusqlite::{OptionalExtension as _, params};
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub enum HubObject {
     Grid(Signed<Grid>, Verified<Grid>),
     /// The terminal's configuration.
     Config(Signed<TerminalConfig>, Verified<TerminalConfig>),
+    /// The hub asks for money back.
+    Recall(Verified<Recall>),
     /// The root's word on a signing key.
     Cert(Signed<KeyCert>, Verified<KeyCert>),
 }
@@ -46,6 +49,7 @@ impl Writer<'_> {
             HubObject::Policy(signed, policy) => self.take_policy(signed, policy.payload())?,
             HubObject::Grid(signed, grid) => self.take_grid(signed, grid.payload())?,
             HubObject::Config(signed, config) => self.take_config(signed, config.payload())?,
+            HubObject::Recall(recall) => self.take_recall(recall.payload())?,
             HubObject::Cert(signed, cert) => self.take_cert(signed, cert.payload())?,
         };
         match verdict {

@@ -11,6 +11,7 @@ use crate::core::ages::{DaySum, Moment};
 use crate::core::authorize::{
     BalanceFacts, CardFacts, Counters, Decision, DeclineReason, Facts, authorize, usable_balance,
 };
+use crate::core::part::part_of;
 use crate::core::split::{AskedLine, SplitError};
 use cabas_protocol::row::{Line, RowBody, Sale, Tier};
 use cabas_protocol::{CardRef, Cents, PolicyId, PurseRef, RequestId, Row, Seq, Serial, Signed, Timestamp};
@@ -109,11 +110,11 @@ pub enum CardView {
 }
 
 /// What the journal knows of a card.
-struct Known {
+pub(super) struct Known {
     purse: Option<PurseRef>,
     card: CardFacts,
-    balance: Option<BalanceFacts>,
-    counters: Counters,
+    pub(super) balance: Option<BalanceFacts>,
+    pub(super) counters: Counters,
 }
 
 impl Journal {
@@ -122,7 +123,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError`]: whether the row is in the file is unknown then; [`Journal::find_sale`] tells.
     pub fn sell(&mut self, now: Moment, ask: &SaleAsk) -> Result<Sold, JournalError> {
-        self.write(now, |writer| writer.sell(ask))
+        self.sell_most(now, ask, None)
     }
 
     /// What a card could pay here.
@@ -172,19 +173,38 @@ impl Journal {
     }
 }
 
-/// The newest sale's counter must be the one that is kept: bounded work, at each start.
+/// The counter of the newest row that raised one must be where that row left it: bounded work, at each start.
 pub(super) fn check_counters(db: &Connection, state: &State) -> Result<(), JournalError> {
-    let Some(last) = last_sale(db, state)? else { return Ok(()) };
-    let spent = counters_of(db, last.sale.purse)?.map_or(Cents::ZERO, |(spent, ..)| spent);
-    if spent == last.sale.spent_after {
+    let mut select =
+        db.prepare_cached("SELECT bytes FROM rows WHERE seq > ?1 AND kind IN (2, 4, 5) ORDER BY seq DESC LIMIT 1")?;
+    let newest = select.query_row([looked_from(state)], |row| row.get::<_, Vec<u8>>(0)).optional()?;
+    let Some(bytes) = newest else { return Ok(()) };
+    let signed = Signed::<Row>::from_bytes(bytes).map_err(cabas_protocol::sign::SignError::from)?;
+    let body = signed.read_trusted(state.id.fund)?.into_payload().body;
+    let (purse, spent_after, reversed_after) = if let RowBody::Sale(sale) = &body {
+        (sale.purse, Some(sale.spent_after), None)
+    } else if let RowBody::Return(returned) = &body {
+        (returned.purse, Some(returned.spent_after), None)
+    } else if let RowBody::Reversal(reversal) = &body {
+        (reversal.purse, None, Some(reversal.reversed_after))
+    } else {
+        return Err(JournalError::Inconsistent("a row is not of the kind that it is filed under"));
+    };
+    let (spent, reversed) =
+        counters_of(db, purse)?.map_or((Cents::ZERO, Cents::ZERO), |(spent, reversed, _)| (spent, reversed));
+    if spent_after.is_none_or(|after| after == spent) && reversed_after.is_none_or(|after| after == reversed) {
         Ok(())
     } else {
-        Err(JournalError::Inconsistent("a counter is not where its newest sale left it"))
+        Err(JournalError::Inconsistent("a counter is not where its newest row left it"))
     }
 }
 
-fn last_sale(db: &Connection, state: &State) -> Result<Option<SaleRecord>, JournalError> {
-    let from = state.newest.chain.seq.get().saturating_sub(LAST_SALE_ROWS);
+fn looked_from(state: &State) -> u32 {
+    state.newest.chain.seq.get().saturating_sub(LAST_SALE_ROWS)
+}
+
+pub(super) fn last_sale(db: &Connection, state: &State) -> Result<Option<SaleRecord>, JournalError> {
+    let from = looked_from(state);
     let mut select = db.prepare_cached(
         "SELECT seq, at, till_ref, bytes FROM rows WHERE seq > ?1 AND kind = 2 ORDER BY seq DESC LIMIT 1",
     )?;
@@ -193,28 +213,39 @@ fn last_sale(db: &Connection, state: &State) -> Result<Option<SaleRecord>, Journ
 }
 
 impl Writer<'_> {
-    fn sell(&mut self, ask: &SaleAsk) -> Result<Sold, JournalError> {
+    /// What became of it, and what the fund was to pay.
+    pub(super) fn sell(&mut self, ask: &SaleAsk, most: Option<Cents>) -> Result<(Sold, Cents), JournalError> {
         if let Some(known) = find_sale(self.tx, self.state, ask.request)? {
-            return Ok(Sold::Known(known));
+            return Ok((Sold::Known(known), Cents::ZERO));
+        }
+        if self.is_taken(ask.request)? {
+            return Err(JournalError::RequestTaken);
         }
         let day = clock::business_day(self.state.hub.anchor.time(self.now));
         let categories = self.state.categories(day);
         let lines = match categories.split(&ask.lines) {
             Ok(lines) => lines,
-            Err(error) => return Ok(Sold::NotSplit(error)),
+            Err(error) => return Ok((Sold::NotSplit(error), Cents::ZERO)),
         };
-        let fund = Cents::sum(lines.iter().map(|line| line.fund))?;
+        let whole = Cents::sum(lines.iter().map(|line| line.fund))?;
+        let most = most.unwrap_or(whole);
+        let lines = part_of(&lines, most)?;
+        let fund = whole.min(most);
         let known = known_of(self.tx, self.state, self.now, ask.card)?;
         let (spent_after, serial) = match authorize(&facts(self.state, self.now, &known), fund) {
+            Decision::Approve { .. } if fund.is_zero() => {
+                return Ok((Sold::Declined(declined(DeclineReason::InsufficientFunds, &known, fund)), fund));
+            }
             Decision::Approve { spent_after, serial, .. } => (spent_after, serial),
-            Decision::Decline(reason) => return Ok(Sold::Declined(declined(reason, &known, fund))),
+            Decision::Decline(reason) => return Ok((Sold::Declined(declined(reason, &known, fund)), fund)),
         };
         let purse = known.purse.ok_or(JournalError::Inconsistent("a card was approved without a purse"))?;
-        let sale = self.sale(ask, purse, lines, spent_after, serial, categories.version);
+        let asked = (fund < whole).then_some(whole);
+        let sale = Sale { asked, ..self.sale(ask, purse, lines, spent_after, serial, categories.version) };
         let seq = self.append(RowBody::Sale(sale.clone()), ask.till_ref.as_deref())?;
         self.raise(ask.card.proven, &sale, known.counters.plain_today.plus(fund)?, day)?;
         let at = self.state.hub.anchor.time(self.now);
-        Ok(Sold::Accepted(SaleRecord { seq, sale, at, till_ref: ask.till_ref.clone() }))
+        Ok((Sold::Accepted(SaleRecord { seq, sale, at, till_ref: ask.till_ref.clone() }), fund))
     }
 
     fn sale(
@@ -262,7 +293,7 @@ impl Writer<'_> {
     }
 }
 
-fn facts<'a>(state: &'a State, now: Moment, known: &Known) -> Facts<'a> {
+pub(super) fn facts<'a>(state: &'a State, now: Moment, known: &Known) -> Facts<'a> {
     Facts {
         terminal: state.terminal_state(),
         policy: state.policy.as_deref(),
@@ -283,7 +314,7 @@ fn declined(reason: DeclineReason, known: &Known, fund: Cents) -> Declined {
     }
 }
 
-fn known_of(db: &Connection, state: &State, now: Moment, card: PresentedBy) -> Result<Known, JournalError> {
+pub(super) fn known_of(db: &Connection, state: &State, now: Moment, card: PresentedBy) -> Result<Known, JournalError> {
     let mut select = db.prepare_cached("SELECT tier, purse FROM bindings WHERE card = ?1")?;
     let bound = select
         .query_row([card.card.as_bytes()], |row| Ok((tier_of(row.get(0)?), PurseRef::new(row.get(1)?))))
@@ -316,9 +347,9 @@ fn known_of(db: &Connection, state: &State, now: Moment, card: PresentedBy) -> R
     Ok(known)
 }
 
-type StoredCounters = (Cents, Cents, DaySum<Cents>);
+pub(super) type StoredCounters = (Cents, Cents, DaySum<Cents>);
 
-fn counters_of(db: &Connection, purse: PurseRef) -> Result<Option<StoredCounters>, JournalError> {
+pub(super) fn counters_of(db: &Connection, purse: PurseRef) -> Result<Option<StoredCounters>, JournalError> {
     let mut select = db.prepare_cached(
         "SELECT spent_cents, reversed_cents, plain_day, plain_day_cents FROM counters WHERE purse = ?1 AND scope = 1",
     )?;
@@ -338,13 +369,13 @@ const fn tier_of(number: u8) -> Tier {
     }
 }
 
-type SaleColumns = (u32, u64, Option<String>, Vec<u8>);
+pub(super) type SaleColumns = (u32, u64, Option<String>, Vec<u8>);
 
-fn sale_columns(row: &rusqlite::Row<'_>) -> rusqlite::Result<SaleColumns> {
+pub(super) fn sale_columns(row: &rusqlite::Row<'_>) -> rusqlite::Result<SaleColumns> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
 }
 
-fn record(state: &State, (seq, at, till_ref, bytes): SaleColumns) -> Result<SaleRecord, JournalError> {
+pub(super) fn record(state: &State, (seq, at, till_ref, bytes): SaleColumns) -> Result<SaleRecord, JournalError> {
     let signed = Signed::<Row>::from_bytes(bytes).map_err(cabas_protocol::sign::SignError::from)?;
     let RowBody::Sale(sale) = signed.read_trusted(state.id.fund)?.into_payload().body else {
         return Err(JournalError::Inconsistent("a row is not of the kind that it is filed under"));
@@ -352,8 +383,12 @@ fn record(state: &State, (seq, at, till_ref, bytes): SaleColumns) -> Result<Sale
     Ok(SaleRecord { seq: Seq::new(seq), sale, at: Timestamp::new(at), till_ref })
 }
 
-fn find_sale(db: &Connection, state: &State, request: RequestId) -> Result<Option<SaleRecord>, JournalError> {
-    let mut select = db.prepare_cached("SELECT seq, at, till_ref, bytes FROM rows WHERE request = ?1")?;
+pub(super) fn find_sale(
+    db: &Connection,
+    state: &State,
+    request: RequestId,
+) -> Result<Option<SaleRecord>, JournalError> {
+    let mut select = db.prepare_cached("SELECT seq, at, till_ref, bytes FROM rows WHERE request = ?1 AND kind = 2")?;
     let found = select.query_row([request.as_bytes()], sale_columns).optional()?;
     found.map(|columns| record(state, columns)).transpose()
 }

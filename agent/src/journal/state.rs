@@ -9,7 +9,9 @@ use cabas_protocol::head::HeadContext;
 use cabas_protocol::keys::HubKeys;
 use cabas_protocol::objects::{Grid, Policy, TerminalConfig};
 use cabas_protocol::sync::Standing;
-use cabas_protocol::{Cents, Epoch, FundId, MoneyError, PublicKey, Seq, Stan, TerminalId, Timestamp, Version};
+use cabas_protocol::{
+    Cents, Epoch, FundId, MoneyError, PublicKey, PurseRef, RequestId, Seq, Stan, TerminalId, Timestamp, Version,
+};
 use std::sync::Arc;
 
 /// Whose journal it is.
@@ -58,6 +60,10 @@ pub struct Totals {
     pub fund: Cents,
     /// The member's part of them.
     pub member: Cents,
+    /// What was reversed of the fund's part.
+    pub reversed: Cents,
+    /// The fund's part of the refunds that were asked for.
+    pub refunds: Cents,
 }
 
 impl Totals {
@@ -70,6 +76,8 @@ impl Totals {
             sales: self.sales.saturating_sub(earlier.sales),
             fund: self.fund.minus(earlier.fund)?,
             member: self.member.minus(earlier.member)?,
+            reversed: self.reversed.minus(earlier.reversed)?,
+            refunds: self.refunds.minus(earlier.refunds)?,
         })
     }
 }
@@ -135,6 +143,17 @@ pub struct AlarmNote {
     pub text: String,
 }
 
+/// What an open sale is about to take: a recall leaves it alone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Reserved {
+    /// The sale.
+    pub request: RequestId,
+    /// The purse.
+    pub purse: PurseRef,
+    /// What it may take.
+    pub cents: Cents,
+}
+
 /// What the journal keeps at hand.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -156,6 +175,8 @@ pub struct State {
     pub balances: u32,
     /// The newest alarms, newest first.
     pub alarms: Arc<Vec<AlarmNote>>,
+    /// What the open sale is about to take; of this run only.
+    pub reserved: Option<Reserved>,
 }
 
 impl State {

@@ -1,16 +1,16 @@
 //! `journal verify`: recomputes everything from the signed rows, with nothing but the file and the fund's root key.
 
 use super::error::JournalError;
-use super::load::{self, cents_of, documents, totals_of};
+use super::load::{self, documents, totals_of};
 use super::schema;
 use super::state::{Identity, Totals};
-use cabas_protocol::balance::SignedBalance;
+use super::verify_money::Money;
 use cabas_protocol::chain::{self, ChainHead};
 use cabas_protocol::enrol::{EnrolAnswer, EnrolRequest};
 use cabas_protocol::keys::{HubKeys, KeyCert};
-use cabas_protocol::row::{Close, RowBody, Sale};
+use cabas_protocol::row::{Close, RowBody};
 use cabas_protocol::sign::{SignError, sha256};
-use cabas_protocol::{Cents, PublicKey, PurseRef, RequestId, Row, Seq, Signed, Stan};
+use cabas_protocol::{FundId, PublicKey, RequestId, Row, Seq, Signed, Stan};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -56,10 +56,11 @@ pub fn verify(path: &Path, root: Option<PublicKey>) -> Result<Report, JournalErr
     let db = schema::open_read_only(path)?;
     let (id, certs) = load::load_identity(&db)?;
     let mut check = Check::new(&id);
-    let keys = check.enrolment(&db, &id, &certs, root)?;
+    check.enrolment(&db, &id, &certs, root)?;
     check.rows(&db, &id)?;
     check.counters(&db)?;
-    check.balances(&db, &keys)?;
+    check.undone(&db)?;
+    check.balances(&db)?;
     Ok(Report {
         sound: check.problems.is_empty(),
         fund: id.fund.get(),
@@ -97,11 +98,12 @@ struct Columns {
     bytes: Vec<u8>,
 }
 
-struct Check {
+pub(super) struct Check {
+    pub(super) fund: FundId,
     head: ChainHead,
-    totals: Totals,
-    stan: Option<Stan>,
-    spent: BTreeMap<PurseRef, Cents>,
+    pub(super) totals: Totals,
+    pub(super) stan: Option<Stan>,
+    pub(super) money: Money,
     /// By period: the number of the newest closing, its row, and the totals there.
     closings: BTreeMap<u8, (u32, Seq, Totals)>,
     problems: Vec<String>,
@@ -110,22 +112,23 @@ struct Check {
 impl Check {
     fn new(id: &Identity) -> Self {
         Self {
+            fund: id.fund,
             head: id.genesis(),
             totals: Totals::default(),
             stan: None,
-            spent: BTreeMap::new(),
+            money: Money::default(),
             closings: BTreeMap::new(),
             problems: Vec::new(),
         }
     }
 
-    fn problem(&mut self, problem: impl Into<String>) {
+    pub(super) fn problem(&mut self, problem: impl Into<String>) {
         if self.problems.len() < PROBLEMS_MAX {
             self.problems.push(problem.into());
         }
     }
 
-    fn expect(&mut self, holds: bool, problem: impl FnOnce() -> String) {
+    pub(super) fn expect(&mut self, holds: bool, problem: impl FnOnce() -> String) {
         if !holds {
             self.problem(problem());
         }
@@ -138,7 +141,7 @@ impl Check {
         id: &Identity,
         certs: &[Signed<KeyCert>],
         root: Option<PublicKey>,
-    ) -> Result<HubKeys, JournalError> {
+    ) -> Result<(), JournalError> {
         if let Some(root) = root {
             self.expect(root == id.root, || String::from("the file names another root key than the one given"));
         }
@@ -163,18 +166,20 @@ impl Check {
         if let Err(error) = request.verify(&id.key, EnrolRequest::NO_FUND) {
             self.problem(format!("the enrolment's request: {error}"));
         }
-        Ok(keys)
+        Ok(())
     }
 
     fn certify(&mut self, keys: &mut HubKeys, cert: &Signed<KeyCert>) {
-        if let Err(error) = keys.certify(cert) {
-            self.problem(format!("a key certificate: {error}"));
+        match keys.certify(cert) {
+            Ok(cert) => self.money.vouch(cert.payload()),
+            Err(error) => self.problem(format!("a key certificate: {error}")),
         }
     }
 
     fn rows(&mut self, db: &Connection, id: &Identity) -> Result<(), JournalError> {
         let mut select = db.prepare(
-            "SELECT seq, hash, kind, stan, sales, fund_cents, member_cents, request, bytes FROM rows ORDER BY seq",
+            "SELECT seq, hash, kind, stan, sales, fund_cents, member_cents, reversed_cents, refund_cents, request, bytes \
+             FROM rows ORDER BY seq",
         )?;
         let rows = select.query_map([], |row| {
             Ok(Columns {
@@ -183,8 +188,8 @@ impl Check {
                 kind: row.get(2)?,
                 stan: row.get(3)?,
                 totals: totals_of(row, 4)?,
-                request: row.get(7)?,
-                bytes: row.get(8)?,
+                request: row.get(9)?,
+                bytes: row.get(10)?,
             })
         })?;
         for columns in rows {
@@ -211,17 +216,26 @@ impl Check {
         self.head = ChainHead { seq: row.seq, hash };
         let request = match &row.body {
             RowBody::Sale(sale) => {
-                self.sale(seq, sale);
+                self.sale(row.seq, sale);
                 sale.request
             }
             RowBody::Close(close) => {
                 self.close(row.seq, *close);
                 None
             }
+            RowBody::RefundRequest(refund) => {
+                self.refund(id, row.seq, refund);
+                Some(refund.request)
+            }
+            RowBody::Reversal(reversal) => {
+                self.reversal(row.seq, reversal);
+                None
+            }
+            RowBody::Return(returned) => {
+                self.returned(row.seq, returned);
+                None
+            }
             RowBody::Start(_)
-            | RowBody::RefundRequest(_)
-            | RowBody::Reversal(_)
-            | RowBody::Return(_)
             | RowBody::ListApplied(_)
             | RowBody::Intent(_)
             | RowBody::InDoubt(_)
@@ -238,27 +252,6 @@ impl Check {
         self.expect(beside == expected, || format!("row {seq}: the columns beside it say something else than the row"));
     }
 
-    fn sale(&mut self, seq: u32, sale: &Sale) {
-        let expected = self.stan.map_or(Stan::FIRST, Stan::next);
-        self.expect(sale.stan == expected, || format!("row {seq}: STAN {} where {expected} comes next", sale.stan));
-        self.stan = Some(sale.stan);
-        let (Ok(fund), Ok(member)) = (sale.fund_cents(), sale.member_cents()) else {
-            return self.problem(format!("row {seq}: its amounts are too large"));
-        };
-        let spent = self.spent.get(&sale.purse).copied().unwrap_or_default();
-        let claimed_from = sale.spent_after.minus_or_zero(fund);
-        self.expect(claimed_from == spent, || {
-            format!("row {seq}: it claims from {claimed_from} on, and the purse's counter stood at {spent}")
-        });
-        self.spent.insert(sale.purse, sale.spent_after);
-        match (self.totals.fund.plus(fund), self.totals.member.plus(member)) {
-            (Ok(fund), Ok(member)) => {
-                self.totals = Totals { sales: self.totals.sales.saturating_add(1), fund, member };
-            }
-            (Err(_), _) | (_, Err(_)) => self.problem(format!("row {seq}: the totals are too large")),
-        }
-    }
-
     fn close(&mut self, seq: Seq, close: Close) {
         let period = cabas_protocol::codec::encode(&close.period).last().copied().unwrap_or(0);
         let (count, last, before) = self.closings.get(&period).copied().unwrap_or_default();
@@ -269,38 +262,12 @@ impl Check {
             sales: sums.sales,
             fund: sums.fund,
             member: sums.member,
+            reversed: sums.reversed,
+            refunds: sums.refunds,
             perpetual: self.totals.fund,
             ..close
         };
         self.expect(close == expected, || format!("row {seq}: the closing's totals are not those of its rows"));
         self.closings.insert(period, (close.number, seq, self.totals));
-    }
-
-    fn counters(&mut self, db: &Connection) -> Result<(), JournalError> {
-        let mut select = db.prepare("SELECT purse, spent_cents FROM counters WHERE scope = 1")?;
-        let stored = select.query_map([], |row| Ok((PurseRef::new(row.get(0)?), cents_of(row, 1)?)))?;
-        let stored: BTreeMap<PurseRef, Cents> = stored.collect::<Result<_, _>>()?;
-        self.expect(stored == self.spent, || String::from("the counters are not what the rows add up to"));
-        Ok(())
-    }
-
-    /// What was spent is allowed by a balance that the hub signed.
-    fn balances(&mut self, db: &Connection, keys: &HubKeys) -> Result<(), JournalError> {
-        let mut allowed = BTreeMap::new();
-        let mut select = db.prepare("SELECT bytes FROM balances WHERE scope = 1")?;
-        for bytes in select.query_map([], |row| row.get::<_, Vec<u8>>(0))? {
-            let signed = Signed::<SignedBalance>::from_bytes(bytes?).map_err(SignError::from);
-            match signed.and_then(|signed| keys.verify(&signed)) {
-                Ok(balance) => drop(allowed.insert(balance.payload().purse, balance.payload().allowed)),
-                Err(error) => self.problem(format!("a balance: {error}")),
-            }
-        }
-        for (purse, spent) in std::mem::take(&mut self.spent) {
-            let most = allowed.get(&purse).copied().unwrap_or_default();
-            self.expect(spent <= most, || {
-                format!("purse {}: spent {spent} where {most} is allowed", crate::core::objects::Masked::from(purse))
-            });
-        }
-        Ok(())
     }
 }

@@ -3,10 +3,12 @@
 //! A captive portal, a proxy's error page, another fund's hub: all of it is "not reached".
 
 use crate::config::ConfigError;
-use cabas_protocol::keys::HubKeys;
+use cabas_protocol::head::ObjectType;
+use cabas_protocol::keys::{HubKeys, KeyCert};
 use cabas_protocol::refusal::{Outcome, Refusal};
-use cabas_protocol::sign::{ENVELOPE_BYTES_MAX, Payload, SignError};
+use cabas_protocol::sign::{ENVELOPE_BYTES_MAX, Payload, SignError, peek_type};
 use cabas_protocol::{Hash, RefusalCode, Signed, Verified};
+use minicbor::bytes::ByteVec;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,11 +25,20 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 pub trait Answer: Payload {
     /// The hash of the request's envelope.
     fn request(&self) -> Hash;
+
+    /// Objects among which certificates may stand.
+    fn objects(&self) -> &[ByteVec] {
+        &[]
+    }
 }
 
 impl Answer for cabas_protocol::sync::SyncAnswer {
     fn request(&self) -> Hash {
         self.request
+    }
+
+    fn objects(&self) -> &[ByteVec] {
+        &self.objects
     }
 }
 
@@ -176,7 +187,7 @@ impl HubClient {
             tracing::warn!(refusal.code = refusal.code.number(), detail = %refusal.detail, "the hub refused");
             return Err(CallError::Refused(refusal.code));
         }
-        let answer = signed::<A>(body).and_then(|answer| keys.verify(&answer)).map_err(not_the_hub)?;
+        let answer = signed::<A>(body).and_then(|answer| verify(keys, &answer)).map_err(not_the_hub)?;
         if answer.payload().request() == request.hash() { Ok(answer) } else { Err(CallError::OtherRequest) }
     }
 
@@ -208,6 +219,26 @@ impl HubClient {
             body.extend_from_slice(&part);
         }
         Ok((response.status().as_u16(), body))
+    }
+}
+
+/// Checks an answer. A new key of the hub is taken out of the answer that it signed, where the root vouches for it; nothing
+/// else of that answer is looked at before.
+fn verify<A: Answer>(keys: &HubKeys, answer: &Signed<A>) -> Result<Verified<A>, SignError> {
+    match keys.verify(answer) {
+        Err(SignError::UnknownKey(_)) => {
+            let mut keys = keys.clone();
+            for bytes in answer.peek()?.objects() {
+                if matches!(peek_type(bytes), Ok(ObjectType::KeyCert))
+                    && let Ok(cert) = signed::<KeyCert>(bytes.to_vec())
+                    && let Ok(cert) = keys.certify(&cert)
+                {
+                    tracing::info!(key = %cert.payload().key.id(), "the root vouches for a key of the hub");
+                }
+            }
+            keys.verify(answer)
+        }
+        other => other,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::journal::{Applied, Inbound, JournalError, JournalHandle, State, Unsen
 use cabas_protocol::extend::{ExtendAnswer, ExtendRequest};
 use cabas_protocol::head::ObjectType;
 use cabas_protocol::keys::HubKeys;
-use cabas_protocol::sync::{Standing, SyncAnswer, SyncRequest, TerminalStatus};
+use cabas_protocol::sync::{OBJECTS_MAX, Standing, SyncAnswer, SyncRequest, TerminalStatus};
 use cabas_protocol::{Cents, PurseRef, RefusalCode, RequestId, Signed, SignedBalance, Signer, Verified};
 use minicbor::bytes::ByteVec;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -82,11 +82,17 @@ impl HubLink {
         self.refused_unfunded.load(Ordering::Relaxed)
     }
 
-    /// Sends what the hub does not have and takes what it has.
+    /// Sends what the hub does not have and takes what it has. `held` is a page of the balances held, where the hub asked
+    /// for them: one that is not full is the last.
     ///
     /// # Errors
     /// [`SyncError`].
-    pub async fn sync(&self, unsent: Unsent, held: Vec<ByteVec>, wait: Duration) -> Result<Synced, SyncError> {
+    pub async fn sync(
+        &self,
+        unsent: Unsent,
+        held: Option<Vec<ByteVec>>,
+        wait: Duration,
+    ) -> Result<Synced, SyncError> {
         let Unsent { base, rows, state } = unsent;
         let sent = rows.len();
         let now = self.clock.now();
@@ -107,14 +113,16 @@ impl HubLink {
                 newest: state.newest.chain.seq,
                 refused_unfunded: self.refused_unfunded(),
             },
-            held,
+            held_end: held.as_ref().is_some_and(|page| page.len() < OBJECTS_MAX),
+            held: held.unwrap_or_default(),
         };
         let request = self.signer.sign(&request);
         let timeout = EXCHANGE_TIMEOUT.saturating_add(wait);
         let answer = self.client.call("/v1/sync", &request, &state.keys, timeout).await;
         let answer: Verified<SyncAnswer> = self.note_refusal(answer).await?;
         let (more, want_held) = (answer.payload().more, answer.payload().want_held);
-        let stuck = sent > 0 && answer.payload().acked == base;
+        // Before it has seen what is held a restored hub takes no row, and that is no failure.
+        let stuck = sent > 0 && answer.payload().acked == base && !want_held;
         let inbound = verify_all(&state, answer).await;
         let now = self.clock.now();
         let applied = self.journal.sync(move |journal| journal.apply(now, &inbound)).await?;

@@ -10,7 +10,7 @@ mod verify;
 pub use client::{CallError, ClientError, HubClient};
 pub use link::{HubLink, SyncError, Synced};
 pub use pause::Pause;
-pub use run::{Network, NetworkState, run};
+pub use run::{Network, NetworkState, Timing, run};
 pub use verify::{ObjectError, verify_object};
 
 #[cfg(test)]

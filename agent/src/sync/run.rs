@@ -5,8 +5,8 @@ use super::pause::Pause;
 use crate::clock::{Clock, Stopwatch};
 use crate::core::ages::Moment;
 use crate::journal::handle::Published;
-use cabas_protocol::{PurseRef, Seq};
-use minicbor::bytes::ByteVec;
+use crate::journal::{HeldKey, Unsent};
+use cabas_protocol::Seq;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub struct Network {
     pub state: NetworkState,
     /// When it last answered, since the start.
     pub seen: Option<Moment>,
+    /// True where its last answer said that there is no more news.
+    pub has_all_news: bool,
 }
 
 /// How the loop waits.
@@ -59,10 +61,15 @@ pub async fn run(link: Arc<HubLink>, clock: Clock, timing: Timing, network: watc
         match done {
             Ok(None) => {}
             Ok(Some(synced)) => {
-                network.send_replace(Network { state: NetworkState::Online, seen: Some(clock.now()) });
+                network.send_replace(Network {
+                    state: NetworkState::Online,
+                    seen: Some(clock.now()),
+                    has_all_news: !synced.more,
+                });
                 again = synced.more;
+                let in_vain = held.given && synced.want_held;
                 held.asked = held.asked || synced.want_held;
-                if synced.stuck {
+                if synced.stuck || in_vain {
                     again = false;
                     wait_for(pause.after_failure(chance()), &mut journal, None).await;
                 } else {
@@ -89,7 +96,9 @@ pub async fn run(link: Arc<HubLink>, clock: Clock, timing: Timing, network: watc
 #[derive(Debug, Default)]
 struct Held {
     asked: bool,
-    after: Option<PurseRef>,
+    after: Option<HeldKey>,
+    /// True where the last exchange carried the last page.
+    given: bool,
 }
 
 /// One exchange; nothing where it was a question about news that a sale made old.
@@ -99,30 +108,38 @@ async fn exchange(
     wait: Duration,
     journal: &mut watch::Receiver<Published>,
 ) -> Result<Option<Synced>, SyncError> {
+    held.given = false;
+    if held.asked {
+        return hand_back(link, held).await.map(Some);
+    }
     let unsent = link.journal().sync(crate::journal::Journal::unsent).await?;
     let newest = unsent.state.newest.chain.seq;
     if unsent.rows.is_empty() && !wait.is_zero() {
         // A sale does not wait for the hub's answer about news: the poll is dropped and asked again after the push.
         return tokio::select! {
             biased;
-            synced = link.sync(unsent, Vec::new(), wait) => synced.map(Some),
+            synced = link.sync(unsent, None, wait) => synced.map(Some),
             () = more_rows(journal, newest) => Ok(None),
         };
     }
-    let mut page: Vec<ByteVec> = Vec::new();
-    let mut last = None;
-    if held.asked {
-        let after = held.after;
-        for (purse, balance) in link.journal().sync(move |journal| journal.held_after(after)).await? {
-            last = Some(purse);
-            page.push(balance);
-        }
-    }
-    let synced = link.sync(unsent, page, Duration::ZERO).await?;
-    if held.asked {
-        *held = Held { asked: last.is_some(), after: last };
-    }
-    Ok(Some(synced))
+    link.sync(unsent, None, Duration::ZERO).await.map(Some)
+}
+
+/// Gives one page of what the hub asked for. A page that was not answered is given again: of two the larger counts.
+async fn hand_back(link: &HubLink, held: &mut Held) -> Result<Synced, SyncError> {
+    let after = held.after;
+    let unsent = link.journal().sync(crate::journal::Journal::unsent).await?;
+    // Until it has all of it, the hub takes no row.
+    let unsent = Unsent { rows: Vec::new(), ..unsent };
+    let page = link.journal().sync(move |journal| journal.held_after(after)).await?;
+    let synced = link.sync(unsent, Some(page.balances), Duration::ZERO).await?;
+    *held = if page.is_end {
+        tracing::info!("the balances held were handed back to the hub");
+        Held { asked: false, after: None, given: true }
+    } else {
+        Held { asked: true, after: page.last, given: false }
+    };
+    Ok(synced)
 }
 
 fn note(network: &watch::Sender<Network>, error: &SyncError) {
@@ -131,7 +148,8 @@ fn note(network: &watch::Sender<Network>, error: &SyncError) {
         SyncError::Journal(_) => "journal",
         SyncError::Random => "random",
     };
-    let was = network.send_replace(Network { state: NetworkState::Offline(name), seen: network.borrow().seen });
+    let was = *network.borrow();
+    network.send_replace(Network { state: NetworkState::Offline(name), has_all_news: false, ..was });
     if was.state == NetworkState::Offline(name) {
         tracing::debug!(%error, "the hub is still not reached");
     } else {

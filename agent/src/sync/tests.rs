@@ -5,7 +5,6 @@
     reason = "a failed unwrap is the test's failure"
 )]
 use super::enrol::{EnrolError, enrol};
-use super::run::{Timing, run};
 use super::*;
 use crate::clock::Clock;
 use crate::fixture::{CARD_KEY, Fund, HUB_TIME, ask, moment, purse, request};
@@ -217,7 +216,7 @@ fn link(folder: &Path, url: &str) -> (Arc<HubLink>, JournalHandle, Clock) {
 
 async fn once(link: &HubLink) -> Result<Synced, SyncError> {
     let unsent = link.journal().sync(journal::Journal::unsent).await.unwrap();
-    link.sync(unsent, vec![], Duration::ZERO).await
+    link.sync(unsent, None, Duration::ZERO).await
 }
 
 async fn sell(handle: &JournalHandle, number: u64, amount: u64) -> Sold {

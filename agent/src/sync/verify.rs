@@ -29,6 +29,7 @@ pub fn verify_object(keys: &mut HubKeys, bytes: &[u8]) -> Result<HubObject, Obje
         ObjectType::Policy => both(keys, bytes, HubObject::Policy)?,
         ObjectType::Grid => both(keys, bytes, HubObject::Grid)?,
         ObjectType::TerminalConfig => both(keys, bytes, HubObject::Config)?,
+        ObjectType::Recall => both(keys, bytes, |_, recall| HubObject::Recall(recall))?,
         ObjectType::KeyCert => {
             let cert = signed(bytes)?;
             let verified = keys.certify(&cert)?;
@@ -43,7 +44,6 @@ pub fn verify_object(keys: &mut HubKeys, bytes: &[u8]) -> Result<HubObject, Obje
         | ObjectType::ExtendAnswer
         | ObjectType::CardSessionRequest
         | ObjectType::CardSessionAnswer
-        | ObjectType::Recall
         | ObjectType::Refusal) => return Err(ObjectError::NotTaken(other)),
     })
 }

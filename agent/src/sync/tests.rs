@@ -55,6 +55,10 @@ struct Hub {
     waits: Vec<u32>,
     cursor: u64,
     code: Option<Code>,
+    /// True after a restore: it wants what terminals hold, and takes no row before.
+    wants_held: bool,
+    held: Vec<(usize, bool)>,
+    signer: [u8; 32],
 }
 
 struct Shared {
@@ -84,9 +88,20 @@ impl Hub {
     fn take(&mut self, asked: &SyncRequest) {
         let id =
             cabas_protocol::chain::ChainId { fund: self.fund.id, terminal: self.fund.terminal, epoch: self.fund.epoch };
+        if self.wants_held {
+            self.held.push((asked.held.len(), asked.held_end));
+            self.wants_held = !asked.held_end;
+            if !asked.held_end {
+                return;
+            }
+        }
         for bytes in &asked.rows {
             let signed = Signed::<Row>::from_bytes(bytes.to_vec()).unwrap();
             let row = signed.verify(self.fund.signer().public(), self.fund.id).unwrap();
+            if let Some(have) = self.rows.iter().find(|have| have.peek().unwrap().seq == row.payload().seq) {
+                assert_eq!(have.hash(), signed.hash(), "a row that came before comes again as it was");
+                continue;
+            }
             check_next(id, self.acked(), row.payload(), 0).unwrap();
             self.rows.push(signed);
         }
@@ -98,7 +113,8 @@ impl Hub {
         let objects = if asked.cursor < self.cursor { self.objects.clone() } else { vec![] };
         let mut answer = self.fund.answer(self.acked(), objects, HUB_TIME + 60, self.cursor);
         answer.request = request;
-        let mut signer = Signer::from_seed(&[2; 32]).unwrap();
+        answer.want_held = self.wants_held;
+        let mut signer = Signer::from_seed(&self.signer).unwrap();
         match self.mood {
             Mood::OtherRequest => answer.request = Hash::new([1; 32]),
             Mood::OtherFund => answer.head.fund = FundId::new(1),
@@ -127,7 +143,7 @@ async fn sync(State(app): State<App>, body: Bytes) -> Response {
     let asked = app.with(|hub| signed.verify(hub.fund.signer().public(), hub.fund.id).unwrap().into_payload());
     let waits = app.with(|hub| {
         hub.take(&asked);
-        asked.rows.is_empty() && asked.cursor >= hub.cursor
+        asked.rows.is_empty() && asked.cursor >= hub.cursor && !hub.wants_held
     });
     if waits {
         let wait = Duration::from_millis(u64::from(asked.wait_ms));
@@ -193,7 +209,19 @@ async fn start_hub() -> (App, String) {
     let fund = Fund::default();
     let objects = fund.first_objects(1000);
     let code = Some(Code::parse("ABCD-EFGH-JKMN").unwrap());
-    let hub = Hub { fund, mood: Mood::Well, rows: vec![], objects, batches: vec![], waits: vec![], cursor: 9, code };
+    let hub = Hub {
+        fund,
+        mood: Mood::Well,
+        rows: vec![],
+        objects,
+        batches: vec![],
+        waits: vec![],
+        cursor: 9,
+        code,
+        wants_held: false,
+        held: vec![],
+        signer: [2; 32],
+    };
     let app = Arc::new(Shared { hub: Mutex::new(hub), news: Notify::new() });
     let routes = Router::new()
         .route("/v1/sync", post(sync))
@@ -423,3 +451,6 @@ async fn a_captive_portal_is_no_hub_to_enrol_at() {
     let error = enrol(folder.path(), &client, &url, "ABCD-EFGH-JKMN", moment(1, 0)).await.unwrap_err();
     assert!(matches!(error, EnrolError::NotAHub { status: 200, .. }), "{error}");
 }
+
+#[path = "life_tests.rs"]
+mod life;

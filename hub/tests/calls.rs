@@ -32,6 +32,8 @@ fn who_is_not_the_terminal_is_refused() {
         refusal(&hub, signed.hash(), &answer)
     };
     let other = Signer::from_seed(&[99; 32]).unwrap();
+    // Twice: with the terminal's key read from the ledger, and with the key at hand.
+    assert_eq!(send(&good, &other), RefusalCode::BadSignature);
     assert_eq!(send(&good, &other), RefusalCode::BadSignature);
     let mut request = good.clone();
     request.terminal = TerminalId::new(77);

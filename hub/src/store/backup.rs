@@ -1,13 +1,13 @@
 //! A copy of the whole file, made while the hub works, and read through before it counts.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use cabas_protocol::Timestamp;
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::db::Db;
+use super::db::{Db, create_private};
 use super::error::StoreError;
 use super::ledger::newest_transfer;
 use super::model::BackupReport;
@@ -49,7 +49,7 @@ impl Db {
         if to.exists() {
             std::fs::remove_file(to)?;
         }
-        OpenOptions::new().write(true).create_new(true).open(to)?;
+        create_private(to)?;
         let mut copy = Connection::open(to)?;
         Backup::new(&self.conn, &mut copy)?.step(-1)?;
         // One file is the whole backup: without this a log would lie beside it.

@@ -1,5 +1,8 @@
 //! One connection to the hub's file: how it is opened, brought to the newest form, and worked on.
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -56,6 +59,9 @@ impl Db {
             OpenMode::Existing => OpenFlags::SQLITE_OPEN_READ_WRITE,
             OpenMode::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
         };
+        if mode == OpenMode::Create {
+            create_private(path)?;
+        }
         let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         Self::of_connection(conn, mode)
     }
@@ -115,6 +121,14 @@ impl Db {
 
     pub(super) fn parts(&mut self) -> (&Connection, &mut Wakes) {
         (&self.conn, &mut self.wakes)
+    }
+}
+
+/// Makes the file where it is missing, for its owner only; SQLite gives its log the same rights.
+pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

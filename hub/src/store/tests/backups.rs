@@ -67,6 +67,24 @@ fn a_copy_that_was_cut_off_is_no_backup() {
 }
 
 #[test]
+fn a_copy_that_does_not_read_well_is_no_backup() {
+    let mut world = World::credited();
+    let mut terminal = world.terminal("A");
+    terminal.start();
+    world.sync(&mut terminal);
+    // An index that does not agree with its table: it is copied as it is, and found when the copy is read.
+    world.tamper(
+        "PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET sql = 'CREATE INDEX cards_by_change ON cards (tier)' WHERE name = 'cards_by_change'",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let error = world.db.backup(&folder.path().join("copy.db"), NOW).unwrap_err();
+    assert!(matches!(error, StoreError::BadCopy(_)), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left that looks like a backup");
+    assert_eq!(world.number::<i64>("SELECT max(backed_up_seq) FROM epochs"), 0);
+}
+
+#[test]
 fn a_backup_runs_beside_a_writer() {
     let mut world = World::credited();
     let path = world.path();

@@ -56,6 +56,18 @@ fn a_missing_file_is_made_only_on_request() {
 }
 
 #[test]
+fn only_its_owner_reads_the_file_its_log_and_its_backups() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut world = World::credited();
+    let copy = world.folder.path().join("copy.db");
+    world.db.backup(&copy, NOW).unwrap();
+    for name in ["hub.db", "hub.db-wal", "copy.db"] {
+        let mode = std::fs::metadata(world.folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
 fn a_fund_is_made_once() {
     let mut world = World::new();
     assert!(matches!(world.db.write(|tx| tx.init_fund(&init(), NOW)).unwrap_err(), StoreError::FundExists));

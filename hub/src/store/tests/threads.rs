@@ -1,6 +1,7 @@
 //! The thread that owns the file: groups, lanes, failures, the end.
 
 use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
 
 use super::world::{NOW, World, household};
 use crate::store::{Db, ImportPlan, Lane, OpenMode, Store, StoreError, Wake};
@@ -60,31 +61,32 @@ fn work_that_fails_takes_back_only_itself() {
 #[test]
 fn nothing_is_answered_before_the_commit() {
     let (world, store) = store();
-    let (answered, answers) = mpsc::channel();
-    let (release, held) = mpsc::channel::<()>();
+    let before = world.number::<u32>("SELECT change FROM fund");
+    let held = hold(&store);
     let (begun_at, begun) = mpsc::channel();
-    let first = store.clone();
-    let second = store.clone();
-    let holder = hold(&store);
-    std::thread::spawn(move || {
-        let change = first.call_blocking(Lane::Counter, |tx| tx.next_change());
-        answered.send(change.unwrap()).unwrap();
-    });
-    let blocker = std::thread::spawn(move || {
-        second.call_blocking(Lane::Sync, move |_| {
-            begun_at.send(()).unwrap();
-            assert!(held.recv().is_err(), "released by dropping");
-            Ok(())
-        })
-    });
-    drop(holder);
+    let (release, until) = mpsc::channel::<()>();
+    let mut first = Box::pin(store.call(Lane::Counter, |tx| tx.next_change()));
+    assert!(poll(first.as_mut()).is_pending(), "it is queued");
+    let mut second = Box::pin(store.call(Lane::Sync, move |_| {
+        begun_at.send(()).map_err(|_| StoreError::Stopped)?;
+        assert!(until.recv().is_err(), "released by dropping");
+        Ok(())
+    }));
+    assert!(poll(second.as_mut()).is_pending(), "it is queued");
+    drop(held);
     begun.recv().unwrap();
-    // The first piece of work is done and in the same transaction as the one that is held.
-    assert!(answers.try_recv().is_err() || world.number::<u32>("SELECT change FROM fund") > 0);
+    // The first work is done, in the same transaction as the second, which is still open.
+    assert!(poll(first.as_mut()).is_pending());
+    assert_eq!(world.number::<u32>("SELECT change FROM fund"), before);
     drop(release);
-    let change = answers.recv().unwrap();
-    assert_eq!(u64::from(world.number::<u32>("SELECT change FROM fund")), change, "what is answered is committed");
-    blocker.join().unwrap().unwrap();
+    let change = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(first).unwrap();
+    assert_eq!(change, u64::from(before) + 1);
+    assert_eq!(world.number::<u32>("SELECT change FROM fund"), before + 1, "what is answered is committed");
+}
+
+/// Polls once, and asks for no wake.
+fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 #[test]
@@ -94,15 +96,9 @@ fn the_counter_goes_before_sync() {
     let (order, happened) = mpsc::channel();
     let queued = |lane, name: &'static str| {
         let (order, store) = (order.clone(), store.clone());
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-            // Polled once, the work is in its lane.
-            let mut call = Box::pin(store.call(lane, move |_| order.send(name).map_err(|_| StoreError::Stopped)));
-            std::future::poll_fn(|context| {
-                drop(std::future::Future::poll(call.as_mut(), context));
-                std::task::Poll::Ready(())
-            })
-            .await;
-        });
+        // Polled once, the work is in its lane.
+        let mut call = Box::pin(store.call(lane, move |_| order.send(name).map_err(|_| StoreError::Stopped)));
+        assert!(poll(call.as_mut()).is_pending());
     };
     for name in ["sync 1", "sync 2"] {
         queued(Lane::Sync, name);
@@ -124,13 +120,10 @@ fn a_full_lane_says_busy_and_the_other_lane_goes_on() {
         let mut busy = 0;
         for _ in 0..1_030 {
             let mut call = Box::pin(store.call(Lane::Sync, |_| Ok(())));
-            let first = std::future::poll_fn(|context| {
-                std::task::Poll::Ready(std::future::Future::poll(call.as_mut(), context))
-            });
-            match first.await {
-                std::task::Poll::Ready(Err(StoreError::Busy)) => busy += 1,
-                std::task::Poll::Ready(other) => panic!("{other:?}"),
-                std::task::Poll::Pending => calls.push(call),
+            match poll(call.as_mut()) {
+                Poll::Ready(Err(StoreError::Busy)) => busy += 1,
+                Poll::Ready(other) => panic!("{other:?}"),
+                Poll::Pending => calls.push(call),
             }
         }
         assert_eq!(busy, 6);

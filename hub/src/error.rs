@@ -103,6 +103,7 @@ impl From<StoreError> for Refused {
             StoreError::Busy => RefusalCode::Busy,
             StoreError::UnknownTerminal(_) | StoreError::UnknownEpoch { .. } => RefusalCode::UnknownTerminal,
             StoreError::UnknownPurse | StoreError::UnknownCard => RefusalCode::NotFound,
+            StoreError::Restoring(_) => RefusalCode::Restoring,
             StoreError::NotLive(Standing::Revoked) => RefusalCode::Revoked,
             StoreError::NotLive(Standing::Closed) => RefusalCode::EpochClosed,
             StoreError::NotLive(Standing::Quarantined) => RefusalCode::Quarantined,
@@ -122,6 +123,8 @@ impl From<StoreError> for Refused {
             | StoreError::Ledger(_)
             | StoreError::UnknownShop
             | StoreError::HotListFull
+            | StoreError::Closing(_)
+            | StoreError::PaymentsUnknown { .. }
             | StoreError::Rule(_)
             | StoreError::Text(_)
             | StoreError::Exhausted(_)

@@ -1,7 +1,10 @@
 //! The fund's keys on disk: one file a key, 64 hexadecimal digits, readable by the owner alone.
 //!
-//! - `root.key` certifies the signing keys. It is used by `init` alone, so it may be moved to a safe place afterwards.
-//! - `signing.key` signs everything that terminals get.
+//! - `root.key` certifies the signing keys. No running hub needs it, so it may be moved to a safe place; `key rotate` and
+//!   `key revoke` ask for it.
+//! - `signing.key` and `signing-….key` sign everything that terminals get.
+//! - `….cert` are certificates of signing keys, no secret: what the root said stays said when a backup is restored.
+//! - `life` is the number of the hub's newest life, no secret: a restore begins one that never was.
 //! - `card.key` turns UIDs into card references.
 //! - `record.key` is the master of the keys by which terminals mark card records.
 
@@ -11,15 +14,21 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 
 use cabas_protocol::enrol::TerminalSecrets;
-use cabas_protocol::keys::CardKey;
-use cabas_protocol::{Epoch, Signer, TerminalId};
+use cabas_protocol::keys::{CardKey, KeyCert};
+use cabas_protocol::{Epoch, Incarnation, KeyId, PublicKey, Signed, Signer, TerminalId};
 use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
+use crate::signers::Signers;
+
 /// The root key's file.
 pub const ROOT: &str = "root.key";
 const SIGNING: &str = "signing.key";
+const CERT: &str = "cert";
+const LIFE: &str = "life";
+/// A certificate in hexadecimal is not longer.
+const CERT_BYTES_MAX: u64 = 1_024;
 const CARD: &str = "card.key";
 const RECORD: &str = "record.key";
 /// A key file is 64 digits and a line end; what is longer is none.
@@ -53,6 +62,21 @@ pub enum KeyError {
         /// Which file.
         file: PathBuf,
     },
+    /// The root key is kept elsewhere.
+    #[error(
+        "this needs the fund's root key, and {file} is not there; bring it from where it is kept (--root-key FILE), and \
+         take it away again afterwards", file = file.display()
+    )]
+    NoRoot {
+        /// Where it was looked for.
+        file: PathBuf,
+    },
+    /// It is another fund's root key.
+    #[error("{file} is not the root key of this fund; bring the one that was made by init", file = file.display())]
+    OtherRoot {
+        /// Which file.
+        file: PathBuf,
+    },
     /// The operating system gives no randomness.
     #[error("the operating system gives no random bytes; nothing was made")]
     NoRandom,
@@ -64,8 +88,8 @@ struct RecordMaster(Secret);
 
 /// What the running hub holds.
 pub struct HubSecrets {
-    /// Signs what terminals get.
-    pub signer: Signer,
+    /// Sign what terminals get.
+    pub signers: Signers,
     /// Turns UIDs into card references.
     pub card_key: CardKey,
     record_master: RecordMaster,
@@ -83,9 +107,8 @@ impl HubSecrets {
     /// # Errors
     /// [`KeyError`] names the file.
     pub fn load(dir: &Path) -> Result<Self, KeyError> {
-        let signing = dir.join(SIGNING);
         Ok(Self {
-            signer: signer_of(&read(&signing)?, &signing)?,
+            signers: Signers::load(dir)?,
             card_key: load_card_key(dir)?,
             record_master: RecordMaster(read(&dir.join(RECORD))?),
         })
@@ -104,6 +127,128 @@ impl HubSecrets {
         }
         TerminalSecrets { card_key: *self.card_key.expose(), record_key }
     }
+}
+
+/// Reads every signing key of the folder.
+///
+/// # Errors
+/// [`KeyError`]; there must be one at the least.
+pub(crate) fn load_signers(dir: &Path) -> Result<Vec<Signer>, KeyError> {
+    let mut files = files_in(dir, |name| name.starts_with("signing-") && name.ends_with(".key"))?;
+    let first = dir.join(SIGNING);
+    if first.exists() || files.is_empty() {
+        files.push(first);
+    }
+    files.iter().map(|file| signer_of(&read(file)?, file)).collect()
+}
+
+/// Makes a signing key in a file of its own.
+///
+/// # Errors
+/// [`KeyError`].
+pub fn create_signing(dir: &Path) -> Result<Signer, KeyError> {
+    let secret = random::<32>()?;
+    let signer = signer_of(&secret, dir)?;
+    let file = dir.join(format!("signing-{}.key", signer.public().id()));
+    write_secret(&file, &secret)?;
+    sync_dir(dir)?;
+    Ok(signer)
+}
+
+/// Reads the root key, which must be the fund's.
+///
+/// # Errors
+/// [`KeyError::NoRoot`] where it is kept elsewhere, [`KeyError::OtherRoot`].
+pub fn load_root(file: &Path, fund_root: &PublicKey) -> Result<Signer, KeyError> {
+    if !file.exists() {
+        return Err(KeyError::NoRoot { file: file.to_owned() });
+    }
+    let root = signer_of(&read(file)?, file)?;
+    if root.public() == fund_root { Ok(root) } else { Err(KeyError::OtherRoot { file: file.to_owned() }) }
+}
+
+/// Keeps a certificate beside the keys, in the place of an older one of the same key.
+///
+/// # Errors
+/// [`KeyError`].
+pub fn keep_cert(dir: &Path, key: KeyId, cert: &Signed<KeyCert>) -> Result<(), KeyError> {
+    let digits: String = cert.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    replace(dir, &format!("{key}.{CERT}"), &digits)
+}
+
+/// Reads the certificates that lie beside the keys.
+///
+/// # Errors
+/// [`KeyError`].
+pub fn load_certs(dir: &Path) -> Result<Vec<Signed<KeyCert>>, KeyError> {
+    let files = files_in(dir, |name| name.ends_with(&format!(".{CERT}")))?;
+    files.iter().map(|file| cert_of(file).ok_or_else(|| KeyError::Form { file: file.clone() })).collect()
+}
+
+fn cert_of(file: &Path) -> Option<Signed<KeyCert>> {
+    let mut digits = String::new();
+    File::open(file).ok()?.take(CERT_BYTES_MAX).read_to_string(&mut digits).ok()?;
+    let digits = digits.trim_end();
+    let pairs = digits.as_bytes().chunks_exact(2);
+    let whole = pairs.remainder().is_empty();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = pairs.map(byte).collect();
+    Signed::from_bytes(bytes.filter(|_| whole)?).ok()
+}
+
+/// The newest life of the hub that was begun with these keys; none where it was never restored.
+///
+/// # Errors
+/// [`KeyError`].
+pub fn load_life(dir: &Path) -> Result<Incarnation, KeyError> {
+    let file = dir.join(LIFE);
+    let mut digits = String::new();
+    match File::open(&file) {
+        Ok(opened) => opened.take(FILE_BYTES_MAX).read_to_string(&mut digits),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Incarnation::new(0)),
+        Err(error) => Err(error),
+    }
+    .map_err(|source| KeyError::Io { file: file.clone(), source })?;
+    digits.trim_end().parse().map(Incarnation::new).map_err(|_| KeyError::Form { file })
+}
+
+/// Notes the newest life of the hub.
+///
+/// # Errors
+/// [`KeyError`].
+pub fn keep_life(dir: &Path, life: Incarnation) -> Result<(), KeyError> {
+    replace(dir, LIFE, &life.to_string())
+}
+
+/// Writes a small file whole or not at all.
+fn replace(dir: &Path, name: &str, text: &str) -> Result<(), KeyError> {
+    let (file, new) = (dir.join(name), dir.join(format!("{name}.new")));
+    let written =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new).and_then(|mut to| {
+            writeln!(to, "{text}")?;
+            to.sync_all()
+        });
+    written.and_then(|()| std::fs::rename(&new, &file)).map_err(|source| KeyError::Io { file, source })?;
+    sync_dir(dir)
+}
+
+fn sync_dir(dir: &Path) -> Result<(), KeyError> {
+    let synced = File::open(dir).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| KeyError::Io { file: dir.to_owned(), source })
+}
+
+/// The files of the folder whose names fit, by name.
+fn files_in(dir: &Path, fits: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, KeyError> {
+    let failed = |source| KeyError::Io { file: dir.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_name().to_str().is_some_and(&fits) {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// Reads the card key alone: an import needs no other.
@@ -148,6 +293,11 @@ fn signer_of(seed: &Secret, file: &Path) -> Result<Signer, KeyError> {
 
 fn write_new(file: &Path) -> Result<Secret, KeyError> {
     let secret = random::<32>()?;
+    write_secret(file, &secret)?;
+    Ok(secret)
+}
+
+fn write_secret(file: &Path, secret: &Secret) -> Result<(), KeyError> {
     let mut digits = Zeroizing::new(String::with_capacity(65));
     for byte in secret.iter() {
         digits.push_str(&Zeroizing::new(format!("{byte:02x}")));
@@ -157,8 +307,7 @@ fn write_new(file: &Path) -> Result<Secret, KeyError> {
         file.write_all(digits.as_bytes())?;
         file.sync_all()
     });
-    written.map_err(|source| KeyError::Io { file: file.to_owned(), source })?;
-    Ok(secret)
+    written.map_err(|source| KeyError::Io { file: file.to_owned(), source })
 }
 
 fn read(file: &Path) -> Result<Secret, KeyError> {
@@ -180,6 +329,12 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
     use super::*;
 
+    fn only_signer(dir: &Path) -> PublicKey {
+        let signers = load_signers(dir).unwrap();
+        assert_eq!(signers.len(), 1);
+        *signers[0].public()
+    }
+
     fn mode(path: &Path) -> u32 {
         std::fs::metadata(path).unwrap().permissions().mode() & 0o777
     }
@@ -195,9 +350,10 @@ mod tests {
             assert_eq!(mode(&dir.join(file)), 0o600);
         }
         let secrets = HubSecrets::load(&dir).unwrap();
-        assert_eq!(secrets.signer.public(), signing.public());
+        assert_eq!(only_signer(&dir), *signing.public());
+        drop(secrets);
         assert!(matches!(create(&dir), Err(KeyError::Io { .. })));
-        assert_eq!(HubSecrets::load(&dir).unwrap().signer.public(), signing.public());
+        assert_eq!(only_signer(&dir), *signing.public());
     }
 
     #[test]

@@ -17,4 +17,5 @@ pub mod metrics;
 pub mod out;
 pub mod router;
 pub mod server;
+pub mod signers;
 pub mod store;

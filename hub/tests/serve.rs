@@ -127,7 +127,7 @@ fn it_does_not_start_without_what_it_needs() {
     let keys = fund.data_dir().join("keys");
     let other = Fund::empty();
     std::fs::copy(other.data_dir().join("keys/signing.key"), keys.join("signing.key")).unwrap();
-    refuses_to_start(&fund, &[], "not certified");
+    refuses_to_start(&fund, &[], "key rotate");
     std::fs::remove_file(keys.join("signing.key")).unwrap();
     refuses_to_start(&fund, &[], "signing.key");
 }

@@ -72,9 +72,12 @@ pub struct SyncRequest {
     /// What the terminal tells of itself.
     #[n(8)]
     pub status: TerminalStatus,
-    /// Hub-signed objects handed back after the hub asked for them ([`SyncAnswer::want_held`]).
+    /// Hub-signed balances handed back after the hub asked for them ([`SyncAnswer::want_held`]), page by page.
     #[n(9)]
     pub held: Vec<ByteVec>,
+    /// True with the last page of what was asked for, be it empty: the hub has then seen all of it.
+    #[n(10)]
+    pub held_end: bool,
 }
 
 impl Payload for SyncRequest {

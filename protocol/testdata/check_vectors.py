@@ -141,7 +141,7 @@ def objects():
     status = {0: PROGRAM, 1: NOW, 2: 1, 3: 9, 4: 2, 5: 1}
     made["sync_request"] = TERM.sign({
         0: head(11), 1: TERMINAL, 2: EPOCH, 3: REQUEST, 4: [0, genesis], 5: [first, second], 6: 1234, 7: 25000,
-        8: status, 9: [],
+        8: status, 9: [], 10: False,
     })
     made["sync_answer"] = HUB.sign({
         0: head(12), 1: HASH, 2: NOW, 3: 0, 4: [2, HASH], 5: 1, 6: 1240, 7: False, 8: [made["balance_terminal"]],

@@ -1,11 +1,11 @@
 //! The fund at one glance: how each terminal stands, and what was credited, spent and is owed. No person, no purse.
 
 use cabas_protocol::sync::Standing;
-use cabas_protocol::{Cents, MoneyError, Timestamp};
+use cabas_protocol::{Cents, Epoch, MoneyError, TerminalId, Timestamp};
 use serde::Serialize;
 
 use crate::core::ledger::AccountKind;
-use crate::store::{AlarmKind, StoreError, TerminalView, TrialLine, Tx};
+use crate::store::{AlarmKind, RestoreView, StoreError, TerminalView, TrialLine, Tx};
 
 /// The fund at one glance.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -26,6 +26,36 @@ pub struct Overview {
     pub over_right_cents: u64,
     /// Rows that do not fit their chain.
     pub disputed_rows: u64,
+    /// How the newest restore from a backup stands; none where there never was one.
+    pub restore: Option<RestoreLine>,
+}
+
+/// A restore from a backup.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct RestoreLine {
+    /// When it began.
+    pub restored_at: u64,
+    /// When the last enrolment had handed back what it holds, or was closed; until then nothing is signed or settled.
+    pub ended_at: Option<u64>,
+    /// The enrolments that it waits for.
+    pub waiting_for: Vec<EpochLine>,
+    /// Cents that terminals proved and that no credit in the ledger covers yet.
+    pub missing_cents: u64,
+    /// Balances that were handed back for purses which the backup does not have.
+    pub unplaced_balances: u64,
+    /// The newest settlement in the backup.
+    pub newest_settlement: u32,
+    /// True once somebody has said that no later settlement was paid.
+    pub payments_checked: bool,
+}
+
+/// An enrolment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub struct EpochLine {
+    /// The terminal.
+    pub terminal: u32,
+    /// Its epoch.
+    pub epoch: u32,
 }
 
 /// The sums over the whole fund, in cents.
@@ -96,15 +126,32 @@ pub struct AlarmLine {
 pub fn read(tx: &Tx<'_>) -> Result<Overview, StoreError> {
     let fund = tx.fund()?;
     let figures = tx.figures()?;
+    let balance = tx.trial_balance()?;
+    let restore = tx.restore_view()?.map(|view| restore_line(view, &balance)).transpose()?;
     Ok(Overview {
         fund_id: fund.fund.get(),
         name: fund.name,
         incarnation: fund.incarnation.get(),
         root_key: fund.root.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
         terminals: tx.terminals()?.into_iter().map(terminal_line).collect(),
-        totals: totals(&tx.trial_balance()?)?,
+        totals: totals(&balance)?,
         over_right_cents: figures.over_right_cents.get(),
         disputed_rows: figures.disputed_rows,
+        restore,
+    })
+}
+
+fn restore_line(view: RestoreView, balance: &[TrialLine]) -> Result<RestoreLine, MoneyError> {
+    let restored = balance.iter().find(|line| line.kind == AccountKind::Restored);
+    let epoch = |(terminal, epoch): (TerminalId, Epoch)| EpochLine { terminal: terminal.get(), epoch: epoch.get() };
+    Ok(RestoreLine {
+        restored_at: view.restored_at.get(),
+        ended_at: view.ended_at.map(Timestamp::get),
+        waiting_for: view.missing.0.into_iter().map(epoch).collect(),
+        missing_cents: restored.map_or(Ok(Cents::ZERO), |line| line.debits.minus(line.credits))?.get(),
+        unplaced_balances: view.unplaced,
+        newest_settlement: view.settlement,
+        payments_checked: view.payments_checked,
     })
 }
 

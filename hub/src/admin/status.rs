@@ -288,6 +288,7 @@ mod tests {
             },
             over_right_cents: 0,
             disputed_rows: 7,
+            restore: None,
         }
     }
 

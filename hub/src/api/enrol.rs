@@ -13,6 +13,7 @@ use cabas_protocol::{PublicKey, RefusalCode, Signed, Timestamp, Verified};
 
 use super::message;
 use crate::app::App;
+use crate::core::signing::SigningKey;
 use crate::error::Refused;
 use crate::store::{EnrolRefusal, Enrolled, StoreError, Tx};
 
@@ -23,7 +24,7 @@ pub async fn enrol(State(app): State<Arc<App>>, request: Request) -> Response {
 
 /// What became of a code that the hub knows, or that it does not.
 enum Outcome {
-    Enrolled { enrolled: Enrolled, keys: CodeKeys, certs: Vec<Signed<KeyCert>> },
+    Enrolled { enrolled: Enrolled, keys: CodeKeys, certs: Vec<Signed<KeyCert>>, signing: Vec<SigningKey> },
     Refused(EnrolRefusal),
     UnknownCode,
 }
@@ -38,11 +39,12 @@ async fn handle(app: Arc<App>, request: Signed<EnrolRequest>) -> Result<Signed<E
     let asked = request.payload().clone();
     let outcome = app.ledger(move |tx| try_code(tx, &asked, now)).await?;
     match outcome {
-        Outcome::Enrolled { enrolled, keys, certs } => {
+        Outcome::Enrolled { enrolled, keys, certs, signing } => {
             let (terminal, epoch) = (enrolled.terminal.get(), enrolled.epoch.get());
             tracing::info!(terminal.id = terminal, terminal.epoch = epoch, "enrolled a terminal");
             app.allocate.notify_one();
-            Ok(answer(&app, &request, enrolled, &keys, certs, now))
+            app.secrets.signers.update(&signing);
+            answer(&app, &request, enrolled, &keys, certs, now)
         }
         Outcome::Refused(refusal) => Err(refusal.into()),
         Outcome::UnknownCode if app.unknown_codes.take(now) => Err(EnrolRefusal::WrongCode.into()),
@@ -63,7 +65,7 @@ fn try_code(tx: &mut Tx<'_>, asked: &EnrolRequest, now: Timestamp) -> Result<Out
         return Ok(Outcome::Refused(EnrolRefusal::WrongCode));
     }
     let enrolled = tx.enrol(&asked.locator, &asked.key, now)?;
-    Ok(Outcome::Enrolled { enrolled, keys: code.keys, certs: tx.key_certs()? })
+    Ok(Outcome::Enrolled { enrolled, keys: code.keys, certs: tx.key_certs()?, signing: tx.signing_keys()? })
 }
 
 fn answer(
@@ -73,11 +75,12 @@ fn answer(
     keys: &CodeKeys,
     certs: Vec<Signed<KeyCert>>,
     now: Timestamp,
-) -> Signed<EnrolAnswer> {
+) -> Result<Signed<EnrolAnswer>, Refused> {
     let hash = request.hash();
     let root: PublicKey = app.root;
     let secrets = app.secrets.of_terminal(enrolled.terminal, enrolled.epoch);
-    app.secrets.signer.sign(&EnrolAnswer {
+    let signer = app.secrets.signers.of_anybody()?;
+    Ok(signer.sign(&EnrolAnswer {
         head: app.context.head(ObjectType::EnrolAnswer),
         request: hash,
         terminal: enrolled.terminal,
@@ -87,5 +90,5 @@ fn answer(
         proof: keys.prove_hub(&hash, app.context.fund, &root),
         sealed: keys.seal(&hash, &secrets).into(),
         time: now,
-    })
+    }))
 }

@@ -11,7 +11,7 @@ use cabas_protocol::head::ObjectType;
 use super::{message, terminal};
 use crate::app::App;
 use crate::error::Refused;
-use crate::store::Lane;
+use crate::store::{Lane, Tx};
 
 /// Raises a slice to the level that is asked for, or as far as the money goes.
 pub async fn extend(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -23,9 +23,13 @@ async fn handle(app: Arc<App>, request: Signed<ExtendRequest>) -> Result<Signed<
         terminal::verified(&app, request, |asked| (asked.terminal, asked.epoch), |request, _| Ok(request)).await?;
     let now = app.clock.now();
     let ExtendRequest { terminal, epoch, purse, allowed_at_least, .. } = *request.payload();
-    let extended =
-        app.store.call(Lane::Counter, move |tx| tx.extend(terminal, epoch, purse, allowed_at_least, now)).await?;
-    let signer = &app.secrets.signer;
+    let extend = move |tx: &mut Tx<'_>| {
+        let extended = tx.extend(terminal, epoch, purse, allowed_at_least, now)?;
+        Ok((extended, tx.signing_keys()?, tx.terminal_key(terminal, epoch)?.keys_confirmed))
+    };
+    let (extended, keys, confirmed) = app.store.call(Lane::Counter, extend).await?;
+    app.secrets.signers.update(&keys);
+    let signer = app.secrets.signers.of_terminal(confirmed)?;
     let answer = ExtendAnswer {
         head: app.context.head(ObjectType::ExtendAnswer),
         request: request.hash(),

@@ -107,7 +107,11 @@ pub(crate) fn refusal(app: &App, request: Hash, refused: &Refused) -> Response {
     let head = app.context.head(ObjectType::Refusal);
     let refusal = Refusal { head, request, code: refused.code, detail: refused.detail().to_owned() };
     let status = StatusCode::from_u16(refused.code.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
-    signed_response(status, app.secrets.signer.sign(&refusal).into_bytes())
+    match app.secrets.signers.of_anybody() {
+        Ok(signer) => signed_response(status, signer.sign(&refusal).into_bytes()),
+        // Nobody can sign: what is not signed was never said.
+        Err(_) => signed_response(StatusCode::INTERNAL_SERVER_ERROR, Vec::new()),
+    }
 }
 
 /// The connection has bytes under way that nobody will read: it is of no more use.

@@ -16,8 +16,9 @@ use super::{message, terminal};
 use crate::app::App;
 use crate::clock::Stopwatch;
 use crate::core::ingest::{Upload, prepare};
+use crate::core::signing::SigningKey;
 use crate::error::Refused;
-use crate::store::{Contact, Deliverable, IngestOutcome, News, NewsLimits, StoreError, Tx};
+use crate::store::{Contact, Deliverable, HandBack, IngestOutcome, News, NewsLimits, StoreError, TerminalKey, Tx};
 
 /// Bytes of objects in one answer: leaves room for what is around them.
 const ANSWER_OBJECT_BYTES_MAX: usize = 224 * 1024;
@@ -36,6 +37,7 @@ struct Asked {
     hash: Hash,
     contact: Contact,
     wait: Duration,
+    handed: Option<HandBack>,
 }
 
 /// What the hub has for the terminal.
@@ -44,6 +46,9 @@ struct Found {
     standing: Standing,
     acked: ChainHead,
     backed_up: Seq,
+    want_held: bool,
+    keys: Vec<SigningKey>,
+    keys_confirmed: u64,
     news: News,
 }
 
@@ -51,11 +56,12 @@ async fn handle(app: Arc<App>, request: Signed<SyncRequest>) -> Result<Signed<Sy
     let started = Stopwatch::start();
     let context = app.context;
     let read = move |request, key| read(context, request, key);
-    let (asked, upload) = terminal::verified(&app, request, |asked| (asked.terminal, asked.epoch), read).await?;
-    let waits = upload.is_none() && !asked.wait.is_zero();
+    let (mut asked, upload) = terminal::verified(&app, request, |asked| (asked.terminal, asked.epoch), read).await?;
+    let handed = asked.handed.take();
+    let waits = upload.is_none() && handed.is_none() && !asked.wait.is_zero();
     // Enlisted before the first look: what changes after it wakes the poll.
     let poll = if waits { app.waiting.enlist(asked.contact.terminal) } else { None };
-    let mut found = exchange(&app, &asked, upload).await?;
+    let mut found = exchange(&app, &asked, handed, upload).await?;
     app.metrics.synced(started);
     if let Some(poll) = poll {
         found = wait(&app, &asked, &poll, found).await?;
@@ -70,14 +76,18 @@ fn read(
     key: PublicKey,
 ) -> Result<(Asked, Option<Upload>), Refused> {
     let hash = request.hash();
-    let request = request.into_payload();
+    let mut request = request.into_payload();
     let chain = ChainId { fund: context.fund, terminal: request.terminal, epoch: request.epoch };
     let incarnation = request.head.incarnation;
     // Numbers of another life of the hub say nothing in this one.
     let cursor = if incarnation == context.incarnation { request.cursor } else { 0 };
     let status = request.status.clone();
     let contact = Contact { terminal: request.terminal, epoch: request.epoch, status, cursor };
-    let asked = Asked { hash, contact, wait: Duration::from_millis(u64::from(request.wait_ms)) };
+    // What is handed back without having been asked for in this life says nothing of what else there is.
+    let balances: Vec<Vec<u8>> = std::mem::take(&mut request.held).into_iter().map(Into::into).collect();
+    let handed = HandBack { balances, is_end: request.held_end };
+    let handed = Some(handed).filter(|handed| incarnation == context.incarnation && *handed != HandBack::default());
+    let asked = Asked { hash, contact, wait: Duration::from_millis(u64::from(request.wait_ms)), handed };
     if request.rows.is_empty() {
         return Ok((asked, None));
     }
@@ -90,10 +100,18 @@ fn read(
 }
 
 /// Takes the rows and looks for news, in one transaction.
-async fn exchange(app: &App, asked: &Asked, upload: Option<Upload>) -> Result<Found, Refused> {
+async fn exchange(
+    app: &App,
+    asked: &Asked,
+    handed: Option<HandBack>,
+    upload: Option<Upload>,
+) -> Result<Found, Refused> {
     let now = app.clock.now();
     let contact = asked.contact.clone();
     let take = move |tx: &mut Tx<'_>| {
+        if let Some(handed) = &handed {
+            tx.take_held(contact.terminal, contact.epoch, handed, now)?;
+        }
         let ingested = upload.map(|upload| tx.ingest(&upload, now)).transpose()?;
         tx.contact(&contact, now)?;
         Ok((look(tx, &contact, now)?, ingested))
@@ -108,7 +126,10 @@ async fn exchange(app: &App, asked: &Asked, upload: Option<Upload>) -> Result<Fo
 fn look(tx: &mut Tx<'_>, asked: &Contact, now: Timestamp) -> Result<Found, StoreError> {
     let terminal = tx.terminal_key(asked.terminal, asked.epoch)?;
     let news = tx.news(asked.terminal, asked.epoch, asked.cursor, LIMITS, now)?;
-    Ok(Found { standing: terminal.standing, acked: terminal.acked, backed_up: terminal.backed_up, news })
+    let keys = tx.signing_keys()?;
+    let keys_confirmed = tx.keys_confirmed(asked.terminal, asked.epoch, asked.cursor)?;
+    let TerminalKey { standing, acked, backed_up, want_held, .. } = terminal;
+    Ok(Found { standing, acked, backed_up, want_held, keys, keys_confirmed, news })
 }
 
 fn count(app: &App, asked: &Asked, ingested: &IngestOutcome) {
@@ -126,7 +147,8 @@ fn count(app: &App, asked: &Asked, ingested: &IngestOutcome) {
 async fn wait(app: &App, asked: &Asked, poll: &Poll, mut found: Found) -> Result<Found, Refused> {
     let deadline = tokio::time::Instant::from_std(Stopwatch::start().after(asked.wait));
     let standing = found.standing;
-    while found.news.items.is_empty() && !found.news.more && found.standing == standing && !app.waiting.is_closed() {
+    let quiet = |found: &Found| found.news.items.is_empty() && !found.news.more && !found.want_held;
+    while quiet(&found) && found.standing == standing && !app.waiting.is_closed() {
         if tokio::time::timeout_at(deadline, poll.woken()).await.is_err() {
             break;
         }
@@ -154,14 +176,14 @@ fn look_again(
 }
 
 async fn sign(app: &Arc<App>, request: Hash, found: Found) -> Result<Signed<SyncAnswer>, Refused> {
-    let Found { standing, acked, backed_up, news } = found;
+    let Found { standing, acked, backed_up, want_held, keys, keys_confirmed, news } = found;
+    app.secrets.signers.update(&keys);
+    let signer = app.secrets.signers.of_terminal(keys_confirmed)?;
     let time = app.clock.now();
     let head = app.context.head(ObjectType::SyncAnswer);
     let few = news.items.len() <= SIGNED_AT_ONCE_MAX;
-    let with = Arc::clone(app);
     let make = move || {
-        let signer = &with.secrets.signer;
-        let objects = news.items.into_iter().map(|item| object(signer, item)).collect();
+        let objects = news.items.into_iter().map(|item| object(&signer, item)).collect();
         let answer = SyncAnswer {
             head,
             request,
@@ -172,7 +194,7 @@ async fn sign(app: &Arc<App>, request: Hash, found: Found) -> Result<Signed<Sync
             cursor: news.cursor,
             more: news.more,
             objects,
-            want_held: false,
+            want_held,
         };
         signer.sign(&answer)
     };

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use cabas_protocol::KeyId;
+
 use crate::config::ConfigError;
 use crate::keys::KeyError;
 use crate::server::run::StartError;
@@ -29,6 +31,16 @@ pub(super) enum Failure {
     DataDirInUse(PathBuf),
     #[error("{0}: not a name of 1 to 64 bytes without control characters; choose another")]
     Name(&'static str),
+    #[error("{file} is a fund's live database; add --move-away to move it aside and put the backup in its place", file = .0.display())]
+    LiveDatabase(PathBuf),
+    #[error("a hub runs on {dir}; stop it first", dir = .0.display())]
+    HubRuns(PathBuf),
+    #[error("the fund has {0} signing keys, and terminals keep no more")]
+    TooManyKeys(usize),
+    #[error("the fund has no signing key {0}; see cabas-hub key list")]
+    UnknownKey(KeyId),
+    #[error("{0} is the last signing key in force; make a new one first: cabas-hub key rotate")]
+    LastKey(KeyId),
     #[error("no CSV file in {dir}; name the files or another folder", dir = .0.display())]
     NoCsv(PathBuf),
     #[error("{file} is over {max} bytes; split it", file = file.display())]

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::{Context, terminal};
-use crate::admin::overview::{self, Overview};
+use crate::admin::overview::{self, Overview, RestoreLine};
 use crate::keys;
 use crate::out::print;
 use crate::store::{Db, InitFund, OpenMode, PolicyLimits};
@@ -177,7 +177,32 @@ fn text(overview: &Overview) -> Result<String, std::fmt::Error> {
     }
     writeln!(text, "  {:<24} {:>12}", "disputed rows", overview.disputed_rows)?;
     text.push_str(&terminal::table(&overview.terminals)?);
+    if let Some(restore) = &overview.restore {
+        restore_text(&mut text, restore)?;
+    }
     Ok(text)
+}
+
+fn restore_text(text: &mut String, restore: &RestoreLine) -> std::fmt::Result {
+    writeln!(
+        text,
+        "Restored at {} from a backup that ends with settlement {}",
+        restore.restored_at, restore.newest_settlement
+    )?;
+    for line in &restore.waiting_for {
+        writeln!(text, "  waits for terminal {} epoch {} to hand back what it holds", line.terminal, line.epoch)?;
+    }
+    writeln!(text, "  {:<24} {:>12} €", "proven, no credit yet", euros(restore.missing_cents))?;
+    if restore.unplaced_balances > 0 {
+        writeln!(text, "  {} balances of purses that are not in the backup", restore.unplaced_balances)?;
+    }
+    if !restore.payments_checked {
+        writeln!(
+            text,
+            "  before the next settlement: was anything paid after the backup? settlement close --payments-checked"
+        )?;
+    }
+    Ok(())
 }
 
 /// Whole cents as euros.

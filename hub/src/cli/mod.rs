@@ -1,10 +1,13 @@
 //! The command line: one file a group of commands. A command opens the database beside a running `serve`.
 
 mod card;
+mod closing;
 mod credit;
 mod failure;
 mod fund;
 mod import;
+mod key;
+mod restore;
 mod serve;
 mod settlement;
 mod terminal;
@@ -43,7 +46,7 @@ enum Command {
     Serve,
     /// Import households, cards and shops from CSV files; nothing is booked unless every line is good
     Import(import::Import),
-    /// Terminals: add, revoke, list
+    /// Terminals: add, revoke, close, list
     #[command(subcommand)]
     Terminal(terminal::Terminal),
     /// Cards: block
@@ -59,6 +62,11 @@ enum Command {
     Verify,
     /// Copy the database into a new file while the hub runs
     Backup(upkeep::Backup),
+    /// Put a backup in the place of the database, while no hub runs
+    Restore(restore::Restore),
+    /// The keys that the hub signs with: list, rotate, revoke
+    #[command(subcommand)]
+    Key(key::Key),
     /// Show fund, terminals and totals
     Status,
 }
@@ -109,6 +117,8 @@ fn try_run(arguments: Arguments) -> Result<(), Failure> {
         Command::Settlement(settlement) => settlement::run(&context, &settlement),
         Command::Verify => upkeep::verify(&context),
         Command::Backup(backup) => upkeep::backup(&context, &backup),
+        Command::Restore(restore) => restore::restore(&context, &restore),
+        Command::Key(key) => key::run(&context, &key),
         Command::Status => fund::status(&context),
     }
 }

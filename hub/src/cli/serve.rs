@@ -6,14 +6,15 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::Context;
 use super::failure::Failure;
+use super::{Context, restore};
 use crate::app::App;
 use crate::jobs;
 use crate::server::run;
 
 pub(super) fn serve(context: &Context) -> Result<(), Failure> {
     log_to_stderr(&context.config.log)?;
+    let _lock = restore::lock(&context.config.data_dir)?;
     let app = App::open(&context.config, context.clock.clone())?;
     let listening = run::listen(&context.config)?;
     let system = |what| move |source| Failure::System { what, source };

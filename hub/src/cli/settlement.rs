@@ -20,7 +20,11 @@ pub(super) enum Settlement {
     /// Show what each shop would be paid for the rows that the hub has at this moment
     Preview,
     /// Close a settlement with the rows that the hub has at this moment; with nothing new it closes nothing
-    Close,
+    Close {
+        /// After a restore: the bank was asked, and no settlement later than those in the backup was paid
+        #[arg(long)]
+        payments_checked: bool,
+    },
     /// List the settlements, newest first
     List,
 }
@@ -66,8 +70,11 @@ pub(super) fn run(context: &Context, command: &Settlement) -> Result<(), Failure
             let settlement = db.read(|tx| tx.settlement_preview(&tx.settlement_cut()?))?;
             Shown { closed: false, settlement: settlement.map(view) }
         }
-        Settlement::Close => {
+        Settlement::Close { payments_checked } => {
             let settlement = db.write(|tx| {
+                if *payments_checked {
+                    tx.payments_checked()?;
+                }
                 let cut = tx.settlement_cut()?;
                 tx.settlement_close(&cut, now)
             })?;

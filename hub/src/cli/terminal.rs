@@ -7,8 +7,8 @@ use cabas_protocol::{TerminalId, Timestamp};
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::Context;
 use super::failure::Failure;
+use super::{Context, closing};
 use crate::admin::overview::{TerminalLine, terminal_line};
 use crate::keys::random;
 use crate::out::{plain, print};
@@ -34,6 +34,11 @@ pub(super) enum Terminal {
         #[arg(value_name = "N")]
         terminal: u32,
     },
+    /// Close the epoch of a terminal that will not come back, by two people: what is reserved there goes back to the
+    /// households, later rows of it are kept and not paid
+    Close(closing::Close),
+    /// List what was proposed, closed and withdrawn, and by whom
+    Closings,
     /// List the terminals
     List,
 }
@@ -42,6 +47,8 @@ pub(super) fn run(context: &Context, command: &Terminal) -> Result<(), Failure> 
     match command {
         Terminal::Add { shop, terminal } => add(context, shop.as_deref(), *terminal),
         Terminal::Revoke { terminal } => revoke(context, TerminalId::new(*terminal)),
+        Terminal::Close(close) => closing::close(context, close),
+        Terminal::Closings => closing::list(context),
         Terminal::List => list(context),
     }
 }

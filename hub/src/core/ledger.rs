@@ -104,11 +104,14 @@ pub enum AccountKind {
     Goodwill,
     /// What expired.
     Expired,
+    /// A household's money that a terminal proved after a restore and that the ledger has no credit for yet: what was
+    /// taken is missing until it is given back.
+    Restored,
 }
 
 impl AccountKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Bank,
         Self::Source,
         Self::Contributions,
@@ -118,6 +121,7 @@ impl AccountKind {
         Self::Transit,
         Self::Goodwill,
         Self::Expired,
+        Self::Restored,
     ];
 
     /// Its number.
@@ -133,6 +137,7 @@ impl AccountKind {
             Self::Transit => 7,
             Self::Goodwill => 8,
             Self::Expired => 9,
+            Self::Restored => 10,
         }
     }
 
@@ -153,7 +158,8 @@ impl AccountKind {
             | Self::Payable
             | Self::Transit
             | Self::Goodwill
-            | Self::Expired => false,
+            | Self::Expired
+            | Self::Restored => false,
         }
     }
 
@@ -170,6 +176,7 @@ impl AccountKind {
             Self::Transit => "transit",
             Self::Goodwill => "goodwill",
             Self::Expired => "expired",
+            Self::Restored => "restored",
         }
     }
 }
@@ -223,6 +230,18 @@ impl AccountId {
         Self::of(AccountKind::Payable, u64::from(shop.0))
     }
 
+    /// What the fund advanced to a household: debits less credits are outstanding.
+    #[must_use]
+    pub fn goodwill(purse: PurseNo) -> Self {
+        Self::of(AccountKind::Goodwill, u64::from(purse.0))
+    }
+
+    /// What a household's terminals proved after a restore: debits less credits are missing.
+    #[must_use]
+    pub fn restored(purse: PurseNo) -> Self {
+        Self::of(AccountKind::Restored, u64::from(purse.0))
+    }
+
     /// The account of a number, where it is one.
     #[must_use]
     pub fn of_number(number: u64) -> Option<Self> {
@@ -243,11 +262,21 @@ impl AccountId {
         AccountKind::of_number(number).unwrap_or(AccountKind::Bank)
     }
 
-    /// The purse of a purse or slice account.
+    /// The purse of an account that belongs to one.
     #[must_use]
     pub fn purse_no(self) -> Option<PurseNo> {
         let low = u32::try_from(self.0 & u64::from(u32::MAX)).ok()?;
-        matches!(self.kind(), AccountKind::Purse | AccountKind::Slice).then_some(PurseNo(low))
+        match self.kind() {
+            AccountKind::Purse | AccountKind::Slice | AccountKind::Goodwill | AccountKind::Restored => {
+                Some(PurseNo(low))
+            }
+            AccountKind::Bank
+            | AccountKind::Source
+            | AccountKind::Contributions
+            | AccountKind::Payable
+            | AccountKind::Transit
+            | AccountKind::Expired => None,
+        }
     }
 
     /// The terminal epoch of a slice account.
@@ -288,11 +317,32 @@ pub enum TransferKind {
     Return,
     /// A shop is paid: payable to transit. Cause: the settlement.
     Settlement,
+    /// An epoch was closed: slice to purse, what was not claimed. Cause: the closing.
+    Void,
+    /// A balance that was handed back after a restore allows more than there is free: restored to slice. Cause: the serial.
+    Recover,
+    /// What a restore left missing is paid back: purse to restored. Cause: the transfer that brought the money.
+    Repay,
+    /// Goodwill is advanced: goodwill to purse. Cause: the advance.
+    Advance,
+    /// Goodwill is paid back: purse to goodwill. Cause: the transfer that brought the money.
+    Regain,
 }
 
 impl TransferKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Credit, Self::Raise, Self::Sale, Self::Return, Self::Settlement];
+    pub const ALL: [Self; 10] = [
+        Self::Credit,
+        Self::Raise,
+        Self::Sale,
+        Self::Return,
+        Self::Settlement,
+        Self::Void,
+        Self::Recover,
+        Self::Repay,
+        Self::Advance,
+        Self::Regain,
+    ];
 
     /// Its number.
     #[must_use]
@@ -303,6 +353,11 @@ impl TransferKind {
             Self::Sale => 3,
             Self::Return => 4,
             Self::Settlement => 5,
+            Self::Void => 20,
+            Self::Recover => 21,
+            Self::Repay => 22,
+            Self::Advance => 23,
+            Self::Regain => 24,
         }
     }
 
@@ -321,6 +376,11 @@ impl TransferKind {
             Self::Sale => (AccountKind::Slice, AccountKind::Payable),
             Self::Return => (AccountKind::Slice, AccountKind::Purse),
             Self::Settlement => (AccountKind::Payable, AccountKind::Transit),
+            Self::Void => (AccountKind::Slice, AccountKind::Purse),
+            Self::Recover => (AccountKind::Restored, AccountKind::Slice),
+            Self::Repay => (AccountKind::Purse, AccountKind::Restored),
+            Self::Advance => (AccountKind::Goodwill, AccountKind::Purse),
+            Self::Regain => (AccountKind::Purse, AccountKind::Goodwill),
         }
     }
 }

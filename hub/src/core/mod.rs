@@ -8,4 +8,5 @@ pub mod ingest;
 pub mod ledger;
 pub mod period;
 pub mod settlement;
+pub mod signing;
 pub mod slices;

@@ -10,7 +10,7 @@ use tokio::time::MissedTickBehavior;
 use crate::app::App;
 use crate::store::{Lane, StoreError, Wake};
 
-/// How often commands beside the hub are looked for, while somebody waits.
+/// How often commands beside the hub are looked for: somebody may wait, and a signing key may have been taken back.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the reservation of money rests after a failure.
 pub const REST: Duration = Duration::from_secs(10);
@@ -48,11 +48,9 @@ async fn look_beside(app: Arc<App>) {
     let mut seen = None;
     loop {
         every.tick().await;
-        if app.waiting.count() == 0 {
-            continue;
-        }
-        match app.store.call(Lane::Sync, |tx| tx.data_version()).await {
-            Ok(version) => {
+        match app.store.call(Lane::Sync, |tx| Ok((tx.data_version()?, tx.signing_keys()?))).await {
+            Ok((version, keys)) => {
+                app.secrets.signers.update(&keys);
                 if seen.replace(version) != Some(version) {
                     app.waiting.wake_all();
                     app.allocate.notify_one();

@@ -41,7 +41,8 @@ pub enum StartError {
     },
     /// Terminals would believe nothing that it signs.
     #[error(
-        "the key in signing.key is not certified by the fund's root key; restore the keys that belong to this database"
+        "no signing key in the folder keys is certified by the fund's root key and in force; restore the keys that belong to \
+         this database, or make a new one: cabas-hub key rotate"
     )]
     NotCertified,
     /// TLS cannot be served.
@@ -68,14 +69,14 @@ impl App {
         let file = config.database();
         let failed = |source| StartError::Store { file: file.clone(), source };
         let mut db = Db::open(&file, OpenMode::Existing).map_err(failed)?;
-        let (fund, certs) = db.read(|tx| Ok((tx.fund()?, tx.key_certs()?))).map_err(failed)?;
+        let (fund, certs, signing) =
+            db.read(|tx| Ok((tx.fund()?, tx.key_certs()?, tx.signing_keys()?))).map_err(failed)?;
         let mut keys = HubKeys::new(fund.fund, fund.root);
-        let signing = secrets.signer.public().id();
-        let certified = certs.iter().filter_map(|cert| keys.certify(cert).ok()).any(|cert| {
-            let cert = cert.payload();
-            cert.key.id() == signing && !cert.revoked
-        });
-        if !certified {
+        if certs.iter().any(|cert| keys.certify(cert).is_err()) {
+            return Err(StartError::NotCertified);
+        }
+        secrets.signers.update(&signing);
+        if secrets.signers.of_anybody().is_err() {
             return Err(StartError::NotCertified);
         }
         Ok(Arc::new(Self {

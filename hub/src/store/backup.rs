@@ -27,7 +27,7 @@ impl Db {
         if path.exists() {
             return Err(StoreError::BackupExists);
         }
-        let unfinished = unfinished(path);
+        let unfinished = beside(path, UNFINISHED);
         let marks = match self.copy(&unfinished) {
             Ok(marks) => marks,
             Err(error) => {
@@ -98,15 +98,16 @@ fn read_through(copy: &Path) -> Result<Marks, StoreError> {
     Ok(Marks { acked, change, transfers: newest_transfer(&conn)? })
 }
 
-fn unfinished(path: &Path) -> PathBuf {
+/// The same name with something behind it.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
-    name.push(UNFINISHED);
+    name.push(suffix);
     PathBuf::from(name)
 }
 
 /// Makes the new name durable.
-fn sync_folder(path: &Path) -> Result<(), StoreError> {
+pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     Ok(File::open(folder)?.sync_all()?)
 }

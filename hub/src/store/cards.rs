@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
 use super::model::{CardName, FundInfo};
-use super::sql::{Sql, col};
+use super::sql::{Sql, col, col_opt};
 use super::tx::Tx;
 
 impl Tx<'_> {
@@ -67,6 +67,10 @@ impl Tx<'_> {
     fn hot_list_changed(&mut self, now: Timestamp) -> Result<Version, StoreError> {
         let change = self.change_for_all()?;
         let next = self.hot_list_version()?.next().ok_or(StoreError::Exhausted("hot list version"))?;
+        // After a restore terminals may hold a list that is newer than the backup's.
+        let from: Option<Version> =
+            self.conn.query_row("SELECT max(hot_list_from) FROM lives", [], |row| col_opt(row, 0))?;
+        let next = from.map_or(next, |from| next.max(from));
         self.conn.execute(
             "UPDATE hot_list SET version = ?1, issued_at = ?2, change = ?3",
             params![Sql(next), Sql(now), Sql(change)],

@@ -3,6 +3,7 @@
 use cabas_protocol::{Cents, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
+use super::debts::Brought;
 use super::error::StoreError;
 use super::fund::name;
 use super::import::people;
@@ -62,6 +63,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Rule`]; [`StoreError::Text`] for a source without a proper name.
     pub fn credit_book(&mut self, period: Period, source: &str, now: Timestamp) -> Result<CreditReport, StoreError> {
+        self.not_restoring()?;
         let fund = self.fund()?;
         name("source", source)?;
         let source = self.source(source)?;
@@ -105,7 +107,8 @@ impl Tx<'_> {
         ];
         let cause = insert.query_row(values, |row| col(row, 0))?;
         let (debit, credit) = (AccountId::source(source), AccountId::purse(waiting.purse));
-        books.post(Entry { debit, credit, cents, kind: TransferKind::Credit, cause })?;
+        let transfer = books.post(Entry { debit, credit, cents, kind: TransferKind::Credit, cause })?;
+        self.pay_back(books, waiting.purse, Brought { transfer, cents, came_back: false })?;
         Ok(cents)
     }
 

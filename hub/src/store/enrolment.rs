@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::error::{EnrolRefusal, StoreError};
 use super::model::{Enrolled, EnrolmentCode};
+use super::restore::RESTORE_GAP;
 use super::sql::{Sql, col, col_opt};
 use super::tx::Tx;
 use crate::core::ledger::EpochNo;
@@ -33,7 +34,9 @@ impl Tx<'_> {
             .query_row("SELECT number FROM shops WHERE code = ?1", [shop_code], |row| row.get(0))
             .optional()?;
         let shop = shop.ok_or(StoreError::UnknownShop)?;
-        let add = "INSERT INTO terminals (shop, created_at) VALUES (?1, ?2) RETURNING number";
+        let add = "INSERT INTO terminals (number, shop, created_at) VALUES (
+                max((SELECT ifnull(max(number), 0) + 1 FROM terminals), (SELECT ifnull(max(terminal_from), 1) FROM lives)),
+                ?1, ?2) RETURNING number";
         let terminal = self.conn.query_row(add, params![shop, Sql(now)], |row| col(row, 0))?;
         self.terminal_code(terminal, code, now)?;
         Ok(terminal)
@@ -129,15 +132,18 @@ impl Tx<'_> {
             self.conn.query_row("SELECT max(epoch) FROM epochs WHERE terminal = ?1", [Sql(terminal)], |row| {
                 col_opt(row, 0)
             })?;
-        let epoch = newest.unwrap_or_default().next().ok_or(StoreError::Exhausted("epoch"))?;
+        let next = newest.unwrap_or_default().next().ok_or(StoreError::Exhausted("epoch"))?;
+        // After a restore there may be epochs that the backup did not have: their numbers are not used again.
+        let lives_before = self.fund()?.incarnation.get().saturating_sub(1);
+        let epoch = next.max(Epoch::new(lives_before.saturating_mul(RESTORE_GAP).saturating_add(1)));
         let last: u32 = self.conn.query_row("SELECT ifnull(max(number), 0) FROM epochs", [], |row| row.get(0))?;
         let number = last.checked_add(1).and_then(EpochNo::new).ok_or(StoreError::Exhausted("epoch number"))?;
         let genesis = ChainId { fund: self.fund()?.fund, terminal, epoch }.genesis(key);
         let change = self.next_change()?;
         self.conn.execute(
             "INSERT INTO epochs (number, terminal, epoch, key, opened_at, standing, acked_seq, acked_hash,
-                backed_up_seq, settled_seq, change, config_version, config_change)
-             VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, ?6, 0, 0, ?7, 1, ?7)",
+                backed_up_seq, settled_seq, change, config_version, config_change, keys_confirmed)
+             VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, ?6, 0, 0, ?7, 1, ?7, (SELECT max(change) FROM signing_keys))",
             params![Sql(number), Sql(terminal), Sql(epoch), Sql(*key), Sql(now), Sql(genesis.hash), Sql(change)],
         )?;
         Ok(epoch)

@@ -1,8 +1,10 @@
 //! What can go wrong in the store, by whose fault it is.
 
 use cabas_protocol::sync::Standing;
-use cabas_protocol::{Epoch, MoneyError, TerminalId};
+use cabas_protocol::{Epoch, MoneyError, TerminalId, Timestamp};
 
+use super::closing::ClosingRefusal;
+use super::restore::Missing;
 use crate::core::household_rules::RuleError;
 use crate::core::ledger::LedgerError;
 
@@ -105,6 +107,26 @@ pub enum StoreError {
     /// A file stands where the backup goes.
     #[error("a file stands where the backup goes; name another")]
     BackupExists,
+    /// An epoch is not closed.
+    #[error(transparent)]
+    Closing(#[from] ClosingRefusal),
+    /// The hub was restored, and epochs have not handed back what they hold.
+    #[error(
+        "the hub was restored and waits for {0}; connect these terminals, or close their epochs by two people \
+         (cabas-hub terminal close)"
+    )]
+    Restoring(Missing),
+    /// The hub was restored, and nobody has said what was paid after the backup.
+    #[error(
+        "the hub was restored at {restored_at} from a backup that ends with settlement {settlement}; make sure at the \
+         bank that no later settlement was paid, then run settlement close --payments-checked"
+    )]
+    PaymentsUnknown {
+        /// When it was restored.
+        restored_at: Timestamp,
+        /// The newest settlement in the backup.
+        settlement: u32,
+    },
     /// A completed copy does not read well.
     #[error("the copy is damaged: {0}")]
     BadCopy(String),

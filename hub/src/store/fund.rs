@@ -8,10 +8,11 @@ use cabas_protocol::{Incarnation, PolicyId, Signed, TimeEpoch, Timestamp, Versio
 use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
-use super::model::{FundInfo, InitFund, PolicyLimits, Wake};
+use super::model::{FundInfo, InitFund, KeyView, PolicyLimits, Wake};
 use super::sql::{Sql, col};
 use super::tx::Tx;
 use crate::core::ledger::AccountId;
+use crate::core::signing::SigningKey;
 
 impl Tx<'_> {
     /// Makes the fund: its key, its first limits, its first grid, an empty hot list and the accounts that are always
@@ -93,13 +94,62 @@ impl Tx<'_> {
         certs.map(|cert| Signed::from_bytes(cert?).map_err(|_| StoreError::Damaged("a key's certificate"))).collect()
     }
 
-    /// Takes a certificate of a signing key, or its revocation.
+    /// The signing keys, oldest change first.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
+        let mut read = self.conn.prepare_cached("SELECT change, cert FROM signing_keys ORDER BY change")?;
+        let keys = read.query_map([], |row| Ok((col(row, 0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        keys.map(|key| {
+            let (change, cert) = key?;
+            // Its signature was checked when it came in.
+            let cert = Signed::<KeyCert>::from_bytes(cert).ok().and_then(|cert| cert.peek().ok());
+            let cert = cert.ok_or(StoreError::Damaged("a key's certificate"))?;
+            Ok(SigningKey { id: cert.key.id(), change, revoked: cert.revoked })
+        })
+        .collect()
+    }
+
+    /// The signing keys as the admin sees them, and how many enrolments are open.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn key_views(&self) -> Result<(Vec<KeyView>, u64), StoreError> {
+        let mut read = self.conn.prepare(
+            "SELECT cert, (SELECT count(*) FROM epochs WHERE standing <> 3 AND keys_confirmed >= signing_keys.change)
+             FROM signing_keys ORDER BY change",
+        )?;
+        let views = read.query_map([], |row| Ok((row.get::<_, Vec<u8>>(0)?, col(row, 1)?)))?;
+        let views = views.map(|view| {
+            let (cert, confirmed_by) = view?;
+            let cert = Signed::<KeyCert>::from_bytes(cert).ok().and_then(|cert| cert.peek().ok());
+            let KeyCert { key, issued_at, revoked, .. } = cert.ok_or(StoreError::Damaged("a key's certificate"))?;
+            Ok(KeyView { id: key.id(), key, issued_at, revoked, confirmed_by })
+        });
+        let views = views.collect::<Result<_, StoreError>>()?;
+        let open = self.conn.query_row("SELECT count(*) FROM epochs WHERE standing <> 3", [], |row| col(row, 0))?;
+        Ok((views, open))
+    }
+
+    /// Takes a certificate of a signing key, or its revocation. A key once taken back stays so.
     ///
     /// # Errors
     /// [`StoreError::BadCert`] where the root did not sign it.
     pub fn key_certify(&mut self, cert: &Signed<KeyCert>) -> Result<(), StoreError> {
         let fund = self.fund()?;
         let verified = cert.verify(&fund.root, fund.fund)?;
+        let known = self
+            .conn
+            .query_row("SELECT cert FROM signing_keys WHERE key = ?1", [Sql(verified.payload().key)], |row| row.get(0))
+            .optional()?;
+        if let Some(known) = known {
+            let known: Signed<KeyCert> =
+                Signed::from_bytes(known).map_err(|_| StoreError::Damaged("a key's certificate"))?;
+            if known == *cert || known.verify(&fund.root, fund.fund)?.payload().revoked {
+                return Ok(());
+            }
+        }
         let change = self.change_for_all()?;
         self.conn.execute(
             "INSERT INTO signing_keys (key, cert, change) VALUES (?1, ?2, ?3)

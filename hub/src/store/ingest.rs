@@ -7,6 +7,7 @@ use cabas_protocol::sync::Standing;
 use cabas_protocol::{Cents, ChainHead, PurseRef, Seq, Serial, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
+use super::debts::Brought;
 use super::error::StoreError;
 use super::ledger::Books;
 use super::model::{AlarmKind, FundInfo, IngestOutcome, Quarantine, Wake};
@@ -49,6 +50,11 @@ impl Tx<'_> {
     pub fn ingest(&mut self, upload: &Upload, now: Timestamp) -> Result<IngestOutcome, StoreError> {
         let record = self.epoch(upload.chain().terminal, upload.chain().epoch)?;
         let mut intake = Intake::new(upload, self.fund()?, record, now);
+        if record.to_hand_back {
+            // Rows may name balances that the ledger does not know yet: they wait at the terminal until it has handed
+            // back what it holds.
+            return Ok(intake.outcome);
+        }
         intake.check_base();
         if !upload.rows().is_empty() {
             self.with_books(|books| upload.rows().iter().try_for_each(|row| self.take_row(books, &mut intake, row)))?;
@@ -197,12 +203,21 @@ impl Tx<'_> {
         if !judgement.settled.is_zero() {
             let credit = match claim.kind {
                 TransferKind::Return => AccountId::purse(purse),
-                TransferKind::Sale | TransferKind::Credit | TransferKind::Raise | TransferKind::Settlement => {
-                    AccountId::payable(intake.record.shop)
-                }
+                TransferKind::Sale
+                | TransferKind::Credit
+                | TransferKind::Raise
+                | TransferKind::Settlement
+                | TransferKind::Void
+                | TransferKind::Recover
+                | TransferKind::Repay
+                | TransferKind::Advance
+                | TransferKind::Regain => AccountId::payable(intake.record.shop),
             };
             let entry = Entry { debit: id, credit, cents: judgement.settled, kind: claim.kind, cause: key.get() };
-            books.post(entry)?;
+            let transfer = books.post(entry)?;
+            if claim.kind == TransferKind::Return {
+                self.pay_back(books, purse, Brought { transfer, cents: judgement.settled, came_back: true })?;
+            }
         }
         Ok(Verdict { settled: judgement.settled, over_right: judgement.over_right()?, why: judgement.why() })
     }

@@ -7,16 +7,20 @@
 
 mod backup;
 mod cards;
+mod closing;
 mod credits;
 mod db;
+mod debts;
 mod enrolment;
 mod error;
 mod fund;
+mod held;
 mod import;
 mod ingest;
 mod ledger;
 mod model;
 mod news;
+mod restore;
 mod settlements;
 mod slices;
 mod sql;
@@ -26,11 +30,14 @@ mod tx;
 mod verify;
 mod views;
 
+pub use closing::{CloseOrder, Closing, ClosingRefusal, ClosingView};
 pub use credits::STEP_HOUSEHOLDS_MAX;
 pub use db::{Db, OpenMode, SCHEMA_VERSION};
 pub use enrolment::NewCode;
 pub use error::{EnrolRefusal, StoreError};
+pub use held::{HandBack, SERIALS_AHEAD_MAX};
 pub use model::*;
+pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
 pub use slices::{AllocationStep, FREE_SHARE_PERCENT};
 pub use thread::{Lane, Store, WAKES_KEPT};
 pub use tx::Tx;

@@ -10,8 +10,8 @@ use cabas_protocol::keys::KeyCert;
 use cabas_protocol::objects::{Binding, Category, Grid, Policy, TerminalConfig};
 use cabas_protocol::sync::{Standing, TerminalStatus};
 use cabas_protocol::{
-    CardRef, Cents, ChainHead, Epoch, FundId, Incarnation, PolicyId, PublicKey, Seq, Signed, SignedBalance, TerminalId,
-    TimeEpoch, Timestamp,
+    CardRef, Cents, ChainHead, Epoch, FundId, Incarnation, KeyId, PolicyId, PublicKey, Seq, Signed, SignedBalance,
+    TerminalId, TimeEpoch, Timestamp,
 };
 
 use super::error::EnrolRefusal;
@@ -141,6 +141,25 @@ pub struct TerminalKey {
     pub acked: ChainHead,
     /// The newest row that a completed backup has.
     pub backed_up: Seq,
+    /// True where the hub asks for the balances that the terminal holds.
+    pub want_held: bool,
+    /// The newest change of a signing key that the terminal has confirmed.
+    pub keys_confirmed: u64,
+}
+
+/// A signing key as the admin sees it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KeyView {
+    /// Its id.
+    pub id: KeyId,
+    /// Its public half.
+    pub key: PublicKey,
+    /// When its newest certificate was made.
+    pub issued_at: Timestamp,
+    /// True where the root took it back.
+    pub revoked: bool,
+    /// Open enrolments that are known to have the certificate.
+    pub confirmed_by: u64,
 }
 
 /// A terminal as the admin sees it.

@@ -102,7 +102,11 @@ impl Tx<'_> {
         at_most: usize,
     ) -> Result<(), StoreError> {
         self.new_config(found, fund, record, since)?;
-        if record.standing == Standing::Live { self.new_balances(found, fund, record, since, at_most) } else { Ok(()) }
+        if record.standing == Standing::Live && !self.is_restoring()? {
+            self.new_balances(found, fund, record, since, at_most)
+        } else {
+            Ok(())
+        }
     }
 
     fn new_keys(&self, found: &mut ByChange, since: u64) -> Result<(), StoreError> {
@@ -259,19 +263,32 @@ fn limit(at_most: usize) -> i64 {
 
 /// What fits into one answer, at least one thing. Everything up to `newest` was looked at, so where nothing remains the
 /// cursor goes there.
+///
+/// Certificates stand first, and all of them: the rest may be signed by a key that only they make known. One whose place
+/// is on a later page comes again there.
 fn first_page(found: ByChange, limits: NewsLimits, since: u64, newest: u64) -> News {
     let waiting = found.len();
-    let (mut items, mut cursor, mut bytes) = (Vec::new(), since, 0_usize);
+    let is_cert = |item: &Deliverable| matches!(item, Deliverable::KeyCert(_));
+    let (mut certs, mut items): (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());
+    let ahead = if waiting > limits.objects_max { found.values().filter(|item| is_cert(item)).count() } else { 0 };
+    let room = limits.objects_max.saturating_sub(ahead).max(1);
+    let (mut cursor, mut bytes, mut placed, mut is_full) = (since, 0_usize, 0_usize, false);
     for (change, item) in found {
         bytes = bytes.saturating_add(item.signed_bytes_max());
-        if items.len() >= limits.objects_max || (bytes > limits.bytes_max && !items.is_empty()) {
-            break;
+        is_full = is_full || placed >= room || (bytes > limits.bytes_max && placed > 0);
+        if !is_full {
+            placed = placed.saturating_add(1);
+            cursor = change;
         }
-        items.push(item);
-        cursor = change;
+        if is_cert(&item) && (!is_full || certs.len().saturating_add(items.len()) < limits.objects_max) {
+            certs.push(item);
+        } else if !is_full {
+            items.push(item);
+        }
     }
-    let more = items.len() < waiting;
-    News { items, cursor: if more { cursor } else { newest }, more }
+    certs.append(&mut items);
+    let more = placed < waiting;
+    News { items: certs, cursor: if more { cursor } else { newest }, more }
 }
 
 impl Deliverable {

@@ -66,8 +66,10 @@ impl Tx<'_> {
     /// new, so closing twice closes once.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`], [`StoreError::Money`], [`StoreError::Ledger`].
+    /// [`StoreError::Restoring`], [`StoreError::PaymentsUnknown`], [`StoreError::Sqlite`], [`StoreError::Money`],
+    /// [`StoreError::Ledger`].
     pub fn settlement_close(&mut self, cut: &SettlementCut, now: Timestamp) -> Result<Option<Settlement>, StoreError> {
+        self.may_settle()?;
         let Some(draft) = self.draft(cut)? else { return Ok(None) };
         let settlement = draft.settlement(Some(now))?;
         self.conn.execute(

@@ -73,6 +73,7 @@ impl Tx<'_> {
         if record.standing != Standing::Live {
             return Err(StoreError::NotLive(record.standing));
         }
+        self.not_restoring()?;
         let number = self.purse_no(purse)?.ok_or(StoreError::UnknownPurse)?;
         let fund = self.fund()?;
         let slice = AccountId::slice(record.number, number);
@@ -97,6 +98,9 @@ impl Tx<'_> {
         let fund = self.fund()?;
         let from: Option<PurseNo> = self.conn.query_row("SELECT allocate_from FROM fund", [], |row| col_opt(row, 0))?;
         let Some(from) = from else { return Ok(AllocationStep::default()) };
+        if self.is_restoring()? {
+            return Ok(AllocationStep::default());
+        }
         let mut read =
             self.conn.prepare_cached("SELECT number FROM purses WHERE number > ?1 ORDER BY number LIMIT ?2")?;
         let purses =
@@ -204,6 +208,7 @@ impl Tx<'_> {
         if !record.may_be_raised() {
             return Err(StoreError::NotLive(record.standing));
         }
+        self.not_restoring()?;
         let slice = AccountId::slice(record.number, purse);
         let serial = self.next_serial(slice)?;
         let cause = u64::from(serial.get());
@@ -219,7 +224,7 @@ impl Tx<'_> {
     }
 
     /// Notes what a new serial allows, and that the terminal is to have it.
-    fn sign_anew(
+    pub(super) fn sign_anew(
         &self,
         fund: &FundInfo,
         record: &EpochRecord,
@@ -229,9 +234,7 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let change = self.next_change()?;
-        self.conn
-            .prepare_cached("INSERT INTO serials (slice, serial, allowed) VALUES (?1, ?2, ?3)")?
-            .execute(params![Sql(slice), Sql(serial), Sql(allowed)])?;
+        self.note_serial(slice, serial, allowed)?;
         self.conn
             .prepare_cached(
                 "INSERT INTO slices (id, serial, unclaimed_cents, policy, issued_at, epoch, change)
@@ -247,9 +250,17 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Notes what a serial allows.
+    pub(super) fn note_serial(&self, slice: AccountId, serial: Serial, allowed: Cents) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached("INSERT INTO serials (slice, serial, allowed) VALUES (?1, ?2, ?3)")?
+            .execute(params![Sql(slice), Sql(serial), Sql(allowed)])?;
+        Ok(())
+    }
+
     /// Makes anew the balances of an enrolment that grow old.
     pub(super) fn renew(&mut self, fund: &FundInfo, record: &EpochRecord, now: Timestamp) -> Result<(), StoreError> {
-        if !record.may_be_raised() || record.renew_at.is_none_or(|at| now < at) {
+        if !record.may_be_raised() || record.renew_at.is_none_or(|at| now < at) || self.is_restoring()? {
             return Ok(());
         }
         let due = Timestamp::new(now.get().saturating_sub(RENEW_AFTER_S));

@@ -29,6 +29,10 @@ pub(super) struct EpochRecord {
     pub(super) shop: ShopNo,
     /// True where the terminal has a newer enrolment.
     pub(super) superseded: bool,
+    /// True where it has not handed back what it holds, after a restore.
+    pub(super) to_hand_back: bool,
+    /// The newest change of a signing key that its cursor has passed.
+    pub(super) keys_confirmed: u64,
 }
 
 impl EpochRecord {
@@ -45,8 +49,25 @@ impl Tx<'_> {
     /// [`StoreError::UnknownTerminal`] or [`StoreError::UnknownEpoch`].
     pub fn terminal_key(&self, terminal: TerminalId, epoch: Epoch) -> Result<TerminalKey, StoreError> {
         let record = self.epoch(terminal, epoch)?;
-        let EpochRecord { key, standing, acked, backed_up, .. } = record;
-        Ok(TerminalKey { key, standing, acked, backed_up })
+        let EpochRecord { key, standing, acked, backed_up, to_hand_back, keys_confirmed, .. } = record;
+        Ok(TerminalKey { key, standing, acked, backed_up, want_held: to_hand_back, keys_confirmed })
+    }
+
+    /// Notes the signing keys that a terminal has, by the news it says it took.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownTerminal`] or [`StoreError::UnknownEpoch`].
+    pub fn keys_confirmed(&mut self, terminal: TerminalId, epoch: Epoch, cursor: u64) -> Result<u64, StoreError> {
+        let record = self.epoch(terminal, epoch)?;
+        let mut read =
+            self.conn.prepare_cached("SELECT ifnull(max(change), 0) FROM signing_keys WHERE change <= ?1")?;
+        let newest: u64 = read.query_row([Sql(cursor)], |row| col(row, 0))?;
+        if newest <= record.keys_confirmed {
+            return Ok(record.keys_confirmed);
+        }
+        let note = "UPDATE epochs SET keys_confirmed = ?2 WHERE number = ?1";
+        self.conn.prepare_cached(note)?.execute(params![Sql(record.number), Sql(newest)])?;
+        Ok(newest)
     }
 
     /// Takes a terminal's right to sell: its open epochs are revoked, its codes void. Its rows are still taken.
@@ -204,7 +225,9 @@ impl Tx<'_> {
         let mut read = self.conn.prepare_cached(
             "SELECT number, key, standing, acked_seq, acked_hash, backed_up_seq, change, renew_at,
                 (SELECT shop FROM terminals WHERE terminals.number = epochs.terminal),
-                (SELECT max(epoch) FROM epochs AS newer WHERE newer.terminal = epochs.terminal) > epoch
+                (SELECT max(epoch) FROM epochs AS newer WHERE newer.terminal = epochs.terminal) > epoch,
+                EXISTS (SELECT 1 FROM hand_backs WHERE hand_backs.epoch = epochs.number AND done_at IS NULL),
+                keys_confirmed
              FROM epochs WHERE terminal = ?1 AND epoch = ?2",
         )?;
         let record = read.query_row(params![Sql(terminal), Sql(epoch)], |row| {
@@ -222,6 +245,8 @@ impl Tx<'_> {
                     renew_at: col_opt(row, 7)?,
                     shop: col(row, 8)?,
                     superseded: row.get(9)?,
+                    to_hand_back: row.get(10)?,
+                    keys_confirmed: col(row, 11)?,
                 },
             ))
         });

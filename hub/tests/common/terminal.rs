@@ -67,7 +67,7 @@ pub fn unbound_refusal(hub: &Hub, answer: &Answer) -> Refusal {
     assert_eq!(answer.header("content-type").as_deref(), Some("application/cose"), "{}", answer.head);
     assert_eq!(peek_type(&answer.body).unwrap(), ObjectType::Refusal);
     let signed: Signed<Refusal> = Signed::from_bytes(answer.body.clone()).unwrap();
-    signed.verify(hub.app.secrets.signer.public(), Fund::ID).unwrap().into_payload()
+    signed.verify(hub.app.secrets.signers.of_anybody().unwrap().public(), Fund::ID).unwrap().into_payload()
 }
 
 impl Terminal {
@@ -178,6 +178,7 @@ impl Terminal {
                 refused_unfunded: 3,
             },
             held: Vec::new(),
+            held_end: false,
         }
     }
 

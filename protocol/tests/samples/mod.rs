@@ -310,6 +310,7 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
             refused_unfunded: 1,
         },
         held: vec![],
+        held_end: false,
     };
     let sync_answer = SyncAnswer {
         head: head(ObjectType::SyncAnswer),

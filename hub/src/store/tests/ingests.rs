@@ -127,7 +127,7 @@ fn a_claim_without_a_right_is_kept_with_its_reason() {
 fn rows_of_a_closed_epoch_are_kept_and_over_right() {
     let (mut world, mut terminal) = world();
     world.sync(&mut terminal);
-    world.db.conn.execute_batch("UPDATE epochs SET standing = 3").unwrap();
+    world.close(&terminal, "Ada", "Bo");
     terminal.sale(1, 100, 100, 1);
     let outcome = world.sync(&mut terminal);
     assert_eq!((outcome.standing, outcome.over_right), (Standing::Closed, cents(100)));

@@ -9,6 +9,7 @@
 )]
 
 mod backups;
+mod closings;
 mod credits;
 mod enrolments;
 mod faults;
@@ -17,6 +18,7 @@ mod imports;
 mod ingests;
 mod model;
 mod news;
+mod restores;
 mod settlements;
 mod slices;
 mod threads;

@@ -100,7 +100,8 @@ fn a_full_hot_list_says_so() {
         .conn
         .execute_batch(
             "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 2147)
-             INSERT INTO cards SELECT i, unhex(format('%016x', i)), 3, 1, 1, 1, 0 FROM n",
+             INSERT INTO cards (number, ref, tier, purse, version, blocked_at, change)
+             SELECT i, unhex(format('%016x', i)), 3, 1, 1, 1, 0 FROM n",
         )
         .unwrap();
     let error = world.db.write(|tx| tx.card_block(CardName::Number(1), NOW)).unwrap_err();

@@ -18,8 +18,8 @@ use cabas_protocol::{
 use crate::core::household_rules::Household;
 use crate::core::ingest::{Upload, prepare};
 use crate::store::{
-    Db, Deliverable, ImportCard, ImportHousehold, ImportPlan, ImportShop, IngestOutcome, InitFund, NewCode, NewsLimits,
-    OpenMode, PolicyLimits, StoreError, VerifyReport,
+    CloseOrder, Closing, Db, Deliverable, ImportCard, ImportHousehold, ImportPlan, ImportShop, IngestOutcome, InitFund,
+    NewCode, NewsLimits, OpenMode, PolicyLimits, StoreError, VerifyReport,
 };
 
 pub(super) const FUND: FundId = FundId::new(8);
@@ -115,6 +115,24 @@ impl World {
         self.codes += 1;
         let locator = Code::of_random(&[self.codes; 12]).locator().to_owned();
         NewCode { locator, keys: CodeKeys::of_stretched([self.codes; 32]), expires_at: at(3600) }
+    }
+
+    /// Two people close a terminal's epoch.
+    pub(super) fn close(&mut self, terminal: &Terminal, first: &str, second: &str) -> Closing {
+        self.propose(terminal, first).unwrap();
+        self.propose(terminal, second).unwrap()
+    }
+
+    /// One person proposes or confirms a closing, at the newest row of the hub.
+    pub(super) fn propose(&mut self, terminal: &Terminal, by: &str) -> Result<Closing, StoreError> {
+        let by = by.to_owned();
+        let order = CloseOrder { terminal: terminal.id, epoch: Some(terminal.epoch), at: None, by };
+        self.db.write(|tx| tx.terminal_close(&order, NOW))
+    }
+
+    /// Reserves what is to be reserved.
+    pub(super) fn allocate(&mut self) {
+        while self.db.write(|tx| tx.allocate_pending(NOW)).unwrap().more {}
     }
 
     pub(super) fn ingest(&mut self, upload: &Upload) -> IngestOutcome {
@@ -332,6 +350,7 @@ impl Terminal {
             wait_ms: 0,
             status: self.status(),
             held: Vec::new(),
+            held_end: false,
         }
     }
 

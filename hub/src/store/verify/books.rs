@@ -3,6 +3,7 @@
 use cabas_protocol::{Cents, Serial};
 use rusqlite::{OptionalExtension as _, Row, params};
 
+use super::super::debts::owed;
 use super::super::error::StoreError;
 use super::super::import::people;
 use super::super::sql::{Sql, col, col_opt};
@@ -19,8 +20,8 @@ type Stored = Result<Transfer, &'static str>;
 struct Walk {
     account: Account,
     steps: u64,
-    /// The causes that were seen last, newest first: of credits, of raises, of rows.
-    causes: [Option<u64>; 3],
+    /// The causes that were seen last, newest first, each kind of cause apart.
+    causes: [Option<u64>; 7],
 }
 
 impl Tx<'_> {
@@ -56,7 +57,10 @@ impl Tx<'_> {
     fn without_cause(&self, transfer: &Transfer) -> Result<Option<&'static str>, StoreError> {
         match transfer.kind {
             TransferKind::Credit => self.not_a_credit(transfer),
-            TransferKind::Raise => self.not_a_raise(transfer),
+            TransferKind::Raise | TransferKind::Recover => self.not_a_raise(transfer),
+            TransferKind::Void => self.not_a_void(transfer),
+            TransferKind::Repay | TransferKind::Regain => self.not_paid_back(transfer),
+            TransferKind::Advance => self.not_an_advance(transfer),
             TransferKind::Sale | TransferKind::Return => self.not_a_claim(transfer),
             TransferKind::Settlement => self.not_a_payout(transfer),
         }
@@ -89,7 +93,15 @@ impl Tx<'_> {
             Some(_) | None => Some(Cents::ZERO),
         };
         let raised = now.zip(before).and_then(|(now, before)| now.minus(before).ok());
-        Ok((raised != Some(transfer.cents)).then_some("its serial does not allow that much more than the one before"))
+        let parts = self.held_parts(transfer.credit, serial)?;
+        let expected = match (transfer.kind, parts) {
+            (TransferKind::Recover, None) => return Ok(Some("no balance was handed back for it")),
+            (_, Some((free, nothing))) if free.plus(nothing).ok() != raised => None,
+            (TransferKind::Recover, Some((_, nothing))) => Some(nothing),
+            (_, Some((free, _))) => Some(free),
+            (_, None) => raised,
+        };
+        Ok((expected != Some(transfer.cents)).then_some("its serial does not allow that much more than the one before"))
     }
 
     fn not_a_claim(&self, transfer: &Transfer) -> Result<Option<&'static str>, StoreError> {
@@ -104,9 +116,15 @@ impl Tx<'_> {
         let Some((settled, kind, epoch, shop)) = row.optional()? else { return Ok(Some("its row is not there")) };
         let to = match transfer.kind {
             TransferKind::Return => transfer.debit.purse_no().map(AccountId::purse),
-            TransferKind::Sale | TransferKind::Credit | TransferKind::Raise | TransferKind::Settlement => {
-                Some(AccountId::payable(shop))
-            }
+            TransferKind::Sale
+            | TransferKind::Credit
+            | TransferKind::Raise
+            | TransferKind::Settlement
+            | TransferKind::Void
+            | TransferKind::Recover
+            | TransferKind::Repay
+            | TransferKind::Advance
+            | TransferKind::Regain => Some(AccountId::payable(shop)),
         };
         let kind_fits = matches!((transfer.kind, kind), (TransferKind::Sale, 2) | (TransferKind::Return, 5));
         Ok(if settled != transfer.cents {
@@ -145,6 +163,11 @@ impl Tx<'_> {
                 continue;
             };
             let stored = Account { debits: col(row, 1)?, credits: col(row, 2)?, newest: col(row, 3)? };
+            let owes = matches!(id.kind(), AccountKind::Restored | AccountKind::Goodwill);
+            if owes && owed(stored).is_err() {
+                let detail = format!("{} given, {} paid back", stored.debits, stored.credits);
+                report.add(FindingKind::Overdrawn, id.to_string(), detail);
+            }
             if id.kind().never_overdrawn() && stored.left().is_err() {
                 let detail = format!("{} taken, {} given", stored.debits, stored.credits);
                 report.add(FindingKind::Overdrawn, id.to_string(), detail);
@@ -260,24 +283,31 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Per household: what all slices allow, less what was handed back, is at most what was credited.
+    /// Per household: what all slices allow, less what came back, is at most what was credited, what is missing since a
+    /// restore, and goodwill.
     pub(super) fn check_conservation(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
         let mut read = self.conn.prepare(
-            "SELECT purses.number, ifnull(given.allowed, 0), ifnull(back.returned, 0), ifnull(got.credited, 0)
+            "SELECT purses.number, ifnull(given.allowed, 0), ifnull(back.returned, 0), ifnull(got.credited, 0),
+                ifnull(debts.owed, 0)
              FROM purses
              LEFT JOIN (SELECT id & 0xffffffff AS purse, sum(credits) AS allowed FROM accounts WHERE id >> 56 = 5
                 GROUP BY 1) AS given ON given.purse = purses.number
-             LEFT JOIN (SELECT credit & 0xffffffff AS purse, sum(cents) AS returned FROM transfers WHERE kind = 4
+             LEFT JOIN (SELECT credit & 0xffffffff AS purse, sum(cents) AS returned FROM transfers WHERE kind IN (4, 20)
                 GROUP BY 1) AS back ON back.purse = purses.number
              LEFT JOIN (SELECT purse, sum(cents) AS credited FROM credits GROUP BY 1) AS got
                 ON got.purse = purses.number
+             LEFT JOIN (SELECT id & 0xffffffff AS purse, sum(debits - credits) AS owed FROM accounts
+                WHERE id >> 56 IN (8, 10) GROUP BY 1) AS debts ON debts.purse = purses.number
              ORDER BY purses.number",
         )?;
         let mut rows = read.query([])?;
         while let Some(row) = rows.next()? {
             let (allowed, returned, credited): (Cents, Cents, Cents) = (col(row, 1)?, col(row, 2)?, col(row, 3)?);
-            if allowed > credited.plus(returned)? {
-                let detail = format!("slices allow {allowed}, {returned} came back, {credited} was credited");
+            let owed: Cents = col(row, 4)?;
+            if allowed > credited.plus(returned)?.plus(owed)? {
+                let detail = format!(
+                    "slices allow {allowed}, {returned} came back, {credited} was credited, {owed} missing or advanced"
+                );
                 report.add(FindingKind::Conservation, format!("purse {}", row.get::<_, i64>(0)?), detail);
             }
         }
@@ -308,14 +338,19 @@ impl Walk {
         Ok(prev)
     }
 
-    /// In a slice each serial and each row is booked once and in order, in a purse each credit. The serials of a
+    /// In a slice each serial and each row is booked once and in order, in a purse each credit, in what a purse owes each
+    /// advance and each paying back. The serials of a
     /// purse's many slices, and the rows of many terminals, are in no order in what they share.
     fn newer_than(&mut self, id: AccountId, transfer: &Transfer) -> bool {
-        let [credit, raise, row] = &mut self.causes;
+        let [credit, raise, row, recover, void, back, advance] = &mut self.causes;
         let last = match (id.kind(), transfer.kind) {
             (AccountKind::Purse, TransferKind::Credit) => credit,
             (AccountKind::Slice, TransferKind::Raise) => raise,
             (AccountKind::Slice, TransferKind::Sale | TransferKind::Return) => row,
+            (AccountKind::Slice, TransferKind::Recover) => recover,
+            (AccountKind::Slice, TransferKind::Void) => void,
+            (AccountKind::Restored | AccountKind::Goodwill, TransferKind::Repay | TransferKind::Regain) => back,
+            (AccountKind::Goodwill, TransferKind::Advance) => advance,
             (_, _) => return true,
         };
         let rises = last.is_none_or(|last| transfer.cause < last);

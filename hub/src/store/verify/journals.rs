@@ -193,7 +193,7 @@ impl Tx<'_> {
         let mut settled = Cents::ZERO;
         for state in journal.slices.values().flatten() {
             settled = settled.plus(state.settled)?;
-            let taken = self.account(state.id)?.debits;
+            let taken = self.account(state.id)?.debits.minus_or_zero(self.voided(state.id)?);
             if taken != state.settled {
                 let detail = format!("{taken} taken, its rows settle {}", state.settled);
                 report.add(FindingKind::Claim, state.id.to_string(), detail);
@@ -206,7 +206,8 @@ impl Tx<'_> {
             }
         }
         let taken: Cents = self.conn.query_row(
-            "SELECT ifnull(sum(debits), 0) FROM accounts WHERE id >= ?1 AND id <= ?2",
+            "SELECT max(0, (SELECT ifnull(sum(debits), 0) FROM accounts WHERE id >= ?1 AND id <= ?2)
+                - (SELECT ifnull(sum(cents), 0) FROM voids WHERE slice >= ?1 AND slice <= ?2))",
             params![
                 Sql(AccountId::slice(journal.record.number, PurseNo::new(0))),
                 Sql(AccountId::slice(journal.record.number, PurseNo::new(u32::MAX)))

@@ -5,6 +5,7 @@
 
 mod books;
 mod journals;
+mod lives;
 mod settled;
 
 use super::db::Db;
@@ -54,6 +55,10 @@ pub enum FindingKind {
     Claim,
     /// A settlement that is not the sum of its rows.
     Settlement,
+    /// An epoch that was closed by fewer than two people, or whose later rows were paid.
+    Closing,
+    /// A balance that was handed back and is not the hub's word.
+    Held,
 }
 
 impl FindingKind {
@@ -74,6 +79,8 @@ impl FindingKind {
             Self::Chain => "chain",
             Self::Claim => "claim",
             Self::Settlement => "settlement",
+            Self::Closing => "closing",
+            Self::Held => "held",
         }
     }
 }
@@ -129,6 +136,9 @@ impl Db {
             tx.check_journals(&mut report)?;
             tx.check_disputed(&mut report)?;
             tx.check_settlements(&mut report)?;
+            tx.check_closings(&mut report)?;
+            tx.check_held(&mut report)?;
+            tx.check_advances(&mut report)?;
             Ok(report)
         })
     }

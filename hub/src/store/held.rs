@@ -1,0 +1,152 @@
+//! Balances that terminals hand back after a restore: the hub's own signed word, by which the ledger catches up.
+
+use cabas_protocol::keys::HubKeys;
+use cabas_protocol::{Cents, Epoch, Scope, Serial, Signed, SignedBalance, TerminalId, Timestamp};
+use rusqlite::params;
+
+use super::error::StoreError;
+use super::ledger::Books;
+use super::model::AlarmKind;
+use super::sql::Sql;
+use super::terminals::EpochRecord;
+use super::tx::Tx;
+use crate::core::ledger::{AccountId, Entry, PurseNo, TransferKind};
+
+/// Serials that one balance may be ahead of the backup. A hub that ran for a month between two backups made fewer.
+pub const SERIALS_AHEAD_MAX: u32 = 65_536;
+
+/// What a terminal handed back.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct HandBack {
+    /// Signed balances.
+    pub balances: Vec<Vec<u8>>,
+    /// True where these are the last.
+    pub is_end: bool,
+}
+
+impl Tx<'_> {
+    /// Takes what a terminal hands back: where a balance allows more than the ledger knows, the ledger catches up. It
+    /// takes the household's free money for it, and what is not there is missing until it is credited again. The same
+    /// balances again change nothing; an epoch that was not asked is not listened to.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownTerminal`], [`StoreError::UnknownEpoch`], [`StoreError::Ledger`].
+    pub fn take_held(
+        &mut self,
+        terminal: TerminalId,
+        epoch: Epoch,
+        handed: &HandBack,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let record = self.epoch(terminal, epoch)?;
+        if !record.to_hand_back {
+            return Ok(());
+        }
+        let fund = self.fund()?;
+        let mut keys = HubKeys::new(fund.fund, fund.root);
+        for cert in self.key_certs()? {
+            keys.certify(&cert)?;
+        }
+        let mut strange = 0_u64;
+        self.with_books(|books| {
+            for bytes in &handed.balances {
+                let signed = Signed::<SignedBalance>::from_bytes(bytes.clone());
+                let balance = signed.map_err(Into::into).and_then(|signed| keys.verify(&signed));
+                match balance.map(cabas_protocol::Verified::into_payload) {
+                    Ok(balance) if balance.scope == Scope::Terminal(terminal, epoch) => {
+                        self.catch_up(books, &record, &balance, bytes, now)?;
+                    }
+                    Ok(_) | Err(_) => strange = strange.saturating_add(1),
+                }
+            }
+            Ok(())
+        })?;
+        if strange > 0 {
+            self.alarm(record.number, AlarmKind::NotAuthentic, strange, record.acked.seq, now)?;
+            tracing::warn!(
+                terminal.id = %terminal, terminal.epoch = %epoch, objects.count = strange,
+                "what was handed back is not the hub's word to this terminal, and counts for nothing"
+            );
+        }
+        if handed.is_end { self.hand_back_done(&record, now) } else { Ok(()) }
+    }
+
+    fn catch_up(
+        &self,
+        books: &mut Books<'_>,
+        record: &EpochRecord,
+        balance: &SignedBalance,
+        envelope: &[u8],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Some(purse) = self.purse_no(balance.purse)? else {
+            return self.keep_unplaced(record, balance, envelope, now);
+        };
+        let slice = AccountId::slice(record.number, purse);
+        let known = books.account(slice)?.credits;
+        let newest = self.slice(slice)?.map_or(Serial::new(0), |slice| slice.serial).get();
+        let more = balance.allowed.minus_or_zero(known);
+        let least = if more.is_zero() { newest } else { newest.saturating_add(1) };
+        let to = balance.serial.get().max(least);
+        if to == newest {
+            return Ok(());
+        }
+        if to.saturating_sub(newest) > SERIALS_AHEAD_MAX {
+            return self.keep_unplaced(record, balance, envelope, now);
+        }
+        let first = newest.saturating_add(1);
+        let (from_free, from_nothing) = self.fund_catch_up(books, purse, slice, more, first)?;
+        let allowed = known.plus(more)?;
+        self.conn
+            .prepare_cached(
+                "INSERT INTO held_balances (slice, from_serial, to_serial, from_free, from_nothing, taken_at, envelope)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![Sql(slice), first, to, Sql(from_free), Sql(from_nothing), Sql(now), envelope])?;
+        for serial in first..to {
+            self.note_serial(slice, Serial::new(serial), allowed)?;
+        }
+        self.sign_anew(&self.fund()?, record, slice, Serial::new(to), allowed, now)
+    }
+
+    /// Moves what a balance allows more into its slice: free money first.
+    fn fund_catch_up(
+        &self,
+        books: &mut Books<'_>,
+        purse: PurseNo,
+        slice: AccountId,
+        more: Cents,
+        serial: u32,
+    ) -> Result<(Cents, Cents), StoreError> {
+        let from_free = books.account(AccountId::purse(purse))?.left()?.min(more);
+        let from_nothing = more.minus(from_free)?;
+        for (debit, cents, kind) in [
+            (AccountId::purse(purse), from_free, TransferKind::Raise),
+            (AccountId::restored(purse), from_nothing, TransferKind::Recover),
+        ] {
+            if !cents.is_zero() {
+                books.post(Entry { debit, credit: slice, cents, kind, cause: u64::from(serial) })?;
+            }
+        }
+        Ok((from_free, from_nothing))
+    }
+
+    fn keep_unplaced(
+        &self,
+        record: &EpochRecord,
+        balance: &SignedBalance,
+        envelope: &[u8],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        tracing::error!(
+            terminal.id = %record.terminal, terminal.epoch = %record.epoch, allowed_cents = balance.allowed.get(),
+            "a balance was handed back whose purse this ledger does not know, and is kept as evidence"
+        );
+        self.conn.execute(
+            "INSERT OR REPLACE INTO held_unplaced (epoch, purse, allowed, taken_at, envelope)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![Sql(record.number), Sql(balance.purse), Sql(balance.allowed), Sql(now), envelope],
+        )?;
+        Ok(())
+    }
+}

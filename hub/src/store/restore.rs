@@ -1,0 +1,313 @@
+//! A hub that was restored from a backup: it signs and settles nothing until every open epoch has handed back what it
+//! holds, or was closed by two people.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use cabas_protocol::keys::KeyCert;
+use cabas_protocol::{Epoch, Incarnation, Signed, TerminalId, Timestamp};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+
+use super::backup::{beside, sync_folder};
+use super::db::{Db, OpenMode};
+use super::error::StoreError;
+use super::model::Wake;
+use super::sql::{Sql, col, col_opt};
+use super::terminals::EpochRecord;
+use super::tx::Tx;
+
+/// By how much numbers jump at a restore, so that nothing which terminals took after the backup hides what comes now.
+pub const RESTORE_GAP: u32 = 1_000;
+/// Epochs that an error names.
+const NAMED_MAX: usize = 10;
+
+/// Where a restore puts what.
+#[derive(Clone, Debug)]
+pub struct RestorePlan<'p> {
+    /// The backup.
+    pub backup: &'p Path,
+    /// The hub's database.
+    pub database: &'p Path,
+    /// The highest life of the hub that is known elsewhere.
+    pub newest_life: Incarnation,
+    /// Certificates that lie beside the keys: a key that was taken back after the backup stays so.
+    pub certs: &'p [Signed<KeyCert>],
+}
+
+/// What a restore did.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RestoreReport {
+    /// The hub's life from here on.
+    pub incarnation: Incarnation,
+    /// The epochs that are to hand back what they hold.
+    pub missing: Vec<(TerminalId, Epoch)>,
+    /// Where the database that was there lies.
+    pub moved_to: Option<PathBuf>,
+}
+
+/// Epochs that have not handed back what they hold.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Missing(pub Vec<(TerminalId, Epoch)>);
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (place, (terminal, epoch)) in self.0.iter().take(NAMED_MAX).enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            write!(f, "{comma}terminal {terminal} epoch {epoch}")?;
+        }
+        match self.0.len().checked_sub(NAMED_MAX) {
+            Some(more @ 1..) => write!(f, " and {more} more"),
+            Some(0) | None => Ok(()),
+        }
+    }
+}
+
+/// How a restore stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RestoreView {
+    /// The life that it began.
+    pub incarnation: Incarnation,
+    /// When it began.
+    pub restored_at: Timestamp,
+    /// When every epoch had handed back or was closed.
+    pub ended_at: Option<Timestamp>,
+    /// Epochs that are missing.
+    pub missing: Missing,
+    /// The newest settlement in the backup.
+    pub settlement: u32,
+    /// False where nobody has said yet that no later settlement was paid.
+    pub payments_checked: bool,
+    /// Balances handed back whose purse is not in the backup.
+    pub unplaced: u64,
+}
+
+/// Puts a backup in the place of the database, as a new life of the hub. A database that is there is moved away under a
+/// name that says so; the caller has made sure that nobody uses it.
+///
+/// # Errors
+/// [`StoreError::BadCopy`], [`StoreError::Foreign`], [`StoreError::Newer`], [`StoreError::NoFund`], [`StoreError::Io`]:
+/// then the database that was there still is.
+pub fn restore(plan: &RestorePlan<'_>, now: Timestamp) -> Result<RestoreReport, StoreError> {
+    let there = plan.database.exists();
+    let known = if there { life_of(plan.database).unwrap_or_default() } else { Incarnation::new(0) };
+    let at_least = plan.newest_life.max(known);
+    let working = beside(plan.database, "restoring");
+    remove(&working)?;
+    std::io::copy(&mut File::open(plan.backup)?, &mut OpenOptions::new().write(true).create_new(true).open(&working)?)?;
+    let mut db = Db::open(&working, OpenMode::Existing)?;
+    let verdict: String = db.conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if verdict != "ok" {
+        return Err(StoreError::BadCopy(verdict));
+    }
+    let (incarnation, missing) = db.write(|tx| {
+        for cert in plan.certs {
+            tx.key_certify(cert)?;
+        }
+        tx.life_begin(at_least, now)
+    })?;
+    db.conn.query_row("PRAGMA journal_mode = delete", [], |_| Ok(()))?;
+    drop(db);
+    File::open(&working)?.sync_all()?;
+    let moved_to = if there { Some(move_away(plan.database, now)?) } else { None };
+    std::fs::rename(&working, plan.database)?;
+    sync_folder(plan.database)?;
+    Ok(RestoreReport { incarnation, missing, moved_to })
+}
+
+/// The life that a database is of, where it can still be read.
+fn life_of(database: &Path) -> Option<Incarnation> {
+    let conn = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+    conn.query_row("SELECT incarnation FROM fund", [], |row| col(row, 0)).ok()
+}
+
+/// The files of a database: itself, its log, its index.
+const FILES: [&str; 3] = ["", "-wal", "-shm"];
+
+fn file_of(database: &Path, suffix: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn remove(database: &Path) -> Result<(), StoreError> {
+    for file in FILES.map(|suffix| file_of(database, suffix)).iter().filter(|file| file.exists()) {
+        std::fs::remove_file(file)?;
+    }
+    Ok(())
+}
+
+fn move_away(database: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {
+    let to = beside(database, &format!("before-restore-{}", now.get()));
+    if to.exists() {
+        return Err(StoreError::BackupExists);
+    }
+    // The log goes first: a database without its log would look complete, and lack what was written last.
+    for suffix in FILES.iter().rev() {
+        let from = file_of(database, suffix);
+        if from.exists() {
+            std::fs::rename(from, file_of(&to, suffix))?;
+        }
+    }
+    Ok(to)
+}
+
+impl Tx<'_> {
+    /// Begins a new life of the hub on what a backup holds.
+    fn life_begin(
+        &mut self,
+        newest_life: Incarnation,
+        now: Timestamp,
+    ) -> Result<(Incarnation, Vec<(TerminalId, Epoch)>), StoreError> {
+        let newest = self.fund()?.incarnation.max(newest_life).get();
+        let life = newest.checked_add(1).ok_or(StoreError::Exhausted("life of the hub"))?;
+        self.conn.execute("UPDATE fund SET incarnation = ?1", [life])?;
+        self.conn.execute("UPDATE lives SET ended_at = ?1 WHERE ended_at IS NULL", [Sql(now)])?;
+        self.conn.execute(
+            "INSERT INTO lives (incarnation, restored_at, settlement, payments_checked, terminal_from, hot_list_from)
+             VALUES (?1, ?2, (SELECT ifnull(max(number), 0) FROM settlements), 0,
+                (SELECT ifnull(max(number), 0) FROM terminals) + 1 + ?3,
+                max((SELECT version FROM hot_list), (SELECT ifnull(max(hot_list), 0) FROM contacts),
+                    (SELECT ifnull(max(list_applied), 0) FROM epochs)) + ?3)",
+            params![life, Sql(now), RESTORE_GAP],
+        )?;
+        self.conn.execute("DELETE FROM hand_backs", [])?;
+        self.conn.execute("INSERT INTO hand_backs (epoch) SELECT number FROM epochs WHERE standing <> 3", [])?;
+        // What a backup of another life covers is not covered in this one.
+        self.conn.execute("UPDATE epochs SET backed_up_seq = 0, keys_confirmed = 0", [])?;
+        self.renumber(now)?;
+        self.end_if_all_handed_back(now)?;
+        let missing = self.missing()?;
+        Ok((Incarnation::new(life), missing.0))
+    }
+
+    /// Gives what terminals take numbers above those that they may have taken after the backup.
+    fn renumber(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        self.conn.execute("UPDATE cards SET version = version + ?1", [RESTORE_GAP])?;
+        self.conn.execute("UPDATE epochs SET config_version = config_version + ?1", [RESTORE_GAP])?;
+        let change = self.change_for_all()?;
+        self.conn.execute(
+            "INSERT INTO policies (id, sale_cents_max, plain_sale_cents_max, plain_day_cents_max, plain_list_age_s_max,
+                part_payment, created_at, change)
+             SELECT id + ?1, sale_cents_max, plain_sale_cents_max, plain_day_cents_max, plain_list_age_s_max,
+                part_payment, ?2, ?3 FROM policies ORDER BY id DESC LIMIT 1",
+            params![RESTORE_GAP, Sql(now), Sql(change)],
+        )?;
+        let grids = self
+            .conn
+            .prepare("SELECT version FROM grids ORDER BY version")?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<Vec<u32>, _>>()?;
+        let shift = grids.last().copied().unwrap_or(0).saturating_add(RESTORE_GAP);
+        for grid in grids {
+            let change = self.change_for_all()?;
+            self.conn.execute(
+                "INSERT INTO grids (version, valid_from_day, created_at, change)
+                 SELECT version + ?2, valid_from_day, ?3, ?4 FROM grids WHERE version = ?1",
+                params![grid, shift, Sql(now), Sql(change)],
+            )?;
+            self.conn.execute(
+                "INSERT INTO grid_categories (version, place, category, share_percent, label_fr, label_en)
+                 SELECT version + ?2, place, category, share_percent, label_fr, label_en FROM grid_categories
+                 WHERE version = ?1",
+                params![grid, shift],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Refuses while the hub is being restored.
+    pub(super) fn not_restoring(&self) -> Result<(), StoreError> {
+        if self.is_restoring()? { Err(StoreError::Restoring(self.missing()?)) } else { Ok(()) }
+    }
+
+    /// True while the hub is being restored.
+    pub(super) fn is_restoring(&self) -> Result<bool, StoreError> {
+        let mut read = self.conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM lives WHERE ended_at IS NULL)")?;
+        Ok(read.query_row([], |row| row.get(0))?)
+    }
+
+    fn missing(&self) -> Result<Missing, StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT terminal, epochs.epoch FROM hand_backs JOIN epochs ON epochs.number = hand_backs.epoch
+             WHERE done_at IS NULL ORDER BY terminal, epochs.epoch",
+        )?;
+        let missing = read.query_map([], |row| Ok((col(row, 0)?, col(row, 1)?)))?;
+        Ok(Missing(missing.collect::<Result<_, _>>()?))
+    }
+
+    /// Notes that an epoch has handed back what it holds, or never will.
+    pub(super) fn hand_back_done(&mut self, record: &EpochRecord, now: Timestamp) -> Result<(), StoreError> {
+        let done = self.conn.execute(
+            "UPDATE hand_backs SET done_at = ?2 WHERE epoch = ?1 AND done_at IS NULL",
+            params![Sql(record.number), Sql(now)],
+        )?;
+        if done > 0 { self.end_if_all_handed_back(now) } else { Ok(()) }
+    }
+
+    /// Ends the restore where nothing is missing: every balance is delivered anew, and free money is reserved again.
+    fn end_if_all_handed_back(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if !self.is_restoring()? || !self.missing()?.0.is_empty() {
+            return Ok(());
+        }
+        self.conn.execute("UPDATE lives SET ended_at = ?1 WHERE ended_at IS NULL", [Sql(now)])?;
+        // While it lasted, cursors went past balances that were not given.
+        let slices = self.conn.execute(
+            "WITH places AS (SELECT id, row_number() OVER (ORDER BY id) AS place FROM slices)
+             UPDATE slices SET change = (SELECT change FROM fund) + places.place FROM places WHERE places.id = slices.id",
+            [],
+        )?;
+        let slices = u64::try_from(slices).map_err(|_| StoreError::Exhausted("change number"))?;
+        self.conn.execute("UPDATE fund SET change = change + ?1", [Sql(slices)])?;
+        self.conn.execute(
+            "UPDATE epochs SET change = max(change, ifnull((SELECT max(change) FROM slices
+                WHERE slices.epoch = epochs.number), 0))",
+            [],
+        )?;
+        self.allocate_all()?;
+        self.wake(Wake::All);
+        tracing::warn!("the restore has ended: every open epoch handed back what it holds, or was closed");
+        Ok(())
+    }
+
+    /// How the newest restore stands; nothing where the hub was never restored.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn restore_view(&self) -> Result<Option<RestoreView>, StoreError> {
+        let read = "SELECT incarnation, restored_at, ended_at, settlement, payments_checked,
+                (SELECT count(*) FROM held_unplaced) FROM lives ORDER BY incarnation DESC LIMIT 1";
+        let missing = self.missing()?;
+        let view = self.conn.query_row(read, [], |row| {
+            Ok(RestoreView {
+                incarnation: col(row, 0)?,
+                restored_at: col(row, 1)?,
+                ended_at: col_opt(row, 2)?,
+                missing,
+                settlement: row.get(3)?,
+                payments_checked: row.get(4)?,
+                unplaced: col(row, 5)?,
+            })
+        });
+        Ok(view.optional()?)
+    }
+
+    /// Somebody has compared the bank's statement with the settlements of the backup: nothing later was paid.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn payments_checked(&mut self) -> Result<(), StoreError> {
+        self.conn.execute("UPDATE lives SET payments_checked = 1", [])?;
+        Ok(())
+    }
+
+    /// Refuses to settle what may have been paid after the backup.
+    pub(super) fn may_settle(&self) -> Result<(), StoreError> {
+        self.not_restoring()?;
+        match self.restore_view()? {
+            Some(life) if !life.payments_checked => {
+                Err(StoreError::PaymentsUnknown { restored_at: life.restored_at, settlement: life.settlement })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}

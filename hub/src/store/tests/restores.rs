@@ -1,0 +1,318 @@
+//! A hub that comes back from yesterday's backup.
+
+use std::path::{Path, PathBuf};
+
+use cabas_protocol::keys::KeyCert;
+use cabas_protocol::{Cents, Epoch, Incarnation, ObjectType, Seq, SignedBalance, TerminalId};
+
+use super::world::{CONTEXT, NOW, Terminal, World, at, cents, purse_ref, signer};
+use crate::core::ledger::AccountKind;
+use crate::store::{
+    CardName, Db, Deliverable, FindingKind, HandBack, Missing, OpenMode, RESTORE_GAP, RestorePlan, RestoreReport,
+    StoreError, restore,
+};
+
+impl World {
+    fn backup(&mut self, name: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        self.db.backup(&path, NOW).unwrap();
+        path
+    }
+
+    fn restore(&mut self, backup: &Path) -> RestoreReport {
+        self.restore_with(backup, &[])
+    }
+
+    fn restore_with(&mut self, backup: &Path, certs: &[cabas_protocol::Signed<KeyCert>]) -> RestoreReport {
+        let database = self.path();
+        drop(std::mem::replace(&mut self.db, Db::open(backup, OpenMode::Existing).unwrap()));
+        let plan = RestorePlan { backup, database: &database, newest_life: Incarnation::new(0), certs };
+        let files = std::fs::read_dir(self.folder.path()).unwrap().count();
+        let report = restore(&plan, at(u64::try_from(files).unwrap())).unwrap();
+        self.db = Db::open(&database, OpenMode::Existing).unwrap();
+        report
+    }
+
+    fn hand_back(&mut self, terminal: &Terminal, balances: Vec<Vec<u8>>, is_end: bool) {
+        let handed = HandBack { balances, is_end };
+        self.db.write(|tx| tx.take_held(terminal.id, terminal.epoch, &handed, NOW)).unwrap();
+    }
+
+    /// What is free, left at terminals, paid to shops, and missing, in the whole fund.
+    fn sums(&mut self) -> (u64, u64, u64, u64) {
+        let lines = self.db.read(|tx| tx.trial_balance()).unwrap();
+        let of = |kind| lines.iter().find(|line| line.kind == kind);
+        let left = |kind| of(kind).map_or(0, |line| line.credits.get() - line.debits.get());
+        let missing = of(AccountKind::Restored).map_or(0, |line| line.debits.get() - line.credits.get());
+        let paid = of(AccountKind::Payable).map_or(0, |line| line.credits.get());
+        (left(AccountKind::Purse), left(AccountKind::Slice), paid, missing)
+    }
+
+    fn close_settlement(&mut self) -> Result<Option<Cents>, StoreError> {
+        let cut = self.db.read(|tx| tx.settlement_cut())?;
+        Ok(self.db.write(|tx| tx.settlement_close(&cut, NOW))?.map(|settlement| settlement.payout))
+    }
+
+    fn all_balances(&mut self, terminal: &Terminal) -> Vec<SignedBalance> {
+        let news = self.news(terminal, 0);
+        let balances = news
+            .into_iter()
+            .filter_map(|item| if let Deliverable::Balance(balance) = item { Some(balance) } else { None });
+        balances.collect()
+    }
+}
+
+/// As the hub delivers them.
+fn signed(balances: &[SignedBalance]) -> Vec<Vec<u8>> {
+    balances.iter().map(|balance| signer(2).sign(balance).into_bytes()).collect()
+}
+
+fn missing(error: StoreError) -> Vec<(u32, u32)> {
+    let StoreError::Restoring(Missing(all)) = error else { panic!("{error}") };
+    all.iter().map(|(id, epoch)| (id.get(), epoch.get())).collect()
+}
+
+/// A terminal that sold on after the backup, under balances that the backup does not know.
+struct Yesterday {
+    world: World,
+    terminal: Terminal,
+    backup: PathBuf,
+    held: Vec<SignedBalance>,
+}
+
+/// 450.00 credited and backed up; then a sale of 10.00, a second credit, a slice raised to 250.00, and a sale of 200.00
+/// that the hub has not heard of.
+fn yesterday() -> Yesterday {
+    let mut world = World::credited();
+    let mut terminal = world.terminal("A");
+    terminal.start();
+    world.sync(&mut terminal);
+    let backup = world.backup("yesterday.db");
+    terminal.sale(1, 1_000, 1_000, 1);
+    world.sync(&mut terminal);
+    world.credit("2026-12");
+    let raised = world.extend(&terminal, 1, 25_000).unwrap();
+    assert_eq!((raised.serial.get(), raised.allowed), (3, cents(25_000)));
+    terminal.sale(1, 20_000, 21_000, 3);
+    let held = world.all_balances(&terminal);
+    assert_eq!(held.iter().map(|balance| balance.allowed.get()).sum::<u64>(), 25_000 + 18_000 + 18_000);
+    Yesterday { world, terminal, backup, held }
+}
+
+#[test]
+fn what_the_backup_lacks_comes_back_to_the_cent() {
+    let Yesterday { mut world, mut terminal, backup, held } = yesterday();
+    let report = world.restore(&backup);
+    assert_eq!(report.incarnation, Incarnation::new(2));
+    assert_eq!(report.missing, [(terminal.id, terminal.epoch)]);
+    assert_eq!(world.sums(), (18_000, 27_000, 0, 0), "as it was yesterday");
+    world.audit();
+
+    // (a) Rows that the backup lacks wait until the balances that they name are known.
+    let outcome = world.sync(&mut terminal);
+    assert_eq!((outcome.acked.seq, outcome.new_rows, outcome.disputed_rows), (Seq::new(1), 0, 0));
+    terminal.incarnation = Incarnation::new(2);
+
+    // (b) Balances raised after the backup: what is free pays for them first, the rest is missing.
+    world.hand_back(&terminal, signed(&held), false);
+    assert_eq!(world.sums(), (0, 25_000 + 36_000, 0, 10_000 + 3_000 + 3_000));
+    world.audit();
+    world.hand_back(&terminal, signed(&held), true);
+    assert_eq!(world.sums(), (0, 61_000, 0, 16_000), "handing back twice changes nothing");
+    assert_eq!(world.sync(&mut terminal).settled, cents(21_000));
+    assert_eq!(world.sums(), (0, 40_000, 21_000, 16_000));
+    world.audit();
+
+    // (c) The credit is booked again: what is missing is paid back before the household has more.
+    world.credit("2026-12");
+    let (free, left, paid, missing) = world.sums();
+    assert_eq!((free + left, paid, missing), (90_000 - 21_000, 21_000, 0));
+    let view = world.db.read(|tx| tx.household_money("H1")).unwrap().unwrap();
+    assert_eq!(view.free.get() + view.slices[0].allowed.get(), 30_000);
+    world.audit();
+    world.db.write(|tx| tx.payments_checked()).unwrap();
+    assert_eq!(world.close_settlement().unwrap(), Some(cents(21_000)));
+    world.audit();
+}
+
+#[test]
+fn nothing_is_signed_settled_or_credited_too_early() {
+    let Yesterday { mut world, terminal, backup, held } = yesterday();
+    world.restore(&backup);
+    let waiting = [(terminal.id.get(), terminal.epoch.get())];
+    assert_eq!(missing(world.try_extend(&terminal, 1, 99_999).unwrap_err()), waiting);
+    assert_eq!(missing(world.close_settlement().unwrap_err()), waiting);
+    let period = "2026-12".parse().unwrap();
+    assert_eq!(missing(world.db.write(|tx| tx.credit_book(period, "Ville de Lyon", NOW)).unwrap_err()), waiting);
+    assert!(world.all_balances(&terminal).is_empty());
+    assert!(world.db.read(|tx| tx.terminal_key(terminal.id, terminal.epoch)).unwrap().want_held);
+    // A terminal that is enrolled meanwhile gets its money afterwards.
+    let new = world.terminal("B");
+    assert!(!world.db.read(|tx| tx.terminal_key(new.id, new.epoch)).unwrap().want_held);
+    assert_eq!(world.sums().1, 27_000);
+
+    world.hand_back(&terminal, signed(&held), true);
+    assert!(!world.db.read(|tx| tx.terminal_key(terminal.id, terminal.epoch)).unwrap().want_held);
+    let error = world.close_settlement().unwrap_err();
+    assert!(matches!(error, StoreError::PaymentsUnknown { settlement: 0, .. }), "{error}");
+    assert_eq!(world.all_balances(&terminal).len(), 3, "every balance is given anew");
+    world.credit("2026-12");
+    world.allocate();
+    assert_eq!(world.extend(&new, 1, 1_000).unwrap().allowed, cents(1_000));
+    world.audit();
+}
+
+#[test]
+fn balances_that_were_not_taken_before_the_restore_come_after_it() {
+    let mut world = World::credited();
+    let terminal = world.terminal("A");
+    let backup = world.backup("b.db");
+    world.restore(&backup);
+    // The terminal polls while the hub waits for another one: its cursor goes past its balances.
+    let news = world.db.write(|tx| tx.news(terminal.id, terminal.epoch, 0, super::world::ALL_NEWS, NOW)).unwrap();
+    assert!(!news.more);
+    world.hand_back(&terminal, Vec::new(), true);
+    assert_eq!(world.news(&terminal, news.cursor).len(), 3);
+    world.audit();
+}
+
+#[test]
+fn an_epoch_that_never_comes_back_is_closed_and_the_restore_ends() {
+    let Yesterday { mut world, mut terminal, backup, .. } = yesterday();
+    world.restore(&backup);
+    world.close(&terminal, "Ada", "Bo");
+    assert!(world.db.read(|tx| tx.restore_view()).unwrap().unwrap().ended_at.is_some());
+    assert_eq!(world.sums(), (45_000, 0, 0, 0));
+    assert_eq!(world.sync(&mut terminal).acked.seq, Seq::new(1), "it hears where the hub stands");
+    terminal.incarnation = Incarnation::new(2);
+    let outcome = world.sync(&mut terminal);
+    assert_eq!((outcome.acked, outcome.settled, outcome.over_right), (terminal.head, Cents::ZERO, cents(21_000)));
+    world.credit("2026-12");
+    assert_eq!(world.sums(), (90_000, 0, 0, 0));
+    world.audit();
+}
+
+#[test]
+fn what_is_handed_back_counts_only_as_the_hubs_own_word() {
+    let Yesterday { mut world, terminal, backup, held } = yesterday();
+    world.restore(&backup);
+    let forged = SignedBalance { allowed: cents(900_000), ..held[0].clone() };
+    let elsewhere =
+        SignedBalance { scope: cabas_protocol::Scope::Terminal(TerminalId::new(9), Epoch::new(1)), ..forged.clone() };
+    let by_terminal = terminal.signer().sign(&forged).into_bytes();
+    let by_hub = signer(2).sign(&elsewhere).into_bytes();
+    world.hand_back(&terminal, vec![by_terminal, by_hub, vec![1, 2, 3]], false);
+    assert_eq!(world.sums(), (18_000, 27_000, 0, 0));
+    // A stolen key that was taken back says nothing either.
+    let revoked =
+        KeyCert { head: CONTEXT.head(ObjectType::KeyCert), key: *signer(2).public(), issued_at: NOW, revoked: true };
+    world.db.write(|tx| tx.key_certify(&signer(1).sign(&revoked))).unwrap();
+    world.hand_back(&terminal, signed(&[forged]), true);
+    assert_eq!(world.sums(), (18_000, 27_000, 0, 0));
+    world.audit();
+}
+
+#[test]
+fn a_balance_of_a_household_that_the_backup_lacks_is_kept_as_evidence() {
+    let Yesterday { mut world, terminal, backup, held } = yesterday();
+    world.restore(&backup);
+    let unknown = SignedBalance { purse: purse_ref(77), ..held[0].clone() };
+    world.hand_back(&terminal, signed(&[unknown]), true);
+    assert_eq!(world.db.read(|tx| tx.restore_view()).unwrap().unwrap().unplaced, 1);
+    assert_eq!(world.sums(), (18_000, 27_000, 0, 0));
+    world.audit();
+}
+
+#[test]
+fn only_a_backup_of_this_life_lets_rows_leave_a_terminal() {
+    let mut world = World::credited();
+    let mut terminal = world.terminal("A");
+    terminal.start();
+    world.sync(&mut terminal);
+    world.backup("first.db");
+    assert_eq!(world.sync(&mut terminal).backed_up, Seq::new(1));
+    let second = world.backup("second.db");
+    world.restore(&second);
+    terminal.incarnation = Incarnation::new(2);
+    world.hand_back(&terminal, Vec::new(), true);
+    assert_eq!(world.sync(&mut terminal).backed_up, Seq::NONE);
+    world.backup("third.db");
+    assert_eq!(world.sync(&mut terminal).backed_up, Seq::new(1));
+}
+
+#[test]
+fn numbers_that_may_have_been_given_after_the_backup_are_not_given_again() {
+    let mut world = World::credited();
+    let first = world.terminal("A");
+    let backup = world.backup("b.db");
+    let lost = world.terminal("B");
+    let lost_epoch = world.enrol_again(first.id);
+    assert_eq!((lost.id.get(), lost_epoch.epoch.get()), (2, 2));
+    world.db.write(|tx| tx.card_block(CardName::Number(1), NOW)).unwrap();
+    world.restore(&backup);
+    let error = world.db.read(|tx| tx.terminal_key(lost.id, lost.epoch)).unwrap_err();
+    assert!(matches!(error, StoreError::UnknownTerminal(_)), "{error}");
+    assert!(world.terminal("B").id.get() > RESTORE_GAP);
+    assert_eq!(world.enrol_again(first.id).epoch.get(), RESTORE_GAP + 1);
+    let version = world.db.write(|tx| tx.card_block(CardName::Number(2), NOW)).unwrap();
+    assert!(version.get() > RESTORE_GAP, "a terminal that holds a later list takes this one");
+    // Restored once more, it is yet another life.
+    let again = world.backup("again.db");
+    world.restore(&again);
+    assert_eq!(world.restore(&backup).incarnation, Incarnation::new(4));
+    world.audit();
+}
+
+#[test]
+fn the_database_that_was_there_is_moved_away_whole() {
+    let Yesterday { mut world, backup, .. } = yesterday();
+    let before = world.sums();
+    let moved = world.restore(&backup).moved_to.unwrap();
+    assert!(moved.file_name().unwrap().to_str().unwrap().starts_with("hub.db.before-restore-"));
+    let mut old = Db::open(&moved, OpenMode::Existing).unwrap();
+    assert_eq!(old.verify().unwrap().findings, []);
+    std::mem::swap(&mut world.db, &mut old);
+    assert_eq!(world.sums(), before);
+}
+
+#[test]
+fn a_backup_that_is_none_leaves_the_database_as_it_is() {
+    let mut world = World::credited();
+    let path = world.folder.path().join("torn.db");
+    let good = world.backup("good.db");
+    let bytes = std::fs::read(&good).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "a damaged file is made on purpose")]
+    std::fs::write(&path, &bytes[..20_000]).unwrap();
+    let database = world.path();
+    let plan = RestorePlan { backup: &path, database: &database, newest_life: Incarnation::new(0), certs: &[] };
+    assert!(restore(&plan, NOW).is_err());
+    assert_eq!(world.db.read(|tx| tx.fund()).unwrap().incarnation, Incarnation::new(1));
+    world.audit();
+}
+
+#[test]
+fn a_key_that_was_taken_back_after_the_backup_stays_so() {
+    let mut world = World::credited();
+    let backup = world.backup("b.db");
+    let head = CONTEXT.head(ObjectType::KeyCert);
+    let cert = |seed, revoked| signer(1).sign(&KeyCert { head, key: *signer(seed).public(), issued_at: NOW, revoked });
+    world.restore_with(&backup, &[cert(2, true), cert(3, false)]);
+    let keys = world.db.read(|tx| tx.signing_keys()).unwrap();
+    let of = |seed: u8| keys.iter().find(|key| key.id == signer(seed).public().id()).unwrap().revoked;
+    assert!(of(2) && !of(3));
+    // And the older word of the root does not bring it back.
+    world.db.write(|tx| tx.key_certify(&cert(2, false))).unwrap();
+    assert!(world.db.read(|tx| tx.signing_keys()).unwrap().iter().any(|key| key.revoked));
+    world.audit();
+}
+
+#[test]
+fn the_auditor_sees_a_catch_up_without_the_hubs_word() {
+    let Yesterday { mut world, terminal, backup, held } = yesterday();
+    world.restore(&backup);
+    world.hand_back(&terminal, signed(&held), true);
+    world.audit();
+    world.tamper("DROP TRIGGER helds_stay; UPDATE held_balances SET envelope = x'00' ");
+    let report = world.verify();
+    assert_eq!(report.findings.iter().filter(|finding| finding.kind == FindingKind::Held).count(), 3);
+}

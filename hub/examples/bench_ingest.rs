@@ -323,6 +323,7 @@ impl Till {
             wait_ms: 0,
             status: status(),
             held: Vec::new(),
+            held_end: false,
         }
     }
 }

@@ -224,6 +224,7 @@ fn bodies(db: &mut Db, terminal: TerminalId, signer: &Signer, uploads: u32, now:
             wait_ms: 0,
             status: status(head.seq),
             held: Vec::new(),
+            held_end: false,
         };
         bodies.push(signer.sign(&request).into_bytes());
     }

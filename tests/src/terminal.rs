@@ -239,6 +239,7 @@ impl Terminal {
                 refused_unfunded: 0,
             },
             held: Vec::new(),
+            held_end: false,
         }))
     }
 

@@ -9,16 +9,15 @@
 )]
 
 mod backups;
-mod closings;
 mod credits;
 mod enrolments;
 mod faults;
 mod files;
 mod imports;
 mod ingests;
+mod ledger_page;
 mod model;
 mod news;
-mod restores;
 mod settlements;
 mod slices;
 mod threads;

@@ -9,6 +9,7 @@
 )]
 
 mod backups;
+mod closings;
 mod credits;
 mod enrolments;
 mod faults;
@@ -18,6 +19,7 @@ mod ingests;
 mod ledger_page;
 mod model;
 mod news;
+mod restores;
 mod settlements;
 mod slices;
 mod threads;

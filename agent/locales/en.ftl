@@ -1,0 +1,178 @@
+# What cashiers and members see. On the cashier's and bystanders' side: neutral. The reason is on the member's side only.
+
+# States of a sale
+sale-waiting = Present the card
+sale-authorizing = One moment…
+sale-accepted = Accepted
+sale-accepted-not-proven = Accepted, card not proven
+sale-declined = Payment not completed
+sale-cancelled = Sale cancelled
+sale-timed-out = No card was presented in time
+sale-failed = The sale could not be written down
+
+# What the cashier can do
+class-another-means = Offer another means of payment
+class-try-again = Try again in a moment
+class-call-fund = Call the food fund
+
+# Remarks while it waits
+notice-present-again = Take the card away, then present it again
+notice-several-cards = Several cards: present only one
+notice-card-unreadable = The card cannot be read: present it again, held flat
+notice-card-with-contacts = Present a contactless card
+notice-reader-in-use = Another program uses the reader
+notice-reader-missing = No reader: connect it
+
+# Reasons, for the member
+decline-not-enrolled = This terminal is not enrolled with the food fund yet.
+decline-terminal-revoked = The food fund has revoked this terminal.
+decline-epoch-closed = This terminal's enrolment is closed.
+decline-quarantined = This terminal is suspended: the food fund has to check it.
+decline-paused = The food fund has paused payments at this shop.
+decline-no-policy = This terminal has not received its settings yet. Try again in a moment.
+decline-unknown-card = This card is not known here. A new card is known after the next connection.
+decline-blocked = This card is blocked. Call the food fund.
+decline-tier-too-low = This card did not prove that it is yours. Call the food fund.
+decline-random-uid = This is no card of the fund (a telephone or a bank card?).
+decline-non-unique-uid = This is no card of the fund.
+decline-no-balance = No balance is available at this shop without a connection.
+decline-balance-expired = The terminal has been without a connection for too long. Try again when it has one.
+decline-list-too-old = The terminal has been without a connection for too long for this card. Try again when it has one.
+decline-above-sale-limit = The amount is over the limit of one purchase.
+decline-above-plain-sale-limit = The amount is over the limit of one purchase with this kind of card.
+decline-above-plain-day-limit = The amount is over the limit of a day with this kind of card.
+decline-insufficient-funds = The balance available at this shop is too small.
+
+# Amounts
+amount-empty = Give an amount.
+amount-foreign-digits = Write the amount with the digits 0 to 9.
+amount-not-a-number = This is no amount. Write it like 12.50.
+amount-negative = An amount cannot be negative.
+amount-too-many-decimals = An amount has at most two decimals.
+amount-zero = The amount is zero.
+amount-over-limit = The amount is over the limit of { $max } for one sale.
+
+# Sales
+sale-empty = The sale has no line.
+sale-too-many-lines = The sale has more than 16 lines.
+sale-unknown-category = This shop has no such category.
+sale-nothing-covered = The fund covers nothing of this sale.
+sale-too-large = The amount is too large.
+
+# Errors
+error-busy = A sale is under way at this terminal. Finish or cancel it first.
+error-request-conflict = This id was used for another amount. Use a new one.
+error-not-found = This sale is not known here.
+error-too-late = A card was presented, or the sale is over: it cannot be cancelled any more.
+error-no-card = No card was presented in time.
+error-not-accepted = There are receipts of accepted sales only.
+error-printer-off = No printer is set up.
+error-printer-busy = The printer has too much to do already. Try again in a moment.
+error-receipt = The receipt could not be made.
+error-not-supported = This version makes no refunds yet. Call the food fund.
+error-journal = The journal takes no writing: sales are stopped.
+error-overloaded = The terminal has too much to do. Try again in a moment.
+error-host = This is not the terminal's address.
+error-origin = Another web page asked for this: it is refused.
+error-content-type = The request must be JSON (content-type: application/json).
+error-body-too-large = The request is too long.
+error-bad-json = The request is not valid JSON: { $why }
+error-unknown-path = There is nothing at this address.
+error-method = This address is not used in this way.
+error-not-enrolled = This terminal is not enrolled yet: cabas-agent enrol --hub URL --code CODE
+
+# Journal
+journal-ok = Journal: in order
+journal-disk-full = The disk is full: sales are stopped. Free some space.
+journal-read-only = The journal cannot be written: sales are stopped. Check the disk and its permissions.
+journal-io-error = The disk fails: sales are stopped. Replace it; nothing that was sent is lost.
+journal-corrupt = The journal is damaged: sales are stopped. Call the food fund.
+journal-other = The journal does not answer: sales are stopped. Restart the terminal.
+
+# Network
+network-unknown = Connecting…
+network-online = On line
+network-offline = Off line: sales go on
+network-not-the-hub = Off line: something that is not the fund answers (a Wi-Fi portal?)
+network-refused = The fund refused this terminal's connection
+
+# Reader
+reader-no-service = The reader's service (pcscd) does not answer
+reader-none = No reader: connect it
+reader-ready = Reader ready
+reader-lost = The reader was disconnected
+
+# Printer
+printer-off = No printer
+printer-unknown = Printer: state unknown
+printer-ready = Printer ready
+printer-ready-mute = Printer reachable
+printer-paper-out = Printer: out of paper
+printer-cover-open = Printer: cover open
+printer-offline = Printer off line
+printer-unreachable = Printer not reachable
+printer-hanging = The printer takes nothing any more
+printer-unsure = Look at the paper: did the last receipt come out? If not, print it again.
+printer-test-title = Test page
+printer-test-ok = The printer is set up well if this line is right: é è à ç œ € ’
+
+# Receipts
+receipt-title-sale = PAYMENT RECEIPT
+receipt-title-reversal = REVERSAL
+receipt-title-refund = REFUND
+receipt-not-an-invoice = payment receipt – neither an invoice nor a till receipt
+receipt-terminal = Terminal
+receipt-number = No.
+receipt-till = Till ref.
+receipt-total = Total
+receipt-fund-part = Paid by the fund
+receipt-member-part = Paid by the member
+receipt-duplicate = DUPLICATE
+receipt-training = TRAINING – NO VALUE
+receipt-not-proven = accepted, card not proven
+receipt-helpline = Help:
+
+# The cashier's page and the member's display
+page-title = Cabas – till
+page-charge = Charge
+page-cancel = Cancel the sale
+page-new-sale = New sale
+page-print = Print the receipt
+page-reprint = Print the last receipt again
+page-printed = Receipt sent to the printer
+page-amount = Amount
+page-category = Category
+page-fund-part = Paid by the fund
+page-member-part = Paid by the member, by other means
+page-number = No.
+page-state = State of the terminal
+page-network = Network
+page-hub-seen = Last contact
+page-balances-age = Age of the balances
+page-list-age = Age of the hot list
+page-unsynced = To be sent
+page-reader = Reader
+page-printer = Printer
+page-journal = Journal
+page-sales = sales
+page-never = never
+page-member-side = Member's side: see the reason
+page-hide = Hide
+page-member-turn = Turn the screen to the member.
+page-available = Available here
+page-agent-gone = The terminal's program does not answer
+page-alarm = To be reported to the food fund
+page-standing = This terminal does not sell
+page-language = Français
+page-erase = Erase
+page-day-close = Close the day
+page-day-closed = Day closed
+page-seconds = s
+page-minutes = min
+page-hours = h
+page-days = d
+page-approach = Hold the card here
+page-thanks = Thank you
+page-welcome = Welcome
+page-why = Why?
+page-print-notice = Receipts are printed on request only (French environmental code, art. D541-370).

@@ -1,0 +1,178 @@
+# Ce que voient caissiers et membres. Côté caisse et passants : neutre. La raison n'est que côté membre.
+
+# États d'une vente
+sale-waiting = Présentez la carte
+sale-authorizing = Un instant…
+sale-accepted = Accepté
+sale-accepted-not-proven = Accepté, carte non prouvée
+sale-declined = Paiement non abouti
+sale-cancelled = Vente annulée
+sale-timed-out = Aucune carte présentée à temps
+sale-failed = La vente n'a pas pu être enregistrée
+
+# Ce que la caisse peut faire
+class-another-means = Proposez un autre moyen de paiement
+class-try-again = Réessayez dans un moment
+class-call-fund = Appelez la caisse de l'alimentation
+
+# Remarques pendant l'attente
+notice-present-again = Retirez la carte, puis présentez-la à nouveau
+notice-several-cards = Plusieurs cartes : présentez-en une seule
+notice-card-unreadable = Carte illisible : présentez-la à nouveau, bien à plat
+notice-card-with-contacts = Présentez une carte sans contact
+notice-reader-in-use = Le lecteur est occupé par un autre programme
+notice-reader-missing = Aucun lecteur : branchez-le
+
+# Raisons, côté membre
+decline-not-enrolled = Ce terminal n'est pas encore inscrit auprès de la caisse de l'alimentation.
+decline-terminal-revoked = La caisse de l'alimentation a retiré ce terminal.
+decline-epoch-closed = L'inscription de ce terminal est close.
+decline-quarantined = Ce terminal est suspendu : la caisse de l'alimentation doit le vérifier.
+decline-paused = La caisse de l'alimentation a suspendu les paiements dans ce lieu.
+decline-no-policy = Ce terminal n'a pas encore reçu ses réglages. Réessayez dans un moment.
+decline-unknown-card = Cette carte n'est pas connue ici. Une nouvelle carte l'est après la prochaine connexion.
+decline-blocked = Cette carte est bloquée. Appelez la caisse de l'alimentation.
+decline-tier-too-low = Cette carte n'a pas prouvé qu'elle est la vôtre. Appelez la caisse de l'alimentation.
+decline-random-uid = Ce n'est pas une carte de la caisse (téléphone ou carte bancaire ?).
+decline-non-unique-uid = Ce n'est pas une carte de la caisse.
+decline-no-balance = Aucun solde n'est disponible dans ce lieu sans connexion.
+decline-balance-expired = Le terminal n'a pas été connecté depuis trop longtemps. Réessayez quand il l'est.
+decline-list-too-old = Le terminal n'a pas été connecté depuis trop longtemps pour cette carte. Réessayez quand il l'est.
+decline-above-sale-limit = Le montant dépasse la limite d'un achat.
+decline-above-plain-sale-limit = Le montant dépasse la limite d'un achat avec cette sorte de carte.
+decline-above-plain-day-limit = Le montant dépasse la limite du jour avec cette sorte de carte.
+decline-insufficient-funds = Le solde disponible dans ce lieu ne suffit pas.
+
+# Montants
+amount-empty = Indiquez un montant.
+amount-foreign-digits = Écrivez le montant avec les chiffres 0 à 9.
+amount-not-a-number = Ce n'est pas un montant. Écrivez-le comme 12,50.
+amount-negative = Un montant ne peut pas être négatif.
+amount-too-many-decimals = Un montant a deux décimales au plus.
+amount-zero = Le montant est nul.
+amount-over-limit = Le montant dépasse la limite de { $max } pour une vente.
+
+# Ventes
+sale-empty = La vente n'a aucune ligne.
+sale-too-many-lines = La vente a plus de 16 lignes.
+sale-unknown-category = Ce lieu n'a pas cette catégorie.
+sale-nothing-covered = La caisse ne prend rien en charge dans cette vente.
+sale-too-large = Le montant est trop grand.
+
+# Erreurs
+error-busy = Une vente est en cours sur ce terminal. Terminez-la ou annulez-la d'abord.
+error-request-conflict = Cet identifiant a déjà servi pour un autre montant. Utilisez-en un nouveau.
+error-not-found = Cette vente n'est pas connue ici.
+error-too-late = Une carte a été présentée ou la vente est terminée : elle ne peut plus être annulée.
+error-no-card = Aucune carte n'a été présentée à temps.
+error-not-accepted = Il n'y a de reçu que pour une vente acceptée.
+error-printer-off = Aucune imprimante n'est réglée.
+error-printer-busy = L'imprimante a déjà trop à faire. Réessayez dans un moment.
+error-receipt = Le reçu n'a pas pu être composé.
+error-not-supported = Cette version ne fait pas encore de remboursement. Appelez la caisse de l'alimentation.
+error-journal = Le journal n'accepte pas d'écriture : les ventes sont arrêtées.
+error-overloaded = Le terminal a trop à faire. Réessayez dans un moment.
+error-host = Cette adresse n'est pas celle du terminal.
+error-origin = Une autre page web a fait cette demande : elle est refusée.
+error-content-type = La demande doit être du JSON (content-type: application/json).
+error-body-too-large = La demande est trop longue.
+error-bad-json = La demande n'est pas du JSON valable : { $why }
+error-unknown-path = Rien à cette adresse.
+error-method = Cette adresse ne s'utilise pas ainsi.
+error-not-enrolled = Ce terminal n'est pas encore inscrit : cabas-agent enrol --hub URL --code CODE
+
+# Journal
+journal-ok = Journal : en ordre
+journal-disk-full = Disque plein : les ventes sont arrêtées. Libérez de la place.
+journal-read-only = Le journal ne peut pas être écrit : les ventes sont arrêtées. Vérifiez le disque et ses droits.
+journal-io-error = Le disque a une panne : les ventes sont arrêtées. Remplacez-le ; rien de ce qui est envoyé n'est perdu.
+journal-corrupt = Le journal est abîmé : les ventes sont arrêtées. Appelez la caisse de l'alimentation.
+journal-other = Le journal ne répond pas : les ventes sont arrêtées. Redémarrez le terminal.
+
+# Réseau
+network-unknown = Connexion en cours…
+network-online = En ligne
+network-offline = Hors ligne : les ventes continuent
+network-not-the-hub = Hors ligne : autre chose que la caisse répond (portail Wi-Fi ?)
+network-refused = La caisse a refusé la connexion de ce terminal
+
+# Lecteur
+reader-no-service = Le service du lecteur (pcscd) ne répond pas
+reader-none = Aucun lecteur : branchez-le
+reader-ready = Lecteur prêt
+reader-lost = Le lecteur a été débranché
+
+# Imprimante
+printer-off = Aucune imprimante
+printer-unknown = Imprimante : état inconnu
+printer-ready = Imprimante prête
+printer-ready-mute = Imprimante joignable
+printer-paper-out = Imprimante : plus de papier
+printer-cover-open = Imprimante : capot ouvert
+printer-offline = Imprimante hors ligne
+printer-unreachable = Imprimante injoignable
+printer-hanging = L'imprimante ne prend plus rien
+printer-unsure = Regardez le papier : le dernier reçu est-il sorti ? Sinon, imprimez-le à nouveau.
+printer-test-title = Page d'essai
+printer-test-ok = L'imprimante est bien réglée si cette ligne est juste : é è à ç œ € ’
+
+# Reçus
+receipt-title-sale = REÇU DE PAIEMENT
+receipt-title-reversal = ANNULATION
+receipt-title-refund = REMBOURSEMENT
+receipt-not-an-invoice = reçu de paiement – ne vaut pas facture ni ticket de caisse
+receipt-terminal = Terminal
+receipt-number = N°
+receipt-till = Réf. caisse
+receipt-total = Total
+receipt-fund-part = Part de la caisse
+receipt-member-part = Part du membre
+receipt-duplicate = DUPLICATA
+receipt-training = FORMATION – SANS VALEUR
+receipt-not-proven = accepté, carte non prouvée
+receipt-helpline = Aide :
+
+# Page de la caisse et affichage du membre
+page-title = Cabas – caisse
+page-charge = Encaisser
+page-cancel = Annuler la vente
+page-new-sale = Nouvelle vente
+page-print = Imprimer le reçu
+page-reprint = Réimprimer le dernier reçu
+page-printed = Reçu envoyé à l'imprimante
+page-amount = Montant
+page-category = Catégorie
+page-fund-part = Part de la caisse
+page-member-part = Part du membre, par un autre moyen
+page-number = N°
+page-state = État du terminal
+page-network = Réseau
+page-hub-seen = Dernier contact
+page-balances-age = Âge des soldes
+page-list-age = Âge de la liste d'opposition
+page-unsynced = À envoyer
+page-reader = Lecteur
+page-printer = Imprimante
+page-journal = Journal
+page-sales = ventes
+page-never = jamais
+page-member-side = Côté membre : voir la raison
+page-hide = Masquer
+page-member-turn = Tournez l'écran vers le membre.
+page-available = Disponible ici
+page-agent-gone = Le programme du terminal ne répond pas
+page-alarm = À signaler à la caisse de l'alimentation
+page-standing = Ce terminal ne vend pas
+page-language = English
+page-erase = Effacer
+page-day-close = Clôturer la journée
+page-day-closed = Journée close
+page-seconds = s
+page-minutes = min
+page-hours = h
+page-days = j
+page-approach = Approchez la carte
+page-thanks = Merci
+page-welcome = Bonjour
+page-why = Pourquoi ?
+page-print-notice = Les reçus ne sont imprimés que sur demande (code de l'environnement, art. D541-370).

@@ -1,0 +1,51 @@
+//! Why a command ends with 1: what, where, and what to do next, in one line.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::config::ConfigError;
+use crate::journal::JournalError;
+use crate::journal::export::ExportError;
+use crate::sync::ClientError;
+use crate::sync::enrol::EnrolError;
+
+/// Why a command failed or was refused.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Enrol(#[from] EnrolError),
+    #[error("this terminal is not enrolled; run `cabas-agent enrol --hub URL --code CODE`")]
+    NotEnrolled,
+    #[error("journal {file}: {source}", file = file.display())]
+    Journal { file: PathBuf, source: JournalError },
+    #[error("keys {file}: {why}; restore the file, or enrol again with a new code", file = file.display())]
+    Keys { file: PathBuf, why: String },
+    #[error("journal {file}: {source}", file = file.display())]
+    Export { file: PathBuf, source: ExportError },
+    #[error("the journal is not sound: {0} problems; keep the file and call the fund")]
+    NotSound(usize),
+    #[error("{0:?} is not a root key: it has 64 hexadecimal digits, as `cabas-hub status` shows it")]
+    RootKey(String),
+    #[error("{what}: {source}")]
+    Start { what: &'static str, source: io::Error },
+    #[error("the program cannot start its tasks: {0}")]
+    Runtime(#[source] io::Error),
+    #[error("configuration: log is not a filter: {0}")]
+    LogFilter(String),
+    #[error("the terminal does not answer at {url}: {source}; is `cabas-agent run` running?")]
+    NoTerminal { url: String, source: reqwest::Error },
+    #[error("the terminal answers what is not understood: {0}; are both of one version?")]
+    Answer(#[from] serde_json::Error),
+    #[error("{0}")]
+    Refused(String),
+    #[error("no printer is set; set `printer`, such as tcp://192.168.1.50:9100 or /dev/usb/lp0")]
+    NoPrinter,
+    #[error("the printer: {0}")]
+    Printer(String),
+    #[error("cannot write what was found: {0}")]
+    Print(#[source] io::Error),
+}

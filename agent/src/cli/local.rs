@@ -1,0 +1,171 @@
+//! `status`, `sell` and `balance`: the local API from a shell, so over SSH too.
+
+use std::time::Duration;
+
+use clap::Args;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use serde_json::{Value, json};
+
+use super::Context;
+use super::failure::Failure;
+use crate::out::{Format, complain, plain, print};
+
+/// How often a sale is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How long the running terminal may take for an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Args, Debug)]
+pub(super) struct Sell {
+    /// The amount in cents
+    #[arg(long, value_name = "N")]
+    cents: u64,
+    /// The category of the shop's grid
+    #[arg(long, value_name = "ID", default_value = "0")]
+    category: String,
+    /// The operation: the same one is never done twice [default: a new one]
+    #[arg(long, value_name = "ID")]
+    request_id: Option<String>,
+}
+
+pub(super) async fn status(context: &Context) -> Result<(), Failure> {
+    let status = Local::of(context).ask(reqwest::Method::GET, "/api/status", None).await?;
+    print(context.format, &status, status_text).map_err(Failure::Print)
+}
+
+pub(super) async fn sell(context: &Context, sell: &Sell) -> Result<(), Failure> {
+    let local = Local::of(context);
+    let request = match &sell.request_id {
+        Some(request) => request.clone(),
+        None => new_request()?,
+    };
+    let lines = json!([{ "category": sell.category, "cents": sell.cents }]);
+    let body = json!({ "lines": lines, "request_id": request });
+    let mut sale = local.ask(reqwest::Method::POST, "/api/sales", Some(body)).await?;
+    let path = format!("/api/sales/{}", text_of(&sale, "id"));
+    let mut shown = String::new();
+    loop {
+        let message = text_of(&sale, local.message);
+        if message != shown {
+            if context.format == Format::Text {
+                complain(&plain(&message));
+            }
+            shown = message;
+        }
+        if !matches!(sale.get("state").and_then(Value::as_str), Some("waiting" | "authorizing")) {
+            break;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => sale = local.ask(reqwest::Method::GET, &path, None).await?,
+            stopped = tokio::signal::ctrl_c() => {
+                stopped.map_err(Failure::Runtime)?;
+                sale = local.ask(reqwest::Method::DELETE, &path, None).await?;
+            }
+        }
+    }
+    print(context.format, &sale, |sale| format!("{} {}", text_of(sale, "state"), text_of(sale, "stan")))
+        .map_err(Failure::Print)?;
+    let accepted = sale.get("state").and_then(Value::as_str) == Some("accepted");
+    if accepted { Ok(()) } else { Err(Failure::Refused(shown)) }
+}
+
+pub(super) async fn balance(context: &Context) -> Result<(), Failure> {
+    let local = Local::of(context);
+    if context.format == Format::Text {
+        complain("Hold the card to the reader.");
+    }
+    let balance = local.ask(reqwest::Method::POST, "/api/balance", Some(json!({}))).await?;
+    print(context.format, &balance, |balance| {
+        format!("{} cents", balance.get("available_cents").and_then(Value::as_u64).unwrap_or_default())
+    })
+    .map_err(Failure::Print)
+}
+
+/// The terminal that runs on this machine.
+struct Local {
+    http: reqwest::Client,
+    base: String,
+    message: &'static str,
+}
+
+impl Local {
+    fn of(context: &Context) -> Self {
+        let mut address = context.config.listen;
+        if address.ip().is_unspecified() {
+            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        let message = if context.config.language == "en" { "message_en" } else { "message_fr" };
+        let built = reqwest::Client::builder().no_proxy().tls_certs_only([]).build();
+        Self { http: built.unwrap_or_default(), base: format!("http://{address}"), message }
+    }
+
+    async fn ask(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Result<Value, Failure> {
+        let failed = |source| Failure::NoTerminal { url: self.base.clone(), source };
+        // A balance waits for a card; nothing else takes long.
+        let waits_for_card = path == "/api/balance";
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if !waits_for_card {
+            request = request.timeout(ANSWER_TIMEOUT);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = request.send().await.map_err(failed)?;
+        let status = answer.status();
+        let value: Value = serde_json::from_slice(&answer.bytes().await.map_err(failed)?)?;
+        if status.is_success() {
+            return Ok(value);
+        }
+        let error = value.get("error").unwrap_or(&Value::Null);
+        Err(Failure::Refused(format!("{} ({status})", text_of(error, self.message))))
+    }
+}
+
+fn new_request() -> Result<String, Failure> {
+    let mut bytes = [0; 8];
+    let random = SystemRandom::new().fill(&mut bytes);
+    random.map_err(|_| Failure::Runtime(std::io::Error::other("the system gives no random bytes")))?;
+    Ok(cabas_protocol::RequestId::new(bytes).to_string())
+}
+
+fn text_of(value: &Value, key: &str) -> String {
+    value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn status_text(status: &Value) -> String {
+    let at = |pointer: &str| match status.pointer(pointer) {
+        None | Some(Value::Null) => String::from("-"),
+        Some(Value::String(text)) => plain(text),
+        Some(other) => other.to_string(),
+    };
+    let mut lines = vec![
+        format!(
+            "Terminal {} (enrolment {}), {}: {}",
+            at("/terminal/id"),
+            at("/terminal/epoch"),
+            at("/terminal/shop_name"),
+            at("/standing")
+        ),
+        format!("Hub: {} Last seen {} s ago.", at("/hub/message_en"), at("/hub/last_seen_s")),
+        format!(
+            "Balances: {}, {} s old. Hot list {}.",
+            at("/balances/count"),
+            at("/balances/age_s"),
+            at("/hot_list/version")
+        ),
+        format!(
+            "Not sent: {} sales, {} cents, {} rows.",
+            at("/unsynced/count"),
+            at("/unsynced/cents"),
+            at("/unsynced/rows")
+        ),
+    ];
+    for part in ["reader", "printer", "journal"] {
+        lines.push(format!("{part}: {}", at(&format!("/{part}/message_en"))));
+    }
+    lines.push(format!("clock: {}", at("/clock/quality")));
+    for alarm in status.get("alarms").and_then(Value::as_array).into_iter().flatten() {
+        lines.push(format!("ALARM {}", plain(&text_of(alarm, "text"))));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,114 @@
+//! The command line. `run` is the terminal itself; `status`, `sell`, `balance` and `printer test` ask the one that runs;
+//! `journal` reads the file beside it.
+
+mod enrol;
+mod failure;
+mod journal;
+mod local;
+mod printer;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Config;
+use crate::out::{Format, complain, plain};
+use failure::Failure;
+
+/// The program at each shop: reads the member's card, authorizes the sale with or without a network, prints, syncs.
+#[derive(Debug, Parser)]
+#[command(name = "cabas-agent", version, propagate_version = true)]
+pub struct Arguments {
+    /// Configuration file (TOML) [default: /etc/cabas/agent.toml where it exists]; CABAS_AGENT_<KEY> overrides a key
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Write what is printed as JSON; amounts are whole cents
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Enrol this terminal at the fund's hub with a one-time code
+    Enrol(enrol::Enrol),
+    /// Run the terminal until it is told to stop
+    Run,
+    /// Show how the running terminal is
+    Status,
+    /// Sell from the shell: asks the running terminal, then waits for the card
+    Sell(local::Sell),
+    /// Ask the running terminal what a card can pay here; for the member's eyes
+    Balance,
+    /// The journal: verify, export
+    #[command(subcommand)]
+    Journal(journal::Journal),
+    /// The receipt printer: test
+    #[command(subcommand)]
+    Printer(printer::Printer),
+}
+
+/// What every command knows.
+struct Context {
+    config: Config,
+    format: Format,
+}
+
+/// Runs a command; its exit code is 0 where it was done and 1 where it was refused or failed.
+#[must_use]
+pub fn run(arguments: Arguments) -> ExitCode {
+    match dispatch(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(&format!("cabas-agent: {}", plain(&failure.to_string())));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Result<(), Failure> {
+    let config = Config::read(arguments.config.as_deref())?;
+    let context = Context { config, format: Format::of(arguments.json) };
+    match arguments.command {
+        Command::Enrol(enrol) => block_on(enrol::run(&context, &enrol)),
+        Command::Run => {
+            log(&context.config.log)?;
+            block_on(serve::run(&context.config))
+        }
+        Command::Status => block_on(local::status(&context)),
+        Command::Sell(sell) => block_on(local::sell(&context, &sell)),
+        Command::Balance => block_on(local::balance(&context)),
+        Command::Journal(journal) => journal::run(&context, &journal),
+        Command::Printer(printer::Printer::Test) => block_on(printer::test(&context)),
+    }
+}
+
+/// One thread for everything that waits: devices and the journal have their own.
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    // A second installation finds the first, which is the same.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+    runtime.block_on(work)
+}
+
+fn log(filter: &str) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| Failure::LogFilter(error.to_string()))?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    drop(subscriber.try_init());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

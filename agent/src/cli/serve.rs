@@ -1,0 +1,110 @@
+//! `run`: opens the journal, starts the threads of the devices, serves the page, syncs, until it is told to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use super::failure::Failure;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::journal::keyfile::TerminalKeys;
+use crate::journal::{self, FILE, Journal, KEY_FILE};
+use crate::service::counter::Alive;
+use crate::service::{Parts, Service, Settings};
+use crate::sync::{HubClient, HubLink, Network, Timing};
+use crate::{card, printer, web};
+
+/// Card events that wait for the counter: more than a person can make.
+const CARD_EVENTS_MAX: usize = 16;
+
+pub(super) async fn run(config: &Config) -> Result<(), Failure> {
+    let clock = Clock::system();
+    let start = |what| move |source| Failure::Start { what, source };
+    let (file, key_file) = (config.data_dir.join(FILE), config.data_dir.join(KEY_FILE));
+    if !file.exists() {
+        return Err(Failure::NotEnrolled);
+    }
+    let no_keys = |why: String| Failure::Keys { file: key_file.clone(), why };
+    let keys = TerminalKeys::read(&key_file).map_err(|error| no_keys(error.to_string()))?;
+    let signer = || keys.signer().ok_or_else(|| no_keys(String::from("it holds no key")));
+    let journal = Journal::open(&file, signer()?, clock.now(), env!("CARGO_PKG_VERSION"))
+        .map_err(|source| Failure::Journal { file: file.clone(), source })?;
+    let hub_url = config.hub_url.clone().unwrap_or_else(|| journal.state().id.hub_url.clone());
+    let client = HubClient::new(&hub_url, config.hub_ca.as_deref())?;
+    let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(start("the page's address"))?;
+
+    let (journal, journal_thread) = journal::handle::start(journal).map_err(start("the journal's thread"))?;
+    let link = Arc::new(HubLink::new(client, signer()?, journal.clone(), clock.clone()));
+    let (network, network_seen) = watch::channel(Network::default());
+    let parts = Parts {
+        settings: settings(config)?,
+        clock: clock.clone(),
+        journal,
+        link: Arc::clone(&link),
+        network: network_seen,
+        printer: printer::start(config.printer()?).map_err(start("the printer's thread"))?,
+    };
+    let (service, counter) = Service::new(parts, keys.card_key());
+    let (cards, card_events) = mpsc::channel(CARD_EVENTS_MAX);
+    let reader = card::start(config.reader(), cards).map_err(start("the reader's thread"))?;
+
+    let (stop, stopped) = watch::channel(false);
+    let timing = Timing {
+        wait: Duration::from_millis(u64::from(config.sync_wait_ms)),
+        pause_max: Duration::from_millis(u64::from(config.sync_pause_ms_max)),
+    };
+    let syncing = tokio::spawn(crate::sync::run(link, clock, timing, network));
+    let watching = tokio::spawn(Arc::clone(&service).watch_changes());
+    let pages = tokio::spawn(web::serve(listener, Arc::clone(&service), stopped.clone()));
+    tracing::info!(address = %config.listen, "ready");
+    tell(NotifyState::Ready);
+
+    // Half of what systemd allows, as sd_watchdog_enabled(3) advises; fed by the loop that sells.
+    let every = sd_notify::watchdog_enabled().map(|timeout| timeout.checked_div(2).unwrap_or(timeout));
+    let alive = Alive { every, call: || tell(NotifyState::Watchdog) };
+    let counting = tokio::spawn(counter.run(card_events, stopped, alive));
+    wait_for_the_end().await.map_err(start("the signals"))?;
+
+    tell(NotifyState::Stopping);
+    stop.send_replace(true);
+    drop(counting.await);
+    drop(reader);
+    for task in [syncing, watching] {
+        task.abort();
+        drop(task.await);
+    }
+    drop(pages.await);
+    drop(service);
+    // Every row that was asked for is written before the program ends.
+    journal_thread.join();
+    Ok(())
+}
+
+fn settings(config: &Config) -> Result<Settings, Failure> {
+    Ok(Settings {
+        sale_max: config.sale_max()?,
+        timeout: Duration::from_secs(u64::from(config.sale_timeout_s)),
+        extend_timeout: Duration::from_millis(u64::from(config.extend_timeout_ms)),
+        auto_print: config.auto_print,
+        language: config.language()?,
+    })
+}
+
+async fn wait_for_the_end() -> std::io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Tells systemd; where there is none, nobody hears it.
+fn tell(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd cannot be told");
+    }
+}

@@ -1,0 +1,344 @@
+//! The counter: one sale at a time, from amount to accepted. Nothing is shown as accepted before the journal says that
+//! its row is durable; the printer comes after, and changes nothing.
+
+pub mod board;
+pub mod counter;
+pub mod metrics;
+pub mod receipts;
+mod refusal;
+mod status;
+
+pub use counter::Counter;
+pub use refusal::Refusal;
+
+use crate::clock::{self, Clock};
+use crate::core::receipt::Language;
+use crate::core::sale::SaleState;
+use crate::core::split::{AskedLine, Categories};
+use crate::journal::{Closing, JournalHandle, SaleRecord};
+use crate::printer::{JobId, PrinterHandle, PrinterState};
+use crate::sync::{HubLink, Network};
+use crate::texts::Texts;
+use board::{Board, SaleView};
+use cabas_protocol::row::ClosePeriod;
+use cabas_protocol::sign::sha256;
+use cabas_protocol::{Cents, RequestId};
+use metrics::Metrics;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+/// Requests from the local API that wait for the counter.
+const COMMANDS_MAX: usize = 16;
+/// Events that a slow listener may be behind.
+const EVENTS_MAX: usize = 64;
+
+/// What the counter is set to.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The largest amount of one sale.
+    pub sale_max: Cents,
+    /// How long a sale waits for a card.
+    pub timeout: Duration,
+    /// How long a purchase waits for the hub where the balance here is too small.
+    pub extend_timeout: Duration,
+    /// Print without being asked.
+    pub auto_print: bool,
+    /// The language of receipts.
+    pub language: Language,
+}
+
+/// Something that the screens want to know.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A sale changed; this is how it looks.
+    Sale(Arc<str>),
+    /// The terminal's state changed; who wants it asks for it.
+    Status,
+}
+
+/// A sale that is asked for.
+#[derive(Clone, Debug)]
+pub struct BeginAsk {
+    /// The operation.
+    pub request: RequestId,
+    /// The till's own reference.
+    pub till_ref: Option<String>,
+    /// The amounts.
+    pub lines: Vec<AskedLine>,
+}
+
+/// A request for the counter.
+#[derive(Debug)]
+enum Command {
+    Begin { ask: BeginAsk, reply: oneshot::Sender<Result<Begun, Refusal>> },
+    Cancel { id: RequestId, reply: oneshot::Sender<Result<SaleView, Refusal>> },
+    Balance { reply: oneshot::Sender<Result<Cents, Refusal>> },
+}
+
+/// A sale that was begun, now or before.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// The sale.
+    pub sale: SaleView,
+    /// False where the request was known.
+    pub is_new: bool,
+}
+
+/// What the parts are that a service is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The settings.
+    pub settings: Settings,
+    /// The clock.
+    pub clock: Clock,
+    /// The journal.
+    pub journal: JournalHandle,
+    /// The way to the hub.
+    pub link: Arc<HubLink>,
+    /// The network, as the sync loop sees it.
+    pub network: watch::Receiver<Network>,
+    /// The printer.
+    pub printer: PrinterHandle,
+}
+
+/// What screens, tills and the command line use.
+#[derive(Debug)]
+pub struct Service {
+    settings: Settings,
+    clock: Clock,
+    journal: JournalHandle,
+    link: Arc<HubLink>,
+    network: watch::Receiver<Network>,
+    printer: PrinterHandle,
+    texts: Texts,
+    metrics: Metrics,
+    board: Mutex<Board>,
+    events: broadcast::Sender<Event>,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Service {
+    /// Makes the service, and the counter that [`Counter::run`] works at.
+    #[must_use]
+    pub fn new(parts: Parts, card_key: cabas_protocol::keys::CardKey) -> (Arc<Self>, Counter) {
+        let (commands, received) = mpsc::channel(COMMANDS_MAX);
+        let service = Arc::new(Self {
+            settings: parts.settings,
+            clock: parts.clock,
+            journal: parts.journal,
+            link: parts.link,
+            network: parts.network,
+            printer: parts.printer,
+            texts: Texts::default(),
+            metrics: Metrics::default(),
+            board: Mutex::new(Board::default()),
+            events: broadcast::channel(EVENTS_MAX).0,
+            commands,
+        });
+        let counter = Counter::new(Arc::clone(&service), received, card_key);
+        (service, counter)
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The words.
+    #[must_use]
+    pub const fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// Tells of changes.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    fn tell(&self, event: Event) {
+        // Nobody listens: nobody needs to know.
+        let _receivers = self.events.send(event);
+    }
+
+    /// The categories that hold today.
+    #[must_use]
+    pub fn categories(&self) -> Categories {
+        let state = self.journal.published().state;
+        state.categories(clock::business_day(state.hub.anchor.time(self.clock.now())))
+    }
+
+    async fn ask<T>(&self, make: impl FnOnce(oneshot::Sender<Result<T, Refusal>>) -> Command) -> Result<T, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.try_send(make(reply)).map_err(|_| Refusal::Overloaded)?;
+        answer.await.unwrap_or(Err(Refusal::Overloaded))
+    }
+
+    /// Begins a sale, or finds the one that the request began before.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn begin(&self, ask: BeginAsk) -> Result<(Value, bool), Refusal> {
+        let begun = self.ask(|reply| Command::Begin { ask, reply }).await?;
+        Ok((begun.sale.json(&self.texts, &self.categories()), begun.is_new))
+    }
+
+    /// Cancels a sale before its card came.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn cancel(&self, id: RequestId) -> Result<Value, Refusal> {
+        let sale = self.ask(|reply| Command::Cancel { id, reply }).await?;
+        Ok(sale.json(&self.texts, &self.categories()))
+    }
+
+    /// Waits for a card and says what it could pay here: for the member's side.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn balance(&self) -> Result<Value, Refusal> {
+        let available = self.ask(|reply| Command::Balance { reply }).await?;
+        let age_s = self.journal.published().state.hub.age_s(self.clock.now());
+        Ok(json!({ "available_cents": available.get(), "age_s": age_s }))
+    }
+
+    /// A sale: of late, or from the journal.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn sale(&self, id: RequestId) -> Result<Value, Refusal> {
+        Ok(self.view(id).await?.json(&self.texts, &self.categories()))
+    }
+
+    async fn view(&self, id: RequestId) -> Result<SaleView, Refusal> {
+        if let Some(sale) = self.board().find(id)
+            && sale.state != SaleState::Failed
+        {
+            return Ok(sale.clone());
+        }
+        // A sale whose commit failed may be in the file all the same: the file tells.
+        let found = self.journal.customer(move |journal| journal.find_sale(id)).await;
+        match found {
+            Ok(Some(record)) => Ok(SaleView::of_record(id, &record)),
+            Ok(None) => self.board().find(id).cloned().ok_or(Refusal::NotFound),
+            Err(error) => self.board().find(id).cloned().ok_or_else(|| error.into()),
+        }
+    }
+
+    /// Why a sale was declined: for the member's side, on request.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] where it was not.
+    pub fn member_side(&self, id: RequestId) -> Result<Value, Refusal> {
+        let board = self.board();
+        board.find(id).and_then(|sale| sale.member_side(&self.texts)).ok_or(Refusal::NotFound)
+    }
+
+    /// Puts the receipt of an accepted sale into the printer's queue. A second one says that it is a duplicate.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn print(&self, id: RequestId, language: Language) -> Result<(JobId, u32), Refusal> {
+        let known = self.journal.customer(move |journal| journal.find_sale(id)).await?;
+        let Some(record) = known else {
+            return Err(if self.board().find(id).is_some() { Refusal::NotAccepted } else { Refusal::NotFound });
+        };
+        self.print_record(record, language).await
+    }
+
+    async fn print_record(&self, record: SaleRecord, language: Language) -> Result<(JobId, u32), Refusal> {
+        if *self.printer.state().borrow() == PrinterState::Off {
+            return Err(Refusal::PrinterOff);
+        }
+        let (now, seq) = (self.clock.now(), record.seq);
+        // Counted first: a print that failed half-way must not come out a second time as the first.
+        let copies = self.journal.customer(move |journal| journal.count_print(now, seq)).await?;
+        let state = self.journal.published().state;
+        let receipt = receipts::receipt(&state, &self.texts, language, &record, copies).map_err(|error| {
+            tracing::error!(%error, seq = record.seq.get(), "a receipt could not be made");
+            Refusal::Receipt
+        })?;
+        let job = self.printer.print(receipt).map_err(|_| Refusal::PrinterBusy)?;
+        Ok((job, copies))
+    }
+
+    /// The newest accepted sale's id, for a reprint.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn last_sale(&self) -> Result<Value, Refusal> {
+        let record = self.journal.customer(crate::journal::Journal::last_sale).await?.ok_or(Refusal::NotFound)?;
+        let id = record.sale.request.ok_or(Refusal::NotFound)?;
+        Ok(SaleView::of_record(id, &record).json(&self.texts, &self.categories()))
+    }
+
+    /// Closes a period and gives its totals.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn close(&self, period: ClosePeriod) -> Result<Value, Refusal> {
+        let now = self.clock.now();
+        let Closing { seq, close, at, is_new } =
+            self.journal.customer(move |journal| journal.close(now, period)).await?;
+        let time = clock::local(at);
+        Ok(json!({
+            "period": period_name(period),
+            "number": close.number,
+            "is_new": is_new,
+            "seq": seq.get(),
+            "from_seq": close.from.get(),
+            "closed_at": format!("{:04}-{:02}-{:02} {:02}:{:02}", time.year, time.month, time.day, time.hour, time.minute),
+            "sales": close.sales,
+            "fund_cents": close.fund.get(),
+            "member_cents": close.member.get(),
+            "reversed_cents": close.reversed.get(),
+            "refunds_cents": close.refunds.get(),
+            "perpetual_cents": close.perpetual.get(),
+        }))
+    }
+
+    /// Tells the screens when journal, network or printer change. Ends with the journal.
+    pub async fn watch_changes(self: Arc<Self>) {
+        let (mut journal, mut network, mut printer) =
+            (self.journal.watch(), self.network.clone(), self.printer.state());
+        loop {
+            let changed = tokio::select! {
+                changed = journal.changed() => changed,
+                changed = network.changed() => changed,
+                changed = printer.changed() => changed,
+            };
+            if changed.is_err() {
+                return;
+            }
+            self.tell(Event::Status);
+        }
+    }
+}
+
+/// The name of a period in the local API.
+const fn period_name(period: ClosePeriod) -> &'static str {
+    match period {
+        ClosePeriod::Day => "day",
+        ClosePeriod::Month => "month",
+        ClosePeriod::Year => "year",
+    }
+}
+
+/// The operation that a till names: 16 hexadecimal digits are the id itself, any other text is hashed to one.
+#[must_use]
+pub fn request_of(text: &str) -> RequestId {
+    RequestId::from_hex(text).unwrap_or_else(|| {
+        let [a, b, c, d, e, f, g, h, ..] = *sha256(&[b"cabas request 1", text.as_bytes()]).as_bytes();
+        RequestId::new([a, b, c, d, e, f, g, h])
+    })
+}
+
+#[cfg(test)]
+mod tests;

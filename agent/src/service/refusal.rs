@@ -1,0 +1,113 @@
+//! Why the counter does not do what it was asked, with words for both sides.
+
+use crate::core::amount::AmountError;
+use crate::core::receipt::{Language, amount};
+use crate::core::split::SplitError;
+use crate::journal::{JournalError, Trouble};
+use crate::texts::{Both, Texts};
+
+/// Why the counter does not do what it was asked.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// Something else is under way.
+    #[error("busy")]
+    Busy,
+    /// The id was used for another sale.
+    #[error("the request id was used for another sale")]
+    RequestConflict,
+    /// No such sale.
+    #[error("no such sale")]
+    NotFound,
+    /// It cannot be cancelled any more.
+    #[error("too late to cancel")]
+    TooLate,
+    /// No card came.
+    #[error("no card in time")]
+    NoCard,
+    /// No receipt of such a sale.
+    #[error("not accepted")]
+    NotAccepted,
+    /// No printer.
+    #[error("no printer")]
+    PrinterOff,
+    /// The printer's queue is full.
+    #[error("the printer has too much to do")]
+    PrinterBusy,
+    /// The receipt's sums do not add up.
+    #[error("the receipt could not be made")]
+    Receipt,
+    /// A card that cannot pay: the class only.
+    #[error("the card cannot be used")]
+    Card(crate::core::authorize::DeclineReason),
+    /// The amount.
+    #[error(transparent)]
+    Amount(#[from] AmountError),
+    /// The lines.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// The journal.
+    #[error("the journal does not write: {}", .0.name())]
+    Journal(Trouble),
+    /// Too much waits.
+    #[error("overloaded")]
+    Overloaded,
+    /// This version does not do it.
+    #[error("not supported")]
+    NotSupported,
+    /// There is no enrolment.
+    #[error("not enrolled")]
+    NotEnrolled,
+}
+
+impl From<JournalError> for Refusal {
+    fn from(error: JournalError) -> Self {
+        error.trouble().map_or(Self::Overloaded, Self::Journal)
+    }
+}
+
+impl Refusal {
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Busy | Self::RequestConflict | Self::TooLate | Self::NotAccepted => 409,
+            Self::NotFound => 404,
+            Self::NoCard => 408,
+            Self::Card(_) | Self::Amount(_) | Self::Split(_) => 422,
+            Self::Receipt => 500,
+            Self::NotSupported => 501,
+            Self::PrinterOff | Self::PrinterBusy | Self::Journal(_) | Self::Overloaded | Self::NotEnrolled => 503,
+        }
+    }
+
+    /// The name of the message in `agent/locales`; with `_` for `-` the code in the local API.
+    #[must_use]
+    pub const fn message_id(&self) -> &'static str {
+        match self {
+            Self::Busy => "error-busy",
+            Self::RequestConflict => "error-request-conflict",
+            Self::NotFound => "error-not-found",
+            Self::TooLate => "error-too-late",
+            Self::NoCard => "error-no-card",
+            Self::NotAccepted => "error-not-accepted",
+            Self::PrinterOff => "error-printer-off",
+            Self::PrinterBusy => "error-printer-busy",
+            Self::Receipt => "error-receipt",
+            Self::Card(reason) => reason.message_id(),
+            Self::Amount(error) => error.message_id(),
+            Self::Split(error) => error.message_id(),
+            Self::Journal(trouble) => trouble.message_id(),
+            Self::Overloaded => "error-overloaded",
+            Self::NotSupported => "error-not-supported",
+            Self::NotEnrolled => "error-not-enrolled",
+        }
+    }
+
+    /// The words.
+    #[must_use]
+    pub fn words(&self, texts: &Texts) -> Both {
+        let Self::Amount(AmountError::OverLimit { max }) = self else { return texts.both(self.message_id()) };
+        let say = |language| texts.with(language, self.message_id(), &[("max", &amount(*max, language))]);
+        Both { message_fr: say(Language::French), message_en: say(Language::English) }
+    }
+}

@@ -1,0 +1,174 @@
+//! How the terminal is, for the cashier's page and for programs.
+
+use super::Service;
+use super::board::{Board, coded};
+use crate::card::ReaderState;
+use crate::core::ages::Moment;
+use crate::journal::handle::Published;
+use crate::journal::{State, Trouble};
+use crate::printer::PrinterState;
+use crate::sync::NetworkState;
+use crate::texts::Texts;
+use cabas_protocol::row::ClockQuality;
+use serde_json::{Value, json};
+
+/// Alarms that the status shows.
+const ALARMS_SHOWN: usize = 10;
+
+impl Service {
+    /// How the terminal is.
+    #[must_use]
+    pub fn status(&self) -> Value {
+        let Published { state, trouble } = self.journal.published();
+        let now = self.clock.now();
+        let board = self.board().clone();
+        let mut status = json!({
+            "program": env!("CARGO_PKG_VERSION"),
+            "standing": state.terminal_state().name(),
+            "terminal": terminal(&state),
+            "hub": self.hub(&state, now),
+            "hot_list": { "version": state.hub.hot_list.get(), "age_s": state.hub.age_s(now) },
+            "balances": { "count": state.balances, "age_s": state.hub.age_s(now) },
+            "unsynced": {
+                "count": state.unsent().sales,
+                "cents": state.unsent().fund.get(),
+                "rows": state.unsent_rows(),
+            },
+            "reader": reader(&self.texts, &board),
+            "printer": printer(&self.texts, &self.printer.state().borrow()),
+            "journal": journal(&self.texts, &state, trouble),
+            "clock": clock(&state, now),
+            "refused_unfunded": self.link.refused_unfunded(),
+            "alarms": state.alarms.iter().take(ALARMS_SHOWN).map(|alarm| json!({
+                "at": alarm.at.get(), "text": alarm.text,
+            })).collect::<Vec<_>>(),
+            "balance_asked": board.balance_asked,
+        });
+        let categories = self.categories();
+        if let Value::Object(status) = &mut status {
+            let shown = categories.categories.iter().map(|category| {
+                json!({
+                    "id": category.id.to_string(),
+                    "label_fr": category.label_fr,
+                    "label_en": category.label_en,
+                    "share_percent": category.share_percent,
+                })
+            });
+            status.insert(String::from("categories"), shown.collect());
+            let current = board.current.and_then(|id| board.find(id));
+            status.insert(String::from("sale"), json!(current.map(|sale| sale.json(&self.texts, &categories))));
+            status.insert(String::from("last_sale"), json!(board.last_accepted().map(|sale| sale.id.to_string())));
+            if let Some(reason) = state.terminal_state().reason() {
+                let words = self.texts.both(reason.message_id());
+                status.insert(String::from("message_fr"), json!(words.message_fr));
+                status.insert(String::from("message_en"), json!(words.message_en));
+            }
+        }
+        status
+    }
+
+    fn hub(&self, state: &State, now: Moment) -> Value {
+        let network = *self.network.borrow();
+        let (reachable, id) = match network.state {
+            NetworkState::Unknown => (None, "network-unknown"),
+            NetworkState::Online => (Some(true), "network-online"),
+            NetworkState::Offline("not_the_hub") => (Some(false), "network-not-the-hub"),
+            NetworkState::Offline("refused") => (Some(false), "network-refused"),
+            NetworkState::Offline(_) => (Some(false), "network-offline"),
+        };
+        let words = self.texts.both(id);
+        json!({
+            "reachable": reachable,
+            "synced": reachable == Some(true) && network.has_all_news && state.unsent_rows() == 0,
+            "last_seen_s": network.seen.and_then(|seen| now.elapsed_s(seen)),
+            "message_fr": words.message_fr,
+            "message_en": words.message_en,
+        })
+    }
+
+    /// What `/metrics` gives.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        let Published { state, trouble } = self.journal.published();
+        self.metrics.text(&[
+            ("cabas_unsynced_rows", "Rows that the hub does not have.", state.unsent_rows().into()),
+            ("cabas_unsynced_cents", "The fund's part of sales that the hub does not have.", state.unsent().fund.get()),
+            ("cabas_journal_rows", "Rows in the journal.", state.newest.chain.seq.get().into()),
+            ("cabas_journal_ok", "1 where the journal takes rows.", u64::from(trouble.is_none())),
+            ("cabas_hub_reachable", "1 where the hub answers.", {
+                u64::from(self.network.borrow().state == NetworkState::Online)
+            }),
+            (
+                "cabas_refused_unfunded",
+                "Sales refused since the start though the fund may have had the money.",
+                self.link.refused_unfunded().into(),
+            ),
+        ])
+    }
+}
+
+fn terminal(state: &State) -> Value {
+    let config = state.config.as_deref();
+    json!({
+        "fund": state.id.fund.get(),
+        "id": state.id.terminal.get(),
+        "epoch": state.id.epoch.get(),
+        "shop_name": config.map(|config| config.shop_name.as_str()),
+        "fund_name": config.map(|config| config.fund_name.as_str()),
+        "helpline": config.map(|config| config.helpline.as_str()),
+    })
+}
+
+fn with_state(mut words: Value, more: Value) -> Value {
+    if let (Value::Object(words), Value::Object(more)) = (&mut words, more) {
+        if let Some(code) = words.remove("code") {
+            words.insert(String::from("state"), code);
+        }
+        words.extend(more);
+    }
+    words
+}
+
+fn reader(texts: &Texts, board: &Board) -> Value {
+    let (id, code) = match board.reader {
+        ReaderState::NoService => ("reader-no-service", "no_service"),
+        ReaderState::NoReader => ("reader-none", "no_reader"),
+        ReaderState::Ready { .. } => ("reader-ready", "ready"),
+        ReaderState::Lost => ("reader-lost", "lost"),
+    };
+    let name = match &board.reader {
+        ReaderState::Ready { name } => Some(crate::out::plain(name)),
+        ReaderState::NoService | ReaderState::NoReader | ReaderState::Lost => None,
+    };
+    with_state(coded(texts, id, code), json!({ "name": name, "card_present": board.card_present }))
+}
+
+fn printer(texts: &Texts, state: &PrinterState) -> Value {
+    let (id, code) = match state {
+        PrinterState::Off => ("printer-off", "off"),
+        PrinterState::Unknown => ("printer-unknown", "unknown"),
+        PrinterState::Ready => ("printer-ready", "ready"),
+        PrinterState::ReadyMute => ("printer-ready-mute", "ready_mute"),
+        PrinterState::PaperOut => ("printer-paper-out", "paper_out"),
+        PrinterState::CoverOpen => ("printer-cover-open", "cover_open"),
+        PrinterState::OffLine => ("printer-offline", "off_line"),
+        PrinterState::Unreachable => ("printer-unreachable", "unreachable"),
+        PrinterState::Hanging => ("printer-hanging", "hanging"),
+        PrinterState::LastJobUnsure { .. } => ("printer-unsure", "last_job_unsure"),
+    };
+    with_state(coded(texts, id, code), json!({}))
+}
+
+fn journal(texts: &Texts, state: &State, trouble: Option<Trouble>) -> Value {
+    let (id, code) = trouble.map_or(("journal-ok", "ok"), |trouble| (trouble.message_id(), trouble.name()));
+    with_state(coded(texts, id, code), json!({ "rows": state.newest.chain.seq.get() }))
+}
+
+fn clock(state: &State, now: Moment) -> Value {
+    let quality = match state.hub.anchor.quality(now) {
+        ClockQuality::Unknown => "unknown",
+        ClockQuality::Carried => "carried",
+        ClockQuality::Synced => "synced",
+    };
+    json!({ "quality": quality, "hub_time": state.hub.anchor.time(now).get(), "wall_time": now.wall.get() })
+}

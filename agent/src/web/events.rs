@@ -1,0 +1,39 @@
+//! Server-sent events: the pages follow the sale without asking again and again.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event as Sent, KeepAlive, Sse};
+use futures_util::stream::{Stream, StreamExt as _, iter, once};
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+
+use super::App;
+use crate::service::Event;
+
+/// A word now and then, so that a dead connection is noticed.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+pub(super) async fn events(State(app): State<App>) -> impl IntoResponse {
+    let mut stop = app.stop.clone();
+    let stopped = async move { drop(stop.wait_for(|stop| *stop).await) };
+    let events = once(async { Event::Status }).map(sent).chain(follow(&app)).take_until(Box::pin(stopped));
+    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+fn follow(app: &App) -> impl Stream<Item = Result<Sent, Infallible>> + use<> {
+    BroadcastStream::new(app.service.events()).flat_map(|event| match event {
+        Ok(event) => iter(vec![sent(event)]),
+        // Who was too slow asks for everything again.
+        Err(BroadcastStreamRecvError::Lagged(_)) => iter(vec![sent(Event::Status)]),
+    })
+}
+
+fn sent(event: Event) -> Result<Sent, Infallible> {
+    Ok(match event {
+        Event::Sale(sale) => Sent::default().event("sale").data(&*sale),
+        Event::Status => Sent::default().event("status").data("{}"),
+    })
+}

@@ -1,0 +1,110 @@
+//! The pages of cashier and member, and the local API, on loopback unless the configuration says otherwise.
+//!
+//! | route | |
+//! | --- | --- |
+//! | `GET /`, `GET /customer` | the cashier's page, the member's display |
+//! | `GET /health`, `GET /api/status`, `GET /metrics` | how the terminal is |
+//! | `POST /api/sales` `{"lines": [{"category", "cents" or "amount"}], "till_ref"?, "request_id"}` | 201 a new sale, 200 a known one |
+//! | `GET /api/sales/{id}`, `DELETE /api/sales/{id}` | a sale; cancel it before the card |
+//! | `GET /api/sales/last` | the newest accepted sale |
+//! | `GET /api/sales/{id}/member-side` | why it was declined: on request only |
+//! | `POST /api/sales/{id}/receipt` `{"language"?}` | 202: the receipt is in the printer's queue |
+//! | `POST /api/balance` `{}` | waits for a card: `{"available_cents", "age_s"}` |
+//! | `POST /api/day-close` `{"period"?}` | closes a `day` (or `month`, `year`): its totals |
+//! | `GET /api/events` | server-sent events: `sale` with the sale, `status` without contents |
+//!
+//! What is refused is `{"error": {"code", "message_fr", "message_en"}}` with a status of 4xx or 5xx.
+
+mod api;
+mod assets;
+mod error;
+mod events;
+mod guard;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::service::Service;
+use guard::Names;
+
+/// A request of the local API is short.
+const BODY_BYTES_MAX: usize = 16 * 1024;
+/// How long open connections may go on after the stop.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// What every route knows.
+#[derive(Clone, Debug)]
+struct App {
+    service: Arc<Service>,
+    names: Arc<Names>,
+    stop: watch::Receiver<bool>,
+}
+
+/// Serves pages and API until `stop` says so.
+pub async fn serve(listener: TcpListener, service: Arc<Service>, stop: watch::Receiver<bool>) {
+    let Ok(address) = listener.local_addr() else {
+        tracing::error!("the page's address is not known");
+        return;
+    };
+    let app = App { service, names: Arc::new(Names::of(address)), stop: stop.clone() };
+    let mut stopping = stop.clone();
+    let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
+    let served = axum::serve(listener, router(app)).with_graceful_shutdown(stopped);
+    let mut stop = stop;
+    let too_long = async move {
+        drop(stop.wait_for(|stop| *stop).await);
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        served = async { served.await } => {
+            if let Err(error) = served {
+                tracing::error!(%error, "the page is served no more");
+            }
+        }
+        () = too_long => tracing::warn!("a connection stayed open past the stop"),
+    }
+}
+
+/// All routes, on one screen.
+fn router(app: App) -> Router {
+    Router::new()
+        .route("/", get(assets::cashier))
+        .route("/customer", get(assets::customer))
+        .route("/assets/{name}", get(assets::asset))
+        .route("/health", get(api::health))
+        .route("/metrics", get(api::metrics))
+        .route("/api/status", get(api::status))
+        .route("/api/texts", get(api::texts))
+        .route("/api/events", get(events::events))
+        .route("/api/sales", post(api::begin))
+        .route("/api/sales/last", get(api::last))
+        .route("/api/sales/{id}", get(api::sale).delete(api::cancel))
+        .route("/api/sales/{id}/member-side", get(api::member_side))
+        .route("/api/sales/{id}/receipt", post(api::receipt))
+        .route("/api/refunds", post(api::refunds))
+        .route("/api/balance", post(api::balance))
+        .route("/api/day-close", post(api::close))
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(app.clone(), guard::check))
+        .with_state(app)
+}
+
+async fn not_found(axum::extract::State(app): axum::extract::State<App>) -> Response {
+    error::wrong(404, "error-unknown-path", app.service.texts())
+}
+
+async fn not_allowed(axum::extract::State(app): axum::extract::State<App>) -> Response {
+    error::wrong(405, "error-method", app.service.texts())
+}

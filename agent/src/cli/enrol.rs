@@ -1,5 +1,6 @@
 //! `enrol`: a one-time code becomes a key of one's own and a pinned root key.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use clap::Args;
@@ -32,6 +33,11 @@ struct Shown {
 
 pub(super) async fn run(context: &Context, enrol: &Enrol) -> Result<(), Failure> {
     let folder: &Path = &context.config.data_dir;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|source| Failure::Folder { folder: folder.to_owned(), source })?;
     let client = HubClient::new(&enrol.hub, context.config.hub_ca.as_deref())?;
     let now = Clock::system().now();
     let enrolled = enrol::enrol(folder, &client, &enrol.hub, &enrol.code, now).await?;

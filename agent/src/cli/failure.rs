@@ -20,6 +20,8 @@ pub(super) enum Failure {
     Enrol(#[from] EnrolError),
     #[error("this terminal is not enrolled; run `cabas-agent enrol --hub URL --code CODE`")]
     NotEnrolled,
+    #[error("data folder {folder}: {source}; correct data_dir or its permissions", folder = folder.display())]
+    Folder { folder: PathBuf, source: io::Error },
     #[error("journal {file}: {source}", file = file.display())]
     Journal { file: PathBuf, source: JournalError },
     #[error("keys {file}: {why}; restore the file, or enrol again with a new code", file = file.display())]

@@ -2,7 +2,6 @@
 
 use crate::core::authorize::DeclineReason;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 

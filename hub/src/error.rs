@@ -124,6 +124,7 @@ impl From<StoreError> for Refused {
             | StoreError::UnknownShop
             | StoreError::HotListFull
             | StoreError::Closing(_)
+            | StoreError::CardTaken { .. }
             | StoreError::PaymentsUnknown { .. }
             | StoreError::Rule(_)
             | StoreError::Text(_)

@@ -46,6 +46,10 @@ pub struct Metrics {
     pub oldest_contact_s: Level,
     /// Polls that wait for news.
     pub waiting_polls: Level,
+    /// Cents that may still go wrong, all parts together.
+    pub exposure_cents: Level,
+    /// Cents advanced as goodwill and not paid back.
+    pub goodwill_cents: Level,
 }
 
 impl Default for Metrics {
@@ -80,6 +84,11 @@ impl Metrics {
         registry.register_with_unit("oldest_contact", help, Unit::Seconds, oldest_contact_s.clone());
         let waiting_polls = Level::default();
         registry.register("waiting_polls", "Polls that wait for news", waiting_polls.clone());
+        let exposure_cents = Level::default();
+        let help = "Cents that may still go wrong: blocked cards, silent terminals, goodwill, missing since a restore";
+        registry.register("exposure_cents", help, exposure_cents.clone());
+        let goodwill_cents = Level::default();
+        registry.register("goodwill_cents", "Goodwill that was not paid back", goodwill_cents.clone());
         Self {
             registry,
             rows,
@@ -91,6 +100,8 @@ impl Metrics {
             refused_unfunded,
             oldest_contact_s,
             waiting_polls,
+            exposure_cents,
+            goodwill_cents,
         }
     }
 
@@ -143,6 +154,8 @@ mod tests {
             "cabas_hub_sync_seconds_count 1",
             "cabas_hub_oldest_contact_seconds 0",
             "cabas_hub_refused_though_funded 0",
+            "cabas_hub_exposure_cents 0",
+            "cabas_hub_goodwill_cents 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in:\n{text}");
         }

@@ -48,8 +48,14 @@ pub async fn metrics(
         return html::not_here();
     }
     let now = app.clock.now();
-    match app.store.call(Lane::Sync, |tx| tx.terminals()).await {
-        Ok(terminals) => {
+    let read = move |tx: &mut crate::store::Tx<'_>| {
+        let exposure = tx.exposure(now)?;
+        Ok((tx.terminals()?, exposure.total()?, exposure.goodwill))
+    };
+    match app.store.call(Lane::Sync, read).await {
+        Ok((terminals, exposure, goodwill)) => {
+            app.metrics.exposure_cents.set(exposure.get());
+            app.metrics.goodwill_cents.set(goodwill.get());
             let lines: Vec<_> = terminals.into_iter().map(terminal_line).collect();
             gauges(&app, &lines, now.get());
         }

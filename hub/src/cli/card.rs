@@ -5,6 +5,8 @@ use serde::Serialize;
 
 use super::Context;
 use super::failure::Failure;
+use crate::import::card_uid;
+use crate::keys::load_card_key;
 use crate::out::print;
 use crate::store::{CardName, OpenMode};
 
@@ -15,6 +17,18 @@ pub(super) enum Card {
         /// The number printed on the card
         #[arg(long, value_name = "N")]
         card_number: u32,
+    },
+    /// Block a lost card and bind a new plain one to the same household's money
+    Replace {
+        /// The number printed on the lost card
+        #[arg(long, value_name = "N")]
+        card_number: u32,
+        /// The number printed on the new card
+        #[arg(long, value_name = "M")]
+        new_card_number: u32,
+        /// The new card's UID, in hexadecimal
+        #[arg(long, value_name = "HEX")]
+        uid: String,
     },
     /// Take a card off the hot list
     Unblock {
@@ -33,9 +47,12 @@ struct Blocked {
 
 pub(super) fn run(context: &Context, command: &Card) -> Result<(), Failure> {
     let now = context.clock.now();
-    let (card_number, blocked) = match *command {
-        Card::Block { card_number } => (card_number, true),
-        Card::Unblock { card_number } => (card_number, false),
+    let (card_number, blocked) = match command {
+        Card::Block { card_number } => (*card_number, true),
+        Card::Unblock { card_number } => (*card_number, false),
+        Card::Replace { card_number, new_card_number, uid } => {
+            return replace(context, *card_number, *new_card_number, uid);
+        }
     };
     let card = CardName::Number(card_number);
     let mut db = context.open(OpenMode::Existing)?;
@@ -46,4 +63,24 @@ pub(super) fn run(context: &Context, command: &Card) -> Result<(), Failure> {
         format!("Card {} is {state}, from hot list {} on.\n", done.card_number, done.hot_list_version)
     };
     print(context.format, &done, text).map_err(Failure::Print)
+}
+
+#[derive(Serialize)]
+struct Replaced {
+    card_number: u32,
+    new_card_number: u32,
+    hot_list_version: u32,
+}
+
+fn replace(context: &Context, old: u32, new: u32, uid: &str) -> Result<(), Failure> {
+    let now = context.clock.now();
+    let uid = card_uid("uid", uid).map_err(Failure::Uid)?;
+    let card = load_card_key(&context.config.keys_dir())?.card_ref(&uid);
+    let version = context.open(OpenMode::Existing)?.write(|tx| tx.card_replace(old, new, card, now))?;
+    let done = Replaced { card_number: old, new_card_number: new, hot_list_version: version.get() };
+    print(context.format, &done, |done| {
+        let (old, new, list) = (done.card_number, done.new_card_number, done.hot_list_version);
+        format!("Card {old} is blocked, from hot list {list} on; card {new} takes its place.\n")
+    })
+    .map_err(Failure::Print)
 }

@@ -33,6 +33,10 @@ pub(super) enum Failure {
     Name(&'static str),
     #[error("{file} is a fund's live database; add --move-away to move it aside and put the backup in its place", file = .0.display())]
     LiveDatabase(PathBuf),
+    #[error("no household has the code {code}; see the files that were imported", code = crate::out::plain(.0))]
+    UnknownHousehold(String),
+    #[error("the UID cannot be taken: {0}")]
+    Uid(#[source] crate::import::Wrong),
     #[error("a hub runs on {dir}; stop it first", dir = .0.display())]
     HubRuns(PathBuf),
     #[error("the fund has {0} signing keys, and terminals keep no more")]

@@ -3,6 +3,7 @@
 mod card;
 mod closing;
 mod credit;
+mod exposure;
 mod failure;
 mod fund;
 mod import;
@@ -49,7 +50,7 @@ enum Command {
     /// Terminals: add, revoke, close, list
     #[command(subcommand)]
     Terminal(terminal::Terminal),
-    /// Cards: block
+    /// Cards: block, unblock, replace
     #[command(subcommand)]
     Card(card::Card),
     /// Monthly credits
@@ -67,6 +68,17 @@ enum Command {
     /// The keys that the hub signs with: list, rotate, revoke
     #[command(subcommand)]
     Key(key::Key),
+    /// What may still go wrong, as one number with its parts
+    Exposure,
+    /// Goodwill: advance what lies at terminals that do not answer
+    #[command(subcommand)]
+    Goodwill(exposure::Goodwill),
+    /// A household's money
+    #[command(subcommand)]
+    Purse(exposure::Purse),
+    /// The whole fund: pause, resume
+    #[command(subcommand)]
+    Fund(exposure::Fund),
     /// Show fund, terminals and totals
     Status,
 }
@@ -119,6 +131,10 @@ fn try_run(arguments: Arguments) -> Result<(), Failure> {
         Command::Backup(backup) => upkeep::backup(&context, &backup),
         Command::Restore(restore) => restore::restore(&context, &restore),
         Command::Key(key) => key::run(&context, &key),
+        Command::Exposure => exposure::exposure(&context),
+        Command::Goodwill(goodwill) => exposure::goodwill(&context, &goodwill),
+        Command::Purse(purse) => exposure::purse(&context, &purse),
+        Command::Fund(fund) => exposure::fund(&context, &fund),
         Command::Status => fund::status(&context),
     }
 }

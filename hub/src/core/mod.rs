@@ -3,6 +3,7 @@
 
 pub mod claims;
 pub mod effect;
+pub mod exposure;
 pub mod household_rules;
 pub mod ingest;
 pub mod ledger;

@@ -147,22 +147,29 @@ impl Fields {
         Cents::new(cents).map_err(|_: MoneyError| Wrong::Cents(field))
     }
 
-    /// A UID that names one card. Colons and spaces between its bytes are taken, as readers write them.
+    /// A UID that names one card.
     pub(super) fn uid(&self, field: &'static str) -> Result<Zeroizing<Vec<u8>>, Wrong> {
-        let digits: Zeroizing<String> =
-            Zeroizing::new(self.get(field).chars().filter(|c| !matches!(c, ':' | ' ')).collect());
-        if !matches!(digits.len(), 8 | 14 | 20) || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(Wrong::Uid(field));
-        }
-        let pairs = digits.as_bytes().chunks_exact(2);
-        let bytes = pairs.map(|pair| std::str::from_utf8(pair).ok().and_then(|two| u8::from_str_radix(two, 16).ok()));
-        let uid = Zeroizing::new(bytes.collect::<Option<Vec<u8>>>().ok_or(Wrong::Uid(field))?);
-        match uid.as_slice() {
-            [RANDOM_FIRST_BYTE, _, _, _] => Err(Wrong::RandomUid),
-            [CASCADE_TAG, _, _, _] => Err(Wrong::CascadeTag),
-            bytes if *bytes == NOT_UNIQUE || bytes.iter().all(|byte| *byte == 0) => Err(Wrong::NotUniqueUid),
-            _ => Ok(uid),
-        }
+        card_uid(field, self.get(field))
+    }
+}
+
+/// A UID that names one card. Colons and spaces between its bytes are taken, as readers write them.
+///
+/// # Errors
+/// [`Wrong`] for what is no UID, and for one that many cards share or that changes.
+pub fn card_uid(field: &'static str, text: &str) -> Result<Zeroizing<Vec<u8>>, Wrong> {
+    let digits: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !matches!(c, ':' | ' ')).collect());
+    if !matches!(digits.len(), 8 | 14 | 20) || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Wrong::Uid(field));
+    }
+    let pairs = digits.as_bytes().chunks_exact(2);
+    let bytes = pairs.map(|pair| std::str::from_utf8(pair).ok().and_then(|two| u8::from_str_radix(two, 16).ok()));
+    let uid = Zeroizing::new(bytes.collect::<Option<Vec<u8>>>().ok_or(Wrong::Uid(field))?);
+    match uid.as_slice() {
+        [RANDOM_FIRST_BYTE, _, _, _] => Err(Wrong::RandomUid),
+        [CASCADE_TAG, _, _, _] => Err(Wrong::CascadeTag),
+        bytes if *bytes == NOT_UNIQUE || bytes.iter().all(|byte| *byte == 0) => Err(Wrong::NotUniqueUid),
+        _ => Ok(uid),
     }
 }
 

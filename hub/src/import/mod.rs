@@ -15,7 +15,7 @@ use crate::core::household_rules::{Household, PEOPLE_MAX};
 use crate::store::{ImportCard, ImportHousehold, ImportPlan, ImportShop};
 
 use fields::Fields;
-pub use fields::Wrong;
+pub use fields::{Wrong, card_uid};
 pub use table::{FILE_BYTES_MAX, Kind, ROWS_MAX};
 
 /// A household contributes at least this for each person, in cents a month.

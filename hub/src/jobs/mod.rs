@@ -12,6 +12,8 @@ use crate::store::{Lane, StoreError, Wake};
 
 /// How often commands beside the hub are looked for: somebody may wait, and a signing key may have been taken back.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often terminals are looked for that have become silent.
+pub const GOODWILL_EVERY: Duration = Duration::from_secs(3_600);
 /// How long the reservation of money rests after a failure.
 pub const REST: Duration = Duration::from_secs(10);
 
@@ -22,6 +24,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     jobs.spawn(wake_polls(Arc::clone(app)));
     jobs.spawn(look_beside(Arc::clone(app)));
     jobs.spawn(allocate(Arc::clone(app)));
+    jobs.spawn(goodwill(Arc::clone(app)));
     if let Some(every) = sd_notify::watchdog_enabled() {
         jobs.spawn(watchdog(Arc::clone(app), every));
     }
@@ -79,6 +82,21 @@ async fn allocate_all(app: &App) -> Result<(), StoreError> {
         let now = app.clock.now();
         if !app.store.call(Lane::Sync, move |tx| tx.allocate_pending(now)).await?.more {
             return Ok(());
+        }
+    }
+}
+
+/// Advances goodwill where the fund has switched it on.
+async fn goodwill(app: Arc<App>) {
+    let mut every = tokio::time::interval(GOODWILL_EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        let now = app.clock.now();
+        match app.store.call(Lane::Sync, move |tx| tx.goodwill_advance(now)).await {
+            Ok(advanced) if advanced.is_zero() => {}
+            Ok(_) => app.allocate.notify_one(),
+            Err(error) => tracing::error!(%error, "goodwill could not be advanced; it is tried again"),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Cards and the hot list.
 
 use cabas_protocol::hot_list::{ENTRIES_MAX, HotList};
+use cabas_protocol::row::Tier;
 use cabas_protocol::{CardRef, ObjectType, Timestamp, Version};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
+use super::import::tier_number;
 use super::model::{CardName, FundInfo};
 use super::sql::{Sql, col, col_opt};
 use super::tx::Tx;
@@ -24,8 +26,46 @@ impl Tx<'_> {
         if usize::try_from(listed).map_or(true, |listed| listed >= ENTRIES_MAX) {
             return Err(StoreError::HotListFull);
         }
-        self.conn.execute("UPDATE cards SET blocked_at = ?2 WHERE ref = ?1", params![Sql(card), Sql(now)])?;
-        self.hot_list_changed(now)
+        let version = self.hot_list_changed(now)?;
+        self.conn.execute(
+            "UPDATE cards SET blocked_at = ?2, blocked_in = ?3 WHERE ref = ?1",
+            params![Sql(card), Sql(now), Sql(version)],
+        )?;
+        Ok(version)
+    }
+
+    /// Blocks a card and binds another one, a plain one, to the same purse; says the list's version. The old one is never
+    /// taken off the list again by this.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownCard`]; [`StoreError::CardTaken`] for a number or a card that is known;
+    /// [`StoreError::HotListFull`].
+    pub fn card_replace(
+        &mut self,
+        old: u32,
+        new_number: u32,
+        new_card: CardRef,
+        now: Timestamp,
+    ) -> Result<Version, StoreError> {
+        let version = self.card_block(CardName::Number(old), now)?;
+        let taken = self
+            .conn
+            .query_row(
+                "SELECT number FROM cards WHERE number = ?1 OR ref = ?2",
+                params![new_number, Sql(new_card)],
+                |row| row.get(0),
+            )
+            .optional()?;
+        if let Some(known) = taken {
+            return Err(StoreError::CardTaken { known });
+        }
+        let change = self.change_for_all()?;
+        self.conn.execute(
+            "INSERT INTO cards (number, ref, tier, purse, version, change)
+             SELECT ?2, ?3, ?4, purse, 1, ?5 FROM cards WHERE number = ?1",
+            params![old, new_number, Sql(new_card), tier_number(Tier::Plain), Sql(change)],
+        )?;
+        Ok(version)
     }
 
     /// Takes a card off the hot list and says the list's version.
@@ -37,7 +77,7 @@ impl Tx<'_> {
         if !blocked {
             return self.hot_list_version();
         }
-        self.conn.execute("UPDATE cards SET blocked_at = NULL WHERE ref = ?1", [Sql(card)])?;
+        self.conn.execute("UPDATE cards SET blocked_at = NULL, blocked_in = NULL WHERE ref = ?1", [Sql(card)])?;
         self.hot_list_changed(now)
     }
 

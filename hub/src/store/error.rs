@@ -66,6 +66,12 @@ pub enum StoreError {
     /// The hub knows no such card.
     #[error("the hub does not know this card")]
     UnknownCard,
+    /// The new card is not new.
+    #[error("this number or this card is known already, as card {known}; name another")]
+    CardTaken {
+        /// The number by which it is known.
+        known: u32,
+    },
     /// The hub knows no such shop.
     #[error("the hub does not know this shop")]
     UnknownShop,

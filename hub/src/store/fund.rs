@@ -225,6 +225,32 @@ impl Tx<'_> {
         Ok(Version::new(version))
     }
 
+    /// Pauses all sales, or lets them go on: each terminal hears it by its configuration. Says whether that was new.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn pause(&mut self, paused: bool) -> Result<bool, StoreError> {
+        if self.conn.execute("UPDATE fund SET paused = ?1 WHERE paused <> ?1", [paused])? == 0 {
+            return Ok(false);
+        }
+        let open = self
+            .conn
+            .prepare("SELECT number FROM epochs WHERE standing <> 3 ORDER BY number")?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<Vec<u32>, _>>()?;
+        for epoch in open {
+            let change = self.next_change()?;
+            self.conn
+                .prepare_cached(
+                    "UPDATE epochs SET config_version = config_version + 1, config_change = ?2, change = ?2
+                     WHERE number = ?1",
+                )?
+                .execute(params![epoch, Sql(change)])?;
+        }
+        self.wake(Wake::All);
+        Ok(true)
+    }
+
     /// The next value of the change counter, for what one terminal takes.
     pub(super) fn next_change(&self) -> Result<u64, StoreError> {
         let mut next = self.conn.prepare_cached("UPDATE fund SET change = change + 1 RETURNING change")?;

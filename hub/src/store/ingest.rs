@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cabas_protocol::row::ClockQuality;
 use cabas_protocol::sync::Standing;
-use cabas_protocol::{Cents, ChainHead, PurseRef, Seq, Serial, Timestamp};
+use cabas_protocol::{Cents, ChainHead, PurseRef, RowBody, Seq, Serial, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::debts::Brought;
@@ -162,6 +162,12 @@ impl Tx<'_> {
             ClockQuality::Unknown => None,
             ClockQuality::Carried | ClockQuality::Synced => Some(row.row().time.wall),
         };
+        if let RowBody::ListApplied(applied) = &row.row().body {
+            // Its word in the journal counts: what it sold before stands before it there.
+            self.conn
+                .prepare_cached("UPDATE epochs SET list_applied = max(list_applied, ?2) WHERE number = ?1")?
+                .execute(params![Sql(intake.record.number), Sql(applied.version)])?;
+        }
         let mut insert = self.conn.prepare_cached(
             "INSERT INTO rows (key, kind, settled, over_right, why, received_at, happened_at, envelope)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",

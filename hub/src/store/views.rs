@@ -3,12 +3,13 @@
 use cabas_protocol::{Cents, Seq};
 use rusqlite::{OptionalExtension as _, params};
 
+use super::debts::owed;
 use super::error::StoreError;
 use super::ledger::newest_transfer;
 use super::model::{FlaggedRow, PurseView, SliceView, StoreFigures, TrialLine};
 use super::sql::{Sql, col};
 use super::tx::Tx;
-use crate::core::ledger::{AccountId, AccountKind, EpochNo, OverRight};
+use crate::core::ledger::{AccountId, AccountKind, EpochNo, OverRight, PurseNo};
 
 impl Tx<'_> {
     /// The sums of each kind of account: all debits are all credits.
@@ -110,17 +111,33 @@ impl Tx<'_> {
             [Sql(number)],
             |row| col(row, 0),
         )?;
+        let slices = self.slices_of(number)?;
+        let goodwill = owed(self.account(AccountId::goodwill(number))?)?;
+        let missing = owed(self.account(AccountId::restored(number))?)?;
+        let household = code.to_owned();
+        Ok(Some(PurseView { household, purse, credited, free: account.left()?, goodwill, missing, slices }))
+    }
+
+    fn slices_of(&self, purse: PurseNo) -> Result<Vec<SliceView>, StoreError> {
         let mut epochs = self.conn.prepare_cached("SELECT number, terminal, epoch FROM epochs ORDER BY number")?;
         let mut rows = epochs.query([])?;
         let mut slices = Vec::new();
         while let Some(row) = rows.next()? {
-            let slice = self.account(AccountId::slice(col::<EpochNo>(row, 0)?, number))?;
-            if !slice.credits.is_zero() {
-                let (terminal, epoch) = (col(row, 1)?, col(row, 2)?);
-                slices.push(SliceView { terminal, epoch, allowed: slice.credits, claimed: slice.debits });
-            }
+            let id = AccountId::slice(col::<EpochNo>(row, 0)?, purse);
+            let Some(slice) = self.slice(id)? else { continue };
+            let account = self.account(id)?;
+            let (terminal, epoch) = (col(row, 1)?, col(row, 2)?);
+            slices.push(SliceView {
+                terminal,
+                epoch,
+                allowed: account.credits,
+                claimed: account.debits,
+                voided: self.voided(id)?,
+                serial: slice.serial,
+                issued_at: slice.issued_at,
+                standing: self.epoch(terminal, epoch)?.standing,
+            });
         }
-        let household = code.to_owned();
-        Ok(Some(PurseView { household, purse, credited, free: account.left()?, slices }))
+        Ok(slices)
     }
 }

@@ -1,6 +1,7 @@
 //! What is told of money: credits, settlements, accounts.
 
-use cabas_protocol::{Cents, Epoch, PurseRef, Seq, TerminalId, Timestamp};
+use cabas_protocol::sync::Standing;
+use cabas_protocol::{Cents, Epoch, PurseRef, Seq, Serial, TerminalId, Timestamp};
 
 use crate::core::household_rules::Household;
 use crate::core::ledger::{AccountKind, EpochNo, OverRight};
@@ -109,6 +110,10 @@ pub struct PurseView {
     pub credited: Cents,
     /// What lies free at the hub.
     pub free: Cents,
+    /// Goodwill that is not paid back.
+    pub goodwill: Cents,
+    /// What a restore left missing.
+    pub missing: Cents,
     /// One entry a slice.
     pub slices: Vec<SliceView>,
 }
@@ -122,8 +127,16 @@ pub struct SliceView {
     pub epoch: Epoch,
     /// What may ever be spent there.
     pub allowed: Cents,
-    /// What was claimed and settled there.
+    /// What was claimed and settled there, or went back when the epoch was closed.
     pub claimed: Cents,
+    /// What of that went back.
+    pub voided: Cents,
+    /// The newest serial.
+    pub serial: Serial,
+    /// When its balance was made.
+    pub issued_at: Timestamp,
+    /// How the enrolment stands.
+    pub standing: Standing,
 }
 
 /// A row with an over-right part, or a disputed one.

@@ -12,6 +12,7 @@ mod backups;
 mod closings;
 mod credits;
 mod enrolments;
+mod exposures;
 mod faults;
 mod files;
 mod imports;

@@ -12,7 +12,7 @@ use crate::core::ledger::{AccountId, EpochNo, OverRight, PurseNo, RowKey, Transf
 
 impl Tx<'_> {
     /// What went back from a slice when its epoch was closed.
-    pub(super) fn voided(&self, slice: AccountId) -> Result<Cents, StoreError> {
+    pub(in crate::store) fn voided(&self, slice: AccountId) -> Result<Cents, StoreError> {
         let mut read = self.conn.prepare_cached("SELECT ifnull(sum(cents), 0) FROM voids WHERE slice = ?1")?;
         Ok(read.query_row([Sql(slice)], |row| col(row, 0))?)
     }

@@ -1,0 +1,306 @@
+//! `exposure`, `goodwill`, `purse show`, `fund pause`: where money is that cannot be spent where it should be.
+
+use std::fmt::Write as _;
+
+use cabas_protocol::Cents;
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::Context;
+use super::failure::Failure;
+use super::fund::euros;
+use crate::admin::overview::standing_name;
+use crate::out::print;
+use crate::store::{Exposure, GoodwillRule, OpenMode, PurseView, StoreError};
+
+#[derive(Serialize)]
+struct Shown {
+    /// The sum of the four parts.
+    exposure_cents: u64,
+    blocked_cards_cents: u64,
+    locked_cents: u64,
+    goodwill_cents: u64,
+    restored_missing_cents: u64,
+    cards: Vec<CardLine>,
+    terminals: Vec<TerminalLine>,
+}
+
+#[derive(Serialize)]
+struct CardLine {
+    card_number: u32,
+    cents: u64,
+    terminals: u32,
+}
+
+#[derive(Serialize)]
+struct TerminalLine {
+    terminal: u32,
+    epoch: u32,
+    /// `silent`, `quarantined` or `revoked`.
+    standing: &'static str,
+    cents: u64,
+}
+
+pub(super) fn exposure(context: &Context) -> Result<(), Failure> {
+    let now = context.clock.now();
+    let exposure = context.open(OpenMode::Existing)?.read(|tx| tx.exposure(now))?;
+    let total = exposure.total()?;
+    print(context.format, &shown(&exposure, total), |shown| exposure_text(shown).unwrap_or_default())
+        .map_err(Failure::Print)
+}
+
+fn shown(exposure: &Exposure, total: Cents) -> Shown {
+    let card = |card: &crate::store::CardExposure| CardLine {
+        card_number: card.number,
+        cents: card.cents.get(),
+        terminals: card.terminals,
+    };
+    let terminal = |epoch: &crate::store::EpochExposure| TerminalLine {
+        terminal: epoch.terminal.get(),
+        epoch: epoch.epoch.get(),
+        standing: match standing_name(epoch.standing) {
+            "live" => "silent",
+            other => other,
+        },
+        cents: epoch.cents.get(),
+    };
+    Shown {
+        exposure_cents: total.get(),
+        blocked_cards_cents: exposure.blocked_cards.get(),
+        locked_cents: exposure.locked.get(),
+        goodwill_cents: exposure.goodwill.get(),
+        restored_missing_cents: exposure.restored.get(),
+        cards: exposure.cards.iter().map(card).collect(),
+        terminals: exposure.epochs.iter().map(terminal).collect(),
+    }
+}
+
+fn exposure_text(shown: &Shown) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    writeln!(text, "Exposure {:>12} €", euros(shown.exposure_cents))?;
+    for (name, cents) in [
+        ("blocked cards, list not applied", shown.blocked_cards_cents),
+        ("at terminals that do not answer", shown.locked_cents),
+        ("goodwill not paid back", shown.goodwill_cents),
+        ("missing since a restore", shown.restored_missing_cents),
+    ] {
+        writeln!(text, "  {name:<32} {:>12} €", euros(cents))?;
+    }
+    for card in &shown.cards {
+        writeln!(text, "  card {}: {} € at {} terminals", card.card_number, euros(card.cents), card.terminals)?;
+    }
+    for line in &shown.terminals {
+        let TerminalLine { terminal, epoch, standing, cents } = line;
+        writeln!(text, "  terminal {terminal} epoch {epoch} ({standing}): {} €", euros(*cents))?;
+    }
+    Ok(text)
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Goodwill {
+    /// Show the switch and what is outstanding
+    Show,
+    /// Advance to households, within these limits, what lies at terminals that are silent
+    Set {
+        /// To one household, at the most
+        #[arg(long, value_name = "CENTS", required_unless_present = "off")]
+        per_household_cents: Option<u64>,
+        /// In the whole fund, at the most
+        #[arg(long, value_name = "CENTS", required_unless_present = "off")]
+        total_cents: Option<u64>,
+        /// After so many days without a call a terminal counts as silent
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=365))]
+        silent_days: Option<u32>,
+        /// Advance nothing more; what was advanced stays owed
+        #[arg(long, conflicts_with_all = ["per_household_cents", "total_cents"])]
+        off: bool,
+    },
+}
+
+#[derive(Serialize)]
+struct Switch {
+    on: bool,
+    per_household_cents: u64,
+    total_cents: u64,
+    silent_days: u32,
+    outstanding_cents: u64,
+    /// By this run.
+    advanced_cents: u64,
+}
+
+pub(super) fn goodwill(context: &Context, command: &Goodwill) -> Result<(), Failure> {
+    let now = context.clock.now();
+    let mut db = context.open(OpenMode::Existing)?;
+    let mut advanced = Cents::ZERO;
+    if let Goodwill::Set { per_household_cents, total_cents, silent_days, off } = command {
+        let cents = |given: Option<u64>, before: Cents| given.map_or(Ok(before), Cents::new).map_err(StoreError::from);
+        advanced = db.write(|tx| {
+            let before = tx.goodwill_rule()?;
+            tx.goodwill_set(GoodwillRule {
+                is_on: !off,
+                per_household: cents(*per_household_cents, before.per_household)?,
+                total: cents(*total_cents, before.total)?,
+                silent_days: silent_days.unwrap_or(before.silent_days),
+            })?;
+            tx.goodwill_advance(now)
+        })?;
+        while db.write(|tx| tx.allocate_pending(now))?.more {}
+    }
+    let (rule, outstanding) = db.read(|tx| Ok((tx.goodwill_rule()?, tx.exposure(now)?.goodwill)))?;
+    let switch = Switch {
+        on: rule.is_on,
+        per_household_cents: rule.per_household.get(),
+        total_cents: rule.total.get(),
+        silent_days: rule.silent_days,
+        outstanding_cents: outstanding.get(),
+        advanced_cents: advanced.get(),
+    };
+    print(context.format, &switch, |switch| {
+        let state = if switch.on { "on" } else { "off" };
+        format!(
+            "Goodwill is {state}: {} € a household, {} € in all, after {} days of silence. Outstanding: {} €.\n",
+            euros(switch.per_household_cents),
+            euros(switch.total_cents),
+            switch.silent_days,
+            euros(switch.outstanding_cents)
+        )
+    })
+    .map_err(Failure::Print)
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Purse {
+    /// Show a household's free money and what of it lies at which terminal
+    Show {
+        /// The household's code
+        #[arg(long, value_name = "CODE")]
+        household: String,
+    },
+}
+
+#[derive(Serialize)]
+struct PurseShown {
+    household: String,
+    purse: String,
+    credited_cents: u64,
+    free_cents: u64,
+    goodwill_cents: u64,
+    restored_missing_cents: u64,
+    slices: Vec<SliceLine>,
+}
+
+#[derive(Serialize)]
+struct SliceLine {
+    terminal: u32,
+    shop: String,
+    epoch: u32,
+    standing: &'static str,
+    serial: u32,
+    issued_at: u64,
+    allowed_cents: u64,
+    /// Settled there; what went back when the epoch was closed is not in it.
+    claimed_cents: u64,
+    voided_cents: u64,
+    left_cents: u64,
+}
+
+pub(super) fn purse(context: &Context, command: &Purse) -> Result<(), Failure> {
+    let Purse::Show { household } = command;
+    let read = |tx: &crate::store::Tx<'_>| Ok((tx.household_money(household)?, tx.terminals()?));
+    let (view, terminals) = context.open(OpenMode::Existing)?.read(read)?;
+    let view = view.ok_or_else(|| Failure::UnknownHousehold(household.clone()))?;
+    let shop = |terminal| {
+        let found = terminals.iter().find(|view| view.terminal == terminal);
+        found.map_or_else(String::new, |view| view.shop_code.clone())
+    };
+    let shown = purse_shown(view, shop);
+    print(context.format, &shown, |shown| purse_text(shown).unwrap_or_default()).map_err(Failure::Print)
+}
+
+fn purse_shown(view: PurseView, shop: impl Fn(cabas_protocol::TerminalId) -> String) -> PurseShown {
+    let slice = |slice: &crate::store::SliceView| SliceLine {
+        terminal: slice.terminal.get(),
+        shop: shop(slice.terminal),
+        epoch: slice.epoch.get(),
+        standing: standing_name(slice.standing),
+        serial: slice.serial.get(),
+        issued_at: slice.issued_at.get(),
+        allowed_cents: slice.allowed.get(),
+        claimed_cents: slice.claimed.minus_or_zero(slice.voided).get(),
+        voided_cents: slice.voided.get(),
+        left_cents: slice.allowed.minus_or_zero(slice.claimed).get(),
+    };
+    PurseShown {
+        purse: view.purse.to_string(),
+        credited_cents: view.credited.get(),
+        free_cents: view.free.get(),
+        goodwill_cents: view.goodwill.get(),
+        restored_missing_cents: view.missing.get(),
+        slices: view.slices.iter().map(slice).collect(),
+        household: view.household,
+    }
+}
+
+fn purse_text(shown: &PurseShown) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    let household = crate::out::plain(&shown.household);
+    writeln!(text, "{household}: {} € credited, {} € free", euros(shown.credited_cents), euros(shown.free_cents))?;
+    if shown.goodwill_cents > 0 || shown.restored_missing_cents > 0 {
+        let (goodwill, missing) = (euros(shown.goodwill_cents), euros(shown.restored_missing_cents));
+        writeln!(text, "  goodwill {goodwill} €, missing since a restore {missing} €")?;
+    }
+    for line in &shown.slices {
+        writeln!(
+            text,
+            "  terminal {:<4} {:<20} epoch {:<4} {:<11} serial {:<4} allowed {:>9} spent {:>9} back {:>9} left {:>9}",
+            line.terminal,
+            line.shop,
+            line.epoch,
+            line.standing,
+            line.serial,
+            euros(line.allowed_cents),
+            euros(line.claimed_cents),
+            euros(line.voided_cents),
+            euros(line.left_cents)
+        )?;
+    }
+    Ok(text)
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Fund {
+    /// Pause all sales: terminals sell no more once they hear of it; credits and settlements go on
+    Pause {
+        /// Why, for this command's output and whoever keeps it
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Let sales go on
+    Resume {
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+}
+
+#[derive(Serialize)]
+struct Paused {
+    paused: bool,
+    /// False where it was so before.
+    changed: bool,
+    reason: Option<String>,
+}
+
+pub(super) fn fund(context: &Context, command: &Fund) -> Result<(), Failure> {
+    let (paused, reason) = match command {
+        Fund::Pause { reason } => (true, reason.clone()),
+        Fund::Resume { reason } => (false, reason.clone()),
+    };
+    let changed = context.open(OpenMode::Existing)?.write(|tx| tx.pause(paused))?;
+    print(context.format, &Paused { paused, changed, reason }, |done| {
+        let state = if done.paused { "paused" } else { "not paused" };
+        let before = if done.changed { "" } else { ", as it was" };
+        format!("Sales are {state}{before}. Connected terminals hear it within seconds.\n")
+    })
+    .map_err(Failure::Print)
+}

@@ -1,6 +1,7 @@
 //! What the hub decides: ledger rules, claims, slices, credits, settlement. Values in, values out: no clock, no socket,
 //! no SQL, no randomness.
 
+pub mod accounts;
 pub mod claims;
 pub mod effect;
 pub mod exposure;

@@ -28,7 +28,7 @@ pub struct Config {
     pub language: String,
     /// A part of the reader's name; empty for any.
     pub reader_match: String,
-    /// `off`, `tcp://HOST:PORT` or the path of a device file.
+    /// `off`, `tcp://HOST:PORT`, `serial:/dev/ttyUSB0:9600` or the path of a device file.
     pub printer: String,
     /// The paper's width in millimetres: 58 or 80.
     pub printer_width_mm: u32,
@@ -181,7 +181,7 @@ impl Config {
         let target: PrinterTarget = self.printer.parse().map_err(|_| ConfigError::Value {
             key: "printer",
             value: self.printer.clone(),
-            expected: "off, tcp://HOST:PORT or the path of a device file",
+            expected: "off, tcp://HOST:PORT, serial:/dev/ttyUSB0:9600 or the path of a device file",
         })?;
         let width = PaperWidth::from_mm(self.printer_width_mm).ok_or_else(|| ConfigError::Value {
             key: "printer_width_mm",

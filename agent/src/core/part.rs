@@ -20,7 +20,13 @@ pub fn part_of(lines: &[Line], most: Cents) -> Result<Vec<Line>, MoneyError> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a failed unwrap is the test's failure")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::arithmetic_side_effects,
+        clippy::integer_division,
+        clippy::type_complexity,
+        reason = "a failed unwrap is the test's failure"
+    )]
     use super::*;
     use cabas_protocol::CategoryId;
     use proptest::prelude::*;

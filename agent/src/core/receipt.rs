@@ -113,10 +113,14 @@ pub enum ReceiptError {
     Parts(usize),
 }
 
+/// Notes on one receipt.
+pub const NOTES_MAX: usize = 4;
+
 /// A receipt whose sums are right.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Receipt {
     parts: ReceiptParts,
+    notes: Vec<String>,
     requested: Cents,
     fund: Cents,
     member: Cents,
@@ -136,7 +140,22 @@ impl Receipt {
         let requested = Cents::sum(parts.lines.iter().map(|line| line.requested))?;
         let fund = Cents::sum(parts.lines.iter().map(|line| line.fund))?;
         let member = Cents::sum(parts.lines.iter().map(|line| line.member))?;
-        Ok(Self { parts, requested, fund, member })
+        Ok(Self { parts, notes: Vec::new(), requested, fund, member })
+    }
+
+    /// The same receipt with sentences below the amounts: what it undoes, and when the money is there. Those over
+    /// [`NOTES_MAX`] are left out.
+    #[must_use]
+    pub fn with_notes(mut self, notes: Vec<String>) -> Self {
+        self.notes = notes;
+        self.notes.truncate(NOTES_MAX);
+        self
+    }
+
+    /// The sentences below the amounts.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// What it is made of.

@@ -1,4 +1,10 @@
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a failed unwrap is the test's failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::integer_division,
+    clippy::type_complexity,
+    reason = "a failed unwrap is the test's failure"
+)]
 use super::*;
 use proptest::prelude::*;
 

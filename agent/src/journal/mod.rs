@@ -230,6 +230,6 @@ fn checkpoint(db: &Connection, mode: &str) -> Result<bool, JournalError> {
 }
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod money_tests;
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use super::{PrinterFault, PrinterTarget};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::{Errno, read, write};
+use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -91,6 +92,7 @@ impl Device {
             PrinterTarget::Off => Err(PrinterFault::Off),
             PrinterTarget::Tcp { host, port } => Self::connect(host, *port),
             PrinterTarget::Device(path) => Self::file(path).map_err(|_| PrinterFault::Unreachable),
+            PrinterTarget::Serial { path, baud } => Self::serial(path, *baud).map_err(|_| PrinterFault::Unreachable),
         }
     }
 
@@ -115,6 +117,20 @@ impl Device {
         }
         let fd = open(path, flags | OFlags::WRONLY, Mode::empty())?;
         Ok(Self::File { fd, answers: false })
+    }
+
+    /// Sets the line as well: what another program left is not to be guessed.
+    fn serial(path: &Path, baud: u32) -> Result<Self, Errno> {
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let fd = open(path, flags | OFlags::RDWR, Mode::empty())?;
+        let mut line = tcgetattr(&fd)?;
+        // Eight bits, no parity, no echo, no flow control by characters, nothing translated.
+        line.make_raw();
+        line.control_modes.remove(ControlModes::CSTOPB | ControlModes::CRTSCTS);
+        line.control_modes.insert(ControlModes::CLOCAL | ControlModes::CREAD);
+        line.set_speed(baud)?;
+        tcsetattr(&fd, OptionalActions::Now, &line)?;
+        Ok(Self::File { fd, answers: true })
     }
 
     /// Sends a whole job.
@@ -242,6 +258,42 @@ mod tests {
             assert_eq!(Device::open(&target).unwrap_err(), PrinterFault::Unreachable, "{target:?}");
         }
         assert_eq!(Device::open(&PrinterTarget::Off).unwrap_err(), PrinterFault::Off);
+    }
+
+    #[test]
+    fn a_serial_port_is_set_and_takes_every_byte_as_it_is() {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&ours).and_then(|()| unlockpt(&ours)).unwrap();
+        let path = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
+        let target = PrinterTarget::Serial { path: path.clone().into(), baud: 19_200 };
+        let mut device = Device::open(&target).unwrap();
+        let line = tcgetattr(&device).unwrap();
+        assert_eq!((line.output_speed(), line.input_speed()), (19_200, 19_200));
+        assert_eq!(line.control_modes & ControlModes::CSIZE, ControlModes::CS8);
+        assert!(!line.control_modes.intersects(ControlModes::PARENB | ControlModes::CSTOPB | ControlModes::CRTSCTS));
+        // Line feeds, XON, XOFF, end of file: all of it arrives, and nothing is echoed or translated.
+        let bytes: Vec<u8> = (0..=255).collect();
+        device.send(&bytes, WRITE).unwrap();
+        let mut taken = Vec::new();
+        let mut buffer = [0; 512];
+        while taken.len() < bytes.len() {
+            let count = read(&ours, buffer.as_mut_slice()).unwrap();
+            taken.extend_from_slice(&buffer[..count]);
+        }
+        assert_eq!(taken, bytes);
+        write(&ours, &[0x12]).unwrap();
+        assert_eq!(device.wait(PollFlags::IN, Deadline::after(STATUS)), Ok(()), "answers come back");
+        let pipe = tempfile::tempdir().unwrap().path().join("no-tty");
+        assert_eq!(
+            Device::open(&PrinterTarget::Serial { path: pipe, baud: 9600 }).unwrap_err(),
+            PrinterFault::Unreachable
+        );
+        assert_eq!(
+            Device::open(&PrinterTarget::Serial { path: "/dev/null".into(), baud: 9600 }).unwrap_err(),
+            PrinterFault::Unreachable,
+            "a file that is no line"
+        );
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub(super) fn receipt(receipt: &Receipt, config: &PrinterConfig) -> Vec<PrintLin
     paper.row(&parts.texts.fund_part, &money(receipt.fund()), Emphasis::Tall);
     paper.row(&parts.texts.member_part, &money(receipt.member()), Emphasis::Bold);
     paper.rule();
+    for note in receipt.notes() {
+        paper.centred(note, Emphasis::Plain);
+    }
     if parts.show_not_proven {
         paper.centred(&parts.texts.not_proven, Emphasis::Plain);
     }

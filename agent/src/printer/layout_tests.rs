@@ -25,6 +25,12 @@ fn receipts_look_as_they_were_read_by_eye() {
             pages.push_str(&format!("{language:?} {width:?}\n{}\n", show(&receipt(&sample(language), &config(width)))));
         }
     }
+    for (width, kind) in [(PaperWidth::Mm58, Undo::Reversal), (PaperWidth::Mm80, Undo::Refund)] {
+        for language in [Language::French, Language::English] {
+            let shown = show(&receipt(&undone(language, kind), &config(width)));
+            pages.push_str(&format!("{language:?} {width:?} {kind:?}\n{shown}\n"));
+        }
+    }
     pages.push_str(&format!("Test page\n{}", show(&test_page(&test_texts(), &config(PaperWidth::Mm58)))));
     assert_eq!(pages, include_str!("../../testdata/receipts.txt"), "\n{pages}");
 }
@@ -213,6 +219,36 @@ fn sample_parts(language: Language) -> ReceiptParts {
         language,
         texts: texts(language),
     }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Undo {
+    Reversal,
+    Refund,
+}
+
+/// The words are those of `agent/locales`.
+fn undone(language: Language, kind: Undo) -> Receipt {
+    let mut parts = sample_parts(language);
+    parts.show_not_proven = false;
+    let (title, notes): (_, [&str; 2]) = match (kind, language) {
+        (Undo::Reversal, Language::French) => {
+            ("ANNULATION", ["Annule le paiement N° 000122.", "Le montant est de nouveau disponible."])
+        }
+        (Undo::Reversal, Language::English) => {
+            ("REVERSAL", ["Reverses payment No. 000122.", "The amount is available again."])
+        }
+        (Undo::Refund, Language::French) => (
+            "DEMANDE DE REMBOURSEMENT",
+            ["Pour le paiement N° 000122.", "La part de la caisse sera créditée dès que le réseau revient."],
+        ),
+        (Undo::Refund, Language::English) => (
+            "REFUND REQUEST",
+            ["For payment No. 000122.", "The fund’s part will be credited when the network is back."],
+        ),
+    };
+    parts.texts.title = title.to_owned();
+    Receipt::new(parts).unwrap().with_notes(notes.map(str::to_owned).to_vec())
 }
 
 fn sample(language: Language) -> Receipt {

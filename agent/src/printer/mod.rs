@@ -1,12 +1,11 @@
 //! The receipt printer: it can never block, undo or double a sale.
 //!
-//! Jobs go through a bounded queue to one thread. A job that was not begun is dropped and reported; a job whose first
-//! byte was sent is never sent again by the program: a person looks at the paper and decides.
+//! Jobs go through a bounded queue to one thread. A receipt of which no byte was sent is kept until a person asks for it;
+//! a job whose first byte was sent is never sent again by the program: a person looks at the paper and decides.
 
 use crate::core::receipt::Receipt;
+use kept::Kept;
 use std::fmt;
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -16,60 +15,15 @@ use worker::{Command, Worker};
 mod bytes;
 mod charset;
 mod device;
+mod kept;
 mod layout;
+mod target;
 mod worker;
 
 /// Jobs that wait at the most.
 pub const QUEUE_MAX: usize = 8;
-
-/// Where the printer is.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub enum PrinterTarget {
-    /// There is none.
-    #[default]
-    Off,
-    /// In the network, usually at port 9100.
-    Tcp {
-        /// Its name or address.
-        host: String,
-        /// Its port.
-        port: u16,
-    },
-    /// A device file, as `/dev/usb/lp0`.
-    Device(PathBuf),
-}
-
-/// Why a text names no printer.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("not a printer: write off, tcp://HOST:PORT or the path of a device file")]
-pub struct TargetError;
-
-/// `off` (or nothing), `tcp://HOST[:PORT]`, or an absolute path.
-impl FromStr for PrinterTarget {
-    type Err = TargetError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.trim();
-        if text.is_empty() || text == "off" {
-            return Ok(Self::Off);
-        }
-        if text.starts_with('/') {
-            return Ok(Self::Device(PathBuf::from(text)));
-        }
-        let address = text.strip_prefix("tcp://").ok_or(TargetError)?;
-        let (host, port) = match address.rsplit_once(':') {
-            Some((host, port)) if !host.ends_with(':') && (!host.contains(':') || host.ends_with(']')) => {
-                (host, port.parse().map_err(|_| TargetError)?)
-            }
-            _ => (address, 9100),
-        };
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        if host.is_empty() || port == 0 || host.contains(|c: char| c.is_whitespace() || c == '/') {
-            return Err(TargetError);
-        }
-        Ok(Self::Tcp { host: host.to_owned(), port })
-    }
-}
+pub use kept::KEPT_MAX;
+pub use target::{BAUD_RATES, PrinterTarget, TargetError};
 
 /// The paper's width and with it the characters in a line.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -262,6 +216,7 @@ pub struct PrinterHandle {
     state: watch::Sender<PrinterState>,
     stopping: Arc<AtomicBool>,
     last_job: AtomicU64,
+    kept: Kept,
 }
 
 impl PrinterHandle {
@@ -295,6 +250,40 @@ impl PrinterHandle {
         let (done, outcome) = oneshot::channel();
         self.commands.try_send(Command::Print { job, content, done }).map_err(|_| QueueFull)?;
         Ok((job, outcome))
+    }
+
+    /// Receipts of which no byte could be sent. They are printed when a person asks for it, and never by themselves.
+    #[must_use]
+    pub fn kept(&self) -> watch::Receiver<usize> {
+        self.kept.count()
+    }
+
+    /// Puts the receipts that were kept into the queue again, the oldest first: how many.
+    ///
+    /// # Errors
+    /// [`QueueFull`] where not all found a place; the others stay kept.
+    pub fn print_kept(&self) -> Result<usize, QueueFull> {
+        let mut printed: usize = 0;
+        while let Some(receipt) = self.kept.take() {
+            let job = JobId(self.last_job.fetch_add(1, Ordering::Relaxed).saturating_add(1));
+            let (done, _nobody_listens) = oneshot::channel();
+            let print = Command::Print { job, content: Content::Receipt(receipt), done };
+            if let Err(mpsc::TrySendError::Full(command) | mpsc::TrySendError::Disconnected(command)) =
+                self.commands.try_send(print)
+            {
+                if let Command::Print { content: Content::Receipt(receipt), .. } = command {
+                    self.kept.put_back(receipt);
+                }
+                return Err(QueueFull);
+            }
+            printed = printed.saturating_add(1);
+        }
+        Ok(printed)
+    }
+
+    /// Forgets the receipts that were kept.
+    pub fn discard_kept(&self) {
+        self.kept.clear();
     }
 
     /// A person has looked at the paper: the unsure job is settled, whatever was found.
@@ -339,15 +328,17 @@ pub fn start(config: PrinterConfig) -> std::io::Result<PrinterHandle> {
     let (state, _) = watch::channel(first);
     let (commands, received) = mpsc::sync_channel(QUEUE_MAX);
     let stopping = Arc::new(AtomicBool::new(false));
+    let kept = Kept::default();
     let worker = Worker {
         config,
         commands: received,
         state: state.clone(),
         stopping: Arc::clone(&stopping),
         has_answered: false,
+        kept: kept.clone(),
     };
     thread::Builder::new().name("cabas-printer".to_owned()).spawn(move || worker.run())?;
-    Ok(PrinterHandle { commands, state, stopping, last_job: AtomicU64::new(0) })
+    Ok(PrinterHandle { commands, state, stopping, last_job: AtomicU64::new(0), kept })
 }
 
 #[cfg(test)]
@@ -356,36 +347,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_printer_is_named_in_one_line() {
-        let tcp = |host: &str, port| Ok(PrinterTarget::Tcp { host: host.to_owned(), port });
-        for (text, target) in [
-            ("", Ok(PrinterTarget::Off)),
-            (" off ", Ok(PrinterTarget::Off)),
-            ("/dev/usb/lp0", Ok(PrinterTarget::Device("/dev/usb/lp0".into()))),
-            ("tcp://192.168.1.50", tcp("192.168.1.50", 9100)),
-            ("tcp://192.168.1.50:9101", tcp("192.168.1.50", 9101)),
-            ("tcp://printer.shop.example:9100", tcp("printer.shop.example", 9100)),
-            ("tcp://[fd00::1]:9102", tcp("fd00::1", 9102)),
-            ("tcp://[fd00::1]", tcp("fd00::1", 9100)),
-            ("tcp://fd00::1", tcp("fd00::1", 9100)),
-            ("tcp://", Err(TargetError)),
-            ("tcp://:9100", Err(TargetError)),
-            ("tcp://host:0", Err(TargetError)),
-            ("tcp://host:99999", Err(TargetError)),
-            ("tcp://ho st", Err(TargetError)),
-            ("http://host", Err(TargetError)),
-            ("192.168.1.50:9100", Err(TargetError)),
-            ("lp0", Err(TargetError)),
-        ] {
-            assert_eq!(text.parse(), target, "{text:?}");
-        }
-    }
-
-    #[test]
     fn the_queue_has_an_end_and_does_not_wait() {
         let (commands, _kept) = mpsc::sync_channel(QUEUE_MAX);
         let (state, _) = watch::channel(PrinterState::Unknown);
-        let handle = PrinterHandle { commands, state, stopping: Arc::default(), last_job: AtomicU64::new(0) };
+        let handle = PrinterHandle {
+            commands,
+            state,
+            stopping: Arc::default(),
+            last_job: AtomicU64::new(0),
+            kept: Kept::default(),
+        };
         for number in 1..=8 {
             assert_eq!(handle.test_page(TestPageTexts::default()).unwrap().0, JobId(number));
         }

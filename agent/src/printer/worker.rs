@@ -2,6 +2,7 @@
 
 use super::bytes;
 use super::device::{Device, Question, WRITE};
+use super::kept::Kept;
 use super::layout;
 use super::{Content, JobId, JobOutcome, PrinterConfig, PrinterFault, PrinterState, PrinterTarget};
 use std::sync::Arc;
@@ -45,6 +46,8 @@ pub(super) struct Worker {
     pub(super) stopping: Arc<AtomicBool>,
     /// True once it told its state: from then on silence is a fault.
     pub(super) has_answered: bool,
+    /// Receipts that could not be begun.
+    pub(super) kept: Kept,
 }
 
 impl Worker {
@@ -63,6 +66,11 @@ impl Worker {
             match command {
                 Ok(Command::Print { job, content, done }) => {
                     let outcome = self.print(job, &content);
+                    if let (JobOutcome::NotSent(fault), Content::Receipt(receipt)) = (outcome, content)
+                        && fault != PrinterFault::NotPrintable
+                    {
+                        self.kept.keep(receipt);
+                    }
                     // Whoever asked may have stopped listening; the state tells the same.
                     let _ = done.send(outcome);
                 }

@@ -87,12 +87,7 @@ impl HubLink {
     ///
     /// # Errors
     /// [`SyncError`].
-    pub async fn sync(
-        &self,
-        unsent: Unsent,
-        held: Option<Vec<ByteVec>>,
-        wait: Duration,
-    ) -> Result<Synced, SyncError> {
+    pub async fn sync(&self, unsent: Unsent, held: Option<Vec<ByteVec>>, wait: Duration) -> Result<Synced, SyncError> {
         let Unsent { base, rows, state } = unsent;
         let sent = rows.len();
         let now = self.clock.now();

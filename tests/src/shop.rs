@@ -302,6 +302,27 @@ impl Shop {
         anyhow::bail!("the sale is never over: {last}; the log: {}", self.log())
     }
 
+    /// Holds a card to the reader until a sale is over, again where the reader did not see it: what a member does.
+    ///
+    /// # Errors
+    /// Where the sale is never over.
+    pub async fn tap_until_over(&self, id: &str, uid: &[u8]) -> anyhow::Result<Value> {
+        for _ in 0..5 {
+            let card = self.tap(uid)?;
+            for _ in 0..150 {
+                let sale = self.get(&format!("/api/sales/{id}")).await?;
+                if !matches!(sale["state"].as_str(), Some("waiting" | "authorizing")) {
+                    card.remove();
+                    return Ok(sale);
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            card.remove();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        anyhow::bail!("the reader never saw the card; the log: {}", self.log())
+    }
+
     /// A whole sale: amount, tap, card taken away. Gives its last state.
     ///
     /// # Errors

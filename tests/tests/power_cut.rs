@@ -21,10 +21,8 @@ async fn a_sale_cut_at_any_write_is_whole_or_not_there() {
     hub.kill_9().unwrap();
     shop.stop().unwrap();
     let mut owed = 0;
-    for (number, (call, cut)) in ["pwrite64", "fdatasync"]
-        .into_iter()
-        .flat_map(|call| (1..=CUTS).map(move |cut| (call, cut)))
-        .enumerate()
+    for (number, (call, cut)) in
+        ["pwrite64", "fdatasync"].into_iter().flat_map(|call| (1..=CUTS).map(move |cut| (call, cut))).enumerate()
     {
         let request = format!("cut-{number}");
         shop.start().await.unwrap();
@@ -40,10 +38,8 @@ async fn a_sale_cut_at_any_write_is_whole_or_not_there() {
             Ok((!status.contains("TracerPid:\t0")).then_some(()))
         })
         .unwrap();
-        let card = shop.tap(cards.uid(1)).unwrap();
         // Either the agent falls, or the sale has fewer writes than that and is accepted.
-        let shown = shop.sale_over(&id).await.ok().filter(|sale| sale["state"] == "accepted");
-        card.remove();
+        let shown = shop.tap_until_over(&id, cards.uid(1)).await.ok().filter(|sale| sale["state"] == "accepted");
         if shop.runs().unwrap() {
             tracer.kill().unwrap();
             shop.kill_9().unwrap();
@@ -58,10 +54,8 @@ async fn a_sale_cut_at_any_write_is_whole_or_not_there() {
             assert_eq!(known["state"], "accepted", "{call} {cut}: shown as accepted, and lost");
         }
         if known["state"] != "accepted" {
-            let card = shop.tap(cards.uid(1)).unwrap();
-            let sale = shop.sale_over(&id).await.unwrap();
+            let sale = shop.tap_until_over(&id, cards.uid(1)).await.unwrap();
             assert_eq!(sale["state"], "accepted", "{call} {cut}: {sale}");
-            card.remove();
         }
         owed += 100;
         shop.stop().unwrap();

@@ -154,8 +154,10 @@ async fn a_copied_agent_that_runs_twice_never_makes_the_fund_pay_twice() {
 #[tokio::test]
 async fn a_blocked_card_is_refused_once_the_list_is_here() {
     let world = world().await;
+    let before = world.shop.get("/api/status").await.unwrap()["hot_list"]["version"].as_u64();
     world.hub.ok(&["card", "block", "--card-number", "1"]).unwrap();
-    world.shop.wait("the hot list", |status| status["hot_list"]["version"].as_u64().filter(|v| *v > 0)).await.unwrap();
+    let newer = |status: &serde_json::Value| (status["hot_list"]["version"].as_u64() > before).then_some(());
+    world.shop.wait("the hot list", newer).await.unwrap();
     let sale = world.shop.sell(100, world.cards.uid(1), "blocked").await.unwrap();
     assert_eq!(sale["state"], "declined", "{sale}");
     let sale = world.shop.sell(100, world.cards.uid(5), "another card").await.unwrap();

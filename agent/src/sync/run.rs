@@ -56,7 +56,9 @@ pub async fn run(link: Arc<HubLink>, clock: Clock, timing: Timing, network: watc
     loop {
         let watch = Stopwatch::start();
         let newest = journal.borrow_and_update().state.newest.chain.seq;
-        let wait = if again || held.asked { Duration::ZERO } else { timing.wait };
+        // Whether the hub is back is told at once, not when it has news.
+        let away = network.borrow().state != NetworkState::Online;
+        let wait = if again || away || held.asked { Duration::ZERO } else { timing.wait };
         let done = exchange(&link, &mut held, wait, &mut journal).await;
         match done {
             Ok(None) => {}

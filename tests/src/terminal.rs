@@ -11,7 +11,7 @@ use cabas_protocol::head::HeadContext;
 use cabas_protocol::ids::BootId;
 use cabas_protocol::keys::{HubKeys, KeyCert};
 use cabas_protocol::refusal::Refusal;
-use cabas_protocol::row::{ClockQuality, Line, RowTime, Sale, Start, Tier};
+use cabas_protocol::row::{ClockQuality, Line, ListApplied, RowTime, Sale, Start, Tier};
 use cabas_protocol::sign::{Payload, peek_type};
 use cabas_protocol::sync::{ROWS_MAX, SyncAnswer, SyncRequest, TerminalStatus};
 use cabas_protocol::{
@@ -77,6 +77,12 @@ pub struct Terminal {
     pub spent: BTreeMap<PurseRef, Cents>,
     /// Where the next pull goes on.
     pub cursor: u64,
+    /// The balances as the hub signed them, for a hub that asks for them.
+    pub held: BTreeMap<PurseRef, Vec<u8>>,
+    /// True where it hands back what a restored hub asks for.
+    pub hands_back: bool,
+    /// Every row that it made since [`Self::keep_journal`]: what a restored hub has lost is sent again.
+    journal: Option<Vec<Signed<Row>>>,
     stan: Stan,
 }
 
@@ -137,8 +143,30 @@ impl Terminal {
             balances: BTreeMap::new(),
             spent: BTreeMap::new(),
             cursor: 0,
+            held: BTreeMap::new(),
+            hands_back: true,
+            journal: None,
             stan: Stan::FIRST,
         })
+    }
+
+    /// Keeps every row from here on, as an agent does until the hub says that it is backed up.
+    pub fn keep_journal(&mut self) {
+        self.journal = Some(self.unsent.clone());
+    }
+
+    /// The life of the hub that it has heard of.
+    #[must_use]
+    pub const fn incarnation(&self) -> Incarnation {
+        self.context.incarnation
+    }
+
+    /// A row that says that a hot list was applied.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn apply_list(&mut self, version: Version) -> anyhow::Result<Signed<Row>> {
+        self.append(RowBody::ListApplied(ListApplied { version }))
     }
 
     /// The fund.
@@ -169,6 +197,9 @@ impl Terminal {
         let signed = self.signer.sign(&row);
         self.head = ChainHead { seq: row.seq, hash: signed.hash() };
         self.unsent.push(signed.clone());
+        if let Some(journal) = &mut self.journal {
+            journal.push(signed.clone());
+        }
         Ok(signed)
     }
 
@@ -221,6 +252,20 @@ impl Terminal {
     /// # Errors
     /// Where the system has no random bytes.
     pub fn request(&self, base: ChainHead, rows: &[Signed<Row>], wait_ms: u32) -> anyhow::Result<Signed<SyncRequest>> {
+        self.request_with(base, rows, wait_ms, None)
+    }
+
+    /// The same with balances that are handed back.
+    ///
+    /// # Errors
+    /// Where the system has no random bytes.
+    pub fn request_with(
+        &self,
+        base: ChainHead,
+        rows: &[Signed<Row>],
+        wait_ms: u32,
+        held: Option<&BTreeMap<PurseRef, Vec<u8>>>,
+    ) -> anyhow::Result<Signed<SyncRequest>> {
         Ok(self.signer.sign(&SyncRequest {
             head: self.context.head(ObjectType::SyncRequest),
             terminal: self.id,
@@ -238,8 +283,8 @@ impl Terminal {
                 newest: self.head.seq,
                 refused_unfunded: 0,
             },
-            held: Vec::new(),
-            held_end: false,
+            held: held.into_iter().flat_map(|held| held.values().cloned().map(Into::into)).collect(),
+            held_end: held.is_some(),
         }))
     }
 
@@ -264,6 +309,10 @@ impl Terminal {
     /// Where the hub is not reached or what it says does not hold.
     pub async fn send<Q: Payload, A: Payload>(&self, path: &str, request: Signed<Q>) -> anyhow::Result<Answer<A>> {
         let (status, body) = post(&self.http, &format!("{}{path}", self.hub), request.into_bytes()).await?;
+        self.read(status, body)
+    }
+
+    fn read<A: Payload>(&self, status: u16, body: Vec<u8>) -> anyhow::Result<Answer<A>> {
         if status == 200 {
             return Ok(Answer::Yes(self.keys.verify(&Signed::<A>::from_bytes(body)?)?.into_payload()));
         }
@@ -276,16 +325,36 @@ impl Terminal {
     /// # Errors
     /// Where the hub refuses, or what it says does not hold.
     pub async fn sync(&mut self) -> anyhow::Result<SyncAnswer> {
+        let mut wanted = false;
         loop {
             let batch: Vec<_> = self.unsent.iter().take(ROWS_MAX).cloned().collect();
-            let request = self.request(self.acked, &batch, 0)?;
+            let held = if wanted && self.hands_back { Some(&self.held) } else { None };
+            let request = self.request_with(self.acked, &batch, 0, held)?;
             let hash = request.hash();
-            let answer: SyncAnswer = self.send("/v1/sync", request).await?.yes()?;
+            let (status, body) = post(&self.http, &format!("{}/v1/sync", self.hub), request.into_bytes()).await?;
+            if status == 200 {
+                self.learn_keys(&body)?;
+            }
+            let answer: SyncAnswer = self.read(status, body)?.yes()?;
             self.take(&answer, hash)?;
+            if answer.want_held && self.hands_back && !wanted {
+                wanted = true;
+                continue;
+            }
             if self.unsent.is_empty() && !answer.more || self.unsent.len() == batch.len() && !batch.is_empty() {
                 return Ok(answer);
             }
         }
+    }
+
+    /// Takes the root's certificates out of an answer, be the answer's own signature known or not.
+    fn learn_keys(&mut self, body: &[u8]) -> anyhow::Result<()> {
+        for object in Signed::<SyncAnswer>::from_bytes(body.to_vec())?.peek()?.objects {
+            if peek_type(&object)? == ObjectType::KeyCert {
+                self.keys.certify(&Signed::from_bytes(object.to_vec())?)?;
+            }
+        }
+        Ok(())
     }
 
     /// Syncs until the hub has reserved money here for every household of the example fund.
@@ -318,11 +387,21 @@ impl Terminal {
         }
         self.unsent
             .retain(|row| row.read_trusted(self.context.fund).is_ok_and(|row| row.payload().seq > answer.acked.seq));
+        if let Some(journal) = self.journal.as_ref().filter(|_| answer.acked.seq < self.acked.seq) {
+            // A restored hub lost what it had acknowledged.
+            let fund = self.context.fund;
+            let lost =
+                |row: &&Signed<Row>| row.read_trusted(fund).is_ok_and(|row| row.payload().seq > answer.acked.seq);
+            self.unsent = journal.iter().filter(lost).cloned().collect();
+        }
+        let Head { fund, incarnation, time_epoch, .. } = answer.head;
+        self.context = HeadContext { fund, incarnation, time_epoch };
         self.acked = answer.acked;
         self.cursor = answer.cursor;
         for object in &answer.objects {
             if peek_type(object)? == ObjectType::Balance {
                 let balance = self.keys.verify(&Signed::<SignedBalance>::from_bytes(object.to_vec())?)?.into_payload();
+                self.held.insert(balance.purse, object.to_vec());
                 self.balances.insert(balance.purse, balance);
             }
         }
@@ -349,6 +428,9 @@ impl Terminal {
             balances: self.balances.clone(),
             spent: self.spent.clone(),
             cursor: self.cursor,
+            held: self.held.clone(),
+            hands_back: self.hands_back,
+            journal: self.journal.clone(),
             stan: self.stan,
         })
     }

@@ -22,7 +22,7 @@ const REFERENCE_BYTES_MAX: usize = 64;
 /// A line of a sale: whole cents, or the amount as a person types it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct LineBody {
+pub(super) struct LineBody {
     #[serde(default)]
     category: Option<String>,
     #[serde(default)]
@@ -42,7 +42,7 @@ struct SaleBody {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ReceiptBody {
+pub(super) struct ReceiptBody {
     #[serde(default)]
     language: Option<String>,
 }
@@ -55,13 +55,16 @@ struct CloseBody {
 }
 
 /// The body, or an answer that says what is wrong with it.
-fn read<'b, T: Deserialize<'b>>(app: &App, body: &'b Result<Bytes, BytesRejection>) -> Result<T, Box<Response>> {
+pub(super) fn read<'b, T: Deserialize<'b>>(
+    app: &App,
+    body: &'b Result<Bytes, BytesRejection>,
+) -> Result<T, Box<Response>> {
     let texts = app.service.texts();
     let bytes = body.as_ref().map_err(|_| Box::new(wrong(413, "error-body-too-large", texts)))?;
     serde_json::from_slice(bytes).map_err(|_| Box::new(wrong(400, "error-bad-json", texts)))
 }
 
-fn answer_of(app: &App, status: u16, result: Result<serde_json::Value, Refusal>) -> Response {
+pub(super) fn answer_of(app: &App, status: u16, result: Result<serde_json::Value, Refusal>) -> Response {
     match result {
         Ok(value) => answer(status, &value),
         Err(refusal) => refused(&refusal, app.service.texts()),
@@ -69,7 +72,7 @@ fn answer_of(app: &App, status: u16, result: Result<serde_json::Value, Refusal>)
 }
 
 /// An id as it stands in a path.
-fn id_of(id: &str) -> RequestId {
+pub(super) fn id_of(id: &str) -> RequestId {
     request_of(id)
 }
 
@@ -124,24 +127,31 @@ fn ask_of(app: &App, sale: SaleBody) -> Result<BeginAsk, Box<Response>> {
     }
     let mut lines = Vec::with_capacity(sale.lines.len().min(cabas_protocol::row::LINES_MAX));
     for line in sale.lines {
-        let category = match line.category {
-            Some(text) => CategoryId::new(text.parse().map_err(|_| malformed())?),
-            None => app.service.categories().categories.first().map(|category| category.id).unwrap_or_default(),
-        };
-        let max = app.service.settings().sale_max;
-        let requested = match (line.cents, line.amount) {
-            // A number that is not whole, negative or larger than any amount is an amount that is wrong, not a form.
-            (Some(cents), None) => match cents.as_u64() {
-                Some(cents) => amount::check(cents, max),
-                None => amount::parse(&cents.to_string(), max).and(Err(amount::AmountError::NotANumber)),
-            },
-            (None, Some(text)) => amount::parse(&text, max),
-            (Some(_), Some(_)) | (None, None) => return Err(malformed()),
-        };
-        let requested = requested.map_err(|error| Box::new(refused(&error.into(), texts)))?;
-        lines.push(AskedLine { category, requested });
+        lines.push(asked_line(app, line)?);
     }
     Ok(BeginAsk { request: request_of(&sale.request_id), till_ref: sale.till_ref, lines })
+}
+
+/// A line as a till or a person gives it.
+pub(super) fn asked_line(app: &App, line: LineBody) -> Result<AskedLine, Box<Response>> {
+    let texts = app.service.texts();
+    let malformed = || Box::new(wrong(400, "error-bad-json", texts));
+    let category = match line.category {
+        Some(text) => CategoryId::new(text.parse().map_err(|_| malformed())?),
+        None => app.service.categories().categories.first().map(|category| category.id).unwrap_or_default(),
+    };
+    let max = app.service.settings().sale_max;
+    let requested = match (line.cents, line.amount) {
+        // A number that is not whole, negative or larger than any amount is an amount that is wrong, not a form.
+        (Some(cents), None) => match cents.as_u64() {
+            Some(cents) => amount::check(cents, max),
+            None => amount::parse(&cents.to_string(), max).and(Err(amount::AmountError::NotANumber)),
+        },
+        (None, Some(text)) => amount::parse(&text, max),
+        (Some(_), Some(_)) | (None, None) => return Err(malformed()),
+    };
+    let requested = requested.map_err(|error| Box::new(refused(&error.into(), texts)))?;
+    Ok(AskedLine { category, requested })
 }
 
 pub(super) async fn sale(State(app): State<App>, Path(id): Path<String>) -> Response {
@@ -169,18 +179,22 @@ pub(super) async fn receipt(
         Ok(asked) => asked,
         Err(response) => return *response,
     };
-    let language = match asked.language.as_deref() {
-        Some("fr") => Language::French,
-        Some("en") => Language::English,
-        Some(_) => return wrong(400, "error-bad-json", app.service.texts()),
-        None => app.service.settings().language,
+    let language = match language_of(&app, &asked) {
+        Ok(language) => language,
+        Err(response) => return *response,
     };
     let printed = app.service.print(id_of(&id), language).await;
     answer_of(&app, 202, printed.map(|(job, copies)| json!({ "job": job.get(), "duplicate": copies })))
 }
 
-pub(super) async fn refunds(State(app): State<App>) -> Response {
-    refused(&Refusal::NotSupported, app.service.texts())
+/// The language of a receipt.
+pub(super) fn language_of(app: &App, asked: &ReceiptBody) -> Result<Language, Box<Response>> {
+    match asked.language.as_deref() {
+        Some("fr") => Ok(Language::French),
+        Some("en") => Ok(Language::English),
+        Some(_) => Err(Box::new(wrong(400, "error-bad-json", app.service.texts()))),
+        None => Ok(app.service.settings().language),
+    }
 }
 
 pub(super) async fn balance(State(app): State<App>) -> Response {

@@ -7,7 +7,14 @@
 //! | `POST /api/sales` `{"lines": [{"category", "cents" or "amount"}], "till_ref"?, "request_id"}` | 201 a new sale, 200 a known one |
 //! | `GET /api/sales/{id}`, `DELETE /api/sales/{id}` | a sale; cancel it before the card |
 //! | `GET /api/sales/last` | the newest accepted sale |
-//! | `GET /api/sales/{id}/member-side` | why it was declined: on request only |
+//! | `GET /api/sales/{id}/member-side` | why it was declined, on request only; of a sale in state `offer`: `{"offer_cents", "rest_cents"}` |
+//! | `POST /api/sales/{id}/accept-part` | the member takes the part offered: 200 the sale, which waits for the same card or is done; `DELETE` declines it |
+//! | `POST /api/sales/{id}/reversal` `{"request_id"}` | 201 undoes, whole, a sale just made; 200 done before: `{"kind": "reversal", "seq", "stan", "at", "cents", "fund_cents", "member_cents", "lines", "sale_id", "sale_seq", "till_ref", "message_fr", "message_en"}` |
+//! | `POST /api/refunds` `{"sale": id or {"terminal", "epoch", "seq"}, "lines"?: [{"category", "cents" or "amount"}], "request_id"}` | 201 asks for a refund, of all that is left without `lines`; 200 asked before: as a reversal, with `"kind": "refund"`, `"id"` and `"state"`: `unsent`, `received`, `credited` |
+//! | `GET /api/refunds/{id}` | the same, as it stands |
+//! | `GET /api/today` | `{"entries": [...]}`: the day's sales (with `"reversed"`, `"refunded_cents"`), reversals and refunds, newest first |
+//! | `POST /api/today/{seq}/receipt` `{"language"?}` | 202: the receipt of that row, `{"job", "duplicate"}` |
+//! | `POST /api/printer/kept` `{"action": "print" or "discard"}` | receipts that could not be begun: `{"printed"}`; `GET /api/status` counts them in `printer.kept` |
 //! | `POST /api/sales/{id}/receipt` `{"language"?}` | 202: the receipt is in the printer's queue |
 //! | `POST /api/balance` `{}` | waits for a card: `{"available_cents", "age_s"}` |
 //! | `POST /api/day-close` `{"period"?}` | closes a `day` (or `month`, `year`): its totals |
@@ -20,8 +27,7 @@ mod assets;
 mod error;
 mod events;
 mod guard;
-#[cfg(test)]
-mod tests;
+mod undo;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,7 +97,13 @@ fn router(app: App) -> Router {
         .route("/api/sales/{id}", get(api::sale).delete(api::cancel))
         .route("/api/sales/{id}/member-side", get(api::member_side))
         .route("/api/sales/{id}/receipt", post(api::receipt))
-        .route("/api/refunds", post(api::refunds))
+        .route("/api/sales/{id}/accept-part", post(undo::take_part))
+        .route("/api/sales/{id}/reversal", post(undo::reverse))
+        .route("/api/refunds", post(undo::refund))
+        .route("/api/refunds/{id}", get(undo::refund_of))
+        .route("/api/today", get(undo::today))
+        .route("/api/today/{seq}/receipt", post(undo::receipt))
+        .route("/api/printer/kept", post(undo::kept))
         .route("/api/balance", post(api::balance))
         .route("/api/day-close", post(api::close))
         .fallback(not_found)

@@ -18,8 +18,8 @@ use clap::Parser;
 /// Measures the hub's ingest over HTTP.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Terminals that upload at once
-    #[arg(long, default_value_t = 16)]
+    /// Terminals that upload at once; a purse has slices at 8 of them at the most
+    #[arg(long, default_value_t = 8)]
     terminals: u32,
     /// Uploads of 64 sales that each terminal makes
     #[arg(long, default_value_t = 200)]

@@ -9,6 +9,8 @@ pub enum SaleState {
     Waiting,
     /// A card was presented; nothing is decided or shown yet.
     Authorizing,
+    /// Only a part can be paid: the member is asked.
+    Offered,
     /// The row is durable.
     Accepted,
     /// It may not be.
@@ -30,6 +32,10 @@ pub enum SaleEvent {
     Committed,
     /// The decision was no.
     Decline(DeclineReason),
+    /// Only a part can be paid.
+    Offer,
+    /// The member takes the part; the card has to be there for it.
+    TakePart,
     /// The cashier takes it back.
     Cancel,
     /// The time is over.
@@ -61,8 +67,27 @@ impl SaleState {
             (Self::Authorizing, SaleEvent::Committed) => Ok(Self::Accepted),
             (Self::Authorizing, SaleEvent::Decline(reason)) => Ok(Self::Declined(reason)),
             (Self::Authorizing, SaleEvent::JournalFailed) => Ok(Self::Failed),
-            (Self::Waiting, SaleEvent::Committed | SaleEvent::Decline(_) | SaleEvent::JournalFailed)
-            | (Self::Authorizing, SaleEvent::Card | SaleEvent::Cancel | SaleEvent::TimeOut)
+            (Self::Authorizing, SaleEvent::Offer) => Ok(Self::Offered),
+            (Self::Offered, SaleEvent::TakePart) => Ok(Self::Waiting),
+            (Self::Offered, SaleEvent::Cancel) => Ok(Self::Cancelled),
+            (Self::Offered, SaleEvent::TimeOut) => Ok(Self::TimedOut),
+            (
+                Self::Waiting,
+                SaleEvent::Committed
+                | SaleEvent::Decline(_)
+                | SaleEvent::JournalFailed
+                | SaleEvent::Offer
+                | SaleEvent::TakePart,
+            )
+            | (Self::Authorizing, SaleEvent::Card | SaleEvent::Cancel | SaleEvent::TimeOut | SaleEvent::TakePart)
+            | (
+                Self::Offered,
+                SaleEvent::Card
+                | SaleEvent::Committed
+                | SaleEvent::Decline(_)
+                | SaleEvent::JournalFailed
+                | SaleEvent::Offer,
+            )
             | (Self::Accepted | Self::Declined(_) | Self::Cancelled | Self::TimedOut | Self::Failed, _) => {
                 Err(TransitionError { state: self, event })
             }
@@ -73,7 +98,7 @@ impl SaleState {
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
-            Self::Waiting | Self::Authorizing => false,
+            Self::Waiting | Self::Authorizing | Self::Offered => false,
             Self::Accepted | Self::Declined(_) | Self::Cancelled | Self::TimedOut | Self::Failed => true,
         }
     }
@@ -84,6 +109,7 @@ impl SaleState {
         match self {
             Self::Waiting => "waiting",
             Self::Authorizing => "authorizing",
+            Self::Offered => "offer",
             Self::Accepted => "accepted",
             Self::Declined(_) => "declined",
             Self::Cancelled => "cancelled",
@@ -103,16 +129,21 @@ mod tests {
 
     #[test]
     fn every_pair_of_state_and_event_is_decided() {
-        let events = [E::Card, E::Committed, E::Decline(REASON), E::Cancel, E::TimeOut, E::JournalFailed];
+        let events =
+            [E::Card, E::Committed, E::Decline(REASON), E::Cancel, E::TimeOut, E::JournalFailed, E::Offer, E::TakePart];
         let no = None;
         for (state, next) in [
-            (S::Waiting, [Some(S::Authorizing), no, no, Some(S::Cancelled), Some(S::TimedOut), no]),
-            (S::Authorizing, [no, Some(S::Accepted), Some(S::Declined(REASON)), no, no, Some(S::Failed)]),
-            (S::Accepted, [no; 6]),
-            (S::Declined(REASON), [no; 6]),
-            (S::Cancelled, [no; 6]),
-            (S::TimedOut, [no; 6]),
-            (S::Failed, [no; 6]),
+            (S::Waiting, [Some(S::Authorizing), no, no, Some(S::Cancelled), Some(S::TimedOut), no, no, no]),
+            (
+                S::Authorizing,
+                [no, Some(S::Accepted), Some(S::Declined(REASON)), no, no, Some(S::Failed), Some(S::Offered), no],
+            ),
+            (S::Offered, [no, no, no, Some(S::Cancelled), Some(S::TimedOut), no, no, Some(S::Waiting)]),
+            (S::Accepted, [no; 8]),
+            (S::Declined(REASON), [no; 8]),
+            (S::Cancelled, [no; 8]),
+            (S::TimedOut, [no; 8]),
+            (S::Failed, [no; 8]),
         ] {
             for (event, next) in events.into_iter().zip(next) {
                 assert_eq!(state.step(event).ok(), next, "{state:?} {event:?}");
@@ -122,8 +153,18 @@ mod tests {
 
     #[test]
     fn accepted_comes_from_a_commit_and_from_nothing_else() {
-        for state in [S::Waiting, S::Authorizing, S::Declined(REASON), S::Cancelled, S::TimedOut, S::Failed] {
-            for event in [E::Card, E::Committed, E::Decline(REASON), E::Cancel, E::TimeOut, E::JournalFailed] {
+        for state in [S::Waiting, S::Authorizing, S::Offered, S::Declined(REASON), S::Cancelled, S::TimedOut, S::Failed]
+        {
+            for event in [
+                E::Card,
+                E::Committed,
+                E::Decline(REASON),
+                E::Cancel,
+                E::TimeOut,
+                E::JournalFailed,
+                E::Offer,
+                E::TakePart,
+            ] {
                 if state.step(event) == Ok(S::Accepted) {
                     assert_eq!((state, event), (S::Authorizing, E::Committed));
                 }

@@ -30,6 +30,18 @@ pub enum Entry {
     Refund(RefundRecord),
 }
 
+impl Entry {
+    /// Its row.
+    #[must_use]
+    pub const fn seq(&self) -> Seq {
+        match self {
+            Self::Sale { record, .. } => record.seq,
+            Self::Reversal(record) => record.seq,
+            Self::Refund(record) => record.seq,
+        }
+    }
+}
+
 impl Journal {
     /// What was done today, newest first.
     ///

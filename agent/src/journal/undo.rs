@@ -78,8 +78,8 @@ pub struct RefundRecord {
     pub seq: Seq,
     /// Its contents.
     pub refund: RefundRequest,
-    /// The till's reference of the sale.
-    pub till_ref: Option<String>,
+    /// The sale that it names.
+    pub sale: SaleRecord,
     /// When, in hub time as well as it was known.
     pub at: Timestamp,
     /// How far it has come.
@@ -233,7 +233,7 @@ impl Writer<'_> {
         )?;
         insert.execute(params![seq.get(), sale.seq.get(), purse.as_bytes()])?;
         let at = self.state.hub.anchor.time(self.now);
-        Ok(RefundRecord { seq, refund, till_ref: sale.till_ref, at, progress: RefundProgress::Unsent })
+        Ok(RefundRecord { seq, refund, sale, at, progress: RefundProgress::Unsent })
     }
 }
 
@@ -288,7 +288,7 @@ pub(super) fn refunded_lines(db: &Connection, state: &State, sale: Seq) -> Resul
     Ok(lines)
 }
 
-const REFUND_COLUMNS: &str = "SELECT rows.seq, rows.at, rows.till_ref, rows.bytes, refunds.allowed_cents FROM rows \
+const REFUND_COLUMNS: &str = "SELECT rows.seq, rows.at, rows.bytes, refunds.allowed_cents FROM rows \
                               JOIN refunds ON refunds.seq = rows.seq";
 
 fn find_refund(db: &Connection, state: &State, request: RequestId) -> Result<Option<RefundRecord>, JournalError> {
@@ -303,16 +303,16 @@ pub(super) fn refund_at(db: &Connection, state: &State, seq: Seq) -> Result<Opti
     found.map(|columns| refund_record(db, state, columns)).transpose()
 }
 
-type RefundColumns = (u32, u64, Option<String>, Vec<u8>, Cents);
+type RefundColumns = (u32, u64, Vec<u8>, Cents);
 
 fn refund_columns(row: &rusqlite::Row<'_>) -> rusqlite::Result<RefundColumns> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, cents_of(row, 4)?))
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, cents_of(row, 3)?))
 }
 
 fn refund_record(
     db: &Connection,
     state: &State,
-    (seq, at, till_ref, bytes, allowed_before): RefundColumns,
+    (seq, at, bytes, allowed_before): RefundColumns,
 ) -> Result<RefundRecord, JournalError> {
     let seq = Seq::new(seq);
     let RowBody::RefundRequest(refund) = body(state, bytes)? else {
@@ -327,5 +327,7 @@ fn refund_record(
     } else {
         RefundProgress::Received
     };
-    Ok(RefundRecord { seq, refund, till_ref, at: Timestamp::new(at), progress })
+    let sale = sale_at(db, state, refund.original.seq)?;
+    let sale = sale.ok_or(JournalError::Inconsistent("a refund names no sale"))?;
+    Ok(RefundRecord { seq, refund, sale, at: Timestamp::new(at), progress })
 }

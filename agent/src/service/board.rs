@@ -4,7 +4,7 @@ use crate::card::ReaderState;
 use crate::core::authorize::DeclineReason;
 use crate::core::sale::{SaleEvent, SaleState};
 use crate::core::split::{AskedLine, Categories};
-use crate::journal::{Declined, SaleRecord};
+use crate::journal::{Declined, Entry, SaleRecord};
 use crate::texts::Texts;
 use cabas_protocol::row::{Line, Tier};
 use cabas_protocol::{Cents, MoneyError, RequestId, Seq, Stan};
@@ -33,6 +33,12 @@ pub struct SaleView {
     pub written: Option<Written>,
     /// Why it was declined.
     pub declined: Option<Declined>,
+    /// The part that is offered, or was taken.
+    pub offer: Option<Cents>,
+    /// True where a reversal undid it.
+    pub is_reversed: bool,
+    /// What was asked back of it, both parts together.
+    pub refunded: Cents,
 }
 
 /// What was written down of a sale.
@@ -51,7 +57,19 @@ impl SaleView {
     #[must_use]
     pub const fn new(id: RequestId, asked: Vec<AskedLine>, lines: Vec<Line>, till_ref: Option<String>) -> Self {
         let state = SaleState::Waiting;
-        Self { id, state, asked, lines, till_ref, notice: None, written: None, declined: None }
+        Self {
+            id,
+            state,
+            asked,
+            lines,
+            till_ref,
+            notice: None,
+            written: None,
+            declined: None,
+            offer: None,
+            is_reversed: false,
+            refunded: Cents::ZERO,
+        }
     }
 
     /// A sale that was written down.
@@ -63,6 +81,18 @@ impl SaleView {
         view.state = SaleState::Accepted;
         view.take_record(record);
         view
+    }
+
+    /// A sale of the journal, with what became of it.
+    #[must_use]
+    pub fn of_entry(id: RequestId, entry: &Entry) -> Self {
+        match entry {
+            Entry::Sale { record, is_reversed, refunded } => {
+                Self { is_reversed: *is_reversed, refunded: *refunded, ..Self::of_record(id, record) }
+            }
+            Entry::Reversal(reversal) => Self { is_reversed: true, ..Self::of_record(id, &reversal.sale) },
+            Entry::Refund(refund) => Self::of_record(id, &refund.sale),
+        }
     }
 
     /// Takes over what was written down.
@@ -88,6 +118,7 @@ impl SaleView {
         match (self.state, self.written) {
             (SaleState::Waiting, _) => "sale-waiting",
             (SaleState::Authorizing, _) => "sale-authorizing",
+            (SaleState::Offered, _) => "sale-offer",
             (SaleState::Accepted, Some(Written { tier: Tier::Plain, .. })) => "sale-accepted-not-proven",
             (SaleState::Accepted, _) => "sale-accepted",
             (SaleState::Declined(_), _) => "sale-declined",
@@ -126,6 +157,15 @@ impl SaleView {
         if let Some(id) = self.notice {
             put("notice", coded(texts, id, &id.replace('-', "_")));
         }
+        if self.is_reversed {
+            put("reversed", json!(true));
+        }
+        if !self.refunded.is_zero() {
+            put("refunded_cents", json!(self.refunded.get()));
+        }
+        if self.state == SaleState::Offered {
+            put("member_side", json!({ "path": format!("/api/sales/{}/member-side", self.id) }));
+        }
         if let SaleState::Declined(reason) = self.state {
             put("class", coded(texts, reason.class().message_id(), reason.class().name()));
             put("member_side", json!({ "path": format!("/api/sales/{}/member-side", self.id) }));
@@ -136,6 +176,9 @@ impl SaleView {
     /// For the member's side, on request: why, and what could be paid here.
     #[must_use]
     pub fn member_side(&self, texts: &Texts) -> Option<Value> {
+        if self.state == SaleState::Offered {
+            return self.offer_side(texts);
+        }
         let SaleState::Declined(reason) = self.state else { return None };
         let mut side = coded(texts, reason.message_id(), reason.name());
         if let (Value::Object(side), Some(available)) = (&mut side, self.declined.and_then(|d| d.available)) {
@@ -143,6 +186,18 @@ impl SaleView {
             if shows_money {
                 side.insert(String::from("available_cents"), json!(available.get()));
             }
+        }
+        Some(side)
+    }
+
+    /// What the member is asked: the fund's part and one's own.
+    fn offer_side(&self, texts: &Texts) -> Option<Value> {
+        let most = self.offer?;
+        let whole = Cents::sum(self.lines.iter().map(|line| line.requested)).ok()?;
+        let mut side = coded(texts, "decline-offer", "offer");
+        if let Value::Object(side) = &mut side {
+            side.insert(String::from("offer_cents"), json!(most.get()));
+            side.insert(String::from("rest_cents"), json!(whole.minus_or_zero(most).get()));
         }
         Some(side)
     }
@@ -155,7 +210,7 @@ pub fn coded(texts: &Texts, id: &str, code: &str) -> Value {
     json!({ "code": code, "message_fr": words.message_fr, "message_en": words.message_en })
 }
 
-fn line_json(line: &Line, categories: &Categories) -> Value {
+pub(super) fn line_json(line: &Line, categories: &Categories) -> Value {
     let category = categories.get(line.category);
     json!({
         "category": line.category.to_string(),

@@ -1,12 +1,14 @@
 //! The one who works at the counter: takes amounts, cards and time in turn, so that nothing happens twice at once.
 
+use super::attempt::Tried;
 use super::board::SaleView;
+use super::parts::Part;
 use super::{BeginAsk, Begun, Command, Event, Refusal, Service};
 use crate::card::{CardEvent, ForeignCard, PresentedCard, ReaderState};
 use crate::clock::Stopwatch;
-use crate::core::authorize::DeclineReason;
+use crate::core::authorize::{DeclineReason, TerminalState};
 use crate::core::sale::{SaleEvent, SaleState};
-use crate::journal::{CardView, Declined, JournalError, PresentedBy, SaleAsk, SaleRecord, Sold};
+use crate::journal::{CardView, Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
 use cabas_protocol::keys::CardKey;
 use cabas_protocol::{Cents, RequestId};
 use std::pin::Pin;
@@ -19,9 +21,9 @@ use tokio::time::Sleep;
 const BALANCE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What waits for a card.
-enum Open {
+pub(super) enum Open {
     Nothing,
-    Sale { ask: BeginAsk, deadline: Pin<Box<Sleep>> },
+    Sale { ask: BeginAsk, deadline: Pin<Box<Sleep>>, part: Option<Part> },
     Balance { reply: oneshot::Sender<Result<Cents, Refusal>>, deadline: Pin<Box<Sleep>> },
 }
 
@@ -41,10 +43,12 @@ impl Open {
 
 /// The one who works at the counter.
 pub struct Counter {
-    service: Arc<Service>,
+    pub(super) service: Arc<Service>,
     commands: mpsc::Receiver<Command>,
     card_key: CardKey,
-    open: Open,
+    pub(super) open: Open,
+    /// The card that lies on the reader.
+    pub(super) on_reader: Option<PresentedBy>,
 }
 
 impl std::fmt::Debug for Counter {
@@ -53,16 +57,9 @@ impl std::fmt::Debug for Counter {
     }
 }
 
-/// What became of a try to sell, and what it took.
-struct Tried {
-    sold: Result<Sold, JournalError>,
-    commit: Duration,
-    hub: Duration,
-}
-
 impl Counter {
     pub(super) const fn new(service: Arc<Service>, commands: mpsc::Receiver<Command>, card_key: CardKey) -> Self {
-        Self { service, commands, card_key, open: Open::Nothing }
+        Self { service, commands, card_key, open: Open::Nothing, on_reader: None }
     }
 
     /// Works until `stop` says so; a sale in hand is finished first. `alive` is called from time to time.
@@ -74,7 +71,7 @@ impl Counter {
                 () = async { drop(stop.wait_for(|stop| *stop).await) } => return,
                 Some(event) = cards.recv() => self.card(event).await,
                 Some(command) = self.commands.recv() => self.command(command).await,
-                () = self.open.over() => self.give_up(),
+                () = self.open.over() => self.give_up().await,
                 () = next(&mut tick) => (alive.call)(),
             }
         }
@@ -85,6 +82,7 @@ impl Counter {
             Command::Begin { ask, reply } => drop(reply.send(self.begin(ask).await)),
             Command::Cancel { id, reply } => drop(reply.send(self.cancel(id).await)),
             Command::Balance { reply } => self.balance(reply),
+            Command::TakePart { id, reply } => drop(reply.send(self.take_part(id).await)),
         }
     }
 
@@ -112,6 +110,9 @@ impl Counter {
         if !matches!(self.open, Open::Nothing) {
             return Err(Refusal::Busy);
         }
+        if self.service.journal.published().state.terminal_state() == TerminalState::Paused {
+            return Err(Refusal::Paused);
+        }
         let lines = self.service.categories().split(&ask.lines)?;
         let mut sale = SaleView::new(request, ask.lines.clone(), lines, ask.till_ref.clone());
         {
@@ -120,7 +121,8 @@ impl Counter {
             board.put(sale.clone());
             board.current = Some(request);
         }
-        self.open = Open::Sale { ask, deadline: Box::pin(tokio::time::sleep(self.service.settings.timeout)) };
+        let deadline = Box::pin(tokio::time::sleep(self.service.settings.timeout));
+        self.open = Open::Sale { ask, deadline, part: None };
         self.show(request);
         Ok(Begun { sale, is_new: true })
     }
@@ -129,6 +131,7 @@ impl Counter {
         if matches!(&self.open, Open::Sale { ask, .. } if ask.request == id) {
             self.open = Open::Nothing;
             self.step(id, SaleEvent::Cancel);
+            self.release(id).await;
         }
         let sale = self.service.view(id).await?;
         if sale.state == SaleState::Cancelled { Ok(sale) } else { Err(Refusal::TooLate) }
@@ -144,10 +147,13 @@ impl Counter {
         self.service.tell(Event::Status);
     }
 
-    fn give_up(&mut self) {
+    async fn give_up(&mut self) {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}
-            Open::Sale { ask, .. } => self.step(ask.request, SaleEvent::TimeOut),
+            Open::Sale { ask, .. } => {
+                self.step(ask.request, SaleEvent::TimeOut);
+                self.release(ask.request).await;
+            }
             Open::Balance { reply, .. } => {
                 drop(reply.send(Err(Refusal::NoCard)));
                 self.service.board().balance_asked = false;
@@ -160,6 +166,7 @@ impl Counter {
         match event {
             CardEvent::Reader(state) => {
                 let gone = !matches!(state, ReaderState::Ready { .. });
+                self.on_reader = None;
                 {
                     let mut board = self.service.board();
                     board.reader = state;
@@ -173,10 +180,12 @@ impl Counter {
                 self.presented(&card).await;
             }
             CardEvent::Removed => {
+                self.on_reader = None;
                 self.service.board().card_present = false;
                 self.notice(None);
             }
             CardEvent::Several => {
+                self.on_reader = None;
                 self.service.board().card_present = true;
                 self.notice(Some("notice-several-cards"));
             }
@@ -191,9 +200,10 @@ impl Counter {
     async fn presented(&mut self, card: &PresentedCard) {
         let by =
             PresentedBy { card: self.card_key.card_ref(card.uid.as_bytes()), proven: card.tier, uid: card.uid.class() };
+        self.on_reader = Some(by);
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}
-            Open::Sale { ask, .. } => self.sell(ask, by).await,
+            Open::Sale { ask, deadline, part } => self.sell_or_wait(ask, deadline, part, by).await,
             Open::Balance { reply, .. } => {
                 let now = self.service.clock.now();
                 let view = self.service.journal.customer(move |journal| journal.view_card(now, by)).await;
@@ -220,6 +230,8 @@ impl Counter {
         };
         match reason {
             Err(notice) => self.notice(Some(notice)),
+            // A part that was offered is for the card that was there.
+            Ok(_) if self.has_part() => self.notice(Some("notice-same-card")),
             Ok(reason) => match std::mem::replace(&mut self.open, Open::Nothing) {
                 Open::Nothing => {}
                 Open::Sale { ask, .. } => {
@@ -236,19 +248,32 @@ impl Counter {
     }
 
     /// The sale's saga: decide and write down; where only the money here is too little, ask the hub and decide again.
-    async fn sell(&mut self, ask: BeginAsk, by: PresentedBy) {
+    pub(super) async fn sell(
+        &mut self,
+        begun: BeginAsk,
+        deadline: Pin<Box<Sleep>>,
+        part: Option<Part>,
+        by: PresentedBy,
+    ) {
         let watch = Stopwatch::start();
-        let id = ask.request;
+        let id = begun.request;
         self.step(id, SaleEvent::Card);
-        let ask = SaleAsk { request: id, till_ref: ask.till_ref, lines: ask.lines, card: by };
-        let Tried { sold, commit, hub } = self.try_sell(&ask).await;
+        let ask = SaleAsk { request: id, till_ref: begun.till_ref.clone(), lines: begun.lines.clone(), card: by };
+        let most = part.map(|part| part.most);
+        let Tried { sold, commit, hub } = self.try_sell(&ask, most).await;
         match sold {
             Ok(Sold::Accepted(record) | Sold::Known(record)) => {
                 let own = watch.elapsed().saturating_sub(commit).saturating_sub(hub);
                 self.service.metrics.accepted(own, commit);
                 self.accepted(id, record);
             }
-            Ok(Sold::Declined(declined)) => self.declined(id, declined),
+            Ok(Sold::Declined(declined)) => match self.offer_of(&ask, most).await {
+                Some(most) => self.offer(begun, deadline, Part { card: by.card, most, is_taken: false }),
+                None => {
+                    self.release(id).await;
+                    self.declined(id, declined);
+                }
+            },
             Ok(Sold::NotSplit(error)) => {
                 // The grid changed while the sale waited: the cashier enters it again.
                 tracing::warn!(%error, "a sale no longer fits the shop's grid");
@@ -262,56 +287,6 @@ impl Counter {
                 }
             }
         }
-    }
-
-    async fn try_sell(&self, ask: &SaleAsk) -> Tried {
-        let (sold, commit) = self.sell_once(ask).await;
-        let Ok(Sold::Declined(declined)) = &sold else { return Tried { sold, commit, hub: Duration::ZERO } };
-        let (Some(purse), Some(level), true) =
-            (declined.purse, declined.allowed_at_least, declined.reason.may_extend())
-        else {
-            return Tried { sold, commit, hub: Duration::ZERO };
-        };
-        let asked = Stopwatch::start();
-        let timeout = self.service.settings.extend_timeout;
-        let extended = self.service.link.extend(purse, level, ask.request, timeout).await;
-        let hub = asked.elapsed();
-        match extended {
-            Ok(true) => {
-                let (sold, commit) = self.sell_once(ask).await;
-                Tried { sold, commit, hub }
-            }
-            Ok(false) => Tried { sold, commit, hub },
-            Err(error) => {
-                self.service.link.count_refused_unfunded();
-                tracing::info!(%error, "the hub was not there to extend a balance");
-                Tried { sold, commit, hub }
-            }
-        }
-    }
-
-    async fn sell_once(&self, ask: &SaleAsk) -> (Result<Sold, JournalError>, Duration) {
-        let (now, ask) = (self.service.clock.now(), ask.clone());
-        let work = move |journal: &mut crate::journal::Journal| {
-            let sold = journal.sell(now, &ask)?;
-            Ok((sold, journal.last_commit()))
-        };
-        match self.service.journal.customer(work).await {
-            Ok((sold, commit)) => (Ok(sold), commit),
-            Err(error) => (Err(error), Duration::ZERO),
-        }
-    }
-
-    /// After a failure the file alone tells whether the sale is in it, and only once the disk has taken it.
-    async fn find_durable(&self, id: RequestId) -> Option<SaleRecord> {
-        let find = move |journal: &mut crate::journal::Journal| {
-            let found = journal.find_sale(id)?;
-            if found.is_some() {
-                journal.make_durable()?;
-            }
-            Ok(found)
-        };
-        self.service.journal.customer(find).await.ok().flatten()
     }
 
     fn accepted(&mut self, id: RequestId, record: SaleRecord) {
@@ -344,7 +319,7 @@ impl Counter {
         self.step(id, SaleEvent::JournalFailed);
     }
 
-    fn step(&self, id: RequestId, event: SaleEvent) {
+    pub(super) fn step(&self, id: RequestId, event: SaleEvent) {
         {
             let mut board = self.service.board();
             if let Some(sale) = board.find_mut(id) {
@@ -358,7 +333,7 @@ impl Counter {
     }
 
     /// Changes the remark of the sale that waits.
-    fn notice(&self, notice: Option<&'static str>) {
+    pub(super) fn notice(&self, notice: Option<&'static str>) {
         let Open::Sale { ask, .. } = &self.open else { return };
         if let Some(sale) = self.service.board().find_mut(ask.request) {
             sale.notice = notice;
@@ -366,7 +341,7 @@ impl Counter {
         self.show(ask.request);
     }
 
-    fn show(&self, id: RequestId) {
+    pub(super) fn show(&self, id: RequestId) {
         let sale = self.service.board().find(id).cloned();
         if let Some(sale) = sale {
             let shown = sale.json(&self.service.texts, &self.service.categories()).to_string();

@@ -1,12 +1,15 @@
 //! The counter: one sale at a time, from amount to accepted. Nothing is shown as accepted before the journal says that
 //! its row is durable; the printer comes after, and changes nothing.
 
+mod attempt;
 pub mod board;
 pub mod counter;
 pub mod metrics;
+mod parts;
 pub mod receipts;
 mod refusal;
 mod status;
+mod undo;
 
 pub use counter::Counter;
 pub use refusal::Refusal;
@@ -15,9 +18,9 @@ use crate::clock::{self, Clock};
 use crate::core::receipt::Language;
 use crate::core::sale::SaleState;
 use crate::core::split::{AskedLine, Categories};
-use crate::journal::{Closing, JournalHandle, SaleRecord};
+use crate::journal::{Closing, Entry, JournalHandle, SaleRecord};
 use crate::printer::{JobId, PrinterHandle, PrinterState};
-use crate::sync::{HubLink, Network};
+use crate::sync::{HubLink, Network, NetworkState};
 use crate::texts::Texts;
 use board::{Board, SaleView};
 use cabas_protocol::row::ClosePeriod;
@@ -75,6 +78,7 @@ enum Command {
     Begin { ask: BeginAsk, reply: oneshot::Sender<Result<Begun, Refusal>> },
     Cancel { id: RequestId, reply: oneshot::Sender<Result<SaleView, Refusal>> },
     Balance { reply: oneshot::Sender<Result<Cents, Refusal>> },
+    TakePart { id: RequestId, reply: oneshot::Sender<Result<SaleView, Refusal>> },
 }
 
 /// A sale that was begun, now or before.
@@ -224,9 +228,13 @@ impl Service {
             return Ok(sale.clone());
         }
         // A sale whose commit failed may be in the file all the same: the file tells.
-        let found = self.journal.customer(move |journal| journal.find_sale(id)).await;
+        let find = move |journal: &mut crate::journal::Journal| match journal.find_sale(id)? {
+            Some(record) => journal.entry(record.seq),
+            None => Ok(None),
+        };
+        let found = self.journal.customer(find).await;
         match found {
-            Ok(Some(record)) => Ok(SaleView::of_record(id, &record)),
+            Ok(Some(entry)) => Ok(SaleView::of_entry(id, &entry)),
             Ok(None) => self.board().find(id).cloned().ok_or(Refusal::NotFound),
             Err(error) => self.board().find(id).cloned().ok_or_else(|| error.into()),
         }
@@ -254,15 +262,20 @@ impl Service {
     }
 
     async fn print_record(&self, record: SaleRecord, language: Language) -> Result<(JobId, u32), Refusal> {
+        self.print_entry(Entry::Sale { record, is_reversed: false, refunded: Cents::ZERO }, language).await
+    }
+
+    async fn print_entry(&self, entry: Entry, language: Language) -> Result<(JobId, u32), Refusal> {
         if *self.printer.state().borrow() == PrinterState::Off {
             return Err(Refusal::PrinterOff);
         }
-        let (now, seq) = (self.clock.now(), record.seq);
+        let (now, seq) = (self.clock.now(), entry.seq());
         // Counted first: a print that failed half-way must not come out a second time as the first.
         let copies = self.journal.customer(move |journal| journal.count_print(now, seq)).await?;
         let state = self.journal.published().state;
-        let receipt = receipts::receipt(&state, &self.texts, language, &record, copies).map_err(|error| {
-            tracing::error!(%error, seq = record.seq.get(), "a receipt could not be made");
+        let online = self.is_online();
+        let receipt = receipts::receipt(&state, &self.texts, language, &entry, copies, online).map_err(|error| {
+            tracing::error!(%error, seq = seq.get(), "a receipt could not be made");
             Refusal::Receipt
         })?;
         let job = self.printer.print(receipt).map_err(|_| Refusal::PrinterBusy)?;
@@ -304,15 +317,20 @@ impl Service {
         }))
     }
 
+    fn is_online(&self) -> bool {
+        self.network.borrow().state == NetworkState::Online
+    }
+
     /// Tells the screens when journal, network or printer change. Ends with the journal.
     pub async fn watch_changes(self: Arc<Self>) {
-        let (mut journal, mut network, mut printer) =
-            (self.journal.watch(), self.network.clone(), self.printer.state());
+        let (mut journal, mut network) = (self.journal.watch(), self.network.clone());
+        let (mut printer, mut kept) = (self.printer.state(), self.printer.kept());
         loop {
             let changed = tokio::select! {
                 changed = journal.changed() => changed,
                 changed = network.changed() => changed,
                 changed = printer.changed() => changed,
+                changed = kept.changed() => changed,
             };
             if changed.is_err() {
                 return;

@@ -3,6 +3,7 @@
 use crate::core::amount::AmountError;
 use crate::core::receipt::{Language, amount};
 use crate::core::split::SplitError;
+use crate::core::undo::UndoRefusal;
 use crate::journal::{JournalError, Trouble};
 use crate::texts::{Both, Texts};
 
@@ -51,9 +52,15 @@ pub enum Refusal {
     /// Too much waits.
     #[error("overloaded")]
     Overloaded,
-    /// This version does not do it.
-    #[error("not supported")]
-    NotSupported,
+    /// A sale or refund cannot be undone so.
+    #[error(transparent)]
+    Undo(#[from] UndoRefusal),
+    /// No part is offered.
+    #[error("no part is offered")]
+    NoOffer,
+    /// The fund pauses sales here.
+    #[error("paused")]
+    Paused,
     /// There is no enrolment.
     #[error("not enrolled")]
     NotEnrolled,
@@ -61,6 +68,9 @@ pub enum Refusal {
 
 impl From<JournalError> for Refusal {
     fn from(error: JournalError) -> Self {
+        if matches!(error, JournalError::RequestTaken) {
+            return Self::RequestConflict;
+        }
         error.trouble().map_or(Self::Overloaded, Self::Journal)
     }
 }
@@ -75,7 +85,23 @@ impl Refusal {
             Self::NoCard => 408,
             Self::Card(_) | Self::Amount(_) | Self::Split(_) => 422,
             Self::Receipt => 500,
-            Self::NotSupported => 501,
+            Self::Undo(UndoRefusal::UnknownSale) => 404,
+            Self::Undo(
+                UndoRefusal::RequestTaken
+                | UndoRefusal::Terminal(_)
+                | UndoRefusal::Reversed
+                | UndoRefusal::Refunded
+                | UndoRefusal::TooLate,
+            )
+            | Self::NoOffer
+            | Self::Paused => 409,
+            Self::Undo(
+                UndoRefusal::Lines
+                | UndoRefusal::UnknownCategory(_)
+                | UndoRefusal::TooMuch { .. }
+                | UndoRefusal::NothingPaid
+                | UndoRefusal::Money(_),
+            ) => 422,
             Self::PrinterOff | Self::PrinterBusy | Self::Journal(_) | Self::Overloaded | Self::NotEnrolled => 503,
         }
     }
@@ -98,7 +124,9 @@ impl Refusal {
             Self::Split(error) => error.message_id(),
             Self::Journal(trouble) => trouble.message_id(),
             Self::Overloaded => "error-overloaded",
-            Self::NotSupported => "error-not-supported",
+            Self::Undo(error) => error.message_id(),
+            Self::NoOffer => "error-no-offer",
+            Self::Paused => "error-paused",
             Self::NotEnrolled => "error-not-enrolled",
         }
     }
@@ -106,8 +134,13 @@ impl Refusal {
     /// The words.
     #[must_use]
     pub fn words(&self, texts: &Texts) -> Both {
-        let Self::Amount(AmountError::OverLimit { max }) = self else { return texts.both(self.message_id()) };
-        let say = |language| texts.with(language, self.message_id(), &[("max", &amount(*max, language))]);
+        let (Self::Amount(AmountError::OverLimit { max: most }) | Self::Undo(UndoRefusal::TooMuch { left: most, .. })) =
+            self
+        else {
+            return texts.both(self.message_id());
+        };
+        let most = *most;
+        let say = |language| texts.with(language, self.message_id(), &[("max", &amount(most, language))]);
         Both { message_fr: say(Language::French), message_en: say(Language::English) }
     }
 }

@@ -35,7 +35,7 @@ impl Service {
                 "rows": state.unsent_rows(),
             },
             "reader": reader(&self.texts, &board),
-            "printer": printer(&self.texts, &self.printer.state().borrow()),
+            "printer": printer(&self.texts, &self.printer.state().borrow(), *self.printer.kept().borrow()),
             "journal": journal(&self.texts, &state, trouble),
             "clock": clock(&state, now),
             "refused_unfunded": self.link.refused_unfunded(),
@@ -143,7 +143,7 @@ fn reader(texts: &Texts, board: &Board) -> Value {
     with_state(coded(texts, id, code), json!({ "name": name, "card_present": board.card_present }))
 }
 
-fn printer(texts: &Texts, state: &PrinterState) -> Value {
+fn printer(texts: &Texts, state: &PrinterState, kept: usize) -> Value {
     let (id, code) = match state {
         PrinterState::Off => ("printer-off", "off"),
         PrinterState::Unknown => ("printer-unknown", "unknown"),
@@ -156,7 +156,7 @@ fn printer(texts: &Texts, state: &PrinterState) -> Value {
         PrinterState::Hanging => ("printer-hanging", "hanging"),
         PrinterState::LastJobUnsure { .. } => ("printer-unsure", "last_job_unsure"),
     };
-    with_state(coded(texts, id, code), json!({}))
+    with_state(coded(texts, id, code), json!({ "kept": kept }))
 }
 
 fn journal(texts: &Texts, state: &State, trouble: Option<Trouble>) -> Value {

@@ -7,10 +7,11 @@ use axum::response::{Html, IntoResponse as _, Response};
 use super::App;
 use super::error::wrong;
 
-const FILES: [(&str, &str, &str); 4] = [
+const FILES: [(&str, &str, &str); 5] = [
     ("cashier.js", "text/javascript; charset=utf-8", include_str!("assets/cashier.js")),
     ("customer.js", "text/javascript; charset=utf-8", include_str!("assets/customer.js")),
     ("page.js", "text/javascript; charset=utf-8", include_str!("assets/page.js")),
+    ("today.js", "text/javascript; charset=utf-8", include_str!("assets/today.js")),
     ("style.css", "text/css; charset=utf-8", include_str!("assets/style.css")),
 ];
 

@@ -5,9 +5,11 @@ let sale = null;
 let busy = false;
 let pending = null;
 let lastSale = null;
+// Who else wants to know how the terminal is.
+const onStatus = [];
 let status = null;
 
-const OPEN = ["waiting", "authorizing"];
+const OPEN = ["waiting", "authorizing", "offer"];
 
 function age(seconds) {
   if (seconds === null || seconds === undefined) return word("page-never");
@@ -32,17 +34,18 @@ function showSale(next) {
   setText("sale-amount", sale.cents === null ? "" : money(sale.cents));
   setText("sale-mark", sale.state === "accepted" ? "✓" : open ? "…" : "—");
   setText("sale-message", words(sale));
-  setText("sale-class", words(sale.class));
   setText("sale-notice", open ? words(sale.notice) : "");
   const parts = sale.member_cents > 0
     ? word("page-fund-part") + " " + money(sale.fund_cents) + " · " + word("page-member-part") + " " + money(sale.member_cents) : "";
   setText("sale-parts", parts);
   setText("reason", "");
-  show("cancel", sale.state === "waiting");
+  show("cancel", sale.state === "waiting" || sale.state === "offer");
   show("print", sale.state === "accepted");
   $("print").disabled = false;
   $("print").textContent = word("page-print");
   show("why", sale.state === "declined");
+  show("reverse", sale.state === "accepted" && !sale.reversed && !sale.refunded_cents);
+  setText("sale-class", sale.reversed ? word("undo-done-reversal") : words(sale.class));
   show("next", !open);
   (open ? $("cancel") : $("next")).focus();
 }
@@ -107,6 +110,7 @@ function showStatus(next) {
     }));
   }
   lastSale = status.last_sale;
+  for (const tell of onStatus) tell(status);
   // The page comes back where it was: a sale under way is shown again after a reload.
   if (status.sale && (!sale || sale.id === status.sale.id)) showSale(status.sale);
   else if (sale === null) showSale(null);
@@ -157,6 +161,7 @@ $("why").addEventListener("click", async () => {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   if (event.key === "Escape" && sale) { (OPEN.includes(sale.state) ? $("cancel") : $("next")).click(); return; }
+  if (document.activeElement !== $("amount") && document.activeElement.tagName === "INPUT") return;
   if (sale || ["SELECT", "BUTTON"].includes(document.activeElement.tagName) && event.key !== "Enter") return;
   if (event.key === "Enter" && document.activeElement.tagName !== "BUTTON") { event.preventDefault(); if (!event.repeat) charge(); return; }
   if (document.activeElement !== $("amount") && /^[0-9.,]$/.test(event.key)) { event.preventDefault(); press(event.key); }

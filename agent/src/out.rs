@@ -35,7 +35,7 @@ pub fn print<T: Serialize>(format: Format, value: &T, text: impl FnOnce(&T) -> S
 /// Writes one line, at once.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn line(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     unless_closed(writeln!(stdout, "{text}").and_then(|()| stdout.flush()))
@@ -44,7 +44,7 @@ pub fn line(text: &str) -> io::Result<()> {
 /// Writes bytes as they are made, for what may be long.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn stream(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
     let mut stdout = io::BufWriter::new(io::stdout().lock());
     unless_closed(write(&mut stdout).and_then(|()| stdout.flush()))

@@ -22,7 +22,7 @@ use failure::Failure;
 #[derive(Debug, Parser)]
 #[command(name = "cabas-agent", version, propagate_version = true)]
 pub struct Arguments {
-    /// Configuration file (TOML) [default: /etc/cabas/agent.toml where it exists]; `CABAS_AGENT_<KEY>` overrides a key
+    /// Configuration file (TOML) [default: /etc/cabas/agent.toml where it exists]; `CABAS_AGENT_KEY` overrides a key
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Write what is printed as JSON; amounts are whole cents

@@ -28,6 +28,8 @@ mod error;
 mod events;
 mod guard;
 mod undo;
+#[cfg(test)]
+mod undo_tests;
 
 use std::sync::Arc;
 use std::time::Duration;

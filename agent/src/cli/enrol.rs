@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::failure::Failure;
+use super::lock;
 use crate::clock::Clock;
 use crate::journal::verify::hex;
 use crate::out::print;
@@ -38,6 +39,7 @@ pub(super) async fn run(context: &Context, enrol: &Enrol) -> Result<(), Failure>
         .mode(0o700)
         .create(folder)
         .map_err(|source| Failure::Folder { folder: folder.to_owned(), source })?;
+    let _lock = lock::take(folder)?;
     let client = HubClient::new(&enrol.hub, context.config.hub_ca.as_deref())?;
     let now = Clock::system().now();
     let enrolled = enrol::enrol(folder, &client, &enrol.hub, &enrol.code, now).await?;

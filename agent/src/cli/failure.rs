@@ -22,6 +22,8 @@ pub(super) enum Failure {
     NotEnrolled,
     #[error("data folder {folder}: {source}; correct data_dir or its permissions", folder = folder.display())]
     Folder { folder: PathBuf, source: io::Error },
+    #[error("{folder} is used by an agent that runs; stop it first (systemctl stop cabas-agent)", folder = folder.display())]
+    InUse { folder: PathBuf },
     #[error("journal {file}: {source}", file = file.display())]
     Journal { file: PathBuf, source: JournalError },
     #[error("keys {file}: {why}; restore the file, or enrol again with a new code", file = file.display())]

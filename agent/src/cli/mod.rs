@@ -5,6 +5,7 @@ mod enrol;
 mod failure;
 mod journal;
 mod local;
+mod lock;
 mod printer;
 mod serve;
 

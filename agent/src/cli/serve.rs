@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::failure::Failure;
+use super::lock;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::keyfile::TerminalKeys;
@@ -27,6 +28,8 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     if !file.exists() {
         return Err(Failure::NotEnrolled);
     }
+    // Held until the end: a second agent would write a second future of the same journal.
+    let _lock = lock::take(&config.data_dir)?;
     let no_keys = |why: String| Failure::Keys { file: key_file.clone(), why };
     let keys = TerminalKeys::read(&key_file).map_err(|error| no_keys(error.to_string()))?;
     let signer = || keys.signer().ok_or_else(|| no_keys(String::from("it holds no key")));
@@ -79,7 +82,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     drop(pages.await);
     drop(service);
     // Every row that was asked for is written before the program ends.
-    journal_thread.join();
+    journal_thread.finish();
     Ok(())
 }
 

@@ -43,9 +43,20 @@ struct Lanes {
     changed: Condvar,
 }
 
+impl std::fmt::Debug for Lanes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lanes")
+    }
+}
+
 impl Lanes {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
     }
 
     fn put(&self, lane: Lane, job: Job) -> Result<(), JournalError> {
@@ -97,8 +108,7 @@ struct Closer(Arc<Lanes>);
 
 impl Drop for Closer {
     fn drop(&mut self) {
-        self.0.lock().closed = true;
-        self.0.changed.notify_all();
+        self.0.close();
     }
 }
 
@@ -115,14 +125,18 @@ impl std::fmt::Debug for JournalHandle {
     }
 }
 
-/// The thread, to be waited for at the end.
+/// The thread, to be ended and waited for.
 #[derive(Debug)]
-pub struct JournalThread(std::thread::JoinHandle<()>);
+pub struct JournalThread {
+    lanes: Arc<Lanes>,
+    thread: std::thread::JoinHandle<()>,
+}
 
 impl JournalThread {
-    /// Waits until everything that was asked is done. All handles must be gone before.
-    pub fn join(self) {
-        if self.0.join().is_err() {
+    /// Takes no more work, whoever still has a handle, and waits until everything that was asked is done.
+    pub fn finish(self) {
+        self.lanes.close();
+        if self.thread.join().is_err() {
             tracing::error!("the journal's thread failed");
         }
     }
@@ -151,8 +165,9 @@ pub fn start(mut journal: Journal) -> io::Result<(JournalHandle, JournalThread)>
             tell();
         }
     };
-    let thread = std::thread::Builder::new().name(String::from("journal")).spawn(work)?;
-    Ok((JournalHandle { lanes: Arc::new(Closer(lanes)), published }, JournalThread(thread)))
+    let thread = std::thread::Builder::new().name(String::from("cabas-journal")).spawn(work)?;
+    let thread = JournalThread { lanes: Arc::clone(&lanes), thread };
+    Ok((JournalHandle { lanes: Arc::new(Closer(lanes)), published }, thread))
 }
 
 impl JournalHandle {
@@ -242,7 +257,7 @@ mod tests {
         let seen = handle.customer(|journal| Ok(journal.state().newest.chain.seq)).await.unwrap();
         assert_eq!(seen, handle.published().state.newest.chain.seq);
         drop(handle);
-        thread.join();
+        thread.finish();
     }
 
     #[tokio::test]
@@ -252,7 +267,7 @@ mod tests {
         let (done, was_done) = mpsc::channel();
         handle.lanes.0.put(Lane::Sync, tell(move || done.send(()).unwrap())).unwrap();
         drop(handle);
-        thread.join();
+        thread.finish();
         was_done.recv().unwrap();
     }
 }

@@ -59,6 +59,8 @@ pub struct Journal {
     signer: Signer,
     state: Arc<State>,
     trouble: Option<Trouble>,
+    /// Something failed since the file was last read: what is kept at hand may not be what is in it.
+    stale: bool,
     last_commit: Duration,
     commits: u32,
     #[cfg(test)]
@@ -84,6 +86,7 @@ impl Journal {
             signer,
             state: Arc::new(state),
             trouble: None,
+            stale: false,
             last_commit: Duration::ZERO,
             commits: 0,
             #[cfg(test)]
@@ -122,6 +125,9 @@ impl Journal {
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, JournalError>,
     ) -> Result<T, JournalError> {
         let done = self.try_write(now, work);
+        if done.is_ok() {
+            self.trouble = None;
+        }
         self.note(done)
     }
 
@@ -143,7 +149,7 @@ impl Journal {
         Ok(value)
     }
 
-    /// Reads. A failed read is noted as a failed write is.
+    /// Reads. A failed read is noted as a failed write is; one that works says nothing of writing.
     fn read<T>(
         &mut self,
         work: impl FnOnce(&Connection, &State) -> Result<T, JournalError>,
@@ -153,23 +159,21 @@ impl Journal {
     }
 
     fn note<T>(&mut self, done: Result<T, JournalError>) -> Result<T, JournalError> {
-        match &done {
-            Ok(_) => self.trouble = None,
-            Err(error) => {
-                if let Some(trouble) = error.trouble() {
-                    if self.trouble != Some(trouble) {
-                        tracing::error!(journal.trouble = trouble.name(), %error, "the journal does not write");
-                    }
-                    self.trouble = Some(trouble);
-                }
+        if let Err(error) = &done
+            && let Some(trouble) = error.trouble()
+        {
+            if self.trouble != Some(trouble) {
+                tracing::error!(journal.trouble = trouble.name(), %error, "the journal does not write");
             }
+            self.trouble = Some(trouble);
+            self.stale = true;
         }
         done
     }
 
     /// After a failure it is unknown what is in the file: everything is read from it again.
     fn reopen_after_trouble(&mut self) -> Result<(), JournalError> {
-        if self.trouble.is_none() {
+        if !self.stale {
             return Ok(());
         }
         let db = schema::open(&self.path, false)?;
@@ -181,10 +185,11 @@ impl Journal {
         sales::check_counters(&db, &state)?;
         self.db = db;
         self.state = Arc::new(state);
+        self.stale = false;
         Ok(())
     }
 
-    /// Tries whether it can write again after a failure, without writing a row.
+    /// Tries whether it can write again after a failure: as much as a sale needs, and takes it away again.
     ///
     /// # Errors
     /// [`JournalError`] where it cannot.
@@ -192,7 +197,11 @@ impl Journal {
         if self.trouble.is_none() {
             return Ok(());
         }
-        self.write(now, |writer| load::store_hub(writer.tx, &writer.state.hub))
+        self.write(now, |writer| {
+            writer.tx.execute("INSERT INTO alarms (at, text) VALUES (0, hex(zeroblob(8192)))", [])?;
+            writer.tx.execute("DELETE FROM alarms WHERE id = last_insert_rowid()", [])?;
+            Ok(())
+        })
     }
 
     /// Makes sure that what can be read is on the disk: after a failed commit that alone is not known.
@@ -217,7 +226,7 @@ impl Journal {
     }
 
     #[cfg(test)]
-    fn limit_pages(&mut self, pages: Option<u32>) {
+    pub(crate) fn limit_pages(&mut self, pages: Option<u32>) {
         self.pages_max = pages;
         let max = pages.unwrap_or(1_000_000);
         let _set: i64 = self.db.pragma_update_and_check(None, "max_page_count", max, |row| row.get(0)).unwrap_or(0);

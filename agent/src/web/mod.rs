@@ -40,13 +40,15 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::service::Service;
 use guard::Names;
 
 /// A request of the local API is short.
 const BODY_BYTES_MAX: usize = 16 * 1024;
+/// Pages that follow the events at once.
+const LISTENERS_MAX: usize = 16;
 /// How long open connections may go on after the stop.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -56,6 +58,7 @@ struct App {
     service: Arc<Service>,
     names: Arc<Names>,
     stop: watch::Receiver<bool>,
+    listeners: Arc<Semaphore>,
 }
 
 /// Serves pages and API until `stop` says so.
@@ -64,7 +67,8 @@ pub async fn serve(listener: TcpListener, service: Arc<Service>, stop: watch::Re
         tracing::error!("the page's address is not known");
         return;
     };
-    let app = App { service, names: Arc::new(Names::of(address)), stop: stop.clone() };
+    let listeners = Arc::new(Semaphore::new(LISTENERS_MAX));
+    let app = App { service, names: Arc::new(Names::of(address)), stop: stop.clone(), listeners };
     let mut stopping = stop.clone();
     let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
     let served = axum::serve(listener, router(app)).with_graceful_shutdown(stopped);

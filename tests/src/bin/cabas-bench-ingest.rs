@@ -94,7 +94,7 @@ fn fund_of(dir: &std::path::Path, shops: u32) -> anyhow::Result<Hub> {
     let mut households = String::from("household,size,children_under_14,contribution_cents\n");
     let mut shop_lines = String::from("shop,name,kind,expected_share_permille\n");
     for number in 0..200 {
-        writeln!(households, "F{number:03},6,0,0")?;
+        writeln!(households, "F{number:03},6,0,600")?;
     }
     for number in 0..shops {
         writeln!(shop_lines, "shop-{number},Shop {number},bakery,{}", 1000_u32.checked_div(shops).unwrap_or(0))?;

@@ -13,7 +13,7 @@ use crate::core::split::AskedLine;
 use crate::core::undo::{REVERSAL_S_MAX, UndoRefusal};
 use crate::fixture::{Fund, HUB_TIME, ask, cents, moment, purse, request};
 use cabas_protocol::objects::{Category, Grid};
-use cabas_protocol::row::{ClosePeriod, Line, Origin};
+use cabas_protocol::row::{ClosePeriod, Line, Origin, RefundRequest, Return, Reversal};
 use cabas_protocol::sync::Standing;
 use cabas_protocol::{CategoryId, Cents, Epoch, PurseRef, Seq, Version};
 use proptest::prelude::*;
@@ -321,6 +321,7 @@ fn a_part_is_offered_only_where_money_alone_is_short_and_never_grows() {
     sell(&mut journal, 6, 2, 100);
     assert!(matches!(journal.sell_part(now, &wanted, cents(500)).unwrap(), Sold::Declined(_)));
     assert_eq!(journal.offer(now, &wanted, Some(cents(500))).unwrap(), Some(cents(400)));
+    assert_eq!(journal.offer(now, &wanted, Some(cents(399))).unwrap(), Some(cents(399)), "never more than before");
     // More has come: not more than offered is taken.
     fund.give(&mut journal, vec![fund.balance(1, 2, 2000).into_bytes()]);
     assert!(matches!(journal.sell_part(now, &wanted, Cents::ZERO).unwrap(), Sold::Declined(_)), "nothing is no part");
@@ -394,6 +395,67 @@ fn what_was_undone_cannot_be_changed_and_a_change_behind_the_triggers_is_found()
         let said = "what is kept of reversals, refunds and returns";
         assert!(report.problems.iter().any(|problem| problem.contains(said)), "{table} {kind}: {report:?}");
     }
+}
+
+#[test]
+fn rows_that_undo_what_they_may_not_are_found_though_the_terminal_signed_them() {
+    let fund = Fund::default();
+    let origin = |seq| Origin { terminal: fund.terminal, epoch: fund.epoch, seq };
+    let reversal = |sale, amount, after| {
+        RowBody::Reversal(Reversal {
+            stan: cabas_protocol::Stan::new(5).unwrap(),
+            sale,
+            purse: purse(1),
+            cents: cents(amount),
+            reversed_after: cents(after),
+        })
+    };
+    let refund = |original, lines| {
+        RowBody::RefundRequest(RefundRequest {
+            stan: cabas_protocol::Stan::new(5).unwrap(),
+            original,
+            purse: purse(1),
+            lines,
+            request: request(77),
+        })
+    };
+    let returned = |amount, after| {
+        RowBody::Return(Return {
+            purse: purse(1),
+            cents: cents(amount),
+            spent_after: cents(after),
+            serial: cabas_protocol::Serial::new(1),
+            request: None,
+        })
+    };
+    // The journal: sale 1 of 300, reversed; sale 2 of 200, of which 50 were refunded.
+    type Forge<'a> = &'a dyn Fn(Seq, Seq) -> RowBody;
+    let forged: [(Forge<'_>, &str); 8] = [
+        (&|first, _| reversal(first, 300, 600), "no such sale"),
+        (&|_, second| reversal(second, 200, 500), "no such sale"),
+        (&|_, _| reversal(Seq::FIRST, 1, 301), "no such sale"),
+        (&|_, _| reversal(Seq::FIRST, 1, 700), "that stood at"),
+        (&|first, _| refund(origin(first), vec![parts(0, 1, 1)]), "did not pay"),
+        (&|_, second| refund(origin(second), vec![parts(0, 151, 151)]), "did not pay"),
+        (&|_, second| refund(Origin { epoch: Epoch::new(9), ..origin(second) }, vec![parts(0, 1, 1)]), "did not pay"),
+        (&|_, _| returned(100, 650), "the purse's counter stood at"),
+    ];
+    for (number, (forge, said)) in forged.iter().enumerate() {
+        let folder = folder();
+        let mut journal = fund.ready(folder.path(), 1000);
+        let first = sell(&mut journal, 1, 1, 300).seq;
+        let second = sell(&mut journal, 1, 2, 200).seq;
+        done(journal.reverse(moment(1, 2), by(1), request(3)).unwrap());
+        done(journal.refund(moment(1, 2), &refund_ask(4, 2, 50)).unwrap());
+        assert_sound(folder.path(), &fund);
+        journal.write(moment(1, 3), |writer| writer.append(forge(first, second), None)).unwrap();
+        let report = verify::verify(&folder.path().join(FILE), None).unwrap();
+        assert!(report.problems.iter().any(|problem| problem.contains(said)), "{number}: {report:?}");
+    }
+}
+
+fn refund_ask(number: u64, sale: u64, amount: u64) -> RefundAsk {
+    refund(number, sale, &[(0, amount)])
 }
 
 #[test]

@@ -58,6 +58,7 @@ struct Hub {
     /// True after a restore: it wants what terminals hold, and takes no row before.
     wants_held: bool,
     held: Vec<(usize, bool)>,
+    never_has_enough: bool,
     signer: [u8; 32],
 }
 
@@ -90,7 +91,7 @@ impl Hub {
             cabas_protocol::chain::ChainId { fund: self.fund.id, terminal: self.fund.terminal, epoch: self.fund.epoch };
         if self.wants_held {
             self.held.push((asked.held.len(), asked.held_end));
-            self.wants_held = !asked.held_end;
+            self.wants_held = !asked.held_end || self.never_has_enough;
             if !asked.held_end {
                 return;
             }
@@ -220,6 +221,7 @@ async fn start_hub() -> (App, String) {
         code,
         wants_held: false,
         held: vec![],
+        never_has_enough: false,
         signer: [2; 32],
     };
     let app = Arc::new(Shared { hub: Mutex::new(hub), news: Notify::new() });

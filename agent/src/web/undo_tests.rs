@@ -131,7 +131,7 @@ impl Shop {
 
     async fn give(&self, objects: Vec<Vec<u8>>) {
         let fund = Fund::default();
-        self.journal.sync(move |journal| Ok(drop(fund.give(journal, objects)))).await.unwrap();
+        self.journal.sync(move |journal| Ok(fund.give(journal, objects))).await.unwrap();
     }
 }
 

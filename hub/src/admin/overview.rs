@@ -216,7 +216,8 @@ fn totals(lines: &[TrialLine]) -> Result<Totals, MoneyError> {
         free_cents: left(AccountKind::Purse)?.get(),
         reserved_cents: left(AccountKind::Slice)?.get(),
         spent_cents: credits(AccountKind::Payable)?.get(),
-        owed_cents: left(AccountKind::Payable)?.get(),
+        // Below nothing where sales that were paid were reversed: the next settlements take it off.
+        owed_cents: credits(AccountKind::Payable)?.minus_or_zero(debits(AccountKind::Payable)?).get(),
         in_transit_cents: left(AccountKind::Transit)?.get(),
     })
 }

@@ -130,8 +130,8 @@ impl Tx<'_> {
             slices.push(SliceView {
                 terminal,
                 epoch,
-                allowed: account.credits,
-                claimed: account.debits,
+                allowed: account.credits.minus(slice.reversed)?,
+                claimed: account.debits.minus(slice.reversed)?,
                 voided: self.voided(id)?,
                 serial: slice.serial,
                 issued_at: slice.issued_at,

@@ -118,6 +118,14 @@ impl Tx<'_> {
         Ok(Some(PurseView { household, purse, credited, free: account.left()?, goodwill, missing, slices }))
     }
 
+    /// What reversals gave back in all.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn reversed_total(&self) -> Result<Cents, StoreError> {
+        Ok(self.conn.query_row("SELECT ifnull(sum(reversed_cents), 0) FROM slices", [], |row| col(row, 0))?)
+    }
+
     fn slices_of(&self, purse: PurseNo) -> Result<Vec<SliceView>, StoreError> {
         let mut epochs = self.conn.prepare_cached("SELECT number, terminal, epoch FROM epochs ORDER BY number")?;
         let mut rows = epochs.query([])?;

@@ -134,7 +134,7 @@ pub fn read(tx: &Tx<'_>) -> Result<Overview, StoreError> {
         incarnation: fund.incarnation.get(),
         root_key: fund.root.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
         terminals: tx.terminals()?.into_iter().map(terminal_line).collect(),
-        totals: totals(&balance)?,
+        totals: totals(&balance, tx.reversed_total()?)?,
         over_right_cents: figures.over_right_cents.get(),
         disputed_rows: figures.disputed_rows,
         restore,
@@ -206,7 +206,7 @@ const fn alarm_name(kind: AlarmKind) -> &'static str {
     }
 }
 
-fn totals(lines: &[TrialLine]) -> Result<Totals, MoneyError> {
+fn totals(lines: &[TrialLine], reversed: Cents) -> Result<Totals, MoneyError> {
     let of = |kind| lines.iter().filter(move |line| line.kind == kind);
     let credits = |kind| Cents::sum(of(kind).map(|line| line.credits));
     let debits = |kind| Cents::sum(of(kind).map(|line| line.debits));
@@ -215,8 +215,9 @@ fn totals(lines: &[TrialLine]) -> Result<Totals, MoneyError> {
         credited_cents: debits(AccountKind::Source)?.get(),
         free_cents: left(AccountKind::Purse)?.get(),
         reserved_cents: left(AccountKind::Slice)?.get(),
-        spent_cents: credits(AccountKind::Payable)?.get(),
-        owed_cents: left(AccountKind::Payable)?.get(),
+        spent_cents: credits(AccountKind::Payable)?.minus(reversed)?.get(),
+        // Below nothing where sales that were paid were reversed: the next settlements take it off.
+        owed_cents: credits(AccountKind::Payable)?.minus_or_zero(debits(AccountKind::Payable)?).get(),
         in_transit_cents: left(AccountKind::Transit)?.get(),
     })
 }
@@ -250,7 +251,11 @@ mod tests {
             owed_cents: 50,
             in_transit_cents: 200,
         };
-        assert_eq!(totals(&lines).unwrap(), expected);
-        assert_eq!(totals(&[line(AccountKind::Purse, 1, 0)]), Err(MoneyError::Negative));
+        assert_eq!(totals(&lines, Cents::ZERO).unwrap(), expected);
+        // 200 were paid and 80 reversed: the shop has 30 less than nothing.
+        let reversed = [line(AccountKind::Payable, 280, 250)];
+        let sums = totals(&reversed, Cents::new(80).unwrap()).unwrap();
+        assert_eq!((sums.spent_cents, sums.owed_cents), (170, 0));
+        assert_eq!(totals(&[line(AccountKind::Purse, 1, 0)], Cents::ZERO), Err(MoneyError::Negative));
     }
 }

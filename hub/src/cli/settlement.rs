@@ -57,6 +57,8 @@ struct ShopLine {
     over_right_cents: u64,
     disputed_sales: u32,
     disputed_cents: u64,
+    reversals: u32,
+    reversed_cents: u64,
     carried_cents: u64,
     carry_on_cents: u64,
     payout_cents: u64,
@@ -111,6 +113,8 @@ fn view(settlement: Closed) -> View {
         over_right_cents: shop.sums.over_right.get(),
         disputed_sales: shop.sums.disputed_sales,
         disputed_cents: shop.sums.disputed.get(),
+        reversals: shop.sums.reversals,
+        reversed_cents: shop.sums.reversed.get(),
         carried_cents: shop.carried.get(),
         carry_on_cents: shop.carry_on.get(),
         payout_cents: shop.payout.get(),
@@ -146,6 +150,9 @@ fn view_text(settlement: &View) -> Result<String, std::fmt::Error> {
         )?;
         if shop.late_sales > 0 {
             write!(text, ", of them {} late ({} €)", shop.late_sales, euros(shop.late_cents))?;
+        }
+        if shop.reversals > 0 {
+            write!(text, "; {} reversed ({} € taken off)", shop.reversals, euros(shop.reversed_cents))?;
         }
         if shop.over_right_sales > 0 {
             write!(text, "; not paid: {} over-right ({} €)", shop.over_right_sales, euros(shop.over_right_cents))?;

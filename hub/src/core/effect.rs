@@ -1,7 +1,7 @@
 //! What a row does with money, by what it says; whether it has the right to is for the claim rule.
 
 use cabas_protocol::row::{Sale, Tier};
-use cabas_protocol::{Cents, PurseRef, RowBody, Serial};
+use cabas_protocol::{Cents, PurseRef, RowBody, Seq, Serial};
 
 use super::claims::Stretch;
 use super::ledger::{OverRight, TransferKind};
@@ -19,6 +19,47 @@ pub struct Claim {
     pub kind: TransferKind,
 }
 
+/// A sale that a row undoes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Undo {
+    /// Whose money.
+    pub purse: PurseRef,
+    /// The sale's row in the same journal.
+    pub sale: Seq,
+    /// The stretch of the reversed counter.
+    pub stretch: Stretch,
+}
+
+/// What is known of a sale that a row would undo.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SaleFacts {
+    /// Whose money.
+    pub purse: PurseRef,
+    /// The fund's part.
+    pub cents: Cents,
+    /// What of it was settled.
+    pub settled: Cents,
+    /// True where it was undone before.
+    pub is_undone: bool,
+}
+
+impl Undo {
+    /// What goes back from the shop: the settled part of the sale, for the rest was never paid. `counter` is how far
+    /// earlier reversals took the reversed counter.
+    ///
+    /// # Errors
+    /// Why the row undoes nothing.
+    pub fn judge(&self, sale: Option<SaleFacts>, counter: Cents) -> Result<Cents, OverRight> {
+        let sale = sale.filter(|sale| (sale.purse, sale.cents) == (self.purse, self.stretch.cents()));
+        match sale {
+            None => Err(OverRight::NothingToUndo),
+            Some(sale) if sale.is_undone => Err(OverRight::UndoneBefore),
+            Some(_) if self.stretch.from() < counter => Err(OverRight::AlreadyClaimed),
+            Some(sale) => Ok(sale.settled),
+        }
+    }
+}
+
 /// What a row does with money.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Effect {
@@ -26,6 +67,8 @@ pub enum Effect {
     None,
     /// It claims a stretch of a slice.
     Claim(Claim),
+    /// It undoes a sale.
+    Undo(Undo),
     /// It claims what no slice can give it.
     Over(Cents, OverRight),
 }
@@ -45,7 +88,11 @@ pub fn effect(body: &RowBody) -> Effect {
             }),
             Err(_) => Effect::Over(returned.cents, OverRight::AboveAllowed),
         },
-        RowBody::Reversal(_) | RowBody::RefundRequest(_) => Effect::Over(Cents::ZERO, OverRight::NotBooked),
+        RowBody::Reversal(reversal) => match Stretch::ending_at(reversal.reversed_after, reversal.cents) {
+            Ok(stretch) => Effect::Undo(Undo { purse: reversal.purse, sale: reversal.sale, stretch }),
+            Err(_) => Effect::Over(Cents::ZERO, OverRight::NothingToUndo),
+        },
+        RowBody::RefundRequest(_) => Effect::Over(Cents::ZERO, OverRight::NotBooked),
         RowBody::Start(_)
         | RowBody::ListApplied(_)
         | RowBody::Intent(_)
@@ -80,6 +127,6 @@ pub fn claimed(body: &RowBody) -> Cents {
     match effect(body) {
         Effect::Claim(claim) => claim.stretch.cents(),
         Effect::Over(cents, _) => cents,
-        Effect::None => Cents::ZERO,
+        Effect::Undo(_) | Effect::None => Cents::ZERO,
     }
 }

@@ -22,6 +22,8 @@ pub enum TransferKind {
     Return,
     /// A shop is paid: payable to transit. Cause: the settlement.
     Settlement,
+    /// A sale is undone at once: payable to slice, what of it was settled. Cause: the row that undoes it.
+    Reversal,
     /// An epoch was closed: slice to purse, what was not claimed. Cause: the closing.
     Void,
     /// A balance that was handed back after a restore allows more than there is free: restored to slice. Cause: the serial.
@@ -36,12 +38,13 @@ pub enum TransferKind {
 
 impl TransferKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Credit,
         Self::Raise,
         Self::Sale,
         Self::Return,
         Self::Settlement,
+        Self::Reversal,
         Self::Void,
         Self::Recover,
         Self::Repay,
@@ -58,6 +61,7 @@ impl TransferKind {
             Self::Sale => 3,
             Self::Return => 4,
             Self::Settlement => 5,
+            Self::Reversal => 6,
             Self::Void => 20,
             Self::Recover => 21,
             Self::Repay => 22,
@@ -81,6 +85,7 @@ impl TransferKind {
             Self::Sale => (AccountKind::Slice, AccountKind::Payable),
             Self::Return => (AccountKind::Slice, AccountKind::Purse),
             Self::Settlement => (AccountKind::Payable, AccountKind::Transit),
+            Self::Reversal => (AccountKind::Payable, AccountKind::Slice),
             Self::Void => (AccountKind::Slice, AccountKind::Purse),
             Self::Recover => (AccountKind::Restored, AccountKind::Slice),
             Self::Repay => (AccountKind::Purse, AccountKind::Restored),
@@ -117,11 +122,17 @@ pub enum OverRight {
     /// A kind of row whose money this version does not move.
     #[error("a kind of row that moves no money here")]
     NotBooked,
+    /// It undoes what is no earlier sale of this journal, or another purse's, or another amount.
+    #[error("no earlier sale of this purse and amount to undo")]
+    NothingToUndo,
+    /// The sale was undone before.
+    #[error("its sale was undone before")]
+    UndoneBefore,
 }
 
 impl OverRight {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::AboveAllowed,
         Self::AlreadyClaimed,
         Self::UnknownPurse,
@@ -130,6 +141,8 @@ impl OverRight {
         Self::EpochClosed,
         Self::Disputed,
         Self::NotBooked,
+        Self::NothingToUndo,
+        Self::UndoneBefore,
     ];
 
     /// Its number; 0 is "settled whole".
@@ -144,6 +157,8 @@ impl OverRight {
             Self::EpochClosed => 6,
             Self::Disputed => 7,
             Self::NotBooked => 8,
+            Self::NothingToUndo => 9,
+            Self::UndoneBefore => 10,
         }
     }
 

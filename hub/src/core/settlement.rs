@@ -21,6 +21,10 @@ pub struct Sums {
     pub disputed_sales: u32,
     /// What they claim.
     pub disputed: Cents,
+    /// Sales that were undone.
+    pub reversals: u32,
+    /// What was settled of them: taken back.
+    pub reversed: Cents,
 }
 
 /// One sale of a shop.
@@ -62,6 +66,18 @@ impl Sums {
     pub fn add_disputed(&mut self, claimed: Cents) -> Result<(), MoneyError> {
         self.disputed_sales = self.disputed_sales.saturating_add(1);
         self.disputed = self.disputed.plus(claimed)?;
+        Ok(())
+    }
+
+    /// Adds a reversal and what it took back.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
+    pub fn add_reversal(&mut self, taken_back: Cents) -> Result<(), MoneyError> {
+        if !taken_back.is_zero() {
+            self.reversals = self.reversals.saturating_add(1);
+            self.reversed = self.reversed.plus(taken_back)?;
+        }
         Ok(())
     }
 

@@ -25,10 +25,13 @@ const STATEMENTS_KEPT: usize = 128;
 pub(super) const APPLICATION_ID: i64 = 0x4361_6261;
 
 /// Every migration, oldest first; never edited, only added to.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../../migrations/0001_ledger.sql"), include_str!("../../migrations/0002_lifecycle.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../../migrations/0001_ledger.sql"),
+    include_str!("../../migrations/0002_lifecycle.sql"),
+    include_str!("../../migrations/0003_undo.sql"),
+];
 /// The form that this program writes.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 /// What may be done with the file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -83,7 +83,7 @@ impl Tx<'_> {
             return self.keep_unplaced(record, balance, envelope, now);
         };
         let slice = AccountId::slice(record.number, purse);
-        let known = books.account(slice)?.credits;
+        let known = self.allowed(slice, books.account(slice)?)?;
         let newest = self.slice(slice)?.map_or(Serial::new(0), |slice| slice.serial).get();
         let more = balance.allowed.minus_or_zero(known);
         let least = if more.is_zero() { newest } else { newest.saturating_add(1) };

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use cabas_protocol::row::ClockQuality;
+use cabas_protocol::row::{ClockQuality, Row, Tier};
 use cabas_protocol::sync::Standing;
-use cabas_protocol::{Cents, ChainHead, PurseRef, RowBody, Seq, Serial, Timestamp};
+use cabas_protocol::{Cents, ChainHead, FundId, PurseRef, RowBody, Seq, Serial, Signed, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::debts::Brought;
@@ -16,7 +16,7 @@ use super::sql::{Sql, col};
 use super::terminals::{EpochRecord, quarantine_number, standing_number};
 use super::tx::Tx;
 use crate::core::claims::{Claimed, Judgement, Stretch};
-use crate::core::effect::{Claim, Effect, claimed, effect};
+use crate::core::effect::{Claim, Effect, SaleFacts, Undo, claimed, effect};
 use crate::core::ingest::{Upload, UploadRow};
 use crate::core::ledger::{AccountId, Entry, OverRight, PurseNo, RowKey, TransferKind};
 
@@ -157,6 +157,7 @@ impl Tx<'_> {
             Effect::None => Verdict::default(),
             Effect::Over(cents, why) => Verdict { over_right: cents, why: Some(why), ..Verdict::default() },
             Effect::Claim(claim) => self.settle(books, intake, key, &claim)?,
+            Effect::Undo(undo) => self.undo(books, intake, key, &undo)?,
         };
         let happened_at = match row.row().time.quality {
             ClockQuality::Unknown => None,
@@ -202,8 +203,12 @@ impl Tx<'_> {
         let id = AccountId::slice(intake.record.number, purse);
         let Some(slice) = self.slice(id)? else { return over(OverRight::UnknownSlice) };
         let account = books.account(id)?;
-        let allowed =
-            if claim.serial == slice.serial { Some(account.credits) } else { self.allowed_by(id, claim.serial)? };
+        let allowed = if claim.serial == slice.serial {
+            Some(account.credits)
+        } else {
+            // What reversals gave back until here can be spent beside what any serial allows.
+            self.allowed_by(id, claim.serial)?.map(|allowed| allowed.plus(slice.reversed)).transpose()?
+        };
         let Some(allowed) = allowed else { return over(OverRight::UnknownSerial) };
         let judgement = self.claim(id, slice, account.debits, claim.stretch, allowed)?;
         if !judgement.settled.is_zero() {
@@ -213,6 +218,7 @@ impl Tx<'_> {
                 | TransferKind::Credit
                 | TransferKind::Raise
                 | TransferKind::Settlement
+                | TransferKind::Reversal
                 | TransferKind::Void
                 | TransferKind::Recover
                 | TransferKind::Repay
@@ -226,6 +232,60 @@ impl Tx<'_> {
             }
         }
         Ok(Verdict { settled: judgement.settled, over_right: judgement.over_right()?, why: judgement.why() })
+    }
+
+    /// Gives back what of a sale was settled, from the shop to the slice, once.
+    fn undo(
+        &self,
+        books: &mut Books<'_>,
+        intake: &mut Intake<'_>,
+        key: RowKey,
+        undo: &Undo,
+    ) -> Result<Verdict, StoreError> {
+        let refused = |why| Ok(Verdict { why: Some(why), ..Verdict::default() });
+        if intake.record.standing == Standing::Closed {
+            return refused(OverRight::EpochClosed);
+        }
+        let Some(purse) = self.known_purse(intake, undo.purse)? else { return refused(OverRight::UnknownPurse) };
+        let id = AccountId::slice(intake.record.number, purse);
+        let Some(slice) = self.slice(id)? else { return refused(OverRight::UnknownSlice) };
+        let sale = RowKey::new(intake.record.number, undo.sale);
+        let facts = self.sale_facts(intake.fund.fund, sale, key)?;
+        let cents = match undo.judge(facts, slice.reversed_to) {
+            Ok(cents) => cents,
+            Err(why) => return refused(why),
+        };
+        self.conn
+            .prepare_cached("INSERT INTO reversals (sale, row) VALUES (?1, ?2)")?
+            .execute(params![Sql(sale), Sql(key)])?;
+        self.conn
+            .prepare_cached("UPDATE slices SET reversed_cents = ?2, reversed_to = ?3 WHERE id = ?1")?
+            .execute(params![Sql(id), Sql(slice.reversed.plus(cents)?), Sql(undo.stretch.to())])?;
+        if !cents.is_zero() {
+            let debit = AccountId::payable(intake.record.shop);
+            books.post(Entry { debit, credit: id, cents, kind: TransferKind::Reversal, cause: key.get() })?;
+        }
+        Ok(Verdict { settled: cents, ..Verdict::default() })
+    }
+
+    /// What is known of the sale at a place, to a row after it; nothing where no sale from a slice stands there.
+    pub(super) fn sale_facts(&self, fund: FundId, sale: RowKey, row: RowKey) -> Result<Option<SaleFacts>, StoreError> {
+        if sale >= row {
+            return Ok(None);
+        }
+        let mut read = self.conn.prepare_cached(
+            "SELECT settled, envelope, EXISTS (SELECT 1 FROM reversals WHERE sale = ?1 AND row < ?2) FROM rows
+             WHERE key = ?1",
+        )?;
+        let found = read.query_row(params![Sql(sale), Sql(row)], |found| {
+            Ok((col::<Cents>(found, 0)?, found.get::<_, Vec<u8>>(1)?, found.get::<_, bool>(2)?))
+        });
+        let Some((settled, envelope, is_undone)) = found.optional()? else { return Ok(None) };
+        let Ok(envelope) = Signed::<Row>::from_bytes(envelope) else { return Ok(None) };
+        let Ok(read) = envelope.read_trusted(fund) else { return Ok(None) };
+        let RowBody::Sale(sale) = &read.payload().body else { return Ok(None) };
+        let facts = SaleFacts { purse: sale.purse, cents: sale.fund_cents()?, settled, is_undone };
+        Ok((sale.tier != Tier::Purse).then_some(facts))
     }
 
     /// Claims a stretch of a slice and keeps what became of its holes.
@@ -336,9 +396,12 @@ impl<'u> Intake<'u> {
     fn note(&mut self, row: &UploadRow, verdict: Verdict) -> Result<(), StoreError> {
         self.acked = ChainHead { seq: row.seq(), hash: row.hash() };
         self.outcome.new_rows = self.outcome.new_rows.saturating_add(1);
-        self.outcome.settled = self.outcome.settled.plus(verdict.settled)?;
+        let undoes = matches!(row.row().body, RowBody::Reversal(_));
+        if !undoes {
+            self.outcome.settled = self.outcome.settled.plus(verdict.settled)?;
+        }
         self.outcome.over_right = self.outcome.over_right.plus(verdict.over_right)?;
-        if let (Some(why), false) = (verdict.why, verdict.over_right.is_zero()) {
+        if let (Some(why), true) = (verdict.why, undoes || !verdict.over_right.is_zero()) {
             self.alarm(AlarmKind::OverRight, row.seq());
             tracing::warn!(
                 terminal.id = %self.record.terminal, terminal.epoch = %self.record.epoch, row.seq = %row.seq(),

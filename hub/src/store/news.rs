@@ -233,7 +233,8 @@ impl Tx<'_> {
         at_most: usize,
     ) -> Result<(), StoreError> {
         let mut read = self.conn.prepare_cached(
-            "SELECT slices.change, purses.ref, slices.serial, accounts.credits, slices.policy, slices.issued_at
+            "SELECT slices.change, purses.ref, slices.serial, accounts.credits - slices.reversed_cents,
+                slices.policy, slices.issued_at
              FROM slices JOIN accounts ON accounts.id = slices.id
              JOIN purses ON purses.number = slices.id & 0xffffffff
              WHERE slices.epoch = ?1 AND slices.change > ?2 ORDER BY slices.change LIMIT ?3",

@@ -15,6 +15,8 @@ use crate::core::settlement::{SettledRow, Sums, payout};
 
 /// The kind of a sale's row (`protocol/wire.md`).
 pub(super) const SALE: u16 = 2;
+/// The kind of a reversal's row.
+pub(super) const REVERSAL: u16 = 4;
 
 /// The rows of one epoch that belong to a settlement: above `from`, up to and with `to`.
 pub(super) struct Part {
@@ -100,9 +102,7 @@ impl Tx<'_> {
         statement: &ShopStatement,
     ) -> Result<(), StoreError> {
         let debit = AccountId::payable(shop);
-        if books.account(debit)?.left()? < statement.payout {
-            return Err(StoreError::Damaged("a shop's payable is less than its sales"));
-        }
+        // A reversal that came after the cut may have taken back already what is paid here: the next settlement has it.
         let transfer = if statement.payout.is_zero() {
             None
         } else {
@@ -113,8 +113,8 @@ impl Tx<'_> {
         self.conn
             .prepare_cached(
                 "INSERT INTO settlement_shops (settlement, shop, sales, settled, late_sales, late, over_right_sales,
-                    over_right, disputed_sales, disputed, carried, carry_on, payout, transfer)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                    over_right, disputed_sales, disputed, carried, carry_on, payout, transfer, reversals, reversed)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?
             .execute(params![
                 number,
@@ -130,7 +130,9 @@ impl Tx<'_> {
                 Sql(statement.carried),
                 Sql(statement.carry_on),
                 Sql(statement.payout),
-                transfer.map(Sql)
+                transfer.map(Sql),
+                sums.reversals,
+                Sql(sums.reversed)
             ])?;
         Ok(())
     }
@@ -155,7 +157,7 @@ impl Tx<'_> {
     fn statements(&self, number: u32) -> Result<Vec<ShopStatement>, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT shops.code, shops.name, sales, settled, late_sales, late, over_right_sales, over_right,
-                disputed_sales, disputed, carried, carry_on, payout
+                disputed_sales, disputed, carried, carry_on, payout, reversals, reversed
              FROM settlement_shops JOIN shops ON shops.number = shop WHERE settlement = ?1 ORDER BY shops.code",
         )?;
         Ok(read.query_map([number], statement)?.collect::<Result<_, _>>()?)
@@ -219,12 +221,16 @@ impl Tx<'_> {
 
     fn add_rows(&self, part: &Part, closed_before: Option<Timestamp>, sums: &mut Sums) -> Result<(), StoreError> {
         let mut read = self.conn.prepare_cached(
-            "SELECT settled, over_right, happened_at FROM rows WHERE key > ?1 AND key <= ?2 AND kind = ?3",
+            "SELECT settled, over_right, happened_at, kind FROM rows WHERE key > ?1 AND key <= ?2 AND kind IN (?3, ?4)",
         )?;
         let (from, to) = (RowKey::new(part.epoch, part.from), RowKey::new(part.epoch, part.to));
-        let mut rows = read.query(params![Sql(from), Sql(to), SALE])?;
+        let mut rows = read.query(params![Sql(from), Sql(to), SALE, REVERSAL])?;
         while let Some(row) = rows.next()? {
             let (settled, over_right) = (col(row, 0)?, col(row, 1)?);
+            if row.get::<_, u16>(3)? == REVERSAL {
+                sums.add_reversal(settled)?;
+                continue;
+            }
             sums.add(SettledRow { settled, over_right, happened_at: col_opt(row, 2)? }, closed_before)?;
         }
         Ok(())
@@ -251,7 +257,7 @@ impl Tx<'_> {
         )?;
         let (shop_code, shop_name, carried) =
             read.query_row([Sql(shop)], |row| Ok((row.get(0)?, row.get(1)?, col(row, 2)?)))?;
-        let (payout, carry_on) = payout(sums.settled, Cents::ZERO, carried)?;
+        let (payout, carry_on) = payout(sums.settled, sums.reversed, carried)?;
         Ok(ShopStatement { shop_code, shop_name, sums, carried, carry_on, payout })
     }
 }
@@ -279,6 +285,8 @@ fn statement(row: &Row<'_>) -> rusqlite::Result<ShopStatement> {
             over_right: col(row, 7)?,
             disputed_sales: row.get(8)?,
             disputed: col(row, 9)?,
+            reversals: row.get(13)?,
+            reversed: col(row, 14)?,
         },
         carried: col(row, 10)?,
         carry_on: col(row, 11)?,

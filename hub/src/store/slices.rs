@@ -14,7 +14,7 @@ use super::model::{FundInfo, Wake};
 use super::sql::{Sql, col, col_opt};
 use super::terminals::{EpochRecord, standing_number};
 use super::tx::Tx;
-use crate::core::ledger::{AccountId, Entry, PurseNo, ShopNo, TransferKind};
+use crate::core::ledger::{Account, AccountId, Entry, PurseNo, ShopNo, TransferKind};
 pub use crate::core::slices::FREE_SHARE_PERCENT;
 use crate::core::slices::{self, SLICES_PER_PURSE_MAX, Target};
 
@@ -43,6 +43,10 @@ pub struct AllocationStep {
 pub(super) struct SliceRecord {
     pub(super) serial: Serial,
     pub(super) unclaimed: Cents,
+    /// What reversals gave back to it.
+    pub(super) reversed: Cents,
+    /// How far they took the reversed counter.
+    pub(super) reversed_to: Cents,
     pub(super) policy: PolicyId,
     pub(super) issued_at: Timestamp,
 }
@@ -79,7 +83,7 @@ impl Tx<'_> {
         let slice = AccountId::slice(record.number, number);
         self.with_books(|books| {
             let free = books.account(AccountId::purse(number))?.left()?;
-            let raise = slices::raise_to_level(books.account(slice)?.credits, allowed_at_least, free);
+            let raise = slices::raise_to_level(self.allowed(slice, books.account(slice)?)?, allowed_at_least, free);
             if raise.is_zero() || !record.may_be_raised() {
                 return Ok(());
             }
@@ -214,7 +218,7 @@ impl Tx<'_> {
         let cause = u64::from(serial.get());
         let debit = AccountId::purse(purse);
         books.post(Entry { debit, credit: slice, cents, kind: TransferKind::Raise, cause })?;
-        let allowed = books.account(slice)?.credits;
+        let allowed = self.allowed(slice, books.account(slice)?)?;
         self.sign_anew(fund, record, slice, serial, allowed, now)
     }
 
@@ -270,7 +274,7 @@ impl Tx<'_> {
             .query_map(params![Sql(record.number), Sql(due), RENEWALS_MAX], |row| col(row, 0))?
             .collect::<Result<Vec<AccountId>, _>>()?;
         for slice in old {
-            let allowed = self.account(slice)?.credits;
+            let allowed = self.allowed(slice, self.account(slice)?)?;
             let serial = self.next_serial(slice)?;
             self.sign_anew(fund, record, slice, serial, allowed, now)?;
         }
@@ -297,19 +301,27 @@ impl Tx<'_> {
             purse,
             scope: Scope::Terminal(record.terminal, record.epoch),
             serial: slice.serial,
-            allowed: self.account(id)?.credits,
+            allowed: self.account(id)?.credits.minus(slice.reversed)?,
             policy: slice.policy,
             issued_at: slice.issued_at,
             valid_for_s: VALID_FOR_S,
         }))
     }
 
+    /// What a slice's balance allows: what its account was given, but for what reversals gave back.
+    pub(super) fn allowed(&self, id: AccountId, account: Account) -> Result<Cents, StoreError> {
+        let reversed = self.slice(id)?.map_or(Cents::ZERO, |slice| slice.reversed);
+        Ok(account.credits.minus(reversed)?)
+    }
+
     pub(super) fn slice(&self, id: AccountId) -> Result<Option<SliceRecord>, StoreError> {
-        let mut read =
-            self.conn.prepare_cached("SELECT serial, unclaimed_cents, policy, issued_at FROM slices WHERE id = ?1")?;
+        let mut read = self.conn.prepare_cached(
+            "SELECT serial, unclaimed_cents, policy, issued_at, reversed_cents, reversed_to FROM slices WHERE id = ?1",
+        )?;
         let slice = read.query_row([Sql(id)], |row| {
             let (serial, unclaimed) = (col(row, 0)?, col(row, 1)?);
-            Ok(SliceRecord { serial, unclaimed, policy: col(row, 2)?, issued_at: col(row, 3)? })
+            let (policy, issued_at) = (col(row, 2)?, col(row, 3)?);
+            Ok(SliceRecord { serial, unclaimed, policy, issued_at, reversed: col(row, 4)?, reversed_to: col(row, 5)? })
         });
         Ok(slice.optional()?)
     }

@@ -118,6 +118,14 @@ impl Tx<'_> {
         Ok(Some(PurseView { household, purse, credited, free: account.left()?, goodwill, missing, slices }))
     }
 
+    /// What reversals gave back in all.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn reversed_total(&self) -> Result<Cents, StoreError> {
+        Ok(self.conn.query_row("SELECT ifnull(sum(reversed_cents), 0) FROM slices", [], |row| col(row, 0))?)
+    }
+
     fn slices_of(&self, purse: PurseNo) -> Result<Vec<SliceView>, StoreError> {
         let mut epochs = self.conn.prepare_cached("SELECT number, terminal, epoch FROM epochs ORDER BY number")?;
         let mut rows = epochs.query([])?;
@@ -130,8 +138,8 @@ impl Tx<'_> {
             slices.push(SliceView {
                 terminal,
                 epoch,
-                allowed: account.credits,
-                claimed: account.debits,
+                allowed: account.credits.minus(slice.reversed)?,
+                claimed: account.debits.minus(slice.reversed)?,
                 voided: self.voided(id)?,
                 serial: slice.serial,
                 issued_at: slice.issued_at,

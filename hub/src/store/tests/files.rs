@@ -28,7 +28,10 @@ fn a_file_of_a_newer_program_is_left_alone() {
     world.db.conn.execute_batch(&format!("PRAGMA user_version = {}", SCHEMA_VERSION + 1)).unwrap();
     for mode in [OpenMode::Create, OpenMode::Existing, OpenMode::ReadOnly] {
         let error = Db::open(&path, mode).unwrap_err();
-        assert!(matches!(error, StoreError::Newer { found: 3, known: 2 }), "{error}");
+        assert!(
+            matches!(error, StoreError::Newer { found, known } if (found, known) == (SCHEMA_VERSION + 1, SCHEMA_VERSION)),
+            "{error}"
+        );
         assert!(error.to_string().contains("update the program"));
     }
 }

@@ -173,7 +173,7 @@ fn rows_that_move_no_money_here_are_kept_as_they_came() {
     terminal.write(RowBody::Unknown { kind: 999, body: cabas_protocol::codec::RawItem::of(&7_u32) });
     let outcome = world.sync(&mut terminal);
     assert_eq!((outcome.new_rows, outcome.settled, outcome.over_right), (3, Cents::ZERO, Cents::ZERO));
-    assert_eq!(why(&world, 2), Some(OverRight::NotBooked));
+    assert_eq!(why(&world, 2), Some(OverRight::NothingToUndo));
     assert_eq!(world.number::<i64>("SELECT kind FROM rows WHERE key & 0xffffffff = 3"), 999);
     world.audit();
 }

@@ -24,4 +24,5 @@ mod restores;
 mod settlements;
 mod slices;
 mod threads;
+mod undo;
 mod world;

@@ -8,7 +8,7 @@ use cabas_protocol::head::HeadContext;
 use cabas_protocol::ids::BootId;
 use cabas_protocol::keys::KeyCert;
 use cabas_protocol::objects::Category;
-use cabas_protocol::row::{ClockQuality, Line, Return, Row, RowTime, Sale, Start, Tier};
+use cabas_protocol::row::{ClockQuality, Line, Return, Reversal, Row, RowTime, Sale, Start, Tier};
 use cabas_protocol::sync::{SyncRequest, TerminalStatus};
 use cabas_protocol::{
     CardRef, CategoryId, Cents, ChainHead, Epoch, FundId, Hash, Incarnation, ObjectType, PolicyId, PurseRef, RequestId,
@@ -324,6 +324,17 @@ impl Terminal {
             spent_after: cents(spent_after),
             serial: Serial::new(serial),
             request: None,
+        }));
+    }
+
+    /// Undoes the sale of a row; the reversed counter stands at `reversed_after` then.
+    pub(super) fn reversal(&mut self, purse: u8, sale: u32, amount: u64, reversed_after: u64) {
+        self.write(RowBody::Reversal(Reversal {
+            stan: Stan::FIRST,
+            sale: Seq::new(sale),
+            purse: purse_ref(purse),
+            cents: cents(amount),
+            reversed_after: cents(reversed_after),
         }));
     }
 

@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use super::super::debts::owed;
 use super::super::error::StoreError;
 use super::super::import::people;
+use super::super::settlements::REVERSAL;
 use super::super::sql::{Sql, col, col_opt};
 use super::super::tx::Tx;
 use super::{FindingKind, VerifyReport};
@@ -21,7 +22,7 @@ struct Walk {
     account: Account,
     steps: u64,
     /// The causes that were seen last, newest first, each kind of cause apart.
-    causes: [Option<u64>; 7],
+    causes: [Option<u64>; 8],
 }
 
 impl Tx<'_> {
@@ -62,6 +63,7 @@ impl Tx<'_> {
             TransferKind::Repay | TransferKind::Regain => self.not_paid_back(transfer),
             TransferKind::Advance => self.not_an_advance(transfer),
             TransferKind::Sale | TransferKind::Return => self.not_a_claim(transfer),
+            TransferKind::Reversal => self.not_a_reversal(transfer),
             TransferKind::Settlement => self.not_a_payout(transfer),
         }
     }
@@ -120,6 +122,7 @@ impl Tx<'_> {
             | TransferKind::Credit
             | TransferKind::Raise
             | TransferKind::Settlement
+            | TransferKind::Reversal
             | TransferKind::Void
             | TransferKind::Recover
             | TransferKind::Repay
@@ -130,6 +133,29 @@ impl Tx<'_> {
         Ok(if settled != transfer.cents {
             Some("its row settles another amount")
         } else if !kind_fits || transfer.debit.epoch_no() != Some(epoch) || to != Some(transfer.credit) {
+            Some("its row is of another kind, terminal or shop")
+        } else {
+            None
+        })
+    }
+
+    fn not_a_reversal(&self, transfer: &Transfer) -> Result<Option<&'static str>, StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT undo.settled, undo.kind, sale.settled, epochs.number, terminals.shop FROM rows AS undo
+             JOIN reversals ON reversals.row = undo.key JOIN rows AS sale ON sale.key = reversals.sale
+             JOIN epochs ON epochs.number = undo.key >> 32 JOIN terminals ON terminals.number = epochs.terminal
+             WHERE undo.key = ?1 AND sale.key >> 32 = undo.key >> 32",
+        )?;
+        let row = read.query_row([Sql(transfer.cause)], |row| {
+            let (back, kind, settled): (Cents, u16, Cents) = (col(row, 0)?, row.get(1)?, col(row, 2)?);
+            Ok((back, kind, settled, col::<EpochNo>(row, 3)?, AccountId::payable(col(row, 4)?)))
+        });
+        let Some((back, kind, settled, epoch, shop)) = row.optional()? else {
+            return Ok(Some("its row, or the sale that it undoes, is not there"));
+        };
+        Ok(if back != transfer.cents || settled != transfer.cents {
+            Some("its sale was settled by another amount")
+        } else if kind != REVERSAL || transfer.credit.epoch_no() != Some(epoch) || shop != transfer.debit {
             Some("its row is of another kind, terminal or shop")
         } else {
             None
@@ -214,7 +240,8 @@ impl Tx<'_> {
 
     pub(super) fn check_serials(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
         let mut read = self.conn.prepare(
-            "SELECT slices.id, slices.serial, accounts.credits, (SELECT count(*) FROM serials WHERE slice = slices.id),
+            "SELECT slices.id, slices.serial, max(0, accounts.credits - slices.reversed_cents),
+                (SELECT count(*) FROM serials WHERE slice = slices.id),
                 (SELECT allowed FROM serials WHERE slice = slices.id AND serial = slices.serial), slices.epoch
              FROM slices LEFT JOIN accounts ON accounts.id = slices.id ORDER BY slices.id",
         )?;
@@ -290,8 +317,8 @@ impl Tx<'_> {
             "SELECT purses.number, ifnull(given.allowed, 0), ifnull(back.returned, 0), ifnull(got.credited, 0),
                 ifnull(debts.owed, 0)
              FROM purses
-             LEFT JOIN (SELECT id & 0xffffffff AS purse, sum(credits) AS allowed FROM accounts WHERE id >> 56 = 5
-                GROUP BY 1) AS given ON given.purse = purses.number
+             LEFT JOIN (SELECT slices.id & 0xffffffff AS purse, sum(max(0, credits - reversed_cents)) AS allowed
+                FROM slices JOIN accounts ON accounts.id = slices.id GROUP BY 1) AS given ON given.purse = purses.number
              LEFT JOIN (SELECT credit & 0xffffffff AS purse, sum(cents) AS returned FROM transfers WHERE kind IN (4, 20)
                 GROUP BY 1) AS back ON back.purse = purses.number
              LEFT JOIN (SELECT purse, sum(cents) AS credited FROM credits GROUP BY 1) AS got
@@ -342,11 +369,12 @@ impl Walk {
     /// advance and each paying back. The serials of a
     /// purse's many slices, and the rows of many terminals, are in no order in what they share.
     fn newer_than(&mut self, id: AccountId, transfer: &Transfer) -> bool {
-        let [credit, raise, row, recover, void, back, advance] = &mut self.causes;
+        let [credit, raise, row, recover, void, back, advance, undo] = &mut self.causes;
         let last = match (id.kind(), transfer.kind) {
             (AccountKind::Purse, TransferKind::Credit) => credit,
             (AccountKind::Slice, TransferKind::Raise) => raise,
             (AccountKind::Slice, TransferKind::Sale | TransferKind::Return) => row,
+            (AccountKind::Slice, TransferKind::Reversal) => undo,
             (AccountKind::Slice, TransferKind::Recover) => recover,
             (AccountKind::Slice, TransferKind::Void) => void,
             (AccountKind::Restored | AccountKind::Goodwill, TransferKind::Repay | TransferKind::Regain) => back,

@@ -15,7 +15,7 @@ use super::super::terminals::EpochRecord;
 use super::super::tx::Tx;
 use super::{FindingKind, VerifyReport};
 use crate::core::claims::Claimed;
-use crate::core::effect::{Claim, Effect, claimed, effect};
+use crate::core::effect::{Claim, Effect, Undo, claimed, effect};
 use crate::core::ledger::{AccountId, OverRight, PurseNo, RowKey};
 
 /// One journal while it is read.
@@ -24,6 +24,8 @@ struct Journal {
     id: ChainId,
     head: ChainHead,
     slices: BTreeMap<PurseRef, Option<SliceState>>,
+    /// Reversals that undid a sale.
+    undone: u64,
 }
 
 /// A slice as its rows make it.
@@ -31,6 +33,8 @@ struct SliceState {
     id: AccountId,
     claimed: Claimed,
     settled: Cents,
+    reversed: Cents,
+    reversed_to: Cents,
 }
 
 /// A row as it lies in the file.
@@ -65,7 +69,7 @@ impl Tx<'_> {
 
     fn check_journal(&self, fund: &FundInfo, record: EpochRecord, report: &mut VerifyReport) -> Result<(), StoreError> {
         let id = ChainId { fund: fund.fund, terminal: record.terminal, epoch: record.epoch };
-        let mut journal = Journal { record, id, head: id.genesis(&record.key), slices: BTreeMap::new() };
+        let mut journal = Journal { record, id, head: id.genesis(&record.key), slices: BTreeMap::new(), undone: 0 };
         let (first, last) = (RowKey::new(record.number, Seq::NONE), RowKey::new(record.number, Seq::new(u32::MAX)));
         let mut read = self.conn.prepare_cached(
             "SELECT key & 0xffffffff, kind, settled, over_right, why, happened_at, envelope FROM rows
@@ -94,6 +98,15 @@ impl Tx<'_> {
         if journal.head != record.acked {
             let detail = format!("acknowledged up to row {}, the rows end at {}", record.acked.seq, journal.head.seq);
             report.add(FindingKind::Chain, journal.name(record.acked.seq), detail);
+        }
+        let noted: u64 = self.conn.query_row(
+            "SELECT count(*) FROM reversals WHERE sale >= ?1 AND sale <= ?2",
+            params![Sql(first), Sql(last)],
+            |row| col(row, 0),
+        )?;
+        if noted != journal.undone {
+            let detail = format!("{noted} of its sales are noted as undone, its rows undo {}", journal.undone);
+            report.add(FindingKind::Claim, journal.name(record.acked.seq), detail);
         }
         self.check_slices(&journal, report)
     }
@@ -141,13 +154,16 @@ impl Tx<'_> {
         let expected = match (effect(&row.body), stored.why) {
             // These were unknown, or the epoch closed, when the row came; what came later does not change it.
             (
-                Effect::Claim(_),
+                Effect::Claim(_) | Effect::Undo(_),
                 Some(why @ (OverRight::UnknownPurse | OverRight::UnknownSlice | OverRight::UnknownSerial)),
             ) => nothing(Some(why)),
-            (Effect::Claim(_), Some(why @ OverRight::EpochClosed)) if journal.record.standing == Standing::Closed => {
+            (Effect::Claim(_) | Effect::Undo(_), Some(why @ OverRight::EpochClosed))
+                if journal.record.standing == Standing::Closed =>
+            {
                 nothing(Some(why))
             }
             (Effect::Claim(claim), _) => self.judge(journal, &claim)?,
+            (Effect::Undo(undo), _) => self.judge_undo(journal, stored.seq, &undo)?,
             (Effect::Over(_, why), _) => nothing(Some(why)),
             (Effect::None, _) => nothing(None),
         };
@@ -164,19 +180,59 @@ impl Tx<'_> {
     /// What the claim rule gives: settled, over-right, and why.
     fn judge(&self, journal: &mut Journal, claim: &Claim) -> Result<(Cents, Cents, Option<OverRight>), StoreError> {
         let all = claim.stretch.cents();
-        if !journal.slices.contains_key(&claim.purse) {
-            let state = self.slice_state(journal, claim.purse)?;
-            journal.slices.insert(claim.purse, state);
-        }
-        let Some(Some(state)) = journal.slices.get_mut(&claim.purse) else {
+        let Some(state) = self.state_of(journal, claim.purse)? else {
             return Ok((Cents::ZERO, all, Some(OverRight::UnknownPurse)));
         };
         let Some(allowed) = self.allowed_by(state.id, claim.serial)? else {
             return Ok((Cents::ZERO, all, Some(OverRight::UnknownSerial)));
         };
-        let judgement = state.claimed.claim(claim.stretch, allowed)?;
+        let judgement = state.claimed.claim(claim.stretch, allowed.plus(state.reversed)?)?;
         state.settled = state.settled.plus(judgement.settled)?;
         Ok((judgement.settled, judgement.over_right()?, judgement.why()))
+    }
+
+    /// What a reversal gives back, and why not.
+    fn judge_undo(
+        &self,
+        journal: &mut Journal,
+        seq: Seq,
+        undo: &Undo,
+    ) -> Result<(Cents, Cents, Option<OverRight>), StoreError> {
+        let (epoch, fund) = (journal.record.number, journal.id.fund);
+        let Some(state) = self.state_of(journal, undo.purse)? else {
+            return Ok((Cents::ZERO, Cents::ZERO, Some(OverRight::UnknownPurse)));
+        };
+        let (sale, row) = (RowKey::new(epoch, undo.sale), RowKey::new(epoch, seq));
+        let facts = self.sale_facts(fund, sale, row)?;
+        Ok(match undo.judge(facts, state.reversed_to) {
+            Ok(cents) => {
+                state.reversed = state.reversed.plus(cents)?;
+                state.reversed_to = undo.stretch.to();
+                journal.undone = journal.undone.saturating_add(1);
+                // Only a row that is written down beside its sale undoes it, so that none does so twice.
+                let noted = self.is_noted(sale, row)?;
+                (cents, Cents::ZERO, (!noted).then_some(OverRight::NothingToUndo))
+            }
+            Err(why) => (Cents::ZERO, Cents::ZERO, Some(why)),
+        })
+    }
+
+    fn is_noted(&self, sale: RowKey, row: RowKey) -> Result<bool, StoreError> {
+        let mut read =
+            self.conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM reversals WHERE sale = ?1 AND row = ?2)")?;
+        Ok(read.query_row(params![Sql(sale), Sql(row)], |found| found.get(0))?)
+    }
+
+    fn state_of<'j>(
+        &self,
+        journal: &'j mut Journal,
+        purse: PurseRef,
+    ) -> Result<Option<&'j mut SliceState>, StoreError> {
+        if !journal.slices.contains_key(&purse) {
+            let state = self.slice_state(journal, purse)?;
+            journal.slices.insert(purse, state);
+        }
+        Ok(journal.slices.get_mut(&purse).and_then(Option::as_mut))
     }
 
     fn slice_state(&self, journal: &Journal, purse: PurseRef) -> Result<Option<SliceState>, StoreError> {
@@ -185,6 +241,8 @@ impl Tx<'_> {
             id: AccountId::slice(journal.record.number, number),
             claimed: Claimed::default(),
             settled: Cents::ZERO,
+            reversed: Cents::ZERO,
+            reversed_to: Cents::ZERO,
         }))
     }
 
@@ -199,7 +257,13 @@ impl Tx<'_> {
                 report.add(FindingKind::Claim, state.id.to_string(), detail);
             }
             let holes = self.holes(state.id)?;
-            let unclaimed = self.slice(state.id)?.map_or(Cents::ZERO, |slice| slice.unclaimed);
+            let slice = self.slice(state.id)?;
+            let unclaimed = slice.map_or(Cents::ZERO, |slice| slice.unclaimed);
+            let undone = slice.map_or((Cents::ZERO, Cents::ZERO), |slice| (slice.reversed, slice.reversed_to));
+            if undone != (state.reversed, state.reversed_to) {
+                let detail = format!("{} given back by reversals, by its rows {}", undone.0, state.reversed);
+                report.add(FindingKind::Claim, state.id.to_string(), detail);
+            }
             let left = state.claimed.to().minus_or_zero(state.settled);
             if holes != state.claimed.holes() || unclaimed != left {
                 report.add(FindingKind::Claim, state.id.to_string(), "what stays claimable is not what its rows left");

@@ -95,7 +95,7 @@ impl Tx<'_> {
             seen.insert(statement.shop);
             let carried_before = carried.insert(statement.shop, statement.carry_on).unwrap_or_default();
             let sums = sums.remove(&statement.shop).unwrap_or_default();
-            let amounts = payout(sums.settled, Cents::ZERO, carried_before)?;
+            let amounts = payout(sums.settled, sums.reversed, carried_before)?;
             let fits = sums == statement.sums
                 && carried_before == statement.carried
                 && amounts == (statement.payout, statement.carry_on)
@@ -132,7 +132,7 @@ impl Tx<'_> {
     fn stored_statements(&self, number: u32) -> Result<Vec<Statement>, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT shop, sales, settled, late_sales, late, over_right_sales, over_right, disputed_sales, disputed,
-                carried, carry_on, payout, transfer FROM settlement_shops WHERE settlement = ?1 ORDER BY shop",
+                carried, carry_on, payout, transfer, reversals, reversed FROM settlement_shops WHERE settlement = ?1 ORDER BY shop",
         )?;
         let statements = read.query_map([number], |row| {
             Ok(Statement {
@@ -146,6 +146,8 @@ impl Tx<'_> {
                     over_right: col(row, 6)?,
                     disputed_sales: row.get(7)?,
                     disputed: col(row, 8)?,
+                    reversals: row.get(13)?,
+                    reversed: col(row, 14)?,
                 },
                 carried: col(row, 9)?,
                 carry_on: col(row, 10)?,

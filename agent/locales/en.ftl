@@ -66,6 +66,7 @@ error-not-found = This sale is not known here.
 error-too-late = A card was presented, or the sale is over: it cannot be cancelled any more.
 error-no-card = No card was presented in time.
 error-not-accepted = There are receipts of accepted sales only.
+error-not-supported = This terminal takes no requests for refunds. Call the food fund.
 error-printer-off = No printer is set up.
 error-printer-busy = The printer has too much to do already. Try again in a moment.
 error-receipt = The receipt could not be made.

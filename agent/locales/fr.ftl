@@ -66,6 +66,7 @@ error-not-found = Cette vente n'est pas connue ici.
 error-too-late = Une carte a été présentée ou la vente est terminée : elle ne peut plus être annulée.
 error-no-card = Aucune carte n'a été présentée à temps.
 error-not-accepted = Il n'y a de reçu que pour une vente acceptée.
+error-not-supported = Ce terminal ne prend pas de demande de remboursement. Appelez la caisse de l'alimentation.
 error-printer-off = Aucune imprimante n'est réglée.
 error-printer-busy = L'imprimante a déjà trop à faire. Réessayez dans un moment.
 error-receipt = Le reçu n'a pas pu être composé.

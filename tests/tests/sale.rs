@@ -201,3 +201,24 @@ async fn a_printer_that_is_off_hangs_or_has_no_paper_never_undoes_a_sale() {
     world.shop.wait_until_synced().await.unwrap();
     assert_eq!(world.hub.owed(SHOP).unwrap(), 300);
 }
+
+#[tokio::test]
+async fn a_sale_reversed_at_once_is_owed_to_nobody_and_spent_again_once() {
+    let mut world = world().await;
+    world.hub.kill_9().unwrap();
+    let sale = world.shop.sell(2000, world.cards.uid(1), "mistake").await.unwrap();
+    assert_eq!(sale["state"], "accepted", "{sale}");
+    let path = format!("/api/sales/{}/reversal", sale["id"].as_str().unwrap());
+    for expected in [201, 200] {
+        let (status, reversal) = world.shop.post(&path, &json!({"request_id": "undo"})).await.unwrap();
+        assert_eq!((status, &reversal["fund_cents"]), (expected, &json!(2000)), "{reversal}");
+    }
+    let again = world.shop.sell(1900, world.cards.uid(1), "right").await.unwrap();
+    assert_eq!(again["state"], "accepted", "{again}");
+    let refund = json!({"sale": again["id"], "request_id": "back"});
+    assert_eq!(world.shop.post("/api/refunds", &refund).await.unwrap().0, 501, "the hub books none yet");
+    world.hub.start().unwrap();
+    world.shop.wait_until_synced().await.unwrap();
+    assert_eq!(world.hub.owed(SHOP).unwrap(), 1900);
+    world.hub.verify().unwrap();
+}

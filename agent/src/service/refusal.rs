@@ -31,6 +31,9 @@ pub enum Refusal {
     /// No printer.
     #[error("no printer")]
     PrinterOff,
+    /// Set off here.
+    #[error("not supported")]
+    NotSupported,
     /// The printer's queue is full.
     #[error("the printer has too much to do")]
     PrinterBusy,
@@ -102,6 +105,7 @@ impl Refusal {
                 | UndoRefusal::NothingPaid
                 | UndoRefusal::Money(_),
             ) => 422,
+            Self::NotSupported => 501,
             Self::PrinterOff | Self::PrinterBusy | Self::Journal(_) | Self::Overloaded | Self::NotEnrolled => 503,
         }
     }
@@ -117,6 +121,7 @@ impl Refusal {
             Self::NoCard => "error-no-card",
             Self::NotAccepted => "error-not-accepted",
             Self::PrinterOff => "error-printer-off",
+            Self::NotSupported => "error-not-supported",
             Self::PrinterBusy => "error-printer-busy",
             Self::Receipt => "error-receipt",
             Self::Card(reason) => reason.message_id(),

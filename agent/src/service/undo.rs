@@ -31,6 +31,9 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn refund(&self, ask: RefundAsk) -> Result<(Value, bool), Refusal> {
+        if !self.settings.refunds {
+            return Err(Refusal::NotSupported);
+        }
         let now = self.clock.now();
         let (record, is_new) = done(self.journal.customer(move |journal| journal.refund(now, &ask)).await?)?;
         if is_new {

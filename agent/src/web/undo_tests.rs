@@ -67,6 +67,7 @@ async fn shop(allowed: u64, parts: bool, timeout: Duration) -> Shop {
         extend_timeout: Duration::from_millis(200),
         auto_print: false,
         language: Language::French,
+        refunds: true,
     };
     let printer = printer::start(PrinterConfig::default()).unwrap();
     let parts = Parts { settings, clock, journal: journal.clone(), link, network: seen, printer };

@@ -95,7 +95,7 @@ UPDATE cards SET blocked_in = (SELECT version FROM hot_list) WHERE blocked_at IS
 
 CREATE TRIGGER voids_stay   BEFORE UPDATE ON voids             BEGIN SELECT RAISE(ABORT, 'a void is never changed'); END;
 CREATE TRIGGER voids_remain BEFORE DELETE ON voids             BEGIN SELECT RAISE(ABORT, 'a void is never deleted'); END;
-CREATE TRIGGER helds_stay   BEFORE UPDATE ON held_balances     BEGIN SELECT RAISE(ABORT, 'evidence is never changed'); END;
-CREATE TRIGGER helds_remain BEFORE DELETE ON held_balances     BEGIN SELECT RAISE(ABORT, 'evidence is never deleted'); END;
+CREATE TRIGGER held_stay   BEFORE UPDATE ON held_balances     BEGIN SELECT RAISE(ABORT, 'evidence is never changed'); END;
+CREATE TRIGGER held_remain BEFORE DELETE ON held_balances     BEGIN SELECT RAISE(ABORT, 'evidence is never deleted'); END;
 CREATE TRIGGER gifts_stay   BEFORE UPDATE ON goodwill_advances BEGIN SELECT RAISE(ABORT, 'an advance is never changed'); END;
 CREATE TRIGGER gifts_remain BEFORE DELETE ON goodwill_advances BEGIN SELECT RAISE(ABORT, 'an advance is never deleted'); END;

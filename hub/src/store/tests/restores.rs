@@ -329,7 +329,7 @@ fn the_auditor_sees_a_catch_up_without_the_hubs_word() {
     world.restore(&backup);
     world.hand_back(&terminal, signed(&held), true);
     world.audit();
-    world.tamper("DROP TRIGGER helds_stay; UPDATE held_balances SET envelope = x'00' ");
+    world.tamper("DROP TRIGGER held_stay; UPDATE held_balances SET envelope = x'00' ");
     let report = world.verify();
     assert_eq!(report.findings.iter().filter(|finding| finding.kind == FindingKind::Held).count(), 3);
 }

@@ -329,9 +329,7 @@ impl Shop {
     /// Where any step fails.
     pub async fn sell(&self, cents: u64, uid: &[u8], request_id: &str) -> anyhow::Result<Value> {
         let id = self.begin_sale(cents, request_id).await?;
-        let card = self.tap(uid)?;
-        let over = self.sale_over(&id).await?;
-        card.remove();
+        let over = self.tap_until_over(&id, uid).await?;
         self.wait("the card to be gone", |status| (status["reader"]["card_present"] != true).then_some(())).await?;
         Ok(over)
     }

@@ -15,6 +15,7 @@ mod enrolments;
 mod exposures;
 mod faults;
 mod files;
+mod histories;
 mod imports;
 mod ingests;
 mod ledger_page;

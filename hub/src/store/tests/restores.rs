@@ -13,13 +13,13 @@ use crate::store::{
 };
 
 impl World {
-    fn backup(&mut self, name: &str) -> PathBuf {
+    pub(super) fn backup(&mut self, name: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         self.db.backup(&path, NOW).unwrap();
         path
     }
 
-    fn restore(&mut self, backup: &Path) -> RestoreReport {
+    pub(super) fn restore(&mut self, backup: &Path) -> RestoreReport {
         self.restore_with(backup, &[])
     }
 
@@ -33,7 +33,7 @@ impl World {
         report
     }
 
-    fn hand_back(&mut self, terminal: &Terminal, balances: Vec<Vec<u8>>, is_end: bool) {
+    pub(super) fn hand_back(&mut self, terminal: &Terminal, balances: Vec<Vec<u8>>, is_end: bool) {
         let handed = HandBack { balances, is_end };
         self.db.write(|tx| tx.take_held(terminal.id, terminal.epoch, &handed, NOW)).unwrap();
     }
@@ -63,7 +63,7 @@ impl World {
 }
 
 /// As the hub delivers them.
-fn signed(balances: &[SignedBalance]) -> Vec<Vec<u8>> {
+pub(super) fn signed(balances: &[SignedBalance]) -> Vec<Vec<u8>> {
     balances.iter().map(|balance| signer(2).sign(balance).into_bytes()).collect()
 }
 

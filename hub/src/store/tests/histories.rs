@@ -1,0 +1,562 @@
+//! Random lives of a whole fund: credits, sales, hand-backs, reversals, lost answers, copied disks, closed and replaced
+//! terminals, lost cards, settlements, crashes, backups and restores, in any order, against a model of one page.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::integer_division,
+    reason = "rows that move no money, and months of a year"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use cabas_protocol::row::ListApplied;
+use cabas_protocol::{Incarnation, RowBody, SignedBalance, Version};
+use proptest::prelude::*;
+
+use super::world::{NOW, Terminal, World, at, cents, purse_ref};
+use crate::store::{CardName, Db, Deliverable, GoodwillRule, OpenMode, StoreError};
+
+const PURSES: u8 = 3;
+
+/// One thing that happens. `who` picks a terminal, of those that sell or of all that ever did.
+#[derive(Clone, Debug)]
+enum Step {
+    Credit,
+    Sell {
+        who: usize,
+        purse: u8,
+        amount: u64,
+    },
+    /// Money is handed back; `beyond` says that the journal claims more than it was allowed.
+    HandBack {
+        who: usize,
+        purse: u8,
+        amount: u64,
+        beyond: bool,
+    },
+    /// A dishonest journal: the counter stands wherever it likes.
+    Cheat {
+        who: usize,
+        purse: u8,
+        amount: u64,
+        spent_after: u64,
+    },
+    Undo {
+        who: usize,
+        purse: u8,
+    },
+    /// Rows go up and balances come down; `lost` is an answer that never arrives.
+    Sync {
+        who: usize,
+        rows: usize,
+        lost: bool,
+    },
+    /// A stretch of the journal is sent again.
+    Resend {
+        who: usize,
+        from: usize,
+        rows: usize,
+    },
+    Extend {
+        who: usize,
+        purse: u8,
+        level: u64,
+        lost: bool,
+    },
+    /// A thief copies a disk, sells with it and sends what he sold.
+    Clone {
+        who: usize,
+        purse: u8,
+        amount: u64,
+    },
+    /// A terminal is enrolled anew while its old journal may still hold unsent sales.
+    Replace {
+        who: usize,
+    },
+    /// Two people close an epoch.
+    Close {
+        who: usize,
+    },
+    Lost {
+        card: u32,
+    },
+    Found {
+        card: u32,
+    },
+    ApplyList {
+        who: usize,
+    },
+    Goodwill {
+        days: u64,
+    },
+    Settle,
+    /// The hub's process ends as if killed, and begins again.
+    Crash,
+    Backup,
+    Restore,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (who, purse, lost) = (0..8_usize, 1..=PURSES, prop::bool::weighted(0.2));
+    prop_oneof![
+        2 => Just(Step::Credit),
+        8 => (who.clone(), purse.clone(), 1..6_000_u64).prop_map(|(who, purse, amount)| Step::Sell { who, purse, amount }),
+        3 => (who.clone(), purse.clone(), 1..9_000_u64, prop::bool::weighted(0.1))
+            .prop_map(|(who, purse, amount, beyond)| Step::HandBack { who, purse, amount, beyond }),
+        1 => (who.clone(), purse.clone(), 1..6_000_u64, 0..20_000_u64).prop_map(|(who, purse, amount, more)| {
+            Step::Cheat { who, purse, amount, spent_after: amount + more }
+        }),
+        3 => (who.clone(), purse.clone()).prop_map(|(who, purse)| Step::Undo { who, purse }),
+        9 => (who.clone(), 0..9_usize, lost).prop_map(|(who, rows, lost)| Step::Sync { who, rows, lost }),
+        2 => (who.clone(), 0..20_usize, 1..9_usize).prop_map(|(who, from, rows)| Step::Resend { who, from, rows }),
+        4 => (who.clone(), purse.clone(), 0..30_000_u64, lost)
+            .prop_map(|(who, purse, level, lost)| Step::Extend { who, purse, level, lost }),
+        1 => (who.clone(), purse, 1..3_000_u64).prop_map(|(who, purse, amount)| Step::Clone { who, purse, amount }),
+        1 => who.clone().prop_map(|who| Step::Replace { who }),
+        2 => who.clone().prop_map(|who| Step::Close { who }),
+        1 => (1..=3_u32).prop_map(|card| Step::Lost { card }),
+        1 => (1..=3_u32).prop_map(|card| Step::Found { card }),
+        1 => who.prop_map(|who| Step::ApplyList { who }),
+        1 => (0..30_u64).prop_map(|days| Step::Goodwill { days }),
+        2 => Just(Step::Settle),
+        1 => Just(Step::Crash),
+        1 => Just(Step::Backup),
+        1 => Just(Step::Restore),
+    ]
+}
+
+/// The rules at their simplest: what the hub has taken in, cent by cent. Keys are (enrolment's number, purse).
+#[derive(Clone, Default)]
+struct Model {
+    /// Rows of each enrolment that the hub has.
+    chain: BTreeMap<u32, Vec<RowBody>>,
+    closed: BTreeSet<u32>,
+    claimed: BTreeMap<(u32, u8), BTreeSet<u64>>,
+    /// By purse: credited, sold and settled, and of that undone.
+    credited: BTreeMap<u8, u64>,
+    sold: BTreeMap<u8, u64>,
+    undone: BTreeMap<u8, u64>,
+    /// By slice, what reversals gave back and how far they counted; by sale, what was settled of it and still stands.
+    reversed: BTreeMap<(u32, u8), (u64, u64)>,
+    sales: BTreeMap<(u32, usize), (u8, u64, Option<u64>)>,
+    payouts: u64,
+    months: u32,
+}
+
+impl Model {
+    /// One more row of an enrolment; `allowed` says what a serial of one of its slices allows.
+    fn take(&mut self, epoch: u32, body: &RowBody, allowed: impl Fn(u8, u32) -> Option<u64>) {
+        let place = self.chain.entry(epoch).or_default().len();
+        self.chain.entry(epoch).or_default().push(body.clone());
+        if self.closed.contains(&epoch) {
+            return;
+        }
+        match body {
+            RowBody::Sale(sale) => {
+                let (purse, amount) = (number(sale.purse), sale.fund_cents().unwrap().get());
+                let new = self.claim(epoch, purse, amount, sale.spent_after.get(), allowed(purse, sale.serial.get()));
+                *self.sold.entry(purse).or_default() += new;
+                self.sales.insert((epoch, place), (purse, amount, Some(new)));
+            }
+            RowBody::Return(back) => {
+                let purse = number(back.purse);
+                let allowed = allowed(purse, back.serial.get());
+                self.claim(epoch, purse, back.cents.get(), back.spent_after.get(), allowed);
+            }
+            RowBody::Reversal(undo) => {
+                let purse = number(undo.purse);
+                let has_slice = (1..10).any(|serial| allowed(purse, serial).is_some());
+                let sale = usize::try_from(undo.sale.get()).unwrap() - 1;
+                let (back, counter) = self.reversed.entry((epoch, purse)).or_default();
+                if let Some((of, amount, stands)) = self.sales.get_mut(&(epoch, sale))
+                    && (*of, *amount, has_slice) == (purse, undo.cents.get(), true)
+                    && undo.reversed_after.get() - *amount >= *counter
+                    && let Some(settled) = stands.take()
+                {
+                    (*back, *counter) = (*back + settled, undo.reversed_after.get());
+                    *self.undone.entry(purse).or_default() += settled;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Cents that a claim settles: not claimed before, and within what the serial allows.
+    fn claim(&mut self, epoch: u32, purse: u8, amount: u64, to: u64, allowed: Option<u64>) -> u64 {
+        let (back, _) = self.reversed.get(&(epoch, purse)).copied().unwrap_or_default();
+        let limit = allowed.map_or(0, |allowed| allowed + back);
+        let claimed = self.claimed.entry((epoch, purse)).or_default();
+        let before = claimed.len();
+        claimed.extend((to - amount + 1..=to).filter(|cent| *cent <= limit));
+        u64::try_from(claimed.len() - before).unwrap()
+    }
+}
+
+fn number(purse: cabas_protocol::PurseRef) -> u8 {
+    (1..=PURSES).find(|number| purse_ref(*number) == purse).unwrap()
+}
+
+/// A terminal with the balances that it holds.
+#[derive(Clone)]
+struct Holder {
+    terminal: Terminal,
+    shop: &'static str,
+    held: BTreeMap<u8, SignedBalance>,
+    /// False for one whose place another enrolment took.
+    sells: bool,
+    /// False once its disk was copied or its journal claimed what it had no right to.
+    is_honest: bool,
+}
+
+struct Life {
+    world: World,
+    model: Model,
+    backup: Option<(PathBuf, Model)>,
+    backups: u32,
+    all: Vec<Holder>,
+}
+
+impl Life {
+    fn new() -> Self {
+        let mut world = World::credited();
+        let rule = GoodwillRule { is_on: true, per_household: cents(5_000), total: cents(8_000), silent_days: 7 };
+        world.db.write(|tx| tx.goodwill_set(rule)).unwrap();
+        let mut model = Model { months: 1, ..Model::default() };
+        model.credited.extend((1..=PURSES).map(|purse| (purse, 15_000)));
+        let mut life = Self { world, model, backup: None, backups: 0, all: Vec::new() };
+        life.open("A");
+        life.open("B");
+        life
+    }
+
+    fn open(&mut self, shop: &'static str) {
+        let terminal = self.world.terminal(shop);
+        self.add(terminal, shop);
+    }
+
+    fn add(&mut self, mut terminal: Terminal, shop: &'static str) {
+        terminal.start();
+        self.all.push(Holder { terminal, shop, held: BTreeMap::new(), sells: true, is_honest: true });
+        self.sync(self.all.len() - 1, usize::MAX, false);
+    }
+
+    /// The place of one of the terminals that sell.
+    fn seller(&self, who: usize) -> usize {
+        let sellers: Vec<_> = (0..self.all.len()).filter(|place| self.all[*place].sells).collect();
+        sellers[who % sellers.len()]
+    }
+
+    fn seller_mut(&mut self, who: usize) -> &mut Holder {
+        let place = self.seller(who);
+        &mut self.all[place]
+    }
+
+    fn epoch(&self, who: usize) -> Option<u32> {
+        let terminal = &self.all[who].terminal;
+        let read = "SELECT number FROM epochs WHERE terminal = ?1 AND epoch = ?2";
+        let found = self.world.db.conn.query_row(read, [terminal.id.get(), terminal.epoch.get()], |row| row.get(0));
+        found.ok()
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Credit => self.credit(),
+            Step::Sell { who, purse, amount } => self.seller_mut(who).sell(purse, amount),
+            Step::HandBack { who, purse, amount, beyond } => self.seller_mut(who).hand_back(purse, amount, beyond),
+            Step::Cheat { who, purse, amount, spent_after } => self.seller_mut(who).cheat(purse, amount, spent_after),
+            Step::Undo { who, purse } => self.seller_mut(who).undo(purse),
+            Step::Sync { who, rows, lost } => self.sync(who % self.all.len(), rows, lost),
+            Step::Resend { who, from, rows } => {
+                let who = who % self.all.len();
+                let acked = usize::try_from(self.all[who].terminal.acked.seq.get()).unwrap();
+                self.send(who, from % (acked + 1), rows, true);
+            }
+            Step::Extend { who, purse, level, lost } => self.extend(self.seller(who), purse, level, lost),
+            Step::Clone { who, purse, amount } => self.clone_disk(self.seller(who), purse, amount),
+            Step::Replace { who } => self.replace(self.seller(who)),
+            Step::Close { who } => self.close(who % self.all.len()),
+            Step::Lost { card } => drop(self.world.db.write(|tx| tx.card_block(CardName::Number(card), NOW)).unwrap()),
+            Step::Found { card } => {
+                self.world.db.write(|tx| tx.card_unblock(CardName::Number(card), NOW)).unwrap();
+            }
+            Step::ApplyList { who } => {
+                let version = Version::new(self.world.number("SELECT version FROM hot_list"));
+                self.seller_mut(who).terminal.write(RowBody::ListApplied(ListApplied { version }));
+            }
+            Step::Goodwill { days } => {
+                self.world.db.write(|tx| tx.goodwill_advance(at(days * 86_400))).unwrap();
+                self.world.allocate();
+            }
+            Step::Settle => self.settle(),
+            Step::Crash => self.world.db = Db::open(&self.world.path(), OpenMode::Existing).unwrap(),
+            Step::Backup => {
+                self.backups += 1;
+                let path = self.world.backup(&format!("backup-{}.db", self.backups));
+                self.backup = Some((path, self.model.clone()));
+            }
+            Step::Restore => self.restore(),
+        }
+    }
+
+    fn credit(&mut self) {
+        self.model.months += 1;
+        // A month that is booked twice is booked once.
+        for _ in 0..2 {
+            self.world.credit(&format!("{}-{:02}", 2027 + self.model.months / 12, self.model.months % 12 + 1));
+        }
+        for purse in 1..=PURSES {
+            *self.model.credited.entry(purse).or_default() += 15_000;
+        }
+    }
+
+    fn sync(&mut self, who: usize, rows: usize, lost: bool) {
+        let incarnation: u32 = self.world.number("SELECT incarnation FROM fund");
+        self.all[who].terminal.incarnation = Incarnation::new(incarnation);
+        let from = usize::try_from(self.all[who].terminal.acked.seq.get()).unwrap();
+        self.send(who, from, rows, lost);
+        if !lost && self.epoch(who).is_some() {
+            let news = self.world.news(&self.all[who].terminal.clone(), 0);
+            for item in news {
+                if let Deliverable::Balance(balance) = item {
+                    self.all[who].hold(balance);
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, who: usize, from: usize, rows: usize, lost: bool) {
+        let Some(epoch) = self.epoch(who) else { return };
+        let sender = &self.all[who].terminal;
+        let from = from.min(sender.journal.len());
+        let until = from.saturating_add(rows.min(64)).min(sender.journal.len());
+        let outcome = self.world.ingest(&sender.upload_of(sender.head_at(from), &sender.journal[from..until]));
+        let acked = usize::try_from(outcome.acked.seq.get()).unwrap();
+        let known = self.model.chain.get(&epoch).map_or(0, Vec::len);
+        let conn = &self.world.db.conn;
+        for row in known..acked {
+            let allowed = |purse: u8, serial: u32| {
+                let slice = account(5, u64::from(epoch) << 32 | u64::from(purse));
+                let read = "SELECT allowed FROM serials WHERE slice = ?1 AND serial = ?2";
+                conn.query_row(read, [slice, i64::from(serial)], |row| row.get::<_, i64>(0))
+                    .ok()
+                    .map(|cents| u64::try_from(cents).unwrap())
+            };
+            let body = sender.journal[row].peek().unwrap().body;
+            self.model.take(epoch, &body, allowed);
+        }
+        // What an honest terminal accepted is paid, unless two people had closed its epoch.
+        let is_closed = self.model.closed.contains(&epoch);
+        let honest = self.all[who].is_honest;
+        assert!(!honest || is_closed || outcome.over_right.is_zero(), "an honest sale is over-right: {outcome:?}");
+        assert!(!honest || outcome.disputed_rows == 0, "an honest row is disputed: {outcome:?}");
+        let sender = &mut self.all[who].terminal;
+        if !lost && acked <= sender.journal.len() && sender.head_at(acked) == outcome.acked {
+            sender.acked = outcome.acked;
+        }
+    }
+
+    fn extend(&mut self, who: usize, purse: u8, level: u64, lost: bool) {
+        match self.world.try_extend(&self.all[who].terminal.clone(), purse, level) {
+            Ok(Some(balance)) if !lost => self.all[who].hold(balance),
+            Ok(_) | Err(StoreError::NotLive(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn clone_disk(&mut self, who: usize, purse: u8, amount: u64) {
+        let mut thief = self.all[who].clone();
+        thief.is_honest = false;
+        thief.sells = false;
+        thief.sell(purse, amount);
+        self.all[who].is_honest = false;
+        self.all.push(thief);
+        self.sync(self.all.len() - 1, 64, false);
+        self.all.pop();
+    }
+
+    fn replace(&mut self, who: usize) {
+        let (id, shop) = (self.all[who].terminal.id, self.all[who].shop);
+        self.all[who].sells = false;
+        let terminal = self.world.enrol_again(id);
+        self.world.allocate();
+        self.add(terminal, shop);
+    }
+
+    fn close(&mut self, who: usize) {
+        let Some(epoch) = self.epoch(who) else { return };
+        if !self.model.closed.insert(epoch) {
+            return;
+        }
+        let terminal = self.all[who].terminal.clone();
+        self.world.close(&terminal, "Ada", "Bo");
+        if self.all[who].sells {
+            self.replace(who);
+        }
+    }
+
+    fn settle(&mut self) {
+        let cut = self.world.db.read(|tx| tx.settlement_cut()).unwrap();
+        self.world.db.write(|tx| tx.payments_checked()).unwrap();
+        let closed = self.world.db.write(|tx| tx.settlement_close(&cut, NOW)).unwrap();
+        self.model.payouts += closed.map_or(0, |closed| closed.payout.get());
+        let again = self.world.db.write(|tx| tx.settlement_close(&cut, NOW)).unwrap();
+        assert!(again.is_none(), "the same rows are settled once");
+    }
+
+    /// The hub comes back as it was at the backup; each terminal hands back what it holds, twice.
+    fn restore(&mut self) {
+        let Some((path, model)) = self.backup.take() else { return };
+        let copy = self.world.folder.path().join(format!("restored-{}.db", self.backups));
+        std::fs::copy(&path, &copy).unwrap();
+        self.backup = Some((path, model.clone()));
+        self.world.restore(&copy);
+        self.model = model;
+        self.audit();
+        let holders = std::mem::take(&mut self.all);
+        let mut lost = Vec::new();
+        for holder in holders {
+            self.all.push(holder);
+            let who = self.all.len() - 1;
+            if self.epoch(who).is_none() {
+                lost.extend(self.all.pop().filter(|holder| holder.sells));
+                continue;
+            }
+            let held: Vec<_> = self.all[who].held.values().cloned().collect();
+            for is_end in [false, true] {
+                let terminal = self.all[who].terminal.clone();
+                self.world.hand_back(&terminal, super::restores::signed(&held), is_end);
+            }
+            // The answer says where the hub stands.
+            self.send(who, 0, 0, false);
+        }
+        self.world.allocate();
+        for holder in lost {
+            let known = "SELECT count(*) FROM terminals WHERE number = ";
+            let id = holder.terminal.id;
+            if self.world.number::<u32>(&format!("{known}{}", id.get())) == 0 {
+                self.open(holder.shop);
+            } else {
+                let terminal = self.world.enrol_again(id);
+                self.world.allocate();
+                self.add(terminal, holder.shop);
+            }
+        }
+        assert!(self.world.db.read(|tx| tx.is_restoring()).is_ok_and(|restoring| !restoring));
+    }
+
+    /// Every cent is where the model says, and the auditor finds nothing.
+    fn audit(&mut self) {
+        for purse in 1..=PURSES {
+            let of = |kind: u64| account(kind, u64::from(purse));
+            let sum = |sql: &str| self.world.number::<i64>(sql);
+            let free = sum(&format!("SELECT ifnull(sum(credits - debits), 0) FROM accounts WHERE id = {}", of(4)));
+            let left = sum(&format!(
+                "SELECT ifnull(sum(credits - debits), 0) FROM accounts WHERE id >> 56 = 5 AND id & 0xffffffff = {purse}"
+            ));
+            let owed =
+                |kind| sum(&format!("SELECT ifnull(sum(debits - credits), 0) FROM accounts WHERE id = {}", of(kind)));
+            let of = |map: &BTreeMap<u8, u64>| i64::try_from(map.get(&purse).copied().unwrap_or_default()).unwrap();
+            let model = &self.model;
+            let expected = of(&model.credited) + owed(8) + owed(10) - of(&model.sold) + of(&model.undone);
+            assert_eq!(free + left, expected, "purse {purse}: free {free}, at terminals {left}");
+        }
+        let (out, owed) = self.world.owed();
+        let undone: u64 = self.model.undone.values().sum();
+        assert_eq!(owed, cents(self.model.sold.values().sum()), "what shops are owed");
+        assert_eq!(out, cents(self.model.payouts + undone), "what was paid or taken back");
+        self.world.audit();
+    }
+}
+
+impl Holder {
+    fn hold(&mut self, balance: SignedBalance) {
+        let purse = number(balance.purse);
+        let newest = self.held.get(&purse);
+        if let Some(held) = newest.filter(|held| held.serial < balance.serial) {
+            assert!(held.allowed <= balance.allowed, "a higher serial never allows less");
+        }
+        if newest.is_none_or(|held| held.serial < balance.serial) {
+            self.held.insert(purse, balance);
+        }
+    }
+
+    /// Spent and reversed counters of a purse, as the journal has them.
+    fn counters(&self, purse: u8) -> (u64, u64) {
+        let (mut spent, mut reversed) = (0, 0);
+        for row in &self.terminal.journal {
+            match row.peek().unwrap().body {
+                RowBody::Sale(sale) if sale.purse == purse_ref(purse) => spent = spent.max(sale.spent_after.get()),
+                RowBody::Return(back) if back.purse == purse_ref(purse) => spent = spent.max(back.spent_after.get()),
+                RowBody::Reversal(undo) if undo.purse == purse_ref(purse) => reversed += undo.cents.get(),
+                _ => {}
+            }
+        }
+        (spent, reversed)
+    }
+
+    /// What can be spent of a purse: serial, counter, cents.
+    fn available(&self, purse: u8) -> Option<(u32, u64, u64)> {
+        let held = self.held.get(&purse)?;
+        let (spent, reversed) = self.counters(purse);
+        Some((held.serial.get(), spent, (held.allowed.get() + reversed).saturating_sub(spent)))
+    }
+
+    fn sell(&mut self, purse: u8, amount: u64) {
+        if let Some((serial, spent, available)) = self.available(purse)
+            && amount <= available
+        {
+            self.terminal.sale(purse, amount, spent + amount, serial);
+        }
+    }
+
+    fn cheat(&mut self, purse: u8, amount: u64, spent_after: u64) {
+        self.is_honest = false;
+        let serial = self.held.get(&purse).map_or(1, |held| held.serial.get());
+        self.terminal.sale(purse, amount, spent_after, serial);
+    }
+
+    fn hand_back(&mut self, purse: u8, amount: u64, beyond: bool) {
+        let Some((serial, spent, available)) = self.available(purse) else { return };
+        let amount = if beyond { amount + available } else { amount.min(available) };
+        if amount > 0 {
+            self.is_honest &= !beyond;
+            self.terminal.hand_back(purse, amount, spent + amount, serial);
+        }
+    }
+
+    /// Undoes the newest sale of a purse, where that was not done before.
+    fn undo(&mut self, purse: u8) {
+        let bodies: Vec<_> = self.terminal.journal.iter().map(|row| row.peek().unwrap().body).collect();
+        let newest =
+            bodies.iter().rposition(|body| matches!(body, RowBody::Sale(sale) if sale.purse == purse_ref(purse)));
+        let Some(place) = newest else { return };
+        let seq = u32::try_from(place + 1).unwrap();
+        if bodies.iter().any(|body| matches!(body, RowBody::Reversal(undo) if undo.sale.get() == seq)) {
+            return;
+        }
+        if let RowBody::Sale(sale) = &bodies[place] {
+            let amount = sale.fund_cents().unwrap().get();
+            let (_, reversed) = self.counters(purse);
+            self.terminal.reversal(purse, seq, amount, reversed + amount);
+        }
+    }
+}
+
+fn account(kind: u64, owner: u64) -> i64 {
+    i64::try_from(kind << 56 | owner).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_in_whatever_order_every_cent_is_accounted_for_after_every_step(
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let mut life = Life::new();
+        for step in &steps {
+            life.step(step);
+            life.audit();
+        }
+    }
+}

@@ -36,8 +36,6 @@ pub struct Config {
     pub printer_code_page: u32,
     /// Print each receipt without being asked: French shops may not (code de l'environnement, D541-370).
     pub auto_print: bool,
-    /// Take requests for refunds: only where the fund's hub books them.
-    pub refunds: bool,
     /// How long a sale waits for a card.
     pub sale_timeout_s: u32,
     /// The largest amount of one sale that is taken at the counter, in cents.
@@ -65,7 +63,6 @@ impl Default for Config {
             printer_width_mm: 80,
             printer_code_page: 16,
             auto_print: false,
-            refunds: false,
             sale_timeout_s: 120,
             sale_cents_max: 100_000,
             extend_timeout_ms: 1500,
@@ -245,7 +242,7 @@ mod tests {
         let config = read(
             "data_dir = '/d'\nhub_url = 'https://h.example'\nhub_ca = 'ca'\nlisten = '[::1]:1'\nlanguage = 'en'\n\
              reader_match = 'PICC'\nprinter = 'tcp://p:9'\nprinter_width_mm = 58\nprinter_code_page = 19\n\
-             auto_print = true\nrefunds = true\nsale_timeout_s = 60\nsale_cents_max = 5\nextend_timeout_ms = 1\nsync_wait_ms = 2000\n\
+             auto_print = true\nsale_timeout_s = 60\nsale_cents_max = 5\nextend_timeout_ms = 1\nsync_wait_ms = 2000\n\
              sync_pause_ms_max = 3000\nlog = 'warn'\n",
         )
         .unwrap();
@@ -260,7 +257,6 @@ mod tests {
             printer_width_mm: 58,
             printer_code_page: 19,
             auto_print: true,
-            refunds: true,
             sale_timeout_s: 60,
             sale_cents_max: 5,
             extend_timeout_ms: 1,

@@ -15,7 +15,7 @@ use cabas_protocol::ids::BootId;
 use cabas_protocol::keys::{HubKeys, KeyCert};
 use cabas_protocol::objects::{Binding, Policy, TerminalConfig};
 use cabas_protocol::row::Tier;
-use cabas_protocol::sync::{Recall, Standing, SyncAnswer};
+use cabas_protocol::sync::{Recall, RefundDecision, Standing, SyncAnswer};
 use cabas_protocol::{
     CardRef, CategoryId, Cents, Epoch, FundId, Hash, Incarnation, PolicyId, PurseRef, RequestId, Seq, Serial, Signed,
     Signer, TerminalId, TimeEpoch, Timestamp, Version,
@@ -171,6 +171,16 @@ impl Fund {
             purse: purse(of),
             keep: cents(keep),
             request: request(number),
+        })
+    }
+
+    pub(crate) fn refund_decision(&self, seq: Seq, granted: bool) -> Signed<RefundDecision> {
+        self.hub.sign(&RefundDecision {
+            head: self.context().head(ObjectType::RefundDecision),
+            terminal: self.terminal,
+            epoch: self.epoch,
+            seq,
+            granted,
         })
     }
 

@@ -60,6 +60,9 @@ pub enum ObjectType {
     /// [`crate::refusal::Refusal`]
     #[n(18)]
     Refusal,
+    /// [`crate::sync::RefundDecision`]
+    #[n(19)]
+    RefundDecision,
 }
 
 /// The first field of every signed object.

@@ -195,3 +195,33 @@ impl Payload for Recall {
         &self.head
     }
 }
+
+/// What became of a terminal's refund request.
+#[derive(Clone, Debug, Eq, PartialEq, minicbor::Encode, minicbor::Decode)]
+#[cbor(map)]
+pub struct RefundDecision {
+    /// What, whose, of which life of the hub.
+    #[n(0)]
+    pub head: Head,
+    /// The terminal.
+    #[n(1)]
+    pub terminal: TerminalId,
+    /// Its enrolment.
+    #[n(2)]
+    pub epoch: Epoch,
+    /// The row that asked.
+    #[n(3)]
+    pub seq: Seq,
+    /// True where the money went back to the household.
+    #[n(4)]
+    pub granted: bool,
+}
+
+impl Payload for RefundDecision {
+    const TYPE: ObjectType = ObjectType::RefundDecision;
+    const MAX_BYTES: usize = 128;
+
+    fn head(&self) -> &Head {
+        &self.head
+    }
+}

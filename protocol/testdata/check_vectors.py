@@ -154,6 +154,7 @@ def objects():
     select = bytes.fromhex("905a00000301020300")
     made["card_session_answer"] = HUB.sign({0: head(16), 1: HASH, 2: REQUEST, 3: 1, 4: [select], 5: True})
     made["recall"] = HUB.sign({0: head(17), 1: TERMINAL, 2: EPOCH, 3: PURSE, 4: 0, 5: REQUEST})
+    made["refund_decision"] = HUB.sign({0: head(19), 1: TERMINAL, 2: EPOCH, 3: 7, 4: True})
     made["refusal"] = HUB.sign({0: head(18), 1: HASH, 2: 7, 3: "4 tries left"})
     for index, (name, kind, body) in enumerate(BODIES):
         made[f"row_{index:02}_{name}"] = row(index + 1, HASH, kind, body)

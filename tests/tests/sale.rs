@@ -1,5 +1,11 @@
 //! The main job through the real programs: amount, tap, accepted, receipt, sync, owed. On line, off line, and cut short.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "test code")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "test code"
+)]
 
 use cabas_tests::example::Cards;
 use cabas_tests::hub::{Hub, http_client};
@@ -215,10 +221,72 @@ async fn a_sale_reversed_at_once_is_owed_to_nobody_and_spent_again_once() {
     }
     let again = world.shop.sell(1900, world.cards.uid(1), "right").await.unwrap();
     assert_eq!(again["state"], "accepted", "{again}");
-    let refund = json!({"sale": again["id"], "request_id": "back"});
-    assert_eq!(world.shop.post("/api/refunds", &refund).await.unwrap().0, 501, "the hub books none yet");
     world.hub.start().unwrap();
     world.shop.wait_until_synced().await.unwrap();
     assert_eq!(world.hub.owed(SHOP).unwrap(), 1900);
+    world.hub.verify().unwrap();
+}
+
+/// Asks for a refund, and gives its path.
+async fn ask_refund(shop: &Shop, sale: &serde_json::Value, amount: u64, request: &str) -> (serde_json::Value, String) {
+    let lines = json!([{"category": "0", "cents": amount}]);
+    let body = json!({"sale": sale["id"], "lines": lines, "request_id": request});
+    let (status, asked) = shop.post("/api/refunds", &body).await.unwrap();
+    assert_eq!(status, 201, "{asked}");
+    let path = format!("/api/refunds/{}", asked["id"].as_str().unwrap());
+    (asked, path)
+}
+
+/// Waits some seconds for a decision, and prints the refund's receipt: what it says.
+async fn decided(shop: &Shop, path: &str) -> (serde_json::Value, String) {
+    for _ in 0..160 {
+        let refund = shop.get(path).await.unwrap();
+        if !["unsent", "received"].contains(&refund["state"].as_str().unwrap()) {
+            let receipt = printed(shop, &refund).await;
+            return (refund, receipt);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("not decided within 8 s: {path}");
+}
+
+async fn printed(shop: &Shop, entry: &serde_json::Value) -> String {
+    let before = shop.printer.printed().len();
+    let path = format!("/api/today/{}/receipt", entry["seq"]);
+    let (status, answer) = shop.post(&path, &json!({})).await.unwrap();
+    assert!(status < 300, "{answer}");
+    shop.printer.wait_for_receipts(before + 1).unwrap()[before].text()
+}
+
+#[tokio::test]
+async fn a_refund_on_line_is_credited_within_seconds_and_its_receipt_says_so() {
+    let world = world().await;
+    let sale = world.shop.sell(1250, world.cards.uid(1), "one").await.unwrap();
+    world.shop.wait_until_synced().await.unwrap();
+    let (_, path) = ask_refund(&world.shop, &sale, 300, "back").await;
+    let (refund, receipt) = decided(&world.shop, &path).await;
+    assert_eq!(refund["state"], "credited", "{refund}");
+    assert!(receipt.contains("3,00") && receipt.contains("créditée"), "{receipt}");
+    assert_eq!(world.hub.owed(SHOP).unwrap(), 950);
+    world.hub.verify().unwrap();
+}
+
+#[tokio::test]
+async fn a_refund_without_a_network_is_written_down_and_decided_later() {
+    let mut world = world().await;
+    world.hub.kill_9().unwrap();
+    let sale = world.shop.sell(1000, world.cards.uid(2), "one").await.unwrap();
+    let (asked, path) = ask_refund(&world.shop, &sale, 400, "back").await;
+    assert_eq!(asked["state"], "unsent", "{asked}");
+    let receipt = printed(&world.shop, &asked).await;
+    assert!(receipt.contains("DEMANDE DE REMBOURSEMENT") && receipt.contains("réseau"), "{receipt}");
+    world.hub.start().unwrap();
+    let (refund, receipt) = decided(&world.shop, &path).await;
+    assert_eq!(refund["state"], "credited", "{refund}");
+    assert!(receipt.contains("créditée"), "{receipt}");
+    assert_eq!(world.hub.owed(SHOP).unwrap(), 600);
+    let settled = world.hub.ok(&["settlement", "close"]).unwrap();
+    let text = settled.to_string();
+    assert!(text.contains("\"refunded_cents\":400"), "{text}");
     world.hub.verify().unwrap();
 }

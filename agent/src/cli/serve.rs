@@ -93,7 +93,6 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         extend_timeout: Duration::from_millis(u64::from(config.extend_timeout_ms)),
         auto_print: config.auto_print,
         language: config.language()?,
-        refunds: config.refunds,
     })
 }
 

@@ -90,6 +90,7 @@ pub(super) fn type_number(of: ObjectType) -> i64 {
         | ObjectType::CardSessionRequest
         | ObjectType::CardSessionAnswer
         | ObjectType::Recall
+        | ObjectType::RefundDecision
         | ObjectType::Refusal => 0,
     }
 }

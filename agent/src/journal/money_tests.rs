@@ -14,7 +14,7 @@ use crate::core::undo::{REVERSAL_S_MAX, UndoRefusal};
 use crate::fixture::{Fund, HUB_TIME, ask, cents, moment, purse, request};
 use cabas_protocol::objects::{Category, Grid};
 use cabas_protocol::row::{ClosePeriod, Line, Origin, RefundRequest, Return, Reversal};
-use cabas_protocol::sync::Standing;
+use cabas_protocol::sync::{RefundDecision, Standing};
 use cabas_protocol::{CategoryId, Cents, Epoch, PurseRef, Seq, Version};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -215,11 +215,11 @@ fn parts(category: u16, requested: u64, fund: u64) -> Line {
 }
 
 #[test]
-fn a_refund_is_done_once_the_hub_has_raised_the_balance() {
+fn a_refund_is_done_once_the_hub_says_so() {
     let (folder, fund) = (folder(), Fund::default());
     let mut journal = fund.ready(folder.path(), 1000);
     sell(&mut journal, 1, 1, 500);
-    done(journal.refund(moment(1, 2), &refund(2, 1, &[(0, 200)])).unwrap());
+    let seq = done(journal.refund(moment(1, 2), &refund(2, 1, &[(0, 200)])).unwrap()).seq;
     let progress = |journal: &mut Journal| journal.find_refund(request(2)).unwrap().unwrap().progress;
     assert_eq!(progress(&mut journal), RefundProgress::Unsent);
     let acked = journal.state().newest.chain;
@@ -227,8 +227,20 @@ fn a_refund_is_done_once_the_hub_has_raised_the_balance() {
     journal.apply(moment(1, 3), &fund.inbound(journal.state().hub.cursor, &answer)).unwrap();
     assert_eq!(progress(&mut journal), RefundProgress::Received);
     fund.give(&mut journal, vec![fund.balance(1, 2, 1200).into_bytes()]);
-    assert_eq!(progress(&mut journal), RefundProgress::Credited);
+    assert_eq!(progress(&mut journal), RefundProgress::Received, "more money is not an answer");
+    let say = |journal: &mut Journal, seq, granted| {
+        let applied = fund.give(journal, vec![fund.refund_decision(seq, granted).into_bytes()]);
+        (applied.taken, applied.alarms.len(), progress(journal))
+    };
+    assert_eq!(say(&mut journal, seq, false), (1, 0, RefundProgress::Refused));
+    assert_eq!(say(&mut journal, seq, true), (1, 0, RefundProgress::Credited), "a restored hub decided again");
+    assert_eq!(say(&mut journal, seq, true), (0, 0, RefundProgress::Credited));
+    assert_eq!(say(&mut journal, Seq::new(1), false), (0, 0, RefundProgress::Credited), "no refund of ours");
+    let stranger = RefundDecision { epoch: Epoch::new(9), ..fund.refund_decision(seq, false).peek().unwrap() };
+    let applied = fund.give(&mut journal, vec![fund.hub.sign(&stranger).into_bytes()]);
+    assert_eq!((applied.alarms.len(), progress(&mut journal)), (1, RefundProgress::Credited));
     assert_eq!(available(&mut journal, 1), 700);
+    assert_sound(folder.path(), &fund);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use cabas_protocol::keys::{HubKeys, KeyCert};
 use cabas_protocol::objects::{Binding, Grid, Policy, TerminalConfig};
 use cabas_protocol::row::{ListApplied, RowBody, Tier};
 use cabas_protocol::sign::Payload;
-use cabas_protocol::sync::Recall;
+use cabas_protocol::sync::{Recall, RefundDecision};
 use cabas_protocol::{PurseRef, Serial, Signed, Timestamp, Verified, Version};
 use rusqlite::{OptionalExtension as _, params};
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub enum HubObject {
     Config(Signed<TerminalConfig>, Verified<TerminalConfig>),
     /// The hub asks for money back.
     Recall(Verified<Recall>),
+    /// What became of a refund request.
+    Refund(Verified<RefundDecision>),
     /// The root's word on a signing key.
     Cert(Signed<KeyCert>, Verified<KeyCert>),
 }
@@ -50,6 +52,7 @@ impl Writer<'_> {
             HubObject::Grid(signed, grid) => self.take_grid(signed, grid.payload())?,
             HubObject::Config(signed, config) => self.take_config(signed, config.payload())?,
             HubObject::Recall(recall) => self.take_recall(recall.payload())?,
+            HubObject::Refund(decision) => self.take_refund(decision.payload())?,
             HubObject::Cert(signed, cert) => self.take_cert(signed, cert.payload())?,
         };
         match verdict {

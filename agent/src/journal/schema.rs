@@ -6,8 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Each brings the file from the form before to its own; none is ever edited.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/0001_journal.sql"), include_str!("../../migrations/0002_undoing.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_journal.sql"),
+    include_str!("../../migrations/0002_undoing.sql"),
+    include_str!("../../migrations/0003_refund_decisions.sql"),
+];
 /// "CABA": the file is one of ours.
 const APPLICATION_ID: u32 = 0x4341_4241;
 /// How long a reader in another process (`journal verify`) may hold up a write.

@@ -3,16 +3,17 @@
 use super::Journal;
 use super::append::Writer;
 use super::error::JournalError;
-use super::load::cents_of;
 use super::sales::{SaleRecord, counters_of, record, sale_columns};
 use super::state::State;
 use crate::clock;
 use crate::core::ages::Moment;
+use crate::core::objects::{Alarm, Verdict};
 use crate::core::split::AskedLine;
 use crate::core::undo::{SaleFacts, UndoRefusal, check_reversal, may_undo, refund_lines};
 use cabas_protocol::row::{Line, Origin, RefundRequest, Reversal, RowBody, Tier};
 use cabas_protocol::sign::SignError;
-use cabas_protocol::{Cents, RequestId, Row, Seq, Signed, Timestamp};
+use cabas_protocol::sync::RefundDecision;
+use cabas_protocol::{RequestId, Row, Seq, Signed, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// Which sale.
@@ -55,8 +56,10 @@ pub enum RefundProgress {
     Unsent,
     /// The hub has it and decides.
     Received,
-    /// A balance of the purse that allows more has come since.
+    /// The hub has given the money back to the household.
     Credited,
+    /// The hub has refused it.
+    Refused,
 }
 
 impl RefundProgress {
@@ -67,6 +70,7 @@ impl RefundProgress {
             Self::Unsent => "unsent",
             Self::Received => "received",
             Self::Credited => "credited",
+            Self::Refused => "refused",
         }
     }
 }
@@ -227,13 +231,24 @@ impl Writer<'_> {
         let original = Origin { terminal: me.terminal, epoch: me.epoch, seq: sale.seq };
         let refund = RefundRequest { stan: self.next_stan(), original, purse, lines, request };
         let seq = self.append(RowBody::RefundRequest(refund.clone()), sale.till_ref.as_deref())?;
-        let mut insert = self.tx.prepare_cached(
-            "INSERT INTO refunds (seq, sale, allowed_cents) VALUES (?1, ?2, \
-             coalesce((SELECT allowed_cents FROM balances WHERE purse = ?3 AND scope = 1), 0))",
-        )?;
-        insert.execute(params![seq.get(), sale.seq.get(), purse.as_bytes()])?;
+        let mut insert = self.tx.prepare_cached("INSERT INTO refunds (seq, sale) VALUES (?1, ?2)")?;
+        insert.execute(params![seq.get(), sale.seq.get()])?;
         let at = self.state.hub.anchor.time(self.now);
         Ok(RefundRecord { seq, refund, sale, at, progress: RefundProgress::Unsent })
+    }
+
+    /// Notes what the hub decided: its newest word counts.
+    pub(super) fn take_refund(&mut self, decision: &RefundDecision) -> Result<Verdict, JournalError> {
+        let me = self.state.id.me();
+        if (decision.terminal, decision.epoch) != (me.terminal, me.epoch) {
+            return Ok(Verdict::Reject(Alarm::Misaddressed { what: "a refund's decision" }));
+        }
+        let mut upsert = self.tx.prepare_cached(
+            "INSERT INTO refund_decisions (seq, is_granted) SELECT seq, ?2 FROM refunds WHERE seq = ?1 \
+             ON CONFLICT (seq) DO UPDATE SET is_granted = ?2 WHERE is_granted <> ?2",
+        )?;
+        let changed = upsert.execute(params![decision.seq.get(), decision.granted])?;
+        Ok(if changed > 0 { Verdict::Take } else { Verdict::Ignore })
     }
 }
 
@@ -288,8 +303,9 @@ pub(super) fn refunded_lines(db: &Connection, state: &State, sale: Seq) -> Resul
     Ok(lines)
 }
 
-const REFUND_COLUMNS: &str = "SELECT rows.seq, rows.at, rows.bytes, refunds.allowed_cents FROM rows \
-                              JOIN refunds ON refunds.seq = rows.seq";
+const REFUND_COLUMNS: &str = "SELECT rows.seq, rows.at, rows.bytes, is_granted FROM rows \
+                              JOIN refunds ON refunds.seq = rows.seq \
+                              LEFT JOIN refund_decisions ON refund_decisions.seq = rows.seq";
 
 fn find_refund(db: &Connection, state: &State, request: RequestId) -> Result<Option<RefundRecord>, JournalError> {
     let mut select = db.prepare_cached(&format!("{REFUND_COLUMNS} WHERE rows.request = ?1"))?;
@@ -303,29 +319,26 @@ pub(super) fn refund_at(db: &Connection, state: &State, seq: Seq) -> Result<Opti
     found.map(|columns| refund_record(db, state, columns)).transpose()
 }
 
-type RefundColumns = (u32, u64, Vec<u8>, Cents);
+type RefundColumns = (u32, u64, Vec<u8>, Option<bool>);
 
 fn refund_columns(row: &rusqlite::Row<'_>) -> rusqlite::Result<RefundColumns> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, cents_of(row, 3)?))
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
 }
 
 fn refund_record(
     db: &Connection,
     state: &State,
-    (seq, at, bytes, allowed_before): RefundColumns,
+    (seq, at, bytes, is_granted): RefundColumns,
 ) -> Result<RefundRecord, JournalError> {
     let seq = Seq::new(seq);
     let RowBody::RefundRequest(refund) = body(state, bytes)? else {
         return Err(JournalError::Inconsistent("a refund is not a refund"));
     };
-    let mut select = db.prepare_cached("SELECT allowed_cents FROM balances WHERE purse = ?1 AND scope = 1")?;
-    let allowed = select.query_row([refund.purse.as_bytes()], |row| cents_of(row, 0)).optional()?;
-    let progress = if seq > state.hub.acked.seq {
-        RefundProgress::Unsent
-    } else if allowed.is_some_and(|allowed| allowed > allowed_before) {
-        RefundProgress::Credited
-    } else {
-        RefundProgress::Received
+    let progress = match is_granted {
+        Some(true) => RefundProgress::Credited,
+        Some(false) => RefundProgress::Refused,
+        None if seq > state.hub.acked.seq => RefundProgress::Unsent,
+        None => RefundProgress::Received,
     };
     let sale = sale_at(db, state, refund.original.seq)?;
     let sale = sale.ok_or(JournalError::Inconsistent("a refund names no sale"))?;

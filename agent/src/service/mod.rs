@@ -50,8 +50,6 @@ pub struct Settings {
     pub auto_print: bool,
     /// The language of receipts.
     pub language: Language,
-    /// Take requests for refunds: only where the fund's hub books them.
-    pub refunds: bool,
 }
 
 /// Something that the screens want to know.

@@ -60,6 +60,9 @@ pub fn receipt(
         (ReceiptKind::Refund, Some(RefundProgress::Credited)) => {
             receipt.with_notes(vec![note("receipt-note-refunds"), note("receipt-note-credited")])
         }
+        (ReceiptKind::Refund, Some(RefundProgress::Refused)) => {
+            receipt.with_notes(vec![note("receipt-note-refunds"), note("receipt-note-refused")])
+        }
         (ReceiptKind::Refund, _) => {
             let when = if online { "receipt-note-refund-online" } else { "receipt-note-refund-offline" };
             receipt.with_notes(vec![note("receipt-note-refunds"), note(when)])

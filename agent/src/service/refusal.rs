@@ -31,9 +31,6 @@ pub enum Refusal {
     /// No printer.
     #[error("no printer")]
     PrinterOff,
-    /// Set off here.
-    #[error("not supported")]
-    NotSupported,
     /// The printer's queue is full.
     #[error("the printer has too much to do")]
     PrinterBusy,
@@ -105,7 +102,6 @@ impl Refusal {
                 | UndoRefusal::NothingPaid
                 | UndoRefusal::Money(_),
             ) => 422,
-            Self::NotSupported => 501,
             Self::PrinterOff | Self::PrinterBusy | Self::Journal(_) | Self::Overloaded | Self::NotEnrolled => 503,
         }
     }
@@ -121,7 +117,6 @@ impl Refusal {
             Self::NoCard => "error-no-card",
             Self::NotAccepted => "error-not-accepted",
             Self::PrinterOff => "error-printer-off",
-            Self::NotSupported => "error-not-supported",
             Self::PrinterBusy => "error-printer-busy",
             Self::Receipt => "error-receipt",
             Self::Card(reason) => reason.message_id(),

@@ -43,7 +43,6 @@ impl Service {
                 "at": alarm.at.get(), "text": alarm.text,
             })).collect::<Vec<_>>(),
             "balance_asked": board.balance_asked,
-            "refunds": self.settings.refunds,
         });
         let categories = self.categories();
         if let Value::Object(status) = &mut status {

@@ -34,7 +34,6 @@ fn settings() -> Settings {
         extend_timeout: Duration::from_millis(200),
         auto_print: false,
         language: Language::French,
-        refunds: true,
     }
 }
 

@@ -31,9 +31,6 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn refund(&self, ask: RefundAsk) -> Result<(Value, bool), Refusal> {
-        if !self.settings.refunds {
-            return Err(Refusal::NotSupported);
-        }
         let now = self.clock.now();
         let (record, is_new) = done(self.journal.customer(move |journal| journal.refund(now, &ask)).await?)?;
         if is_new {
@@ -156,6 +153,7 @@ fn entry_json(texts: &Texts, categories: &Categories, entry: &Entry, online: boo
                 crate::journal::RefundProgress::Unsent if !online => "refund-offline",
                 crate::journal::RefundProgress::Unsent | crate::journal::RefundProgress::Received => "refund-received",
                 crate::journal::RefundProgress::Credited => "refund-credited",
+                crate::journal::RefundProgress::Refused => "refund-refused",
             });
             put("id", json!(record.refund.request.to_string()));
             put("state", json!(record.progress.name()));

@@ -253,7 +253,7 @@ async fn a_recall_is_answered_by_a_pushed_row_at_once() {
 }
 
 #[tokio::test]
-async fn a_refund_goes_up_and_is_done_when_the_balance_comes() {
+async fn a_refund_goes_up_and_is_done_when_the_hub_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let (app, url) = start_hub().await;
     let (link, handle, clock) = link(folder.path(), &url);
@@ -267,8 +267,10 @@ async fn a_refund_goes_up_and_is_done_when_the_balance_comes() {
     assert!(matches!(asked, Undone::Done(_)), "{asked:?}");
     until(&app, |hub| hub.rows.iter().any(|row| row.peek().unwrap().body.name() == "RefundRequest")).await;
     app.with(|hub| {
-        let raised = hub.fund.balance(1, 2, 1300).into_bytes();
-        publish(hub, vec![raised]);
+        let mut asked = hub.rows.iter().map(|row| row.peek().unwrap());
+        let seq = asked.rfind(|row| row.body.name() == "RefundRequest").unwrap().seq;
+        let granted = hub.fund.refund_decision(seq, true).into_bytes();
+        publish(hub, vec![granted]);
     });
     let progress = async || {
         let found = handle.customer(|journal| journal.find_refund(request(2))).await.unwrap();

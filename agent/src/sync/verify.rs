@@ -30,6 +30,7 @@ pub fn verify_object(keys: &mut HubKeys, bytes: &[u8]) -> Result<HubObject, Obje
         ObjectType::Grid => both(keys, bytes, HubObject::Grid)?,
         ObjectType::TerminalConfig => both(keys, bytes, HubObject::Config)?,
         ObjectType::Recall => both(keys, bytes, |_, recall| HubObject::Recall(recall))?,
+        ObjectType::RefundDecision => both(keys, bytes, |_, decision| HubObject::Refund(decision))?,
         ObjectType::KeyCert => {
             let cert = signed(bytes)?;
             let verified = keys.certify(&cert)?;

@@ -10,7 +10,7 @@
 //! | `GET /api/sales/{id}/member-side` | why it was declined, on request only; of a sale in state `offer`: `{"offer_cents", "rest_cents"}` |
 //! | `POST /api/sales/{id}/accept-part` | the member takes the part offered: 200 the sale, which waits for the same card or is done; `DELETE` declines it |
 //! | `POST /api/sales/{id}/reversal` `{"request_id"}` | 201 undoes, whole, a sale just made; 200 done before: `{"kind": "reversal", "seq", "stan", "at", "cents", "fund_cents", "member_cents", "lines", "sale_id", "sale_seq", "till_ref", "message_fr", "message_en"}` |
-//! | `POST /api/refunds` `{"sale": id or {"terminal", "epoch", "seq"}, "lines"?: [{"category", "cents" or "amount"}], "request_id"}` | 201 asks for a refund, of all that is left without `lines`; 200 asked before: as a reversal, with `"kind": "refund"`, `"id"` and `"state"`: `unsent`, `received`, `credited` |
+//! | `POST /api/refunds` `{"sale": id or {"terminal", "epoch", "seq"}, "lines"?: [{"category", "cents" or "amount"}], "request_id"}` | 201 asks for a refund, of all that is left without `lines`; 200 asked before: as a reversal, with `"kind": "refund"`, `"id"` and `"state"`: `unsent`, `received`, `credited`, `refused` |
 //! | `GET /api/refunds/{id}` | the same, as it stands |
 //! | `GET /api/today` | `{"entries": [...]}`: the day's sales (with `"reversed"`, `"refunded_cents"`), reversals and refunds, newest first |
 //! | `POST /api/today/{seq}/receipt` `{"language"?}` | 202: the receipt of that row, `{"job", "duplicate"}` |

@@ -17,6 +17,7 @@ use crate::printer::{self, PrinterConfig};
 use crate::service::counter::Alive;
 use crate::service::{Parts, Service, Settings};
 use crate::sync::{HubClient, HubLink, Network};
+use cabas_protocol::Seq;
 use cabas_protocol::keys::CardKey;
 use cabas_protocol::row::Tier;
 use serde_json::{Value, json};
@@ -67,7 +68,6 @@ async fn shop(allowed: u64, parts: bool, timeout: Duration) -> Shop {
         extend_timeout: Duration::from_millis(200),
         auto_print: false,
         language: Language::French,
-        refunds: true,
     };
     let printer = printer::start(PrinterConfig::default()).unwrap();
     let parts = Parts { settings, clock, journal: journal.clone(), link, network: seen, printer };
@@ -201,7 +201,8 @@ async fn refunds_are_asked_for_in_parts_and_followed_until_they_are_credited() {
     shop.network.send_replace(Network { state: crate::sync::NetworkState::Online, ..Network::default() });
     let state = async || shop.call("GET", "/api/refunds/f1", json!({})).await.1;
     assert!(state().await["message_en"].as_str().unwrap().contains("The fund decides"));
-    let raised = shop.fund.balance(1, 2, 6000).into_bytes();
+    let raised = shop.fund.refund_decision(Seq::new(u32::try_from(first.1["seq"].as_u64().unwrap()).unwrap()), true);
+    let raised = raised.into_bytes();
     let fund = Fund::default();
     let acked = shop.journal.published().state.newest.chain;
     let apply = move |journal: &mut Journal| {

@@ -134,7 +134,7 @@ pub fn read(tx: &Tx<'_>) -> Result<Overview, StoreError> {
         incarnation: fund.incarnation.get(),
         root_key: fund.root.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
         terminals: tx.terminals()?.into_iter().map(terminal_line).collect(),
-        totals: totals(&balance, tx.reversed_total()?)?,
+        totals: totals(&balance, tx.taken_back_total()?)?,
         over_right_cents: figures.over_right_cents.get(),
         disputed_rows: figures.disputed_rows,
         restore,
@@ -206,7 +206,7 @@ const fn alarm_name(kind: AlarmKind) -> &'static str {
     }
 }
 
-fn totals(lines: &[TrialLine], reversed: Cents) -> Result<Totals, MoneyError> {
+fn totals(lines: &[TrialLine], taken_back: Cents) -> Result<Totals, MoneyError> {
     let of = |kind| lines.iter().filter(move |line| line.kind == kind);
     let credits = |kind| Cents::sum(of(kind).map(|line| line.credits));
     let debits = |kind| Cents::sum(of(kind).map(|line| line.debits));
@@ -215,7 +215,7 @@ fn totals(lines: &[TrialLine], reversed: Cents) -> Result<Totals, MoneyError> {
         credited_cents: debits(AccountKind::Source)?.get(),
         free_cents: left(AccountKind::Purse)?.get(),
         reserved_cents: left(AccountKind::Slice)?.get(),
-        spent_cents: credits(AccountKind::Payable)?.minus(reversed)?.get(),
+        spent_cents: credits(AccountKind::Payable)?.minus(taken_back)?.get(),
         // Below nothing where sales that were paid were reversed: the next settlements take it off.
         owed_cents: credits(AccountKind::Payable)?.minus_or_zero(debits(AccountKind::Payable)?).get(),
         in_transit_cents: left(AccountKind::Transit)?.get(),

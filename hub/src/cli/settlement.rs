@@ -59,6 +59,8 @@ struct ShopLine {
     disputed_cents: u64,
     reversals: u32,
     reversed_cents: u64,
+    refunds: u32,
+    refunded_cents: u64,
     carried_cents: u64,
     carry_on_cents: u64,
     payout_cents: u64,
@@ -115,6 +117,8 @@ fn view(settlement: Closed) -> View {
         disputed_cents: shop.sums.disputed.get(),
         reversals: shop.sums.reversals,
         reversed_cents: shop.sums.reversed.get(),
+        refunds: shop.sums.refunds,
+        refunded_cents: shop.sums.refunded.get(),
         carried_cents: shop.carried.get(),
         carry_on_cents: shop.carry_on.get(),
         payout_cents: shop.payout.get(),
@@ -153,6 +157,9 @@ fn view_text(settlement: &View) -> Result<String, std::fmt::Error> {
         }
         if shop.reversals > 0 {
             write!(text, "; {} reversed ({} € taken off)", shop.reversals, euros(shop.reversed_cents))?;
+        }
+        if shop.refunds > 0 {
+            write!(text, "; {} refunded ({} € taken off)", shop.refunds, euros(shop.refunded_cents))?;
         }
         if shop.over_right_sales > 0 {
             write!(text, "; not paid: {} over-right ({} €)", shop.over_right_sales, euros(shop.over_right_cents))?;

@@ -77,6 +77,24 @@ impl RowKey {
     pub const fn get(self) -> u64 {
         self.0
     }
+
+    /// The enrolment whose row it is.
+    #[must_use]
+    pub fn epoch(self) -> EpochNo {
+        EpochNo(u32::try_from(self.0 >> 32).unwrap_or(u32::MAX))
+    }
+
+    /// Its place in that enrolment's journal.
+    #[must_use]
+    pub fn seq(self) -> Seq {
+        Seq::new(u32::try_from(self.0 & u64::from(u32::MAX)).unwrap_or(u32::MAX))
+    }
+
+    /// The row of a number; nothing where it is no enrolment's.
+    #[must_use]
+    pub fn of_number(number: u64) -> Option<Self> {
+        u32::try_from(number >> 32).ok().and_then(EpochNo::new).map(|_| Self(number))
+    }
 }
 
 /// What an account is for. The number is part of the account's id and never used again for another.

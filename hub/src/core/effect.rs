@@ -69,6 +69,8 @@ pub enum Effect {
     Claim(Claim),
     /// It undoes a sale.
     Undo(Undo),
+    /// It asks for a refund, which is decided apart: the row itself moves nothing.
+    Ask,
     /// It claims what no slice can give it.
     Over(Cents, OverRight),
 }
@@ -92,7 +94,7 @@ pub fn effect(body: &RowBody) -> Effect {
             Ok(stretch) => Effect::Undo(Undo { purse: reversal.purse, sale: reversal.sale, stretch }),
             Err(_) => Effect::Over(Cents::ZERO, OverRight::NothingToUndo),
         },
-        RowBody::RefundRequest(_) => Effect::Over(Cents::ZERO, OverRight::NotBooked),
+        RowBody::RefundRequest(_) => Effect::Ask,
         RowBody::Start(_)
         | RowBody::ListApplied(_)
         | RowBody::Intent(_)
@@ -127,6 +129,6 @@ pub fn claimed(body: &RowBody) -> Cents {
     match effect(body) {
         Effect::Claim(claim) => claim.stretch.cents(),
         Effect::Over(cents, _) => cents,
-        Effect::Undo(_) | Effect::None => Cents::ZERO,
+        Effect::Undo(_) | Effect::Ask | Effect::None => Cents::ZERO,
     }
 }

@@ -24,6 +24,8 @@ pub enum TransferKind {
     Settlement,
     /// A sale is undone at once: payable to slice, what of it was settled. Cause: the row that undoes it.
     Reversal,
+    /// A refund is granted: payable to purse. Cause: the row that asked.
+    Refund,
     /// An epoch was closed: slice to purse, what was not claimed. Cause: the closing.
     Void,
     /// A balance that was handed back after a restore allows more than there is free: restored to slice. Cause: the serial.
@@ -38,13 +40,14 @@ pub enum TransferKind {
 
 impl TransferKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Credit,
         Self::Raise,
         Self::Sale,
         Self::Return,
         Self::Settlement,
         Self::Reversal,
+        Self::Refund,
         Self::Void,
         Self::Recover,
         Self::Repay,
@@ -62,6 +65,7 @@ impl TransferKind {
             Self::Return => 4,
             Self::Settlement => 5,
             Self::Reversal => 6,
+            Self::Refund => 7,
             Self::Void => 20,
             Self::Recover => 21,
             Self::Repay => 22,
@@ -86,6 +90,7 @@ impl TransferKind {
             Self::Return => (AccountKind::Slice, AccountKind::Purse),
             Self::Settlement => (AccountKind::Payable, AccountKind::Transit),
             Self::Reversal => (AccountKind::Payable, AccountKind::Slice),
+            Self::Refund => (AccountKind::Payable, AccountKind::Purse),
             Self::Void => (AccountKind::Slice, AccountKind::Purse),
             Self::Recover => (AccountKind::Restored, AccountKind::Slice),
             Self::Repay => (AccountKind::Purse, AccountKind::Restored),
@@ -128,11 +133,20 @@ pub enum OverRight {
     /// The sale was undone before.
     #[error("its sale was undone before")]
     UndoneBefore,
+    /// A refund of what is no sale of this shop and purse, or of nothing.
+    #[error("no sale of this shop and purse to refund")]
+    NothingToRefund,
+    /// A refund of more than what the fund paid of the sale and did not get back.
+    #[error("more than what the fund paid of the sale")]
+    MoreThanPaid,
+    /// A reversal of a sale of which a refund was granted.
+    #[error("its sale was refunded before")]
+    RefundedBefore,
 }
 
 impl OverRight {
     /// Every reason.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::AboveAllowed,
         Self::AlreadyClaimed,
         Self::UnknownPurse,
@@ -143,6 +157,9 @@ impl OverRight {
         Self::NotBooked,
         Self::NothingToUndo,
         Self::UndoneBefore,
+        Self::NothingToRefund,
+        Self::MoreThanPaid,
+        Self::RefundedBefore,
     ];
 
     /// Its number; 0 is "settled whole".
@@ -159,6 +176,9 @@ impl OverRight {
             Self::NotBooked => 8,
             Self::NothingToUndo => 9,
             Self::UndoneBefore => 10,
+            Self::NothingToRefund => 11,
+            Self::MoreThanPaid => 12,
+            Self::RefundedBefore => 13,
         }
     }
 

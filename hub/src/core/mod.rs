@@ -9,6 +9,7 @@ pub mod household_rules;
 pub mod ingest;
 pub mod ledger;
 pub mod period;
+pub mod refunds;
 pub mod settlement;
 pub mod signing;
 pub mod slices;

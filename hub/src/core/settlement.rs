@@ -25,6 +25,10 @@ pub struct Sums {
     pub reversals: u32,
     /// What was settled of them: taken back.
     pub reversed: Cents,
+    /// Refunds that were granted.
+    pub refunds: u32,
+    /// What they come to: taken back.
+    pub refunded: Cents,
 }
 
 /// One sale of a shop.
@@ -79,6 +83,24 @@ impl Sums {
             self.reversed = self.reversed.plus(taken_back)?;
         }
         Ok(())
+    }
+
+    /// Adds a refund that was granted.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
+    pub fn add_refund(&mut self, cents: Cents) -> Result<(), MoneyError> {
+        self.refunds = self.refunds.saturating_add(1);
+        self.refunded = self.refunded.plus(cents)?;
+        Ok(())
+    }
+
+    /// What reversals and refunds take back.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
+    pub const fn taken_back(&self) -> Result<Cents, MoneyError> {
+        self.reversed.plus(self.refunded)
     }
 
     /// True where there is nothing to tell the shop.

@@ -241,6 +241,7 @@ impl Tx<'_> {
             params![Sql(record.number), standing_number(Standing::Closed)],
         )?;
         let (voided, purses) = self.with_books(|books| self.void_slices(books, record, proposal.id))?;
+        self.refuse_waiting_refunds(record.number)?;
         self.wake(Wake::Terminal(record.terminal));
         self.allocate_all()?;
         self.hand_back_done(record, now)?;

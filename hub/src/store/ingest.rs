@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cabas_protocol::row::{ClockQuality, Row, Tier};
 use cabas_protocol::sync::Standing;
-use cabas_protocol::{Cents, ChainHead, FundId, PurseRef, RowBody, Seq, Serial, Signed, Timestamp};
+use cabas_protocol::{Cents, ChainHead, FundId, PurseRef, RowBody, Seq, Serial, Signed, TerminalId, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::debts::Brought;
@@ -31,6 +31,10 @@ struct Intake<'u> {
     quarantine: Option<Quarantine>,
     alarms: BTreeMap<AlarmKind, (u64, Seq)>,
     outcome: IngestOutcome,
+    /// True where refunds wait for sales of this journal.
+    is_awaited: bool,
+    /// Terminals that learn what became of a refund.
+    told: Vec<TerminalId>,
 }
 
 /// How a row is kept.
@@ -56,6 +60,7 @@ impl Tx<'_> {
             return Ok(intake.outcome);
         }
         intake.check_base();
+        intake.is_awaited = self.has_waiting_refunds(record.number)?;
         if !upload.rows().is_empty() {
             self.with_books(|books| upload.rows().iter().try_for_each(|row| self.take_row(books, &mut intake, row)))?;
         }
@@ -83,6 +88,9 @@ impl Tx<'_> {
                 terminal.id = %record.terminal, terminal.epoch = %record.epoch, reason = %quarantine,
                 "a terminal is quarantined: enrol it again"
             );
+        }
+        for terminal in std::mem::take(&mut intake.told) {
+            self.wake(Wake::Terminal(terminal));
         }
         for (kind, (count, seq)) in &intake.alarms {
             self.alarm(record.number, *kind, *count, *seq, intake.now)?;
@@ -154,7 +162,7 @@ impl Tx<'_> {
     fn append(&self, books: &mut Books<'_>, intake: &mut Intake<'_>, row: &UploadRow) -> Result<(), StoreError> {
         let key = RowKey::new(intake.record.number, row.seq());
         let verdict = match effect(&row.row().body) {
-            Effect::None => Verdict::default(),
+            Effect::None | Effect::Ask => Verdict::default(),
             Effect::Over(cents, why) => Verdict { over_right: cents, why: Some(why), ..Verdict::default() },
             Effect::Claim(claim) => self.settle(books, intake, key, &claim)?,
             Effect::Undo(undo) => self.undo(books, intake, key, &undo)?,
@@ -183,7 +191,44 @@ impl Tx<'_> {
             happened_at.map(|at| i64::try_from(at.get()).unwrap_or(i64::MAX)),
             row.envelope(),
         ])?;
-        intake.note(row, verdict)
+        intake.note(row, verdict)?;
+        self.refunds(books, intake, key, &row.row().body)
+    }
+
+    /// Decides the refund that a row asks for, or those that waited for the sale that it is. What is granted goes to the
+    /// slice of the terminal that asked: the member may want to spend it right there.
+    fn refunds(
+        &self,
+        books: &mut Books<'_>,
+        intake: &mut Intake<'_>,
+        key: RowKey,
+        body: &RowBody,
+    ) -> Result<(), StoreError> {
+        let fund = intake.fund.fund;
+        let mut decided = Vec::new();
+        if let RowBody::RefundRequest(asked) = body {
+            decided.extend(self.refund_asked(books, fund, &intake.record, key, asked)?);
+        } else if intake.is_awaited && matches!(body, RowBody::Sale(_)) {
+            decided = self.refunds_of(books, fund, key)?;
+        }
+        for (asked, refused) in decided {
+            let asker = self.epoch_of(asked.row.epoch())?;
+            intake.told.push(asker.terminal);
+            if let Some(why) = refused {
+                intake.alarm(AlarmKind::OverRight, intake.acked.seq);
+                tracing::warn!(
+                    terminal.id = %asker.terminal, terminal.epoch = %asker.epoch, row.seq = %asked.row.seq(),
+                    reason = %why, "a refund is refused"
+                );
+                continue;
+            }
+            let cents = asked.cents.min(books.account(AccountId::purse(asked.purse))?.left()?);
+            let is_sound = asker.number != intake.record.number || intake.quarantine.is_none();
+            if is_sound && asker.may_be_raised() && !cents.is_zero() && !self.is_restoring()? {
+                self.raise(books, &intake.fund, &asker, asked.purse, cents, intake.now)?;
+            }
+        }
+        Ok(())
     }
 
     /// Judges a claim by the claim rule and books what it has a right to.
@@ -219,6 +264,7 @@ impl Tx<'_> {
                 | TransferKind::Raise
                 | TransferKind::Settlement
                 | TransferKind::Reversal
+                | TransferKind::Refund
                 | TransferKind::Void
                 | TransferKind::Recover
                 | TransferKind::Repay
@@ -250,6 +296,9 @@ impl Tx<'_> {
         let id = AccountId::slice(intake.record.number, purse);
         let Some(slice) = self.slice(id)? else { return refused(OverRight::UnknownSlice) };
         let sale = RowKey::new(intake.record.number, undo.sale);
+        if self.is_refunded(sale)? {
+            return refused(OverRight::RefundedBefore);
+        }
         let facts = self.sale_facts(intake.fund.fund, sale, key)?;
         let cents = match undo.judge(facts, slice.reversed_to) {
             Ok(cents) => cents,
@@ -353,7 +402,20 @@ impl<'u> Intake<'u> {
             alarms: Vec::new(),
         };
         let (purses, alarms) = (BTreeMap::new(), BTreeMap::new());
-        Self { upload, fund, record, acked: record.acked, now, purses, quarantine: None, alarms, outcome }
+        let acked = record.acked;
+        Self {
+            upload,
+            fund,
+            record,
+            acked,
+            now,
+            purses,
+            quarantine: None,
+            alarms,
+            outcome,
+            is_awaited: false,
+            told: Vec::new(),
+        }
     }
 
     /// Compares what the terminal believes to be acknowledged with what is. A terminal that is behind catches up by the

@@ -21,6 +21,7 @@ mod ingest;
 mod ledger;
 mod model;
 mod news;
+mod refunds;
 mod restore;
 mod settlements;
 mod slices;

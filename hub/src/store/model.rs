@@ -8,7 +8,7 @@ use cabas_protocol::head::HeadContext;
 use cabas_protocol::hot_list::HotList;
 use cabas_protocol::keys::KeyCert;
 use cabas_protocol::objects::{Binding, Category, Grid, Policy, TerminalConfig};
-use cabas_protocol::sync::{Standing, TerminalStatus};
+use cabas_protocol::sync::{RefundDecision, Standing, TerminalStatus};
 use cabas_protocol::{
     CardRef, Cents, ChainHead, Epoch, FundId, Incarnation, KeyId, PolicyId, PublicKey, Seq, Signed, SignedBalance,
     TerminalId, TimeEpoch, Timestamp,
@@ -283,6 +283,8 @@ pub enum Deliverable {
     TerminalConfig(TerminalConfig),
     /// A balance of the terminal's scope.
     Balance(SignedBalance),
+    /// What became of a refund that the terminal asked for.
+    Refund(RefundDecision),
 }
 
 /// What a terminal takes at one sync.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cabas_protocol::codec;
 use cabas_protocol::objects::{Binding, Category, Grid, Policy, TerminalConfig};
 use cabas_protocol::sign::ENVELOPE_BYTES_MAX;
-use cabas_protocol::sync::Standing;
+use cabas_protocol::sync::{RefundDecision, Standing};
 use cabas_protocol::{
     CategoryId, Epoch, ObjectType, PurseRef, Scope, Signed, SignedBalance, TerminalId, Timestamp, Version,
 };
@@ -18,6 +18,7 @@ use super::slices::VALID_FOR_S;
 use super::sql::{Sql, col};
 use super::terminals::EpochRecord;
 use super::tx::Tx;
+use crate::core::ledger::RowKey;
 
 /// What is new, by the change with which it came.
 type ByChange = BTreeMap<u64, Deliverable>;
@@ -102,6 +103,7 @@ impl Tx<'_> {
         at_most: usize,
     ) -> Result<(), StoreError> {
         self.new_config(found, fund, record, since)?;
+        self.new_refunds(found, fund, record, since, at_most)?;
         if record.standing == Standing::Live && !self.is_restoring()? {
             self.new_balances(found, fund, record, since, at_most)
         } else {
@@ -224,6 +226,31 @@ impl Tx<'_> {
         Ok(())
     }
 
+    fn new_refunds(
+        &self,
+        found: &mut ByChange,
+        fund: &FundInfo,
+        record: &EpochRecord,
+        since: u64,
+        at_most: usize,
+    ) -> Result<(), StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT change, row, state = 1 FROM refunds WHERE row >> 32 = ?1 AND change > ?2 ORDER BY change LIMIT ?3",
+        )?;
+        let mut rows = read.query(params![Sql(record.number), Sql(since), limit(at_most)])?;
+        while let Some(row) = rows.next()? {
+            let decision = RefundDecision {
+                head: fund.context().head(ObjectType::RefundDecision),
+                terminal: record.terminal,
+                epoch: record.epoch,
+                seq: col::<RowKey>(row, 1)?.seq(),
+                granted: row.get(2)?,
+            };
+            found.insert(col(row, 0)?, Deliverable::Refund(decision));
+        }
+        Ok(())
+    }
+
     fn new_balances(
         &self,
         found: &mut ByChange,
@@ -304,6 +331,7 @@ impl Deliverable {
             Self::Grid(grid) => codec::encode(grid),
             Self::TerminalConfig(config) => codec::encode(config),
             Self::Balance(balance) => codec::encode(balance),
+            Self::Refund(decision) => codec::encode(decision),
         };
         payload.len().saturating_add(ENVELOPE_BYTES_MAX)
     }

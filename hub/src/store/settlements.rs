@@ -15,6 +15,8 @@ use crate::core::settlement::{SettledRow, Sums, payout};
 
 /// The kind of a sale's row (`protocol/wire.md`).
 pub(super) const SALE: u16 = 2;
+/// The kind of a row that asks for a refund.
+pub(super) const REFUND: u16 = 3;
 /// The kind of a reversal's row.
 pub(super) const REVERSAL: u16 = 4;
 
@@ -31,6 +33,7 @@ struct Last {
     number: u32,
     closed_at: Option<Timestamp>,
     disputed: u64,
+    refunded: u64,
 }
 
 /// A settlement that is worked out.
@@ -39,6 +42,16 @@ struct Draft {
     parts: Vec<Part>,
     shops: BTreeMap<ShopNo, ShopStatement>,
     disputed: u64,
+    refunded: u64,
+}
+
+/// What belongs to a settlement beside the rows of its parts: above the first, up to and with the second.
+#[derive(Clone, Copy)]
+pub(super) struct Beside {
+    /// Disputed rows, by id.
+    pub(super) disputed: (u64, u64),
+    /// Granted refunds, by place.
+    pub(super) refunded: (u64, u64),
 }
 
 impl Tx<'_> {
@@ -52,7 +65,9 @@ impl Tx<'_> {
         let rows = read.query_map([], |row| Ok((col(row, 0)?, col(row, 1)?)))?.collect::<Result<_, _>>()?;
         let newest = "SELECT ifnull(max(id), 0) FROM disputed";
         let disputed = self.conn.query_row(newest, [], |row| col(row, 0))?;
-        Ok(SettlementCut { rows, disputed })
+        let newest = "SELECT ifnull(max(place), 0) FROM refunds";
+        let refunded = self.conn.query_row(newest, [], |row| col(row, 0))?;
+        Ok(SettlementCut { rows, disputed, refunded })
     }
 
     /// What closing at the cut would pay; nothing where there is nothing new.
@@ -75,8 +90,8 @@ impl Tx<'_> {
         let Some(draft) = self.draft(cut)? else { return Ok(None) };
         let settlement = draft.settlement(Some(now))?;
         self.conn.execute(
-            "INSERT INTO settlements (number, closed_at, disputed_upto) VALUES (?1, ?2, ?3)",
-            params![settlement.number, Sql(now), Sql(draft.disputed)],
+            "INSERT INTO settlements (number, closed_at, disputed_upto, refunded_upto) VALUES (?1, ?2, ?3, ?4)",
+            params![settlement.number, Sql(now), Sql(draft.disputed), Sql(draft.refunded)],
         )?;
         for part in &draft.parts {
             self.conn
@@ -113,8 +128,10 @@ impl Tx<'_> {
         self.conn
             .prepare_cached(
                 "INSERT INTO settlement_shops (settlement, shop, sales, settled, late_sales, late, over_right_sales,
-                    over_right, disputed_sales, disputed, carried, carry_on, payout, transfer, reversals, reversed)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                    over_right, disputed_sales, disputed, carried, carry_on, payout, transfer, reversals, reversed,
+                    refunds, refunded)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+                    ?17, ?18)",
             )?
             .execute(params![
                 number,
@@ -132,7 +149,9 @@ impl Tx<'_> {
                 Sql(statement.payout),
                 transfer.map(Sql),
                 sums.reversals,
-                Sql(sums.reversed)
+                Sql(sums.reversed),
+                sums.refunds,
+                Sql(sums.refunded)
             ])?;
         Ok(())
     }
@@ -157,7 +176,7 @@ impl Tx<'_> {
     fn statements(&self, number: u32) -> Result<Vec<ShopStatement>, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT shops.code, shops.name, sales, settled, late_sales, late, over_right_sales, over_right,
-                disputed_sales, disputed, carried, carry_on, payout, reversals, reversed
+                disputed_sales, disputed, carried, carry_on, payout, reversals, reversed, refunds, refunded
              FROM settlement_shops JOIN shops ON shops.number = shop WHERE settlement = ?1 ORDER BY shops.code",
         )?;
         Ok(read.query_map([number], statement)?.collect::<Result<_, _>>()?)
@@ -167,38 +186,43 @@ impl Tx<'_> {
         let last = self.last_settlement()?;
         let parts = self.parts(cut)?;
         let disputed = cut.disputed.max(last.disputed);
-        let sums = self.sums(&parts, last.closed_at, (last.disputed, disputed))?;
+        let refunded = cut.refunded.max(last.refunded);
+        let beside = Beside { disputed: (last.disputed, disputed), refunded: (last.refunded, refunded) };
+        let sums = self.sums(&parts, last.closed_at, beside)?;
         let mut shops = BTreeMap::new();
         for (shop, sums) in sums.into_iter().filter(|(_, sums)| !sums.is_empty()) {
             shops.insert(shop, self.statement_of(shop, sums)?);
         }
-        Ok((!shops.is_empty()).then_some(Draft { last, parts, shops, disputed }))
+        Ok((!shops.is_empty()).then_some(Draft { last, parts, shops, disputed, refunded }))
     }
 
-    /// What the rows of a settlement come to, shop by shop; `disputed` says above which and up to which disputed row.
+    /// What a settlement comes to, shop by shop.
     pub(super) fn sums(
         &self,
         parts: &[Part],
         closed_before: Option<Timestamp>,
-        disputed: (u64, u64),
+        beside: Beside,
     ) -> Result<BTreeMap<ShopNo, Sums>, StoreError> {
         let mut sums = BTreeMap::new();
         for part in parts {
             self.add_rows(part, closed_before, sums.entry(part.shop).or_default())?;
         }
-        self.add_disputed(disputed.0, disputed.1, &mut sums)?;
+        self.add_disputed(beside.disputed.0, beside.disputed.1, &mut sums)?;
+        self.add_refunds(beside.refunded.0, beside.refunded.1, &mut sums)?;
         Ok(sums)
     }
 
     fn last_settlement(&self) -> Result<Last, StoreError> {
-        let read = "SELECT number, closed_at, disputed_upto FROM settlements ORDER BY number DESC LIMIT 1";
+        let read =
+            "SELECT number, closed_at, disputed_upto, refunded_upto FROM settlements ORDER BY number DESC LIMIT 1";
         let last = self
             .conn
             .query_row(read, [], |row| {
-                Ok(Last { number: row.get(0)?, closed_at: Some(col(row, 1)?), disputed: col(row, 2)? })
+                let (disputed, refunded) = (col(row, 2)?, col(row, 3)?);
+                Ok(Last { number: row.get(0)?, closed_at: Some(col(row, 1)?), disputed, refunded })
             })
             .optional()?;
-        Ok(last.unwrap_or(Last { number: 0, closed_at: None, disputed: 0 }))
+        Ok(last.unwrap_or(Last { number: 0, closed_at: None, disputed: 0, refunded: 0 }))
     }
 
     /// What of the cut is not settled yet.
@@ -250,6 +274,19 @@ impl Tx<'_> {
         Ok(())
     }
 
+    fn add_refunds(&self, above: u64, upto: u64, sums: &mut BTreeMap<ShopNo, Sums>) -> Result<(), StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT terminals.shop, refunds.cents FROM refunds JOIN epochs ON epochs.number = refunds.row >> 32
+             JOIN terminals ON terminals.number = epochs.terminal WHERE place > ?1 AND place <= ?2",
+        )?;
+        let mut rows = read.query(params![Sql(above), Sql(upto)])?;
+        while let Some(row) = rows.next()? {
+            let shop: ShopNo = col(row, 0)?;
+            sums.entry(shop).or_default().add_refund(col(row, 1)?)?;
+        }
+        Ok(())
+    }
+
     fn statement_of(&self, shop: ShopNo, sums: Sums) -> Result<ShopStatement, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT code, name, ifnull((SELECT carry_on FROM settlement_shops WHERE shop = ?1
@@ -257,7 +294,7 @@ impl Tx<'_> {
         )?;
         let (shop_code, shop_name, carried) =
             read.query_row([Sql(shop)], |row| Ok((row.get(0)?, row.get(1)?, col(row, 2)?)))?;
-        let (payout, carry_on) = payout(sums.settled, sums.reversed, carried)?;
+        let (payout, carry_on) = payout(sums.settled, sums.taken_back()?, carried)?;
         Ok(ShopStatement { shop_code, shop_name, sums, carried, carry_on, payout })
     }
 }
@@ -287,6 +324,8 @@ fn statement(row: &Row<'_>) -> rusqlite::Result<ShopStatement> {
             disputed: col(row, 9)?,
             reversals: row.get(13)?,
             reversed: col(row, 14)?,
+            refunds: row.get(15)?,
+            refunded: col(row, 16)?,
         },
         carried: col(row, 10)?,
         carry_on: col(row, 11)?,

@@ -200,7 +200,7 @@ impl Tx<'_> {
     }
 
     /// Moves free money into a slice: the next serial allows that much more.
-    fn raise(
+    pub(super) fn raise(
         &self,
         books: &mut Books<'_>,
         fund: &FundInfo,

@@ -98,14 +98,8 @@ impl IntoI64 for u32 {
 numbers!(small_out: Epoch, FundId, Incarnation, PolicyId, PurseNo, Seq, Serial, ShopNo, TerminalId, TimeEpoch, Version);
 numbers!(number_out: Timestamp);
 checked_numbers!(small_out, new: EpochNo);
-checked_numbers!(number_out, of_number: AccountId);
+checked_numbers!(number_out, of_number: AccountId, RowKey);
 blobs!(CardRef, Hash, PurseRef);
-
-impl ToSql for Sql<RowKey> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        number_in(self.0.get())
-    }
-}
 
 impl ToSql for Sql<Cents> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

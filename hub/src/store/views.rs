@@ -118,12 +118,14 @@ impl Tx<'_> {
         Ok(Some(PurseView { household, purse, credited, free: account.left()?, goodwill, missing, slices }))
     }
 
-    /// What reversals gave back in all.
+    /// What reversals and refunds gave back in all.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
-    pub fn reversed_total(&self) -> Result<Cents, StoreError> {
-        Ok(self.conn.query_row("SELECT ifnull(sum(reversed_cents), 0) FROM slices", [], |row| col(row, 0))?)
+    pub fn taken_back_total(&self) -> Result<Cents, StoreError> {
+        let read = "SELECT ifnull(sum(reversed_cents), 0) FROM slices";
+        let reversed: Cents = self.conn.query_row(read, [], |row| col(row, 0))?;
+        Ok(reversed.plus(self.refunded_total()?)?)
     }
 
     fn slices_of(&self, purse: PurseNo) -> Result<Vec<SliceView>, StoreError> {

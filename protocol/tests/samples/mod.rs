@@ -24,7 +24,7 @@ use cabas_protocol::row::{
     ListApplied, Origin, RefundRequest, Return, Reversal, RowTime, Sale, Start, Tier, Training,
 };
 use cabas_protocol::sign::Payload;
-use cabas_protocol::sync::{Recall, Standing, SyncAnswer, SyncRequest, TerminalStatus};
+use cabas_protocol::sync::{Recall, RefundDecision, Standing, SyncAnswer, SyncRequest, TerminalStatus};
 use cabas_protocol::*;
 use minicbor::bytes::ByteVec;
 
@@ -362,6 +362,13 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
         keep: Cents::ZERO,
         request: REQUEST,
     };
+    let decision = RefundDecision {
+        head: head(ObjectType::RefundDecision),
+        terminal: TERMINAL,
+        epoch: EPOCH,
+        seq: Seq::new(7),
+        granted: true,
+    };
     let refusal = Refusal {
         head: head(ObjectType::Refusal),
         request: HASH,
@@ -387,6 +394,7 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
         signed("card_session_request", &terminal, &card_request),
         signed("card_session_answer", &hub, &card_answer),
         signed("recall", &hub, &recall),
+        signed("refund_decision", &hub, &decision),
         signed("refusal", &hub, &refusal),
     ];
     let rows = bodies().into_iter().enumerate().map(|(index, body)| {

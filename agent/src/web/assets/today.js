@@ -61,7 +61,7 @@ function entryLine(entry) {
     await ask("POST", "/api/today/" + entry.seq + "/receipt", { language: page.language });
     return { message_fr: page.texts.fr["page-printed"], message_en: page.texts.en["page-printed"] };
   })));
-  const open = status && status.refunds && entry.kind === "sale" && !entry.reversed && entry.refunded_cents < entry.cents;
+  const open = entry.kind === "sale" && !entry.reversed && entry.refunded_cents < entry.cents;
   if (open) line.append(button("page-refund", () => askRefund(entry, line)));
   return line;
 }

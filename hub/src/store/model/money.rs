@@ -54,6 +54,8 @@ pub struct SettlementCut {
     pub(crate) rows: Vec<(EpochNo, Seq)>,
     /// The last disputed row that it shows.
     pub(crate) disputed: u64,
+    /// The last refund that it takes off.
+    pub(crate) refunded: u64,
 }
 
 /// A settlement, or what it would be.

@@ -1,4 +1,4 @@
-//! Random lives of a whole fund: credits, sales, hand-backs, reversals, lost answers, copied disks, closed and replaced
+//! Random lives of a whole fund: credits, sales, hand-backs, reversals, refunds, lost answers, copied disks, closed and replaced
 //! terminals, lost cards, settlements, crashes, backups and restores, in any order, against a model of one page.
 #![allow(
     clippy::wildcard_enum_match_arm,
@@ -44,6 +44,14 @@ enum Step {
     Undo {
         who: usize,
         purse: u8,
+    },
+    /// A refund is asked of any sale of any journal, under a number that others may have used.
+    Refund {
+        who: usize,
+        of: usize,
+        sale: usize,
+        amount: u64,
+        request: u8,
     },
     /// Rows go up and balances come down; `lost` is an answer that never arrives.
     Sync {
@@ -107,6 +115,9 @@ fn step() -> impl Strategy<Value = Step> {
             Step::Cheat { who, purse, amount, spent_after: amount + more }
         }),
         3 => (who.clone(), purse.clone()).prop_map(|(who, purse)| Step::Undo { who, purse }),
+        6 => (who.clone(), 0..8_usize, 0..3_usize, 1..5_000_u64, any::<u8>()).prop_map(|(who, of, sale, amount, request)| {
+            Step::Refund { who, of, sale, amount, request }
+        }),
         9 => (who.clone(), 0..9_usize, lost).prop_map(|(who, rows, lost)| Step::Sync { who, rows, lost }),
         2 => (who.clone(), 0..20_usize, 1..9_usize).prop_map(|(who, from, rows)| Step::Resend { who, from, rows }),
         4 => (who.clone(), purse.clone(), 0..30_000_u64, lost)
@@ -125,6 +136,26 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// A sale: what was settled of it, and what went back.
+#[derive(Clone)]
+struct Sold {
+    purse: u8,
+    amount: u64,
+    settled: u64,
+    is_undone: bool,
+    refunded: u64,
+}
+
+/// A refund that an enrolment asks for.
+#[derive(Clone)]
+struct Asked {
+    by: u32,
+    sale: (u32, usize),
+    purse: u8,
+    amount: u64,
+    request: [u8; 8],
+}
+
 /// The rules at their simplest: what the hub has taken in, cent by cent. Keys are (enrolment's number, purse).
 #[derive(Clone, Default)]
 struct Model {
@@ -138,7 +169,13 @@ struct Model {
     undone: BTreeMap<u8, u64>,
     /// By slice, what reversals gave back and how far they counted; by sale, what was settled of it and still stands.
     reversed: BTreeMap<(u32, u8), (u64, u64)>,
-    sales: BTreeMap<(u32, usize), (u8, u64, Option<u64>)>,
+    sales: BTreeMap<(u32, usize), Sold>,
+    /// By terminal and epoch, the enrolment's number and its shop.
+    enrolled: BTreeMap<(u32, u32), (u32, &'static str)>,
+    /// Requests that wait for their sale, numbers of those that were not refused, and by purse what was granted.
+    waiting: Vec<Asked>,
+    requests: BTreeSet<[u8; 8]>,
+    refunded: BTreeMap<u8, u64>,
     payouts: u64,
     months: u32,
 }
@@ -156,7 +193,12 @@ impl Model {
                 let (purse, amount) = (number(sale.purse), sale.fund_cents().unwrap().get());
                 let new = self.claim(epoch, purse, amount, sale.spent_after.get(), allowed(purse, sale.serial.get()));
                 *self.sold.entry(purse).or_default() += new;
-                self.sales.insert((epoch, place), (purse, amount, Some(new)));
+                let sold = Sold { purse, amount, settled: new, is_undone: false, refunded: 0 };
+                self.sales.insert((epoch, place), sold);
+                let (ready, waiting): (Vec<_>, _) =
+                    std::mem::take(&mut self.waiting).into_iter().partition(|asked| asked.sale == (epoch, place));
+                self.waiting = waiting;
+                ready.into_iter().for_each(|asked| self.decide(asked));
             }
             RowBody::Return(back) => {
                 let purse = number(back.purse);
@@ -168,17 +210,58 @@ impl Model {
                 let has_slice = (1..10).any(|serial| allowed(purse, serial).is_some());
                 let sale = usize::try_from(undo.sale.get()).unwrap() - 1;
                 let (back, counter) = self.reversed.entry((epoch, purse)).or_default();
-                if let Some((of, amount, stands)) = self.sales.get_mut(&(epoch, sale))
-                    && (*of, *amount, has_slice) == (purse, undo.cents.get(), true)
-                    && undo.reversed_after.get() - *amount >= *counter
-                    && let Some(settled) = stands.take()
+                if let Some(sold) = self.sales.get_mut(&(epoch, sale))
+                    && (sold.purse, sold.amount, has_slice) == (purse, undo.cents.get(), true)
+                    && (sold.is_undone, sold.refunded) == (false, 0)
+                    && undo.reversed_after.get() - sold.amount >= *counter
                 {
-                    (*back, *counter) = (*back + settled, undo.reversed_after.get());
-                    *self.undone.entry(purse).or_default() += settled;
+                    sold.is_undone = true;
+                    (*back, *counter) = (*back + sold.settled, undo.reversed_after.get());
+                    *self.undone.entry(purse).or_default() += sold.settled;
+                }
+            }
+            RowBody::RefundRequest(asked) => {
+                let (origin, request) = (asked.original, *asked.request.as_bytes());
+                let sale = usize::try_from(origin.seq.get()).unwrap() - 1;
+                let known = self.enrolled.get(&(origin.terminal.get(), origin.epoch.get()));
+                let Some((of, _)) = known.copied().filter(|_| !self.requests.contains(&request)) else { return };
+                let amount = asked.lines.iter().map(|line| line.fund.get()).sum();
+                let asked = Asked { by: epoch, sale: (of, sale), purse: number(asked.purse), amount, request };
+                if of != epoch && !self.closed.contains(&of) && sale >= self.chain.get(&of).map_or(0, Vec::len) {
+                    self.requests.insert(request);
+                    self.waiting.push(asked);
+                } else {
+                    self.decide(asked);
                 }
             }
             _ => {}
         }
+    }
+
+    /// Grants a refund whole, or refuses it.
+    fn decide(&mut self, asked: Asked) {
+        let shop = |epoch| self.enrolled.values().find(|(number, _)| *number == epoch).map(|(_, shop)| *shop);
+        let same_shop = shop(asked.by) == shop(asked.sale.0);
+        self.requests.remove(&asked.request);
+        if let Some(sold) = self.sales.get_mut(&asked.sale)
+            && (same_shop, sold.is_undone, sold.purse) == (true, false, asked.purse)
+            && sold.refunded + asked.amount <= sold.settled
+        {
+            sold.refunded += asked.amount;
+            *self.refunded.entry(asked.purse).or_default() += asked.amount;
+            self.requests.insert(asked.request);
+        }
+    }
+
+    /// Two people close an enrolment: what waits for its sales will never be paid.
+    fn close(&mut self, epoch: u32) -> bool {
+        let (refused, waiting): (Vec<_>, _) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|asked| asked.sale.0 == epoch);
+        self.waiting = waiting;
+        for asked in refused {
+            self.requests.remove(&asked.request);
+        }
+        self.closed.insert(epoch)
     }
 
     /// Cents that a claim settles: not claimed before, and within what the serial allows.
@@ -226,6 +309,7 @@ impl Life {
         let mut life = Self { world, model, backup: None, backups: 0, all: Vec::new() };
         life.open("A");
         life.open("B");
+        life.open("A");
         life
     }
 
@@ -265,6 +349,7 @@ impl Life {
             Step::HandBack { who, purse, amount, beyond } => self.seller_mut(who).hand_back(purse, amount, beyond),
             Step::Cheat { who, purse, amount, spent_after } => self.seller_mut(who).cheat(purse, amount, spent_after),
             Step::Undo { who, purse } => self.seller_mut(who).undo(purse),
+            Step::Refund { who, of, sale, amount, request } => self.refund((who, of), sale, amount, request),
             Step::Sync { who, rows, lost } => self.sync(who % self.all.len(), rows, lost),
             Step::Resend { who, from, rows } => {
                 let who = who % self.all.len();
@@ -324,6 +409,26 @@ impl Life {
         }
     }
 
+    /// One of the last sales of some journal is to be refunded.
+    fn refund(&mut self, (who, of): (usize, usize), sale: usize, amount: u64, request: u8) {
+        let journal = &self.all[of % self.all.len()].terminal;
+        let sales = journal.journal.iter().zip(1_u32..).filter_map(|(row, seq)| match row.peek().unwrap().body {
+            RowBody::Sale(sale) => Some((journal.place(seq), number(sale.purse), sale.fund_cents().unwrap().get())),
+            _ => None,
+        });
+        let sales: Vec<_> = sales.collect();
+        if let Some((place, purse, sold)) = sales.iter().rev().nth(sale % sales.len().max(1)).copied() {
+            let seller = self.seller_mut(who);
+            seller.terminal.refund(purse, place, amount.min(sold), request);
+            // Often what was refunded is refunded once more, or undone as well.
+            match request % 4 {
+                0 => seller.terminal.refund(purse, place, amount.min(sold), request.wrapping_add(1)),
+                1 if place == seller.terminal.place(place.2) => seller.undo(purse),
+                _ => {}
+            }
+        }
+    }
+
     fn send(&mut self, who: usize, from: usize, rows: usize, lost: bool) {
         let Some(epoch) = self.epoch(who) else { return };
         let sender = &self.all[who].terminal;
@@ -331,6 +436,7 @@ impl Life {
         let until = from.saturating_add(rows.min(64)).min(sender.journal.len());
         let outcome = self.world.ingest(&sender.upload_of(sender.head_at(from), &sender.journal[from..until]));
         let acked = usize::try_from(outcome.acked.seq.get()).unwrap();
+        self.model.enrolled.insert((sender.id.get(), sender.epoch.get()), (epoch, self.all[who].shop));
         let known = self.model.chain.get(&epoch).map_or(0, Vec::len);
         let conn = &self.world.db.conn;
         for row in known..acked {
@@ -384,7 +490,7 @@ impl Life {
 
     fn close(&mut self, who: usize) {
         let Some(epoch) = self.epoch(who) else { return };
-        if !self.model.closed.insert(epoch) {
+        if !self.model.close(epoch) {
             return;
         }
         let terminal = self.all[who].terminal.clone();
@@ -457,13 +563,15 @@ impl Life {
                 |kind| sum(&format!("SELECT ifnull(sum(debits - credits), 0) FROM accounts WHERE id = {}", of(kind)));
             let of = |map: &BTreeMap<u8, u64>| i64::try_from(map.get(&purse).copied().unwrap_or_default()).unwrap();
             let model = &self.model;
-            let expected = of(&model.credited) + owed(8) + owed(10) - of(&model.sold) + of(&model.undone);
+            let expected =
+                of(&model.credited) + owed(8) + owed(10) - of(&model.sold) + of(&model.undone) + of(&model.refunded);
             assert_eq!(free + left, expected, "purse {purse}: free {free}, at terminals {left}");
         }
         let (out, owed) = self.world.owed();
         let undone: u64 = self.model.undone.values().sum();
         assert_eq!(owed, cents(self.model.sold.values().sum()), "what shops are owed");
-        assert_eq!(out, cents(self.model.payouts + undone), "what was paid or taken back");
+        let refunded: u64 = self.model.refunded.values().sum();
+        assert_eq!(out, cents(self.model.payouts + undone + refunded), "what was paid or taken back");
         self.world.audit();
     }
 }

@@ -8,7 +8,9 @@ use cabas_protocol::head::HeadContext;
 use cabas_protocol::ids::BootId;
 use cabas_protocol::keys::KeyCert;
 use cabas_protocol::objects::Category;
-use cabas_protocol::row::{ClockQuality, Line, Return, Reversal, Row, RowTime, Sale, Start, Tier};
+use cabas_protocol::row::{
+    ClockQuality, Line, Origin, RefundRequest, Return, Reversal, Row, RowTime, Sale, Start, Tier,
+};
 use cabas_protocol::sync::{SyncRequest, TerminalStatus};
 use cabas_protocol::{
     CardRef, CategoryId, Cents, ChainHead, Epoch, FundId, Hash, Incarnation, ObjectType, PolicyId, PurseRef, RequestId,
@@ -186,7 +188,7 @@ impl World {
     pub(super) fn tamper(&mut self, sql: &str) {
         let conn = rusqlite::Connection::open(self.path()).unwrap();
         conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;").unwrap();
-        for trigger in ["rows", "moves", "serials", "claims", "credits"] {
+        for trigger in ["rows", "moves", "serials", "claims", "credits", "refunded"] {
             for name in ["stay", "remain"] {
                 conn.execute_batch(&format!("DROP TRIGGER IF EXISTS {trigger}_{name}")).unwrap();
             }
@@ -338,6 +340,23 @@ impl Terminal {
         }));
     }
 
+    /// Asks for a refund of the sale that another terminal, or this one, wrote at a row.
+    pub(super) fn refund(&mut self, purse: u8, of: (TerminalId, Epoch, u32), amount: u64, request: u8) {
+        let (terminal, epoch, seq) = of;
+        self.write(RowBody::RefundRequest(RefundRequest {
+            stan: Stan::FIRST,
+            original: Origin { terminal, epoch, seq: Seq::new(seq) },
+            purse: purse_ref(purse),
+            lines: vec![line(amount)],
+            request: RequestId::new([request; 8]),
+        }));
+    }
+
+    /// The place of a row of this journal.
+    pub(super) fn place(&self, seq: u32) -> (TerminalId, Epoch, u32) {
+        (self.id, self.epoch, seq)
+    }
+
     /// What the hub has not acknowledged.
     pub(super) fn upload(&self) -> Upload {
         let from = usize::try_from(self.acked.seq.get()).unwrap().min(self.journal.len());
@@ -385,9 +404,11 @@ impl Terminal {
     }
 }
 
+fn line(amount: u64) -> Line {
+    Line { category: CategoryId::new(0), requested: cents(amount), fund: cents(amount), member: Cents::ZERO }
+}
+
 pub(super) fn sale(purse: u8, amount: u64, spent_after: u64, serial: u32) -> Sale {
-    let line =
-        Line { category: CategoryId::new(0), requested: cents(amount), fund: cents(amount), member: Cents::ZERO };
     Sale {
         stan: Stan::FIRST,
         card: card_ref(purse),
@@ -395,7 +416,7 @@ pub(super) fn sale(purse: u8, amount: u64, spent_after: u64, serial: u32) -> Sal
         purse: purse_ref(purse),
         spent_after: cents(spent_after),
         serial: Serial::new(serial),
-        lines: vec![line],
+        lines: vec![line(amount)],
         hot_list: Version::new(1),
         grid: Version::new(1),
         policy: PolicyId::new(1),

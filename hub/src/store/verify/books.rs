@@ -64,6 +64,7 @@ impl Tx<'_> {
             TransferKind::Advance => self.not_an_advance(transfer),
             TransferKind::Sale | TransferKind::Return => self.not_a_claim(transfer),
             TransferKind::Reversal => self.not_a_reversal(transfer),
+            TransferKind::Refund => self.not_a_refund(transfer),
             TransferKind::Settlement => self.not_a_payout(transfer),
         }
     }
@@ -123,6 +124,7 @@ impl Tx<'_> {
             | TransferKind::Raise
             | TransferKind::Settlement
             | TransferKind::Reversal
+            | TransferKind::Refund
             | TransferKind::Void
             | TransferKind::Recover
             | TransferKind::Repay
@@ -319,7 +321,7 @@ impl Tx<'_> {
              FROM purses
              LEFT JOIN (SELECT slices.id & 0xffffffff AS purse, sum(max(0, credits - reversed_cents)) AS allowed
                 FROM slices JOIN accounts ON accounts.id = slices.id GROUP BY 1) AS given ON given.purse = purses.number
-             LEFT JOIN (SELECT credit & 0xffffffff AS purse, sum(cents) AS returned FROM transfers WHERE kind IN (4, 20)
+             LEFT JOIN (SELECT credit & 0xffffffff AS purse, sum(cents) AS returned FROM transfers WHERE kind IN (4, 7, 20)
                 GROUP BY 1) AS back ON back.purse = purses.number
              LEFT JOIN (SELECT purse, sum(cents) AS credited FROM credits GROUP BY 1) AS got
                 ON got.purse = purses.number

@@ -163,9 +163,14 @@ impl Tx<'_> {
                 nothing(Some(why))
             }
             (Effect::Claim(claim), _) => self.judge(journal, &claim)?,
+            (Effect::Undo(undo), Some(why @ OverRight::RefundedBefore))
+                if self.is_refunded(RowKey::new(journal.record.number, undo.sale))? =>
+            {
+                nothing(Some(why))
+            }
             (Effect::Undo(undo), _) => self.judge_undo(journal, stored.seq, &undo)?,
             (Effect::Over(_, why), _) => nothing(Some(why)),
-            (Effect::None, _) => nothing(None),
+            (Effect::None | Effect::Ask, _) => nothing(None),
         };
         if expected != (stored.settled, stored.over_right, stored.why) {
             let detail = format!(

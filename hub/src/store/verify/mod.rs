@@ -6,6 +6,7 @@
 mod books;
 mod journals;
 mod lives;
+mod refunded;
 mod settled;
 
 use super::db::Db;
@@ -59,6 +60,8 @@ pub enum FindingKind {
     Closing,
     /// A balance that was handed back and is not the hub's word.
     Held,
+    /// A refund that nobody asked for, or of more than the fund paid.
+    Refund,
 }
 
 impl FindingKind {
@@ -81,6 +84,7 @@ impl FindingKind {
             Self::Settlement => "settlement",
             Self::Closing => "closing",
             Self::Held => "held",
+            Self::Refund => "refund",
         }
     }
 }
@@ -135,6 +139,7 @@ impl Db {
             tx.check_conservation(&mut report)?;
             tx.check_journals(&mut report)?;
             tx.check_disputed(&mut report)?;
+            tx.check_refunds(&mut report)?;
             tx.check_settlements(&mut report)?;
             tx.check_closings(&mut report)?;
             tx.check_held(&mut report)?;

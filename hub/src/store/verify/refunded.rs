@@ -1,0 +1,103 @@
+//! Refunds, each held against the signed row that asked for it and the sale that it names.
+
+use cabas_protocol::row::Row;
+use cabas_protocol::{Cents, FundId, RowBody, Signed};
+use rusqlite::{OptionalExtension as _, params};
+
+use super::super::error::StoreError;
+use super::super::refunds::{Asked, refund_cents};
+use super::super::sql::{Sql, col, col_opt};
+use super::super::tx::Tx;
+use super::{FindingKind, VerifyReport};
+use crate::core::ledger::{AccountId, PurseNo, RowKey, Transfer};
+use crate::core::refunds::judge;
+use crate::store::settlements::REFUND;
+
+/// A refund as it lies in the file.
+struct Stored {
+    asked: Asked,
+    request: Vec<u8>,
+    is_granted: bool,
+    place: Option<u64>,
+    envelope: Vec<u8>,
+}
+
+impl Tx<'_> {
+    pub(super) fn check_refunds(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
+        let fund = self.fund()?.fund;
+        let mut read = self.conn.prepare(
+            "SELECT refunds.row, refunds.sale, refunds.purse, refunds.cents, request, state = 1, place, envelope
+             FROM refunds JOIN rows ON rows.key = refunds.row WHERE rows.kind = ?1 ORDER BY place, refunds.row",
+        )?;
+        let mut rows = read.query([REFUND])?;
+        let (mut all, mut granted) = (0_u64, 0_u64);
+        while let Some(row) = rows.next()? {
+            all = all.saturating_add(1);
+            let stored = Stored {
+                asked: Asked { row: col(row, 0)?, sale: col_opt(row, 1)?, purse: col(row, 2)?, cents: col(row, 3)? },
+                request: row.get(4)?,
+                is_granted: row.get(5)?,
+                place: col_opt(row, 6)?,
+                envelope: row.get(7)?,
+            };
+            let subject = format!("row {}", stored.asked.row.get());
+            if stored.is_granted {
+                granted = granted.saturating_add(1);
+                if stored.place != Some(granted) {
+                    report.add(FindingKind::Refund, subject.clone(), "its place is not the next");
+                }
+            }
+            if let Some(wrong) = self.not_asked(fund, &stored)? {
+                report.add(FindingKind::Refund, subject, wrong);
+            }
+        }
+        let count = |sql: &str| self.conn.query_row(sql, [], |row| col::<u64>(row, 0));
+        let requests = count("SELECT count(*) FROM rows WHERE kind = 3")?;
+        let kept = count("SELECT count(*) FROM refunds")?;
+        let moved = count("SELECT count(*) FROM transfers WHERE kind = 7")?;
+        if (requests, all, granted) != (kept, kept, moved) {
+            let detail =
+                format!("{requests} requests, {kept} of them decided or waiting; {granted} granted, {moved} booked");
+            report.add(FindingKind::Refund, "all refunds", detail);
+        }
+        Ok(())
+    }
+
+    /// Why a refund is not what its request says, if it is not.
+    fn not_asked(&self, fund: FundId, stored: &Stored) -> Result<Option<&'static str>, StoreError> {
+        let row = Signed::<Row>::from_bytes(stored.envelope.clone()).ok().and_then(|row| row.read_trusted(fund).ok());
+        let Some(row) = row else { return Ok(Some("its row cannot be read")) };
+        let RowBody::RefundRequest(request) = &row.payload().body else { return Ok(Some("its row asks for none")) };
+        let purse = self.purse_no(request.purse)?.map_or(0, PurseNo::get);
+        let place = self.place_of(request)?.map(|(sale, _)| sale);
+        let signed = (purse, refund_cents(request), request.request.as_bytes().as_slice());
+        if signed != (stored.asked.purse.get(), stored.asked.cents, stored.request.as_slice()) {
+            return Ok(Some("its request names another purse, amount or number"));
+        }
+        // An enrolment that is made after the request came changes nothing.
+        if stored.asked.sale.is_some() && stored.asked.sale != place {
+            return Ok(Some("its request names another sale"));
+        }
+        if !stored.is_granted {
+            return Ok(None);
+        }
+        let Some(sale) = stored.asked.sale else { return Ok(Some("it was granted of no sale")) };
+        let paid = self.paid_sale(fund, &stored.asked, sale)?;
+        Ok(judge(stored.asked.cents, paid)
+            .err()
+            .map(|_| "with the others it is more than what the fund paid of its sale"))
+    }
+
+    pub(super) fn not_a_refund(&self, transfer: &Transfer) -> Result<Option<&'static str>, StoreError> {
+        let mut read = self
+            .conn
+            .prepare_cached("SELECT row, purse, cents FROM refunds WHERE row = ?1 AND state = 1 AND transfer = ?2")?;
+        let found = read.query_row(params![Sql(transfer.cause), Sql(transfer.id)], |row| {
+            Ok((col::<RowKey>(row, 0)?, AccountId::purse(col(row, 1)?), col::<Cents>(row, 2)?))
+        });
+        let Some((row, purse, cents)) = found.optional()? else { return Ok(Some("no refund was granted for it")) };
+        let from = AccountId::payable(self.shop_of(row.epoch())?);
+        Ok(((from, purse, cents) != (transfer.debit, transfer.credit, transfer.cents))
+            .then_some("its refund is of another shop, purse or amount"))
+    }
+}

@@ -40,8 +40,10 @@ pub struct Metrics {
     refusals: Family<CodeLabel, Counter>,
     sync_seconds: Histogram,
     terminals: Family<StandingLabel, Level>,
-    /// Sales refused though they may have been funded, as the terminals report.
-    pub refused_unfunded: Level,
+    /// Extensions that fell short though the household had the money, at other terminals.
+    pub refused_though_funded: Counter,
+    /// Sales refused while the hub could not be asked, as the terminals report.
+    pub refused_unasked: Level,
     /// Seconds since the live terminal that was silent for longest was heard.
     pub oldest_contact_s: Level,
     /// Polls that wait for news.
@@ -76,9 +78,12 @@ impl Metrics {
         registry.register_with_unit("sync", help, Unit::Seconds, sync_seconds.clone());
         let terminals = Family::default();
         registry.register("terminals", "Terminals by standing", terminals.clone());
-        let refused_unfunded = Level::default();
-        let help = "Sales refused though they may have been funded, as terminals report since they started";
-        registry.register("refused_though_funded", help, refused_unfunded.clone());
+        let refused_though_funded = Counter::default();
+        let help = "Sales that were given too little though the household had the money, at other terminals";
+        registry.register("refused_though_funded", help, refused_though_funded.clone());
+        let refused_unasked = Level::default();
+        let help = "Sales refused while the hub could not be asked, as terminals report since they started";
+        registry.register("refused_unasked", help, refused_unasked.clone());
         let oldest_contact_s = Level::default();
         let help = "Time since the live terminal silent for longest was heard";
         registry.register_with_unit("oldest_contact", help, Unit::Seconds, oldest_contact_s.clone());
@@ -97,7 +102,8 @@ impl Metrics {
             refusals,
             sync_seconds,
             terminals,
-            refused_unfunded,
+            refused_though_funded,
+            refused_unasked,
             oldest_contact_s,
             waiting_polls,
             exposure_cents,
@@ -153,7 +159,8 @@ mod tests {
             "cabas_hub_terminals{standing=\"live\"} 2",
             "cabas_hub_sync_seconds_count 1",
             "cabas_hub_oldest_contact_seconds 0",
-            "cabas_hub_refused_though_funded 0",
+            "cabas_hub_refused_though_funded_total 0",
+            "cabas_hub_refused_unasked 0",
             "cabas_hub_exposure_cents 0",
             "cabas_hub_goodwill_cents 0",
         ] {

@@ -71,7 +71,7 @@ fn terminals_and_totals_are_shown() {
     for line in [
         "cabas_hub_terminals{standing=\"live\"} 1",
         "cabas_hub_terminals{standing=\"new\"} 1",
-        "cabas_hub_refused_though_funded 3",
+        "cabas_hub_refused_unasked 3",
         "cabas_hub_sync_seconds_count 1",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} is missing in {metrics}");

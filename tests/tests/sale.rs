@@ -290,3 +290,40 @@ async fn a_refund_without_a_network_is_written_down_and_decided_later() {
     assert!(text.contains("\"refunded_cents\":400"), "{text}");
     world.hub.verify().unwrap();
 }
+
+/// Another shop of the fund, and what a household can spend there without asking a further one.
+async fn another_shop(world: &World) -> (Shop, u64) {
+    let (dir, http) = (world.dir.path().join("other"), http_client().unwrap());
+    let other = Shop::enrolled(&dir, &http, &world.hub, OTHER_SHOP).await.unwrap();
+    let purse = world.hub.ok(&["purse", "show", "--household", "F001"]).unwrap();
+    let slices = purse["slices"].as_array().unwrap().iter().filter(|slice| slice["shop"] == OTHER_SHOP);
+    let left: u64 = slices.map(|slice| slice["left_cents"].as_u64().unwrap()).sum();
+    (other, purse["free_cents"].as_u64().unwrap() + left)
+}
+
+#[tokio::test]
+async fn money_that_lies_at_one_shop_is_spent_at_another_in_one_tap() {
+    let world = world().await;
+    let (other, reach) = another_shop(&world).await;
+    let amount = reach + 1_000;
+    let sale = other.sell(amount, world.cards.uid(1), "all").await.unwrap();
+    assert_eq!(sale["state"], "accepted", "{sale}");
+    other.wait_until_synced().await.unwrap();
+    let purse = world.hub.ok(&["purse", "show", "--household", "F001"]).unwrap();
+    let recalls = purse["slices"].as_array().unwrap().iter().map(|slice| &slice["recall"]["answered_at"]);
+    assert!(recalls.clone().any(|answered| answered.is_u64()), "{purse}");
+    assert_eq!(world.hub.owed(OTHER_SHOP).unwrap(), amount);
+    world.hub.verify().unwrap();
+}
+
+#[tokio::test]
+async fn money_that_nobody_can_reach_in_time_is_refused_and_counted() {
+    let mut world = world().await;
+    let (other, reach) = another_shop(&world).await;
+    world.shop.stop().unwrap();
+    let sale = other.sell(reach + 1_000, world.cards.uid(1), "all").await.unwrap();
+    assert_ne!(sale["state"], "accepted", "{sale}");
+    let metrics = format!("{}/metrics", world.hub.url());
+    let metrics = http_client().unwrap().get(metrics).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("cabas_hub_refused_though_funded_total 1"), "{metrics}");
+}

@@ -545,3 +545,22 @@ proptest! {
         prop_assert_eq!(assert_sound(folder.path(), &fund).fund_cents, spent);
     }
 }
+
+#[test]
+fn verification_sees_one_moment_of_a_journal_that_is_written_to() {
+    let (folder, fund) = (folder(), Fund::default());
+    let mut journal = fund.ready(folder.path(), 50_000);
+    let path = folder.path().join(FILE);
+    let writes = std::thread::spawn(move || {
+        for number in 1..=300 {
+            assert!(matches!(journal.sell(moment(1, 5), &ask(number, 1, 1)).unwrap(), Sold::Accepted(_)));
+        }
+    });
+    let mut looks = 0_u32;
+    while !writes.is_finished() || looks == 0 {
+        let report = verify::verify(&path, None).unwrap();
+        assert_eq!(report.problems, Vec::<String>::new(), "after {} sales", report.sales);
+        looks += 1;
+    }
+    writes.join().unwrap();
+}

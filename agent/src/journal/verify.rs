@@ -54,6 +54,8 @@ pub struct Report {
 /// [`JournalError`] where the file cannot be read at all; what is wrong in it stands in the report.
 pub fn verify(path: &Path, root: Option<PublicKey>) -> Result<Report, JournalError> {
     let db = schema::open_read_only(path)?;
+    // One moment of a file that a running agent goes on writing to.
+    let db = db.unchecked_transaction()?;
     let (id, certs) = load::load_identity(&db)?;
     let mut check = Check::new(&id);
     check.enrolment(&db, &id, &certs, root)?;

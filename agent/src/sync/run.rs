@@ -59,6 +59,7 @@ pub async fn run(link: Arc<HubLink>, clock: Clock, timing: Timing, network: watc
         // Whether the hub is back is told at once, not when it has news.
         let away = network.borrow().state != NetworkState::Online;
         let wait = if again || away || held.asked { Duration::ZERO } else { timing.wait };
+        let has_rows = link.journal().published().state.unsent_rows() > 0;
         let done = exchange(&link, &mut held, wait, &mut journal).await;
         match done {
             Ok(None) => {}
@@ -76,7 +77,9 @@ pub async fn run(link: Arc<HubLink>, clock: Clock, timing: Timing, network: watc
                     wait_for(pause.after_failure(chance()), &mut journal, None).await;
                 } else {
                     pause.reset();
-                    let quiet = synced.applied.taken == 0 && !synced.more && !held.asked;
+                    // After a push the hub is asked for news at once: it may want money back for a sale elsewhere.
+                    let is_poll = !wait.is_zero() && !has_rows;
+                    let quiet = is_poll && synced.applied.taken == 0 && !synced.more && !held.asked;
                     let rest = QUIET.saturating_sub(watch.elapsed());
                     if quiet && link.journal().published().state.unsent_rows() == 0 && !rest.is_zero() {
                         wait_for(rest, &mut journal, Some(newest)).await;

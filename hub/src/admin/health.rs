@@ -76,6 +76,6 @@ fn gauges(app: &App, terminals: &[TerminalLine], now: u64) {
     let silent = live().filter_map(|line| line.last_contact_at).map(|at| now.saturating_sub(at)).max();
     app.metrics.oldest_contact_s.set(silent.unwrap_or(0));
     let refused = live().filter_map(|line| line.refused_unfunded).map(u64::from).fold(0, u64::saturating_add);
-    app.metrics.refused_unfunded.set(refused);
+    app.metrics.refused_unasked.set(refused);
     app.metrics.waiting_polls.set(u64::try_from(app.waiting.count()).unwrap_or(u64::MAX));
 }

@@ -210,6 +210,7 @@ fn object(signer: &Signer, item: Deliverable) -> ByteVec {
         Deliverable::Grid(grid) => signer.sign(&grid).into_bytes(),
         Deliverable::TerminalConfig(config) => signer.sign(&config).into_bytes(),
         Deliverable::Balance(balance) => signer.sign(&balance).into_bytes(),
+        Deliverable::Recall(recall) => signer.sign(&recall).into_bytes(),
         Deliverable::Refund(decision) => signer.sign(&decision).into_bytes(),
     };
     bytes.into()

@@ -72,6 +72,14 @@ impl Waiting {
         self.lock().closed
     }
 
+    /// The terminals that wait: they answer within a round trip.
+    #[must_use]
+    pub fn terminals(&self) -> Vec<TerminalId> {
+        let mut terminals: Vec<_> = self.lock().waiting.keys().map(|(terminal, _)| *terminal).collect();
+        terminals.dedup();
+        terminals
+    }
+
     /// How many wait.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -126,6 +134,7 @@ mod tests {
         waiting.wake_all();
         assert!(is_woken(&one) && is_woken(&two));
         assert!(!is_woken(&one), "a wake is used once");
+        assert_eq!(waiting.terminals(), [ONE, TWO]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cabas_protocol::Cents;
+use cabas_protocol::{Cents, TerminalId, Timestamp};
 use clap::Subcommand;
 use serde::Serialize;
 
@@ -176,6 +176,25 @@ pub(super) enum Purse {
         #[arg(long, value_name = "CODE")]
         household: String,
     },
+    /// Ask a household's money back from terminals; it is free when their answer comes
+    Recall {
+        /// The household's code
+        #[arg(long, value_name = "CODE")]
+        household: String,
+        /// One terminal; without it all that sell
+        #[arg(long, value_name = "NUMBER")]
+        terminal: Option<u32>,
+        /// What each may keep
+        #[arg(long, value_name = "CENTS", default_value_t = 0)]
+        keep_cents: u64,
+    },
+}
+
+#[derive(Serialize)]
+struct Recalled {
+    household: String,
+    /// How many terminals were asked.
+    terminals: u32,
 }
 
 #[derive(Serialize)]
@@ -202,19 +221,52 @@ struct SliceLine {
     claimed_cents: u64,
     voided_cents: u64,
     left_cents: u64,
+    /// When the terminal called last.
+    contact_at: Option<u64>,
+    /// What was asked back of it last.
+    recall: Option<RecallLine>,
+}
+
+#[derive(Serialize)]
+struct RecallLine {
+    keep_cents: u64,
+    asked_at: u64,
+    /// None while the terminal has not answered.
+    answered_at: Option<u64>,
 }
 
 pub(super) fn purse(context: &Context, command: &Purse) -> Result<(), Failure> {
-    let Purse::Show { household } = command;
+    match command {
+        Purse::Show { household } => show(context, household),
+        Purse::Recall { household, terminal, keep_cents } => recall(context, household, *terminal, *keep_cents),
+    }
+}
+
+fn recall(context: &Context, household: &str, terminal: Option<u32>, keep_cents: u64) -> Result<(), Failure> {
+    let now = context.clock.now();
+    let mut db = context.open(OpenMode::Existing)?;
+    let view = db.read(|tx| tx.household_money(household))?;
+    let purse = view.ok_or_else(|| Failure::UnknownHousehold(household.to_owned()))?.purse;
+    let keep = Cents::new(keep_cents).map_err(StoreError::from)?;
+    let terminals = db.write(|tx| tx.recall_by_hand(purse, terminal.map(TerminalId::new), keep, now))?;
+    let household = household.to_owned();
+    print(context.format, &Recalled { household, terminals }, |done| {
+        format!("{} terminals were asked; `purse show` tells who answered.\n", done.terminals)
+    })
+    .map_err(Failure::Print)
+}
+
+fn show(context: &Context, household: &str) -> Result<(), Failure> {
     let read = |tx: &crate::store::Tx<'_>| Ok((tx.household_money(household)?, tx.terminals()?));
     let (view, terminals) = context.open(OpenMode::Existing)?.read(read)?;
-    let view = view.ok_or_else(|| Failure::UnknownHousehold(household.clone()))?;
+    let view = view.ok_or_else(|| Failure::UnknownHousehold(household.to_owned()))?;
     let shop = |terminal| {
         let found = terminals.iter().find(|view| view.terminal == terminal);
         found.map_or_else(String::new, |view| view.shop_code.clone())
     };
     let shown = purse_shown(view, shop);
-    print(context.format, &shown, |shown| purse_text(shown).unwrap_or_default()).map_err(Failure::Print)
+    let now = context.clock.now().get();
+    print(context.format, &shown, |shown| purse_text(shown, now).unwrap_or_default()).map_err(Failure::Print)
 }
 
 fn purse_shown(view: PurseView, shop: impl Fn(cabas_protocol::TerminalId) -> String) -> PurseShown {
@@ -229,6 +281,12 @@ fn purse_shown(view: PurseView, shop: impl Fn(cabas_protocol::TerminalId) -> Str
         claimed_cents: slice.claimed.minus_or_zero(slice.voided).get(),
         voided_cents: slice.voided.get(),
         left_cents: slice.allowed.minus_or_zero(slice.claimed).get(),
+        contact_at: slice.contact_at.map(Timestamp::get),
+        recall: slice.recall.map(|recall| RecallLine {
+            keep_cents: recall.keep.get(),
+            asked_at: recall.asked_at.get(),
+            answered_at: recall.answered_at.map(Timestamp::get),
+        }),
     };
     PurseShown {
         purse: view.purse.to_string(),
@@ -241,7 +299,19 @@ fn purse_shown(view: PurseView, shop: impl Fn(cabas_protocol::TerminalId) -> Str
     }
 }
 
-fn purse_text(shown: &PurseShown) -> Result<String, std::fmt::Error> {
+/// How long ago, in the largest unit that fits.
+fn ago(now: u64, at: u64) -> String {
+    let seconds = now.saturating_sub(at);
+    let of = |unit: u64| seconds.checked_div(unit).unwrap_or(0);
+    match seconds {
+        0..60 => format!("{seconds} s ago"),
+        60..3_600 => format!("{} min ago", of(60)),
+        3_600..172_800 => format!("{} h ago", of(3_600)),
+        _ => format!("{} days ago", of(86_400)),
+    }
+}
+
+fn purse_text(shown: &PurseShown, now: u64) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     let household = crate::out::plain(&shown.household);
     writeln!(text, "{household}: {} € credited, {} € free", euros(shown.credited_cents), euros(shown.free_cents))?;
@@ -263,6 +333,12 @@ fn purse_text(shown: &PurseShown) -> Result<String, std::fmt::Error> {
             euros(line.voided_cents),
             euros(line.left_cents)
         )?;
+        let heard = line.contact_at.map_or_else(|| "never heard".to_owned(), |at| format!("heard {}", ago(now, at)));
+        let recall = line.recall.as_ref().map_or_else(String::new, |recall| {
+            let answered = if recall.answered_at.is_some() { "answered" } else { "not answered" };
+            format!(", asked {} to keep {} €: {answered}", ago(now, recall.asked_at), euros(recall.keep_cents))
+        });
+        writeln!(text, "       {heard}{recall}")?;
     }
     Ok(text)
 }

@@ -11,6 +11,7 @@ mod key;
 mod restore;
 mod serve;
 mod settlement;
+mod shop;
 mod terminal;
 mod upkeep;
 
@@ -50,6 +51,9 @@ enum Command {
     /// Terminals: add, revoke, close, list
     #[command(subcommand)]
     Terminal(terminal::Terminal),
+    /// Shops: list, and what households are to find where there is no network
+    #[command(subcommand)]
+    Shop(shop::Shop),
     /// Cards: block, unblock, replace
     #[command(subcommand)]
     Card(card::Card),
@@ -124,6 +128,7 @@ fn try_run(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve => serve::serve(&context),
         Command::Import(import) => import::import(&context, &import),
         Command::Terminal(terminal) => terminal::run(&context, &terminal),
+        Command::Shop(shop) => shop::run(&context, &shop),
         Command::Card(card) => card::run(&context, &card),
         Command::Credit(credit) => credit::run(&context, &credit),
         Command::Settlement(settlement) => settlement::run(&context, &settlement),

@@ -8,12 +8,12 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
-use crate::store::{Lane, StoreError, Wake};
+use crate::store::{Lane, StoreError, Tx, Wake};
 
 /// How often commands beside the hub are looked for: somebody may wait, and a signing key may have been taken back.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often terminals are looked for that have become silent.
-pub const GOODWILL_EVERY: Duration = Duration::from_secs(3_600);
+/// How often terminals are looked for that have become silent, and markets that are near.
+pub const LOOK_HOURLY: Duration = Duration::from_secs(3_600);
 /// How long the reservation of money rests after a failure.
 pub const REST: Duration = Duration::from_secs(10);
 
@@ -24,7 +24,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     jobs.spawn(wake_polls(Arc::clone(app)));
     jobs.spawn(look_beside(Arc::clone(app)));
     jobs.spawn(allocate(Arc::clone(app)));
-    jobs.spawn(goodwill(Arc::clone(app)));
+    jobs.spawn(look_hourly(Arc::clone(app)));
     if let Some(every) = sd_notify::watchdog_enabled() {
         jobs.spawn(watchdog(Arc::clone(app), every));
     }
@@ -37,6 +37,7 @@ async fn wake_polls(app: Arc<App>) {
     loop {
         match wakes.recv().await {
             Ok(Wake::Terminal(terminal)) => app.waiting.wake(terminal),
+            Ok(Wake::Freed(_)) => {}
             // Who lags has missed some, and cannot say whose.
             Ok(Wake::All) | Err(RecvError::Lagged(_)) => app.waiting.wake_all(),
             Err(RecvError::Closed) => return,
@@ -86,17 +87,18 @@ async fn allocate_all(app: &App) -> Result<(), StoreError> {
     }
 }
 
-/// Advances goodwill where the fund has switched it on.
-async fn goodwill(app: Arc<App>) {
-    let mut every = tokio::time::interval(GOODWILL_EVERY);
+/// Advances goodwill where the fund has switched it on, and lays floors before market days.
+async fn look_hourly(app: Arc<App>) {
+    let mut every = tokio::time::interval(LOOK_HOURLY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         every.tick().await;
         let now = app.clock.now();
-        match app.store.call(Lane::Sync, move |tx| tx.goodwill_advance(now)).await {
-            Ok(advanced) if advanced.is_zero() => {}
+        let work = move |tx: &mut Tx<'_>| Ok((tx.goodwill_advance(now)?, tx.lay_floors(now)?));
+        match app.store.call(Lane::Sync, work).await {
+            Ok((advanced, laid)) if advanced.is_zero() && !laid => {}
             Ok(_) => app.allocate.notify_one(),
-            Err(error) => tracing::error!(%error, "goodwill could not be advanced; it is tried again"),
+            Err(error) => tracing::error!(%error, "goodwill and floors could not be looked at; it is tried again"),
         }
     }
 }

@@ -283,6 +283,7 @@ impl Tx<'_> {
             let (credit, kind) = (AccountId::purse(purse), TransferKind::Void);
             let transfer = books.post(Entry { debit: slice, credit, cents, kind, cause: closing })?;
             self.pay_back(books, purse, Brought { transfer, cents, came_back: true })?;
+            self.count_returned(slice, cents)?;
             voided = voided.plus(cents)?;
             purses = purses.saturating_add(1);
         }

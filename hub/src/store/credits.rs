@@ -68,7 +68,7 @@ impl Tx<'_> {
         name("source", source)?;
         let source = self.source(source)?;
         let waiting = self.not_credited(period, source)?;
-        let places = self.places()?;
+        let places = self.places(now)?;
         let cents = self.with_books(|books| {
             let mut booked = Cents::ZERO;
             for household in &waiting {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use cabas_protocol::row::{ClockQuality, Row, Tier};
+use cabas_protocol::row::{ClockQuality, Return, Row, Tier};
 use cabas_protocol::sync::Standing;
-use cabas_protocol::{Cents, ChainHead, FundId, PurseRef, RowBody, Seq, Serial, Signed, TerminalId, Timestamp};
+use cabas_protocol::{Cents, ChainHead, FundId, PurseRef, RowBody, Seq, Serial, Signed, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::debts::Brought;
@@ -19,6 +19,7 @@ use crate::core::claims::{Claimed, Judgement, Stretch};
 use crate::core::effect::{Claim, Effect, SaleFacts, Undo, claimed, effect};
 use crate::core::ingest::{Upload, UploadRow};
 use crate::core::ledger::{AccountId, Entry, OverRight, PurseNo, RowKey, TransferKind};
+use crate::core::slices::LATE_S;
 
 /// An upload while it is taken.
 struct Intake<'u> {
@@ -33,8 +34,10 @@ struct Intake<'u> {
     outcome: IngestOutcome,
     /// True where refunds wait for sales of this journal.
     is_awaited: bool,
-    /// Terminals that learn what became of a refund.
-    told: Vec<TerminalId>,
+    /// Who is to look again once this is kept.
+    wakes: Vec<Wake>,
+    /// True where a sale came long after it was made.
+    is_late: bool,
 }
 
 /// How a row is kept.
@@ -89,8 +92,13 @@ impl Tx<'_> {
                 "a terminal is quarantined: enrol it again"
             );
         }
-        for terminal in std::mem::take(&mut intake.told) {
-            self.wake(Wake::Terminal(terminal));
+        for wake in std::mem::take(&mut intake.wakes) {
+            self.wake(wake);
+        }
+        if intake.is_late {
+            self.conn
+                .prepare_cached("UPDATE epochs SET late_at = ?2 WHERE number = ?1")?
+                .execute(params![Sql(record.number), Sql(intake.now)])?;
         }
         for (kind, (count, seq)) in &intake.alarms {
             self.alarm(record.number, *kind, *count, *seq, intake.now)?;
@@ -171,6 +179,8 @@ impl Tx<'_> {
             ClockQuality::Unknown => None,
             ClockQuality::Carried | ClockQuality::Synced => Some(row.row().time.wall),
         };
+        let is_sale = matches!(&row.row().body, RowBody::Sale(_));
+        intake.is_late |= is_sale && happened_at.is_some_and(|at| at.after_s(LATE_S) < intake.now);
         if let RowBody::ListApplied(applied) = &row.row().body {
             // Its word in the journal counts: what it sold before stands before it there.
             self.conn
@@ -192,7 +202,29 @@ impl Tx<'_> {
             row.envelope(),
         ])?;
         intake.note(row, verdict)?;
+        if let RowBody::Return(back) = &row.row().body {
+            return self.handed_back(books, intake, back, verdict.settled);
+        }
         self.refunds(books, intake, key, &row.row().body)
+    }
+
+    /// Counts what came back from a slice, and answers the recall that asked for it.
+    fn handed_back(
+        &self,
+        books: &mut Books<'_>,
+        intake: &mut Intake<'_>,
+        back: &Return,
+        settled: Cents,
+    ) -> Result<(), StoreError> {
+        let Some(purse) = self.purse_no(back.purse)?.filter(|_| !settled.is_zero()) else { return Ok(()) };
+        let slice = AccountId::slice(intake.record.number, purse);
+        self.count_returned(slice, settled)?;
+        if let Some(request) = back.request
+            && self.returned(books, &intake.fund, slice, purse, request, intake.now)?
+        {
+            intake.wakes.push(Wake::Freed(back.purse));
+        }
+        Ok(())
     }
 
     /// Decides the refund that a row asks for, or those that waited for the sale that it is. What is granted goes to the
@@ -213,7 +245,7 @@ impl Tx<'_> {
         }
         for (asked, refused) in decided {
             let asker = self.epoch_of(asked.row.epoch())?;
-            intake.told.push(asker.terminal);
+            intake.wakes.push(Wake::Terminal(asker.terminal));
             if let Some(why) = refused {
                 intake.alarm(AlarmKind::OverRight, intake.acked.seq);
                 tracing::warn!(
@@ -414,7 +446,8 @@ impl<'u> Intake<'u> {
             alarms,
             outcome,
             is_awaited: false,
-            told: Vec::new(),
+            wakes: Vec::new(),
+            is_late: false,
         }
     }
 

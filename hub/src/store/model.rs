@@ -8,10 +8,10 @@ use cabas_protocol::head::HeadContext;
 use cabas_protocol::hot_list::HotList;
 use cabas_protocol::keys::KeyCert;
 use cabas_protocol::objects::{Binding, Category, Grid, Policy, TerminalConfig};
-use cabas_protocol::sync::{RefundDecision, Standing, TerminalStatus};
+use cabas_protocol::sync::{Recall, RefundDecision, Standing, TerminalStatus};
 use cabas_protocol::{
-    CardRef, Cents, ChainHead, Epoch, FundId, Incarnation, KeyId, PolicyId, PublicKey, Seq, Signed, SignedBalance,
-    TerminalId, TimeEpoch, Timestamp,
+    CardRef, Cents, ChainHead, Epoch, FundId, Incarnation, KeyId, PolicyId, PublicKey, PurseRef, Seq, Signed,
+    SignedBalance, TerminalId, TimeEpoch, Timestamp,
 };
 
 use super::error::EnrolRefusal;
@@ -283,6 +283,8 @@ pub enum Deliverable {
     TerminalConfig(TerminalConfig),
     /// A balance of the terminal's scope.
     Balance(SignedBalance),
+    /// Money of a slice is asked back.
+    Recall(Recall),
     /// What became of a refund that the terminal asked for.
     Refund(RefundDecision),
 }
@@ -355,6 +357,8 @@ pub enum Wake {
     All,
     /// Something for one terminal.
     Terminal(TerminalId),
+    /// Money of a household came back that a sale waits for.
+    Freed(PurseRef),
 }
 
 /// A card by its number or its reference.

@@ -21,7 +21,7 @@ use super::tx::Tx;
 use crate::core::ledger::RowKey;
 
 /// What is new, by the change with which it came.
-type ByChange = BTreeMap<u64, Deliverable>;
+pub(super) type ByChange = BTreeMap<u64, Deliverable>;
 
 impl Tx<'_> {
     /// What changed since the cursor, oldest change first; 0 for all. A cursor that the hub never gave counts as 0.
@@ -105,6 +105,7 @@ impl Tx<'_> {
         self.new_config(found, fund, record, since)?;
         self.new_refunds(found, fund, record, since, at_most)?;
         if record.standing == Standing::Live && !self.is_restoring()? {
+            self.new_recalls(found, fund, record, since, at_most)?;
             self.new_balances(found, fund, record, since, at_most)
         } else {
             Ok(())
@@ -285,7 +286,7 @@ impl Tx<'_> {
     }
 }
 
-fn limit(at_most: usize) -> i64 {
+pub(super) fn limit(at_most: usize) -> i64 {
     i64::try_from(at_most).unwrap_or(i64::MAX)
 }
 
@@ -331,6 +332,7 @@ impl Deliverable {
             Self::Grid(grid) => codec::encode(grid),
             Self::TerminalConfig(config) => codec::encode(config),
             Self::Balance(balance) => codec::encode(balance),
+            Self::Recall(recall) => codec::encode(recall),
             Self::Refund(decision) => codec::encode(decision),
         };
         payload.len().saturating_add(ENVELOPE_BYTES_MAX)

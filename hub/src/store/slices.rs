@@ -1,6 +1,6 @@
 //! Slices: what of a purse's money is reserved for which terminal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cabas_protocol::sync::Standing;
 use cabas_protocol::{
@@ -14,7 +14,7 @@ use super::model::{FundInfo, Wake};
 use super::sql::{Sql, col, col_opt};
 use super::terminals::{EpochRecord, standing_number};
 use super::tx::Tx;
-use crate::core::ledger::{Account, AccountId, Entry, PurseNo, ShopNo, TransferKind};
+use crate::core::ledger::{Account, AccountId, Entry, EpochNo, PurseNo, ShopNo, TransferKind};
 pub use crate::core::slices::FREE_SHARE_PERCENT;
 use crate::core::slices::{self, SLICES_PER_PURSE_MAX, Target};
 
@@ -53,8 +53,19 @@ pub(super) struct SliceRecord {
 
 /// A terminal that takes part in an allocation.
 pub(super) struct Place {
-    record: EpochRecord,
-    weight: u64,
+    pub(super) record: EpochRecord,
+    /// Its shop's share of all purchases.
+    permille: u32,
+    /// How many terminals its shop has.
+    terminals: u64,
+    floor: Cents,
+    is_steady: bool,
+}
+
+impl Place {
+    fn weight(&self, bought: Cents) -> u64 {
+        slices::weight(self.permille, bought, self.terminals)
+    }
 }
 
 impl Tx<'_> {
@@ -109,7 +120,7 @@ impl Tx<'_> {
             self.conn.prepare_cached("SELECT number FROM purses WHERE number > ?1 ORDER BY number LIMIT ?2")?;
         let purses =
             read.query_map(params![Sql(from), STEP_PURSES], |row| col(row, 0))?.collect::<Result<Vec<_>, _>>()?;
-        let places = self.places()?;
+        let places = self.places(now)?;
         let raised = self.with_books(|books| {
             let mut raised = 0_u32;
             for purse in &purses {
@@ -131,38 +142,63 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The terminals at which slices lie: those that sell and where the most is expected to be bought.
-    pub(super) fn places(&self) -> Result<Vec<Place>, StoreError> {
+    /// The terminals that sell, those first at which the most is expected to be bought.
+    pub(super) fn places(&self, now: Timestamp) -> Result<Vec<Place>, StoreError> {
         let mut read = self.conn.prepare_cached(
-            "SELECT epochs.terminal, epochs.epoch, shops.number, shops.weight_permille FROM epochs
+            "SELECT epochs.terminal, epochs.epoch, shops.weight_permille, shops.floor_cents, shops.market_days,
+                epochs.opened_at, ifnull(contacts.contact_at, epochs.opened_at), epochs.late_at FROM epochs
              JOIN terminals ON terminals.number = epochs.terminal JOIN shops ON shops.number = terminals.shop
+             LEFT JOIN contacts ON contacts.epoch = epochs.number
              WHERE epochs.standing = ?1 AND epochs.epoch =
                 (SELECT max(epoch) FROM epochs AS newer WHERE newer.terminal = epochs.terminal)",
         )?;
-        let mut live = read
-            .query_map([standing_number(Standing::Live)], |row| {
-                Ok((col(row, 0)?, col(row, 1)?, col(row, 2)?, row.get::<_, u32>(3)?))
-            })?
-            .collect::<Result<Vec<(TerminalId, Epoch, ShopNo, u32)>, _>>()?;
-        let mut in_shop = BTreeMap::new();
-        for (_, _, shop, _) in &live {
-            let count: &mut u64 = in_shop.entry(*shop).or_default();
+        let mut rows = read.query([standing_number(Standing::Live)])?;
+        let (mut places, mut in_shop) = (Vec::new(), BTreeMap::<ShopNo, u64>::new());
+        while let Some(row) = rows.next()? {
+            let record = self.epoch(col(row, 0)?, col(row, 1)?)?;
+            let floor = if slices::is_near_market(row.get(4)?, now.get()) { col(row, 3)? } else { Cents::ZERO };
+            let late: Option<Timestamp> = col_opt(row, 7)?;
+            let (opened, heard): (Timestamp, Timestamp) = (col(row, 5)?, col(row, 6)?);
+            let is_steady = slices::is_steady(opened.get(), heard.get(), late.map(Timestamp::get), now.get());
+            let count = in_shop.entry(record.shop).or_default();
             *count = count.saturating_add(1);
+            places.push(Place { record, permille: row.get(2)?, terminals: 1, floor, is_steady });
         }
-        let weight = |shop: &ShopNo, permille: u32| {
-            // A shop's expected share is divided among its terminals.
-            u64::from(permille)
-                .saturating_mul(1_000_000)
-                .checked_div(in_shop.get(shop).copied().unwrap_or(1))
-                .unwrap_or(0)
-        };
-        live.sort_by_key(|(terminal, _, shop, permille)| (std::cmp::Reverse(weight(shop, *permille)), *terminal));
-        live.truncate(SLICES_PER_PURSE_MAX);
-        live.iter()
-            .map(|(terminal, epoch, shop, permille)| {
-                Ok(Place { record: self.epoch(*terminal, *epoch)?, weight: weight(shop, *permille) })
+        for place in &mut places {
+            place.terminals = in_shop.get(&place.record.shop).copied().unwrap_or(1);
+        }
+        places.sort_by_key(|place| (std::cmp::Reverse(place.weight(Cents::ZERO)), place.record.terminal));
+        Ok(places)
+    }
+
+    /// The places that count for a purse, with what was bought at their shops: where the most is expected, and those
+    /// that have a floor.
+    fn places_of<'p>(&self, places: &'p [Place], purse: PurseNo) -> Result<Vec<(&'p Place, Cents)>, StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT terminals.shop, slices.epoch,
+                max(0, accounts.debits - slices.returned_cents - slices.reversed_cents) FROM slices
+             JOIN accounts ON accounts.id = slices.id JOIN epochs ON epochs.number = slices.epoch
+             JOIN terminals ON terminals.number = epochs.terminal WHERE slices.id & 4294967295 = ?1",
+        )?;
+        let (mut bought, mut has_slice) = (BTreeMap::<ShopNo, Cents>::new(), BTreeSet::new());
+        let mut rows = read.query([Sql(purse)])?;
+        while let Some(row) = rows.next()? {
+            let sum = bought.entry(col(row, 0)?).or_default();
+            *sum = sum.plus(col(row, 2)?)?;
+            has_slice.insert(col::<EpochNo>(row, 1)?);
+        }
+        let bought_at = |place: &Place| bought.get(&place.record.shop).copied().unwrap_or_default();
+        let mut mine: Vec<_> = places
+            .iter()
+            .enumerate()
+            .filter(|(rank, place)| {
+                *rank < SLICES_PER_PURSE_MAX || has_slice.contains(&place.record.number) || !place.floor.is_zero()
             })
-            .collect()
+            .map(|(_, place)| (place, bought_at(place)))
+            .collect();
+        mine.sort_by_key(|(place, bought)| (place.floor.is_zero(), std::cmp::Reverse(place.weight(*bought))));
+        mine.truncate(SLICES_PER_PURSE_MAX);
+        Ok(mine)
     }
 
     /// Divides a purse's money among the terminals; says how many slices were raised.
@@ -175,22 +211,39 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<u32, StoreError> {
         let free = books.account(AccountId::purse(purse))?.left()?;
-        if free.is_zero() {
-            return Ok(0);
-        }
+        let places = self.places_of(places, purse)?;
         let mut targets = Vec::with_capacity(places.len());
-        for place in places {
+        for (place, bought) in &places {
             let unspent = books.account(AccountId::slice(place.record.number, purse))?.left()?;
-            targets.push(Target { weight: place.weight, unspent });
+            let (weight, floor, is_steady) = (place.weight(*bought), place.floor, place.is_steady);
+            targets.push(Target { weight, unspent, floor, is_steady });
         }
+        let division = slices::divide(free, &targets)?;
         let mut raised = 0_u32;
-        for (place, raise) in places.iter().zip(slices::raises(free, &targets)?) {
+        for ((place, _), raise) in places.iter().zip(division.raises) {
             if !raise.is_zero() {
                 self.raise(books, fund, &place.record, purse, raise, now)?;
                 raised = raised.saturating_add(1);
             }
         }
+        let keeps: Vec<_> = places.iter().map(|(place, _)| *place).zip(division.keeps).collect();
+        self.recall_for_division(&keeps, purse, now)?;
         Ok(raised)
+    }
+
+    /// Notes that floors are to be laid where a market is near, once a day.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn lay_floors(&mut self, now: Timestamp) -> Result<bool, StoreError> {
+        let day = now.get().checked_div(86_400).unwrap_or(0);
+        let laid: u64 = self.conn.query_row("SELECT floors_day FROM fund", [], |row| col(row, 0))?;
+        let is_due = laid < day && self.places(now)?.iter().any(|place| !place.floor.is_zero());
+        if is_due {
+            self.conn.execute("UPDATE fund SET floors_day = ?1", [Sql(day)])?;
+            self.allocate_all()?;
+        }
+        Ok(is_due)
     }
 
     pub(super) fn wake_places(&mut self, places: &[Place]) {
@@ -214,6 +267,7 @@ impl Tx<'_> {
         }
         self.not_restoring()?;
         let slice = AccountId::slice(record.number, purse);
+        self.forget_recall(slice)?;
         let serial = self.next_serial(slice)?;
         let cause = u64::from(serial.get());
         let debit = AccountId::purse(purse);
@@ -306,6 +360,14 @@ impl Tx<'_> {
             issued_at: slice.issued_at,
             valid_for_s: VALID_FOR_S,
         }))
+    }
+
+    /// Counts what came back from a slice.
+    pub(super) fn count_returned(&self, slice: AccountId, cents: Cents) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached("UPDATE slices SET returned_cents = returned_cents + ?2 WHERE id = ?1")?
+            .execute(params![Sql(slice), Sql(cents)])?;
+        Ok(())
     }
 
     /// What a slice's balance allows: what its account was given, but for what reversals gave back.

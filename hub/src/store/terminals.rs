@@ -220,14 +220,14 @@ impl Tx<'_> {
         Ok(for_all.max(epoch.change))
     }
 
-    /// An enrolment.
-    /// The record of an enrolment by its number.
+    /// An enrolment by its number.
     pub(super) fn epoch_of(&self, number: EpochNo) -> Result<EpochRecord, StoreError> {
         let mut read = self.conn.prepare_cached("SELECT terminal, epoch FROM epochs WHERE number = ?1")?;
         let (terminal, epoch) = read.query_row([Sql(number)], |row| Ok((col(row, 0)?, col(row, 1)?)))?;
         self.epoch(terminal, epoch)
     }
 
+    /// An enrolment.
     pub(super) fn epoch(&self, terminal: TerminalId, epoch: Epoch) -> Result<EpochRecord, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT number, key, standing, acked_seq, acked_hash, backed_up_seq, change, renew_at,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cabas_protocol::TerminalId;
+use cabas_protocol::{PurseRef, TerminalId};
 use rusqlite::Connection;
 
 use super::error::StoreError;
@@ -23,17 +23,25 @@ pub struct Tx<'c> {
 pub(super) struct Wakes {
     all: bool,
     terminals: BTreeSet<TerminalId>,
+    freed: BTreeSet<PurseRef>,
 }
 
 impl Wakes {
     pub(super) fn take(&mut self) -> Vec<Wake> {
-        let Self { all, terminals } = std::mem::take(self);
-        if all { vec![Wake::All] } else { terminals.into_iter().map(Wake::Terminal).collect() }
+        let Self { all, terminals, freed } = std::mem::take(self);
+        let mut wakes: Vec<_> = freed.into_iter().map(Wake::Freed).collect();
+        if all {
+            wakes.push(Wake::All);
+        } else {
+            wakes.extend(terminals.into_iter().map(Wake::Terminal));
+        }
+        wakes
     }
 
     fn add(&mut self, wake: Wake) {
         match wake {
             Wake::All => self.all = true,
+            Wake::Freed(purse) => drop(self.freed.insert(purse)),
             Wake::Terminal(terminal) => {
                 self.terminals.insert(terminal);
                 self.all |= self.terminals.len() > WAKES_MAX;

@@ -9,7 +9,7 @@ use super::ledger::newest_transfer;
 use super::model::{FlaggedRow, PurseView, SliceView, StoreFigures, TrialLine};
 use super::sql::{Sql, col};
 use super::tx::Tx;
-use crate::core::ledger::{AccountId, AccountKind, EpochNo, OverRight, PurseNo};
+use crate::core::ledger::{AccountId, AccountKind, OverRight, PurseNo};
 
 impl Tx<'_> {
     /// The sums of each kind of account: all debits are all credits.
@@ -129,23 +129,22 @@ impl Tx<'_> {
     }
 
     fn slices_of(&self, purse: PurseNo) -> Result<Vec<SliceView>, StoreError> {
-        let mut epochs = self.conn.prepare_cached("SELECT number, terminal, epoch FROM epochs ORDER BY number")?;
-        let mut rows = epochs.query([])?;
         let mut slices = Vec::new();
-        while let Some(row) = rows.next()? {
-            let id = AccountId::slice(col::<EpochNo>(row, 0)?, purse);
-            let Some(slice) = self.slice(id)? else { continue };
-            let account = self.account(id)?;
-            let (terminal, epoch) = (col(row, 1)?, col(row, 2)?);
+        for id in self.slice_ids(purse)? {
+            let (Some(slice), Some(number)) = (self.slice(id)?, id.epoch_no()) else { continue };
+            let (account, record) = (self.account(id)?, self.epoch_of(number)?);
+            let heard = "SELECT contact_at FROM contacts WHERE epoch = ?1";
             slices.push(SliceView {
-                terminal,
-                epoch,
+                terminal: record.terminal,
+                epoch: record.epoch,
                 allowed: account.credits.minus(slice.reversed)?,
                 claimed: account.debits.minus(slice.reversed)?,
                 voided: self.voided(id)?,
                 serial: slice.serial,
                 issued_at: slice.issued_at,
-                standing: self.epoch(terminal, epoch)?.standing,
+                standing: record.standing,
+                contact_at: self.conn.query_row(heard, [Sql(number)], |row| col(row, 0)).optional()?,
+                recall: self.recall_of(id)?,
             });
         }
         Ok(slices)

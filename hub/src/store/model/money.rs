@@ -139,6 +139,10 @@ pub struct SliceView {
     pub issued_at: Timestamp,
     /// How the enrolment stands.
     pub standing: Standing,
+    /// When the terminal called last.
+    pub contact_at: Option<Timestamp>,
+    /// What was asked back of it last.
+    pub recall: Option<RecallView>,
 }
 
 /// A row with an over-right part, or a disputed one.
@@ -158,4 +162,45 @@ pub struct FlaggedRow {
     pub why: OverRight,
     /// When it came.
     pub received_at: Timestamp,
+}
+
+/// What a slice lacks for a sale after free money ran out.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Shortfall {
+    /// How much.
+    pub short: Cents,
+    /// True where the household has it, at other terminals.
+    pub is_funded: bool,
+    /// How many terminals were asked for it.
+    pub recalled: u32,
+}
+
+/// The newest recall of a slice.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RecallView {
+    /// What may stay.
+    pub keep: Cents,
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+    /// When the terminal's row came.
+    pub answered_at: Option<Timestamp>,
+}
+
+/// A shop.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ShopView {
+    /// Its code.
+    pub code: String,
+    /// Its name.
+    pub name: String,
+    /// What kind of shop.
+    pub kind: String,
+    /// Its share of all purchases, as the fund expects it.
+    pub weight_permille: u32,
+    /// What each household is to find there on market days.
+    pub floor: Cents,
+    /// A bit a weekday, Monday first.
+    pub market_days: u8,
+    /// How many terminals it has.
+    pub terminals: u32,
 }

@@ -37,7 +37,7 @@ fn a_sound_file_has_no_findings() {
 }
 
 /// What is wrong, where it shows, and how it was done.
-const FAULTS: [(FindingKind, &str, &str); 31] = [
+const FAULTS: [(FindingKind, &str, &str); 32] = [
     (FindingKind::Account, "purse 1", "UPDATE accounts SET credits = credits + 1 WHERE id = (4 << 56) + 1"),
     (FindingKind::Account, "payable 1", "UPDATE accounts SET credits = credits + 1 WHERE id = (6 << 56) + 1"),
     (FindingKind::Overdrawn, "slice 2/2", "UPDATE accounts SET debits = 999999 WHERE id = (5 << 56) + (2 << 32) + 2"),
@@ -61,6 +61,7 @@ const FAULTS: [(FindingKind, &str, &str); 31] = [
         "UPDATE serials SET allowed = 1 WHERE slice = (5 << 56) + (1 << 32) + 1 AND serial = 2",
     ),
     (FindingKind::Serial, "slice 1/1", "DELETE FROM serials WHERE slice = (5 << 56) + (1 << 32) + 1 AND serial = 1"),
+    (FindingKind::Account, "slice 1/3", "UPDATE slices SET returned_cents = 3999 WHERE returned_cents = 4000"),
     (FindingKind::Credit, "credit 1", "UPDATE credits SET cents = cents + 100 WHERE id = 1"),
     (FindingKind::Credit, "credit 2", "UPDATE credits SET size = 2 WHERE id = 2"),
     (FindingKind::Conservation, "purse 1", "UPDATE credits SET cents = 1 WHERE id = 1"),

@@ -1,4 +1,4 @@
-//! Random lives of a whole fund: credits, sales, hand-backs, reversals, refunds, lost answers, copied disks, closed and replaced
+//! Random lives of a whole fund: credits, sales, hand-backs, reversals, refunds, recalls, lost answers, copied disks, closed and replaced
 //! terminals, lost cards, settlements, crashes, backups and restores, in any order, against a model of one page.
 #![allow(
     clippy::wildcard_enum_match_arm,
@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use cabas_protocol::row::ListApplied;
+use cabas_protocol::sync::Recall;
 use cabas_protocol::{Incarnation, RowBody, SignedBalance, Version};
 use proptest::prelude::*;
 
@@ -33,6 +34,13 @@ enum Step {
         purse: u8,
         amount: u64,
         beyond: bool,
+    },
+    /// A person asks a purse's money back from a terminal, or a sale elsewhere does.
+    Recall {
+        who: usize,
+        purse: u8,
+        keep: u64,
+        by_sale: bool,
     },
     /// A dishonest journal: the counter stands wherever it likes.
     Cheat {
@@ -111,6 +119,8 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (who.clone(), purse.clone(), 1..6_000_u64).prop_map(|(who, purse, amount)| Step::Sell { who, purse, amount }),
         3 => (who.clone(), purse.clone(), 1..9_000_u64, prop::bool::weighted(0.1))
             .prop_map(|(who, purse, amount, beyond)| Step::HandBack { who, purse, amount, beyond }),
+        2 => (who.clone(), purse.clone(), 0..9_000_u64, any::<bool>())
+            .prop_map(|(who, purse, keep, by_sale)| Step::Recall { who, purse, keep, by_sale }),
         1 => (who.clone(), purse.clone(), 1..6_000_u64, 0..20_000_u64).prop_map(|(who, purse, amount, more)| {
             Step::Cheat { who, purse, amount, spent_after: amount + more }
         }),
@@ -347,6 +357,7 @@ impl Life {
             Step::Credit => self.credit(),
             Step::Sell { who, purse, amount } => self.seller_mut(who).sell(purse, amount),
             Step::HandBack { who, purse, amount, beyond } => self.seller_mut(who).hand_back(purse, amount, beyond),
+            Step::Recall { who, purse, keep, by_sale } => self.recall(self.seller(who), purse, keep, by_sale),
             Step::Cheat { who, purse, amount, spent_after } => self.seller_mut(who).cheat(purse, amount, spent_after),
             Step::Undo { who, purse } => self.seller_mut(who).undo(purse),
             Step::Refund { who, of, sale, amount, request } => self.refund((who, of), sale, amount, request),
@@ -402,8 +413,10 @@ impl Life {
         if !lost && self.epoch(who).is_some() {
             let news = self.world.news(&self.all[who].terminal.clone(), 0);
             for item in news {
-                if let Deliverable::Balance(balance) = item {
-                    self.all[who].hold(balance);
+                match item {
+                    Deliverable::Balance(balance) => self.all[who].hold(balance),
+                    Deliverable::Recall(recall) => self.all[who].answer(&recall),
+                    _ => {}
                 }
             }
         }
@@ -467,6 +480,22 @@ impl Life {
             Ok(_) | Err(StoreError::NotLive(_)) => {}
             Err(error) => panic!("{error}"),
         }
+    }
+
+    fn recall(&mut self, who: usize, purse: u8, keep: u64, by_sale: bool) {
+        let terminal = self.all[who].terminal.clone();
+        let sellers: Vec<_> = self.all.iter().map(|holder| holder.terminal.id).collect();
+        self.world
+            .db
+            .write(|tx| {
+                if by_sale {
+                    let level = cents(keep * 3);
+                    tx.recall_for(terminal.id, terminal.epoch, purse_ref(purse), level, &sellers, NOW)?;
+                    return Ok(());
+                }
+                tx.recall_by_hand(purse_ref(purse), Some(terminal.id), cents(keep), NOW).map(drop)
+            })
+            .unwrap();
     }
 
     fn clone_disk(&mut self, who: usize, purse: u8, amount: u64) {
@@ -629,6 +658,18 @@ impl Holder {
         if amount > 0 {
             self.is_honest &= !beyond;
             self.terminal.hand_back(purse, amount, spent + amount, serial);
+        }
+    }
+
+    /// Answers a recall once, with what is free above its level.
+    fn answer(&mut self, recall: &Recall) {
+        let is_known = self.terminal.journal.iter().any(
+            |row| matches!(row.peek().unwrap().body, RowBody::Return(back) if back.request == Some(recall.request)),
+        );
+        let Some((serial, spent, available)) = self.available(number(recall.purse)) else { return };
+        let amount = available.saturating_sub(recall.keep.get());
+        if !is_known && amount > 0 {
+            self.terminal.answer(recall, amount, spent + amount, serial);
         }
     }
 

@@ -21,6 +21,7 @@ mod ingests;
 mod ledger_page;
 mod model;
 mod news;
+mod recalls;
 mod refunds;
 mod restores;
 mod settlements;

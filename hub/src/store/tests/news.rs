@@ -18,6 +18,7 @@ fn names(items: &[Deliverable]) -> Vec<&'static str> {
             Deliverable::Grid(_) => "grid",
             Deliverable::TerminalConfig(_) => "config",
             Deliverable::Balance(_) => "balance",
+            Deliverable::Recall(_) => "recall",
             Deliverable::Refund(_) => "refund",
         })
         .collect()

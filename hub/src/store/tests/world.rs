@@ -11,7 +11,7 @@ use cabas_protocol::objects::Category;
 use cabas_protocol::row::{
     ClockQuality, Line, Origin, RefundRequest, Return, Reversal, Row, RowTime, Sale, Start, Tier,
 };
-use cabas_protocol::sync::{SyncRequest, TerminalStatus};
+use cabas_protocol::sync::{Recall, SyncRequest, TerminalStatus};
 use cabas_protocol::{
     CardRef, CategoryId, Cents, ChainHead, Epoch, FundId, Hash, Incarnation, ObjectType, PolicyId, PurseRef, RequestId,
     RowBody, Seq, Serial, Signed, SignedBalance, Signer, Stan, TerminalId, TimeEpoch, Timestamp, Version,
@@ -326,6 +326,17 @@ impl Terminal {
             spent_after: cents(spent_after),
             serial: Serial::new(serial),
             request: None,
+        }));
+    }
+
+    /// Answers a recall.
+    pub(super) fn answer(&mut self, recall: &Recall, amount: u64, spent_after: u64, serial: u32) {
+        self.write(RowBody::Return(Return {
+            purse: recall.purse,
+            cents: cents(amount),
+            spent_after: cents(spent_after),
+            serial: Serial::new(serial),
+            request: Some(recall.request),
         }));
     }
 

@@ -259,6 +259,16 @@ impl Tx<'_> {
                 report.add(FindingKind::Serial, id.to_string(), detail);
             }
         }
+        let mut read = self.conn.prepare(
+            "SELECT id, returned_cents, ifnull(back.cents, 0) FROM slices
+             LEFT JOIN (SELECT debit, sum(cents) AS cents FROM transfers WHERE kind IN (4, 20) GROUP BY 1) AS back
+                ON back.debit = slices.id WHERE returned_cents <> ifnull(back.cents, 0)",
+        )?;
+        let mut rows = read.query([])?;
+        while let Some(row) = rows.next()? {
+            let (id, kept, booked): (AccountId, Cents, Cents) = (col(row, 0)?, col(row, 1)?, col(row, 2)?);
+            report.add(FindingKind::Account, id.to_string(), format!("{kept} came back, {booked} was booked"));
+        }
         let mut read = self.conn.prepare("SELECT slice, serial, allowed FROM serials ORDER BY slice, serial")?;
         let mut rows = read.query([])?;
         let mut before: Option<(AccountId, u64, Cents)> = None;

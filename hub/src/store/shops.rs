@@ -1,0 +1,53 @@
+//! Shops: what each household is to find there on market days.
+
+use cabas_protocol::Cents;
+use rusqlite::params;
+
+use super::error::StoreError;
+use super::model::ShopView;
+use super::sql::{Sql, col};
+use super::tx::Tx;
+
+impl Tx<'_> {
+    /// All shops, by code.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn shops(&self) -> Result<Vec<ShopView>, StoreError> {
+        let mut read = self.conn.prepare(
+            "SELECT code, name, kind, weight_permille, floor_cents, market_days,
+                (SELECT count(*) FROM terminals WHERE terminals.shop = shops.number) FROM shops ORDER BY code",
+        )?;
+        let shops = read.query_map([], |row| {
+            Ok(ShopView {
+                code: row.get(0)?,
+                name: row.get(1)?,
+                kind: row.get(2)?,
+                weight_permille: row.get(3)?,
+                floor: col(row, 4)?,
+                market_days: row.get(5)?,
+                terminals: row.get(6)?,
+            })
+        })?;
+        Ok(shops.collect::<Result<_, _>>()?)
+    }
+
+    /// Sets what each household is to find at a shop without a network, from the day before a market day on. `days` has
+    /// a bit a weekday, Monday first.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownShop`]; [`StoreError::Text`] for days that are none.
+    pub fn shop_floor(&mut self, code: &str, floor: Cents, days: u8) -> Result<(), StoreError> {
+        if days > 0b111_1111 {
+            return Err(StoreError::Text("market days"));
+        }
+        let set = self.conn.execute(
+            "UPDATE shops SET floor_cents = ?2, market_days = ?3 WHERE code = ?1",
+            params![code, Sql(floor), days],
+        )?;
+        if set == 0 {
+            return Err(StoreError::UnknownShop);
+        }
+        self.allocate_all()
+    }
+}

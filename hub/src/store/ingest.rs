@@ -11,6 +11,7 @@ use super::debts::Brought;
 use super::error::StoreError;
 use super::ledger::Books;
 use super::model::{AlarmKind, FundInfo, IngestOutcome, Quarantine, Wake};
+use super::refunds::Decided;
 use super::slices::SliceRecord;
 use super::sql::{Sql, col};
 use super::terminals::{EpochRecord, quarantine_number, standing_number};
@@ -34,6 +35,8 @@ struct Intake<'u> {
     outcome: IngestOutcome,
     /// True where refunds wait for sales of this journal.
     is_awaited: bool,
+    /// Sales for which refunds may wait.
+    new_sales: Vec<RowKey>,
     /// Who is to look again once this is kept.
     wakes: Vec<Wake>,
     /// True where a sale came long after it was made.
@@ -65,7 +68,10 @@ impl Tx<'_> {
         intake.check_base();
         intake.is_awaited = self.has_waiting_refunds(record.number)?;
         if !upload.rows().is_empty() {
-            self.with_books(|books| upload.rows().iter().try_for_each(|row| self.take_row(books, &mut intake, row)))?;
+            self.with_books(|books| {
+                upload.rows().iter().try_for_each(|row| self.take_row(books, &mut intake, row))?;
+                self.refunds_that_waited(books, &mut intake)
+            })?;
         }
         if intake.acked != record.acked {
             self.conn
@@ -205,7 +211,13 @@ impl Tx<'_> {
         if let RowBody::Return(back) = &row.row().body {
             return self.handed_back(books, intake, back, verdict.settled);
         }
-        self.refunds(books, intake, key, &row.row().body)
+        if let RowBody::RefundRequest(asked) = &row.row().body {
+            let decided = self.refund_asked(books, intake.fund.fund, &intake.record, key, asked)?;
+            decided.map_or(Ok(()), |decided| self.refund_decided(books, intake, decided))?;
+        } else if is_sale && intake.is_awaited {
+            intake.new_sales.push(key);
+        }
+        Ok(())
     }
 
     /// Counts what came back from a slice, and answers the recall that asked for it.
@@ -227,38 +239,38 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Decides the refund that a row asks for, or those that waited for the sale that it is. What is granted goes to the
-    /// slice of the terminal that asked: the member may want to spend it right there.
-    fn refunds(
+    /// Decides refunds that waited for sales of this journal, after all rows that came with them: a sale that was undone at
+    /// once is not refunded.
+    fn refunds_that_waited(&self, books: &mut Books<'_>, intake: &mut Intake<'_>) -> Result<(), StoreError> {
+        for sale in std::mem::take(&mut intake.new_sales) {
+            for decided in self.refunds_of(books, intake.fund.fund, sale)? {
+                self.refund_decided(books, intake, decided)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is granted goes to the slice of the terminal that asked: the member may want to spend it right there.
+    fn refund_decided(
         &self,
         books: &mut Books<'_>,
         intake: &mut Intake<'_>,
-        key: RowKey,
-        body: &RowBody,
+        (asked, refused): Decided,
     ) -> Result<(), StoreError> {
-        let fund = intake.fund.fund;
-        let mut decided = Vec::new();
-        if let RowBody::RefundRequest(asked) = body {
-            decided.extend(self.refund_asked(books, fund, &intake.record, key, asked)?);
-        } else if intake.is_awaited && matches!(body, RowBody::Sale(_)) {
-            decided = self.refunds_of(books, fund, key)?;
+        let asker = self.epoch_of(asked.row.epoch())?;
+        intake.wakes.push(Wake::Terminal(asker.terminal));
+        if let Some(why) = refused {
+            intake.alarm(AlarmKind::OverRight, intake.acked.seq);
+            tracing::warn!(
+                terminal.id = %asker.terminal, terminal.epoch = %asker.epoch, row.seq = %asked.row.seq(),
+                reason = %why, "a refund is refused"
+            );
+            return Ok(());
         }
-        for (asked, refused) in decided {
-            let asker = self.epoch_of(asked.row.epoch())?;
-            intake.wakes.push(Wake::Terminal(asker.terminal));
-            if let Some(why) = refused {
-                intake.alarm(AlarmKind::OverRight, intake.acked.seq);
-                tracing::warn!(
-                    terminal.id = %asker.terminal, terminal.epoch = %asker.epoch, row.seq = %asked.row.seq(),
-                    reason = %why, "a refund is refused"
-                );
-                continue;
-            }
-            let cents = asked.cents.min(books.account(AccountId::purse(asked.purse))?.left()?);
-            let is_sound = asker.number != intake.record.number || intake.quarantine.is_none();
-            if is_sound && asker.may_be_raised() && !cents.is_zero() && !self.is_restoring()? {
-                self.raise(books, &intake.fund, &asker, asked.purse, cents, intake.now)?;
-            }
+        let cents = asked.cents.min(books.account(AccountId::purse(asked.purse))?.left()?);
+        let is_sound = asker.number != intake.record.number || intake.quarantine.is_none();
+        if is_sound && asker.may_be_raised() && !cents.is_zero() && !self.is_restoring()? {
+            self.raise(books, &intake.fund, &asker, asked.purse, cents, intake.now)?;
         }
         Ok(())
     }
@@ -446,6 +458,7 @@ impl<'u> Intake<'u> {
             alarms,
             outcome,
             is_awaited: false,
+            new_sales: Vec::new(),
             wakes: Vec::new(),
             is_late: false,
         }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use cabas_protocol::row::ListApplied;
 use cabas_protocol::sync::Recall;
-use cabas_protocol::{Incarnation, RowBody, SignedBalance, Version};
+use cabas_protocol::{Epoch, Incarnation, RowBody, SignedBalance, TerminalId, Version};
 use proptest::prelude::*;
 
 use super::world::{NOW, Terminal, World, at, cents, purse_ref};
@@ -160,6 +160,7 @@ struct Sold {
 #[derive(Clone)]
 struct Asked {
     by: u32,
+    row: (u32, usize),
     sale: (u32, usize),
     purse: u8,
     amount: u64,
@@ -205,10 +206,6 @@ impl Model {
                 *self.sold.entry(purse).or_default() += new;
                 let sold = Sold { purse, amount, settled: new, is_undone: false, refunded: 0 };
                 self.sales.insert((epoch, place), sold);
-                let (ready, waiting): (Vec<_>, _) =
-                    std::mem::take(&mut self.waiting).into_iter().partition(|asked| asked.sale == (epoch, place));
-                self.waiting = waiting;
-                ready.into_iter().for_each(|asked| self.decide(asked));
             }
             RowBody::Return(back) => {
                 let purse = number(back.purse);
@@ -236,7 +233,8 @@ impl Model {
                 let known = self.enrolled.get(&(origin.terminal.get(), origin.epoch.get()));
                 let Some((of, _)) = known.copied().filter(|_| !self.requests.contains(&request)) else { return };
                 let amount = asked.lines.iter().map(|line| line.fund.get()).sum();
-                let asked = Asked { by: epoch, sale: (of, sale), purse: number(asked.purse), amount, request };
+                let row = (epoch, place);
+                let asked = Asked { by: epoch, row, sale: (of, sale), purse: number(asked.purse), amount, request };
                 if of != epoch && !self.closed.contains(&of) && sale >= self.chain.get(&of).map_or(0, Vec::len) {
                     self.requests.insert(request);
                     self.waiting.push(asked);
@@ -246,6 +244,16 @@ impl Model {
             }
             _ => {}
         }
+    }
+
+    /// Decides what waited for sales that came, once all rows that came with them were taken.
+    fn decide_waiting(&mut self, known: impl Fn((u32, usize)) -> bool) {
+        let (ready, waiting): (Vec<_>, _) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|asked| known(asked.sale));
+        self.waiting = waiting;
+        let mut ready: Vec<_> = ready;
+        ready.sort_by_key(|asked| (asked.sale, asked.row));
+        ready.into_iter().for_each(|asked| self.decide(asked));
     }
 
     /// Grants a refund whole, or refuses it.
@@ -359,7 +367,14 @@ impl Life {
             Step::HandBack { who, purse, amount, beyond } => self.seller_mut(who).hand_back(purse, amount, beyond),
             Step::Recall { who, purse, keep, by_sale } => self.recall(self.seller(who), purse, keep, by_sale),
             Step::Cheat { who, purse, amount, spent_after } => self.seller_mut(who).cheat(purse, amount, spent_after),
-            Step::Undo { who, purse } => self.seller_mut(who).undo(purse),
+            Step::Undo { who, purse } => {
+                let who = self.seller(who);
+                if let Some(seq) = self.all[who].undo(purse)
+                    && self.all.iter().any(|other| other.asks_back(self.all[who].terminal.place(seq)))
+                {
+                    self.all[who].is_honest = false;
+                }
+            }
             Step::Refund { who, of, sale, amount, request } => self.refund((who, of), sale, amount, request),
             Step::Sync { who, rows, lost } => self.sync(who % self.all.len(), rows, lost),
             Step::Resend { who, from, rows } => {
@@ -431,12 +446,18 @@ impl Life {
         });
         let sales: Vec<_> = sales.collect();
         if let Some((place, purse, sold)) = sales.iter().rev().nth(sale % sales.len().max(1)).copied() {
-            let seller = self.seller_mut(who);
+            // A shop that undoes a sale at one terminal and refunds it at another contradicts itself.
+            let seller = self.seller(who);
+            let of = of % self.all.len();
+            if seller != of && self.all[of].is_undone(place.2) {
+                self.all[of].is_honest = false;
+            }
+            let seller = &mut self.all[seller];
             seller.terminal.refund(purse, place, amount.min(sold), request);
             // Often what was refunded is refunded once more, or undone as well.
             match request % 4 {
                 0 => seller.terminal.refund(purse, place, amount.min(sold), request.wrapping_add(1)),
-                1 if place == seller.terminal.place(place.2) => seller.undo(purse),
+                1 if place == seller.terminal.place(place.2) => seller.is_honest &= seller.undo(purse).is_none(),
                 _ => {}
             }
         }
@@ -463,6 +484,9 @@ impl Life {
             let body = sender.journal[row].peek().unwrap().body;
             self.model.take(epoch, &body, allowed);
         }
+        let sales = |(of, place): (u32, usize)| of == epoch && (known..acked).contains(&place);
+        let is_sale = |(_, place): (u32, usize)| matches!(sender.journal[place].peek().unwrap().body, RowBody::Sale(_));
+        self.model.decide_waiting(|sale| sales(sale) && is_sale(sale));
         // What an honest terminal accepted is paid, unless two people had closed its epoch.
         let is_closed = self.model.closed.contains(&epoch);
         let honest = self.all[who].is_honest;
@@ -674,20 +698,35 @@ impl Holder {
     }
 
     /// Undoes the newest sale of a purse, where that was not done before.
-    fn undo(&mut self, purse: u8) {
+    fn undo(&mut self, purse: u8) -> Option<u32> {
         let bodies: Vec<_> = self.terminal.journal.iter().map(|row| row.peek().unwrap().body).collect();
         let newest =
             bodies.iter().rposition(|body| matches!(body, RowBody::Sale(sale) if sale.purse == purse_ref(purse)));
-        let Some(place) = newest else { return };
+        let place = newest?;
         let seq = u32::try_from(place + 1).unwrap();
-        if bodies.iter().any(|body| matches!(body, RowBody::Reversal(undo) if undo.sale.get() == seq)) {
-            return;
+        if self.is_undone(seq) {
+            return None;
         }
         if let RowBody::Sale(sale) = &bodies[place] {
             let amount = sale.fund_cents().unwrap().get();
             let (_, reversed) = self.counters(purse);
             self.terminal.reversal(purse, seq, amount, reversed + amount);
         }
+        Some(seq)
+    }
+
+    fn is_undone(&self, seq: u32) -> bool {
+        let undoes = |body: &RowBody| matches!(body, RowBody::Reversal(undo) if undo.sale.get() == seq);
+        self.terminal.journal.iter().any(|row| undoes(&row.peek().unwrap().body))
+    }
+
+    /// True where a refund of that sale is asked for here.
+    fn asks_back(&self, (terminal, epoch, seq): (TerminalId, Epoch, u32)) -> bool {
+        let is_asked = |body: &RowBody| {
+            matches!(body, RowBody::RefundRequest(asked) if (asked.original.terminal, asked.original.epoch,
+                asked.original.seq.get()) == (terminal, epoch, seq))
+        };
+        self.terminal.journal.iter().any(|row| is_asked(&row.peek().unwrap().body))
     }
 }
 

@@ -123,6 +123,8 @@ impl From<StoreError> for Refused {
             | StoreError::Ledger(_)
             | StoreError::UnknownShop
             | StoreError::HotListFull
+            | StoreError::Voted(_)
+            | StoreError::Correction(_)
             | StoreError::Closing(_)
             | StoreError::CardTaken { .. }
             | StoreError::PaymentsUnknown { .. }

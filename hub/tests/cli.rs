@@ -222,6 +222,65 @@ fn a_credit_is_shown_then_booked_once() {
 }
 
 #[test]
+fn a_voted_rule_holds_from_its_month_on() {
+    let fund = Fund::example();
+    let credit = |period: &str| fund.json(&["credit", "run", "--period", period, "--source", "ville", "--book"]);
+    let before = credit("2026-11")["cents"].as_u64().unwrap();
+    let vote = |from: &'static str| {
+        ["rule", "set", "--from", from, "--first-cents", "10000", "--further-cents", "5000", "--child-cents", "2500"]
+    };
+    let by = ["--by", "Ada", "--expire-months", "3"];
+    failed(&fund.run(&[vote("2026-11").as_slice(), &by].concat()), "2026-11 was booked already");
+    let rules = fund.json(&[vote("2026-12").as_slice(), &by].concat());
+    assert_eq!((&rules[1]["from"], &rules[1]["expire_months"]), (&json!("2026-12"), &json!(3)));
+    let after = credit("2026-12")["cents"].as_u64().unwrap();
+    assert_eq!((before, after), (108 * 15_000 + 83 * 4_000 + 111 * 7_500, 108 * 10_000 + 83 * 2_500 + 111 * 5_000));
+    let november = ["expiry", "run", "--period", "2026-11"];
+    failed(&fund.run(&november), "nothing expires");
+    failed(&fund.run(&["expiry", "run", "--period", "2999-11"]), "is not over");
+}
+
+#[test]
+fn a_correction_needs_two_people_and_a_leaving_household_gives_its_money_back() {
+    let fund = Fund::example();
+    fund.json(&["credit", "run", "--period", "2026-11", "--source", "ville", "--book"]);
+    let free =
+        |household: &str| fund.json(&["purse", "show", "--household", household])["free_cents"].as_u64().unwrap();
+    let before = free("F001");
+    let propose = ["correction", "propose", "--household", "F001", "--more-cents", "2500", "--source", "ville"];
+    let reason = ["--reason", "Une naissance", "--by", "Ada"];
+    let proposed = fund.json(&[propose.as_slice(), &reason].concat());
+    assert_eq!((&proposed[0]["state"], &proposed[0]["correction"]), (&json!("proposed"), &json!(1)));
+    failed(&fund.run(&["correction", "book", "1", "--by", "ada"]), "another person");
+    assert_eq!(fund.json(&["correction", "book", "1", "--by", "Bo"])[0]["state"], "booked");
+    assert_eq!(free("F001"), before + 2500);
+    let left = fund.json(&["household", "leave", "F001"]);
+    assert_eq!((&left["expired_cents"], free("F001")), (&json!(before + 2500), 0));
+    let gone = fund.json(&["household", "list"]);
+    assert!(gone[0]["left_at"].is_u64() && gone[1]["left_at"].is_null(), "{gone}");
+    fund.json(&["household", "return", "F001"]);
+    let grown = ["household", "change", "F001", "--size", "4", "--since", "2026-11", "--by", "Ada"];
+    assert_eq!(fund.json(&grown)["proposed"], json!([2]));
+    failed(&fund.run(&["household", "change", "F001", "--size", "0"]), "1 to 30 people");
+    failed(&fund.run(&["household", "leave", "F999"]), "household list");
+    fund.json(&["verify"]);
+}
+
+#[test]
+fn a_grid_and_a_floor_are_set_for_a_shop() {
+    let fund = Fund::example();
+    let grid = ["grid", "set", "--shop", "maraicher-combe", "--from", "2026-12-01"];
+    let categories = ["--category", "1:100:Légumes:Vegetables", "--category", "2:30:Épicerie:Groceries"];
+    let grids = fund.json(&[grid.as_slice(), &categories].concat());
+    assert_eq!((&grids[0]["shop"], &grids[0]["from_day"]), (&json!("maraicher-combe"), &json!(20_788)));
+    assert_eq!(grids[0]["categories"][1]["share_percent"], 30);
+    let shops = fund.json(&["shop", "floor", "maraicher-combe", "--cents", "2000", "--days", "tue,sat"]);
+    let shop = shops.as_array().unwrap().iter().find(|shop| shop["code"] == "maraicher-combe").unwrap();
+    assert_eq!((&shop["floor_cents"], &shop["market_days"]), (&json!(2000), &json!(["tue", "sat"])));
+    failed(&fund.run(&["shop", "floor", "nowhere", "--cents", "1"]), "does not know this shop");
+}
+
+#[test]
 fn an_empty_settlement_closes_nothing() {
     let fund = Fund::example();
     for command in ["preview", "close"] {

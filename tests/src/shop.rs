@@ -272,7 +272,11 @@ impl Shop {
     /// # Errors
     /// Where the agent refuses it.
     pub async fn begin_sale(&self, cents: u64, request_id: &str) -> anyhow::Result<String> {
-        let body = json!({"lines": [{"category": "0", "cents": cents}], "request_id": request_id});
+        self.begin_lines(&json!([{"category": "0", "cents": cents}]), request_id).await
+    }
+
+    async fn begin_lines(&self, lines: &Value, request_id: &str) -> anyhow::Result<String> {
+        let body = json!({"lines": lines, "request_id": request_id});
         let (status, sale) = self.post("/api/sales", &body).await?;
         ensure!(status == 201 || status == 200, "status {status}: {sale}");
         Ok(sale["id"].as_str().with_context(|| format!("no id in {sale}"))?.to_owned())
@@ -328,7 +332,15 @@ impl Shop {
     /// # Errors
     /// Where any step fails.
     pub async fn sell(&self, cents: u64, uid: &[u8], request_id: &str) -> anyhow::Result<Value> {
-        let id = self.begin_sale(cents, request_id).await?;
+        self.sell_lines(json!([{"category": "0", "cents": cents}]), uid, request_id).await
+    }
+
+    /// The same with an amount for each category.
+    ///
+    /// # Errors
+    /// Where the agent or the reader does not do its part.
+    pub async fn sell_lines(&self, lines: Value, uid: &[u8], request_id: &str) -> anyhow::Result<Value> {
+        let id = self.begin_lines(&lines, request_id).await?;
         let over = self.tap_until_over(&id, uid).await?;
         self.wait("the card to be gone", |status| (status["reader"]["card_present"] != true).then_some(())).await?;
         Ok(over)

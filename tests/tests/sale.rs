@@ -327,3 +327,54 @@ async fn money_that_nobody_can_reach_in_time_is_refused_and_counted() {
     let metrics = http_client().unwrap().get(metrics).send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains("cabas_hub_refused_though_funded_total 1"), "{metrics}");
 }
+
+#[tokio::test]
+async fn a_shops_grid_splits_a_sale_without_a_network_and_the_receipt_shows_both_parts() {
+    let mut world = world().await;
+    let today = world.shop.get("/api/status").await.unwrap();
+    let set = ["grid", "set", "--shop", SHOP, "--from", "2026-01-01", "--category", "1:100:Légumes:Vegetables"];
+    world.hub.ok(&[set.as_slice(), &["--category", "2:70:Épicerie:Groceries"]].concat()).unwrap();
+    let held = |status: &serde_json::Value| (status["categories"].as_array()?.len() == 2).then_some(());
+    world.shop.wait("the grid", held).await.unwrap_or_else(|error| panic!("{error}: {today}"));
+    world.hub.kill_9().unwrap();
+    let lines = json!([{"category": "1", "cents": 500}, {"category": "2", "cents": 1005}]);
+    let sale = world.shop.sell_lines(lines, world.cards.uid(1), "split").await.unwrap();
+    assert_eq!((&sale["state"], &sale["fund_cents"]), (&json!("accepted"), &json!(500 + 704)), "{sale}");
+    assert_eq!(sale["member_cents"], 301);
+    world.shop.post(&format!("/api/sales/{}/receipt", sale["id"].as_str().unwrap()), &json!({})).await.unwrap();
+    let receipt = world.shop.printer.wait_for_receipts(1).unwrap()[0].text();
+    for part in ["Légumes", "Épicerie", "12,04", "3,01"] {
+        assert!(receipt.contains(part), "{part} is missing on\n{receipt}");
+    }
+    world.hub.start().unwrap();
+    world.shop.wait_until_synced().await.unwrap();
+    assert_eq!(world.hub.owed(SHOP).unwrap(), 1204);
+    let terminals = world.hub.ok(&["terminal", "list"]).unwrap().to_string();
+    assert!(!terminals.contains("not_split"), "{terminals}");
+    world.hub.verify().unwrap();
+}
+
+#[tokio::test]
+async fn a_household_that_leaves_is_refused_at_the_counter_and_its_money_comes_back() {
+    let world = world().await;
+    let sale = world.shop.sell(1000, world.cards.uid(1), "before").await.unwrap();
+    assert_eq!(sale["state"], "accepted", "{sale}");
+    world.shop.wait_until_synced().await.unwrap();
+    world.hub.ok(&["household", "leave", "F001"]).unwrap();
+    let left = |hub: &Hub| {
+        let purse = hub.ok(&["purse", "show", "--household", "F001"]).unwrap();
+        purse["slices"].as_array().unwrap().iter().map(|slice| slice["left_cents"].as_u64().unwrap()).sum::<u64>()
+    };
+    for _ in 0..160 {
+        if left(&world.hub) == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(left(&world.hub), 0, "the terminal hands back what lies there");
+    let sale = world.shop.sell(100, world.cards.uid(1), "after").await.unwrap();
+    assert_eq!(sale["state"], "declined", "{sale}");
+    world.shop.wait_until_synced().await.unwrap();
+    assert_eq!(world.hub.owed(SHOP).unwrap(), 1000);
+    world.hub.verify().unwrap();
+}

@@ -203,6 +203,7 @@ const fn alarm_name(kind: AlarmKind) -> &'static str {
         AlarmKind::OverRight => "over_right",
         AlarmKind::FutureIncarnation => "future_incarnation",
         AlarmKind::NotAuthentic => "not_authentic",
+        AlarmKind::Split => "not_split_by_the_grid",
     }
 }
 

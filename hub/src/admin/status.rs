@@ -75,7 +75,7 @@ struct Words {
     standings: [(&'static str, &'static str); 5],
     never: &'static str,
     ago: [&'static str; 4],
-    alarms: [(&'static str, &'static str); 5],
+    alarms: [(&'static str, &'static str); 6],
     failed: &'static str,
 }
 
@@ -113,6 +113,7 @@ const FRENCH: Words = Words {
         ("over_right", "ventes hors droit"),
         ("future_incarnation", "lignes d'une vie ultérieure du serveur"),
         ("not_authentic", "lignes non authentiques reçues"),
+        ("not_split_by_the_grid", "ventes non réparties selon la grille"),
     ],
     failed: "La base de données ne répond pas. Voir le journal du serveur.\n",
 };
@@ -151,6 +152,7 @@ const ENGLISH: Words = Words {
         ("over_right", "over-right sales"),
         ("future_incarnation", "rows of a later life of the hub"),
         ("not_authentic", "rows came that are not authentic"),
+        ("not_split_by_the_grid", "sales not split as the grid says"),
     ],
     failed: "The database does not answer. See the hub's log.\n",
 };

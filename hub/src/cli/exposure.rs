@@ -205,6 +205,8 @@ struct PurseShown {
     free_cents: u64,
     goodwill_cents: u64,
     restored_missing_cents: u64,
+    /// Still to be withheld, by expiry or a correction downward.
+    withheld_cents: u64,
     slices: Vec<SliceLine>,
 }
 
@@ -294,6 +296,7 @@ fn purse_shown(view: PurseView, shop: impl Fn(cabas_protocol::TerminalId) -> Str
         free_cents: view.free.get(),
         goodwill_cents: view.goodwill.get(),
         restored_missing_cents: view.missing.get(),
+        withheld_cents: view.withheld.get(),
         slices: view.slices.iter().map(slice).collect(),
         household: view.household,
     }
@@ -318,6 +321,9 @@ fn purse_text(shown: &PurseShown, now: u64) -> Result<String, std::fmt::Error> {
     if shown.goodwill_cents > 0 || shown.restored_missing_cents > 0 {
         let (goodwill, missing) = (euros(shown.goodwill_cents), euros(shown.restored_missing_cents));
         writeln!(text, "  goodwill {goodwill} €, missing since a restore {missing} €")?;
+    }
+    if shown.withheld_cents > 0 {
+        writeln!(text, "  {} € still to be withheld", euros(shown.withheld_cents))?;
     }
     for line in &shown.slices {
         writeln!(

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use cabas_protocol::KeyId;
 
 use crate::config::ConfigError;
+use crate::core::household_rules::ImpossibleHousehold;
 use crate::keys::KeyError;
 use crate::server::run::StartError;
 use crate::store::StoreError;
@@ -35,6 +36,8 @@ pub(super) enum Failure {
     LiveDatabase(PathBuf),
     #[error("no household has the code {code}; see the files that were imported", code = crate::out::plain(.0))]
     UnknownHousehold(String),
+    #[error("{0}; correct --size and --children-under-14")]
+    Household(#[source] ImpossibleHousehold),
     #[error("the UID cannot be taken: {0}")]
     Uid(#[source] crate::import::Wrong),
     #[error("a hub runs on {dir}; stop it first", dir = .0.display())]

@@ -6,9 +6,11 @@ mod credit;
 mod exposure;
 mod failure;
 mod fund;
+mod household;
 mod import;
 mod key;
 mod restore;
+mod rule;
 mod serve;
 mod settlement;
 mod shop;
@@ -60,6 +62,21 @@ enum Command {
     /// Monthly credits
     #[command(subcommand)]
     Credit(credit::Credit),
+    /// Households: list, change, leave, return
+    #[command(subcommand)]
+    Household(household::Household),
+    /// Corrections of a household's money, by two people
+    #[command(subcommand)]
+    Correction(household::Correction),
+    /// What a household is credited: dated rules
+    #[command(subcommand)]
+    Rule(rule::Rule),
+    /// Money that expires by the rule of a month
+    #[command(subcommand)]
+    Expiry(rule::Expiry),
+    /// What part of which goods the fund covers, at which shop, from which day on
+    #[command(subcommand)]
+    Grid(rule::Grid),
     /// What the shops are owed: preview and close
     #[command(subcommand)]
     Settlement(settlement::Settlement),
@@ -131,6 +148,11 @@ fn try_run(arguments: Arguments) -> Result<(), Failure> {
         Command::Shop(shop) => shop::run(&context, &shop),
         Command::Card(card) => card::run(&context, &card),
         Command::Credit(credit) => credit::run(&context, &credit),
+        Command::Household(command) => household::household(&context, &command),
+        Command::Correction(command) => household::correction(&context, &command),
+        Command::Rule(command) => rule::rule(&context, &command),
+        Command::Expiry(command) => rule::expiry(&context, &command),
+        Command::Grid(command) => rule::grid(&context, &command),
         Command::Settlement(settlement) => settlement::run(&context, &settlement),
         Command::Verify => upkeep::verify(&context),
         Command::Backup(backup) => upkeep::backup(&context, &backup),

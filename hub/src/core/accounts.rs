@@ -121,11 +121,14 @@ pub enum AccountKind {
     /// A household's money that a terminal proved after a restore and that the ledger has no credit for yet: what was
     /// taken is missing until it is given back.
     Restored,
+    /// What is to be withheld from a household, by expiry or a correction downward: what was taken is owed until it is
+    /// given back.
+    Withheld,
 }
 
 impl AccountKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Bank,
         Self::Source,
         Self::Contributions,
@@ -136,6 +139,7 @@ impl AccountKind {
         Self::Goodwill,
         Self::Expired,
         Self::Restored,
+        Self::Withheld,
     ];
 
     /// Its number.
@@ -152,6 +156,7 @@ impl AccountKind {
             Self::Goodwill => 8,
             Self::Expired => 9,
             Self::Restored => 10,
+            Self::Withheld => 11,
         }
     }
 
@@ -173,7 +178,8 @@ impl AccountKind {
             | Self::Transit
             | Self::Goodwill
             | Self::Expired
-            | Self::Restored => false,
+            | Self::Restored
+            | Self::Withheld => false,
         }
     }
 
@@ -191,6 +197,7 @@ impl AccountKind {
             Self::Goodwill => "goodwill",
             Self::Expired => "expired",
             Self::Restored => "restored",
+            Self::Withheld => "withheld",
         }
     }
 }
@@ -256,6 +263,12 @@ impl AccountId {
         Self::of(AccountKind::Restored, u64::from(purse.0))
     }
 
+    /// What is to be withheld from a household: debits less credits are still to come.
+    #[must_use]
+    pub fn withheld(purse: PurseNo) -> Self {
+        Self::of(AccountKind::Withheld, u64::from(purse.0))
+    }
+
     /// The account of a number, where it is one.
     #[must_use]
     pub fn of_number(number: u64) -> Option<Self> {
@@ -281,9 +294,11 @@ impl AccountId {
     pub fn purse_no(self) -> Option<PurseNo> {
         let low = u32::try_from(self.0 & u64::from(u32::MAX)).ok()?;
         match self.kind() {
-            AccountKind::Purse | AccountKind::Slice | AccountKind::Goodwill | AccountKind::Restored => {
-                Some(PurseNo(low))
-            }
+            AccountKind::Purse
+            | AccountKind::Slice
+            | AccountKind::Goodwill
+            | AccountKind::Restored
+            | AccountKind::Withheld => Some(PurseNo(low)),
             AccountKind::Bank
             | AccountKind::Source
             | AccountKind::Contributions

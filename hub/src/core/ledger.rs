@@ -26,6 +26,12 @@ pub enum TransferKind {
     Reversal,
     /// A refund is granted: payable to purse. Cause: the row that asked.
     Refund,
+    /// Money expires: withheld to expired. Cause: the expiry.
+    Expire,
+    /// A household is given more: source to purse. Cause: the correction.
+    CorrectUp,
+    /// A household is given less: withheld to source. Cause: the correction.
+    CorrectDown,
     /// An epoch was closed: slice to purse, what was not claimed. Cause: the closing.
     Void,
     /// A balance that was handed back after a restore allows more than there is free: restored to slice. Cause: the serial.
@@ -36,11 +42,13 @@ pub enum TransferKind {
     Advance,
     /// Goodwill is paid back: purse to goodwill. Cause: the transfer that brought the money.
     Regain,
+    /// What is to be withheld is: purse to withheld. Cause: the transfer that brought the money, or that withholds.
+    Withhold,
 }
 
 impl TransferKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Credit,
         Self::Raise,
         Self::Sale,
@@ -48,11 +56,15 @@ impl TransferKind {
         Self::Settlement,
         Self::Reversal,
         Self::Refund,
+        Self::Expire,
+        Self::CorrectUp,
+        Self::CorrectDown,
         Self::Void,
         Self::Recover,
         Self::Repay,
         Self::Advance,
         Self::Regain,
+        Self::Withhold,
     ];
 
     /// Its number.
@@ -66,11 +78,15 @@ impl TransferKind {
             Self::Settlement => 5,
             Self::Reversal => 6,
             Self::Refund => 7,
+            Self::Expire => 8,
+            Self::CorrectUp => 9,
+            Self::CorrectDown => 10,
             Self::Void => 20,
             Self::Recover => 21,
             Self::Repay => 22,
             Self::Advance => 23,
             Self::Regain => 24,
+            Self::Withhold => 25,
         }
     }
 
@@ -91,11 +107,15 @@ impl TransferKind {
             Self::Settlement => (AccountKind::Payable, AccountKind::Transit),
             Self::Reversal => (AccountKind::Payable, AccountKind::Slice),
             Self::Refund => (AccountKind::Payable, AccountKind::Purse),
+            Self::Expire => (AccountKind::Withheld, AccountKind::Expired),
+            Self::CorrectUp => (AccountKind::Source, AccountKind::Purse),
+            Self::CorrectDown => (AccountKind::Withheld, AccountKind::Source),
             Self::Void => (AccountKind::Slice, AccountKind::Purse),
             Self::Recover => (AccountKind::Restored, AccountKind::Slice),
             Self::Repay => (AccountKind::Purse, AccountKind::Restored),
             Self::Advance => (AccountKind::Goodwill, AccountKind::Purse),
             Self::Regain => (AccountKind::Purse, AccountKind::Goodwill),
+            Self::Withhold => (AccountKind::Purse, AccountKind::Withheld),
         }
     }
 }

@@ -13,3 +13,4 @@ pub mod refunds;
 pub mod settlement;
 pub mod signing;
 pub mod slices;
+pub mod split;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use cabas_protocol::Timestamp;
+
 /// A calendar month, written `2026-11`.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Period {
@@ -29,6 +31,32 @@ impl Period {
         } else {
             Some(Self { year, month })
         }
+    }
+
+    /// So many months before or after it; nothing where there is no such month.
+    #[must_use]
+    pub fn plus(self, months: i64) -> Option<Self> {
+        let all = i64::from(self.year)
+            .checked_mul(12)?
+            .checked_add(i64::from(self.month))?
+            .checked_sub(1)?
+            .checked_add(months)?;
+        let (year, month) = (all.checked_div_euclid(12)?, all.checked_rem_euclid(12)?.checked_add(1)?);
+        Self::new(u16::try_from(year).ok()?, u8::try_from(month).ok()?)
+    }
+
+    /// Its first second, in UTC: days by the civil calendar, with the year beginning in March.
+    #[must_use]
+    pub fn start(self) -> Timestamp {
+        let (year, month) = (u64::from(self.year), u64::from(self.month));
+        let year = if month <= 2 { year.saturating_sub(1) } else { year };
+        let from_march = if month > 2 { month.saturating_sub(3) } else { month.saturating_add(9) };
+        let div = |number: u64, by: u64| number.checked_div(by).unwrap_or(0);
+        let leaps = div(year, 4).saturating_sub(div(year, 100)).saturating_add(div(year, 400));
+        let days_before = div(from_march.saturating_mul(153).saturating_add(2), 5);
+        // 719 468 days lie between 0000-03-01 and 1970-01-01.
+        let days = year.saturating_mul(365).saturating_add(leaps).saturating_add(days_before).saturating_sub(719_468);
+        Timestamp::new(days.saturating_mul(86_400))
     }
 
     /// Its year.
@@ -88,6 +116,29 @@ mod tests {
             "２０２６-11",
         ] {
             assert_eq!(bad.parse::<Period>(), Err(BadPeriod), "{bad}");
+        }
+    }
+
+    #[test]
+    fn months_are_counted_over_years() {
+        let period = |text: &str| text.parse::<Period>().unwrap();
+        assert_eq!(period("2026-11").plus(2), Some(period("2027-01")));
+        assert_eq!(period("2026-01").plus(-1), Some(period("2025-12")));
+        assert_eq!(period("2020-01").plus(-1), None);
+        assert_eq!(period("2999-12").plus(1), None);
+        assert_eq!(period("2026-05").plus(i64::MAX), None);
+    }
+
+    #[test]
+    fn a_month_begins_with_its_first_second() {
+        for (text, start) in [
+            ("2026-11", 1_793_491_200),
+            ("2024-02", 1_706_745_600),
+            ("2024-03", 1_709_251_200),
+            ("2027-01", 1_798_761_600),
+            ("2100-03", 4_107_542_400),
+        ] {
+            assert_eq!(text.parse::<Period>().unwrap().start().get(), start, "{text}");
         }
     }
 

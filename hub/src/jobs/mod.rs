@@ -94,7 +94,10 @@ async fn look_hourly(app: Arc<App>) {
     loop {
         every.tick().await;
         let now = app.clock.now();
-        let work = move |tx: &mut Tx<'_>| Ok((tx.goodwill_advance(now)?, tx.lay_floors(now)?));
+        let work = move |tx: &mut Tx<'_>| {
+            tx.expire_left(now)?;
+            Ok((tx.goodwill_advance(now)?, tx.lay_floors(now)?))
+        };
         match app.store.call(Lane::Sync, work).await {
             Ok((advanced, laid)) if advanced.is_zero() && !laid => {}
             Ok(_) => app.allocate.notify_one(),

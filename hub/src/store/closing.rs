@@ -292,14 +292,14 @@ impl Tx<'_> {
 }
 
 /// A person's name as the audit keeps it.
-fn person(text: &str) -> Result<&str, StoreError> {
+pub(super) fn person(text: &str) -> Result<&str, StoreError> {
     let text = text.trim();
     name("name", text)?;
     Ok(text)
 }
 
 /// The same name in other letters is the same person.
-fn same_person(one: &str, other: &str) -> bool {
+pub(super) fn same_person(one: &str, other: &str) -> bool {
     let words = |text: &str| text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>();
     words(one) == words(other)
 }

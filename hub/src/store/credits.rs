@@ -11,7 +11,7 @@ use super::ledger::Books;
 use super::model::{CreditLine, CreditPlan, CreditReport};
 use super::sql::{Sql, col, col_opt};
 use super::tx::Tx;
-use crate::core::household_rules::{Household, monthly_credit};
+use crate::core::household_rules::{Household, Rule, monthly_credit};
 use crate::core::ledger::{AccountId, Entry, PurseNo, TransferKind};
 use crate::core::period::Period;
 
@@ -35,9 +35,11 @@ impl Tx<'_> {
             "SELECT households.code, households.size, households.children_under_14,
                 (SELECT cents FROM credits WHERE period = ?1 AND credits.household = households.number
                  AND source = (SELECT number FROM sources WHERE name = ?2))
-             FROM households ORDER BY households.code",
+             FROM households WHERE left_at IS NULL OR EXISTS (SELECT 1 FROM credits WHERE period = ?1
+                AND credits.household = households.number) ORDER BY households.code",
         )?;
         let mut rows = read.query(params![period.to_string(), source])?;
+        let rules = self.rules()?;
         let mut plan = CreditPlan {
             period,
             source: source.to_owned(),
@@ -47,7 +49,7 @@ impl Tx<'_> {
         };
         while let Some(row) = rows.next()? {
             let people = people(row.get(1)?, row.get(2)?)?;
-            let (cents, booked) = (monthly_credit(period, people)?, col_opt(row, 3)?);
+            let (cents, booked) = (monthly_credit(&rules, period, people)?, col_opt(row, 3)?);
             match booked {
                 Some(booked) => plan.booked = plan.booked.plus(booked)?,
                 None => plan.to_book = plan.to_book.plus(cents)?,
@@ -68,11 +70,11 @@ impl Tx<'_> {
         name("source", source)?;
         let source = self.source(source)?;
         let waiting = self.not_credited(period, source)?;
-        let places = self.places(now)?;
+        let (places, rules) = (self.places(now)?, self.rules()?);
         let cents = self.with_books(|books| {
             let mut booked = Cents::ZERO;
             for household in &waiting {
-                booked = booked.plus(self.credit(books, period, source, household, now)?)?;
+                booked = booked.plus(self.credit(books, &rules, period, source, household, now)?)?;
                 self.allocate(books, &fund, &places, household.purse, now)?;
             }
             Ok(booked)
@@ -85,12 +87,13 @@ impl Tx<'_> {
     fn credit(
         &self,
         books: &mut Books<'_>,
+        rules: &[Rule],
         period: Period,
         source: u32,
         waiting: &Waiting,
         now: Timestamp,
     ) -> Result<Cents, StoreError> {
-        let cents = monthly_credit(period, waiting.people)?;
+        let cents = monthly_credit(rules, period, waiting.people)?;
         let mut insert = self.conn.prepare_cached(
             "INSERT INTO credits (household, period, source, size, children_under_14, cents, purse, booked_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id",
@@ -116,7 +119,7 @@ impl Tx<'_> {
         let mut read = self.conn.prepare_cached(
             "SELECT households.number, households.size, households.children_under_14,
                 (SELECT min(number) FROM purses WHERE purses.household = households.number)
-             FROM households WHERE NOT EXISTS
+             FROM households WHERE left_at IS NULL AND NOT EXISTS
                 (SELECT 1 FROM credits WHERE period = ?1 AND source = ?2 AND credits.household = households.number)
              ORDER BY households.number LIMIT ?3",
         )?;
@@ -129,7 +132,7 @@ impl Tx<'_> {
         Ok(waiting)
     }
 
-    fn source(&self, name: &str) -> Result<u32, StoreError> {
+    pub(super) fn source(&self, name: &str) -> Result<u32, StoreError> {
         let read = "SELECT number FROM sources WHERE name = ?1";
         if let Some(number) = self.conn.query_row(read, [name], |row| row.get(0)).optional()? {
             return Ok(number);

@@ -1,4 +1,4 @@
-//! What a purse owes the fund: money that a restore left missing, and goodwill. It is paid back before the household has
+//! What a purse owes the fund: money that a restore left missing, what is to be withheld, and goodwill. It is paid back before the household has
 //! more to spend.
 
 use cabas_protocol::{Cents, MoneyError};
@@ -33,6 +33,7 @@ impl Tx<'_> {
         let mut left = brought.cents;
         let debts = [
             (AccountId::restored(purse), TransferKind::Repay, true),
+            (AccountId::withheld(purse), TransferKind::Withhold, true),
             (AccountId::goodwill(purse), TransferKind::Regain, brought.came_back),
         ];
         for (credit, kind, applies) in debts {

@@ -7,6 +7,7 @@ use super::closing::ClosingRefusal;
 use super::restore::Missing;
 use crate::core::household_rules::RuleError;
 use crate::core::ledger::LedgerError;
+use crate::core::period::Period;
 
 /// Why the store did not do it. Nothing of the work was kept.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +117,12 @@ pub enum StoreError {
     /// An epoch is not closed.
     #[error(transparent)]
     Closing(#[from] ClosingRefusal),
+    /// A rule is not taken.
+    #[error(transparent)]
+    Voted(#[from] RuleRefusal),
+    /// A correction is not taken.
+    #[error(transparent)]
+    Correction(#[from] CorrectionRefusal),
     /// The hub was restored, and epochs have not handed back what they hold.
     #[error(
         "the hub was restored and waits for {0}; connect these terminals, or close their epochs by two people \
@@ -136,6 +143,48 @@ pub enum StoreError {
     /// A completed copy does not read well.
     #[error("the copy is damaged: {0}")]
     BadCopy(String),
+}
+
+/// Why a rule is not taken, or lets nothing expire.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum RuleRefusal {
+    /// Months were credited or expired by the rule before.
+    #[error("{newest} was booked already; the new rule can begin after it, not in {from}")]
+    Credited {
+        /// When it was to begin.
+        from: Period,
+        /// The newest month that was booked.
+        newest: Period,
+    },
+    /// A rule begins in that month.
+    #[error("a rule begins in {0} already, and rules are never changed; name another month")]
+    Taken(Period),
+    /// The rule of the month lets nothing expire.
+    #[error("by the rule of {0} nothing expires; see cabas-hub rule list")]
+    NothingExpires(Period),
+    /// The month goes on.
+    #[error("{0} is not over")]
+    NotOver(Period),
+}
+
+/// Why a correction is refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum CorrectionRefusal {
+    /// There is no such household.
+    #[error("no household has this code; see cabas-hub household list")]
+    NoHousehold,
+    /// Nothing is to be corrected.
+    #[error("a correction of nothing; name an amount")]
+    Nothing,
+    /// There is no such correction.
+    #[error("there is no correction {0}; see cabas-hub correction list")]
+    Unknown(u64),
+    /// It was booked or taken back.
+    #[error("correction {0} was booked or taken back before")]
+    Ended(u64),
+    /// Two people are needed.
+    #[error("another person than the one who proposed it books a correction")]
+    SamePerson,
 }
 
 /// Why an enrolment is refused.

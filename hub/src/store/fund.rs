@@ -2,9 +2,9 @@
 
 use cabas_protocol::codec;
 use cabas_protocol::keys::KeyCert;
-use cabas_protocol::objects::{CATEGORIES_MAX, Category, NAME_BYTES_MAX};
+use cabas_protocol::objects::NAME_BYTES_MAX;
 use cabas_protocol::sign::SignError;
-use cabas_protocol::{Incarnation, PolicyId, Signed, TimeEpoch, Timestamp, Version};
+use cabas_protocol::{Incarnation, PolicyId, Signed, TimeEpoch, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
@@ -48,7 +48,7 @@ impl Tx<'_> {
         }
         self.key_certify(&init.cert)?;
         self.policy_set(init.policy, now)?;
-        self.grid_set(&init.categories, 0, now)?;
+        self.grid_set(None, &init.categories, 0, now)?;
         let change = self.change_for_all()?;
         self.conn.execute(
             "INSERT INTO hot_list (id, version, issued_at, change) VALUES (1, 1, ?1, ?2)",
@@ -181,48 +181,6 @@ impl Tx<'_> {
             ],
         )?;
         Ok(PolicyId::new(next))
-    }
-
-    /// Sets the grid of all shops from a business day on (days since 1970-01-01).
-    ///
-    /// # Errors
-    /// [`StoreError::Text`] for no category, too many, one twice, or one that terminals would refuse.
-    pub fn grid_set(
-        &mut self,
-        categories: &[Category],
-        valid_from_day: u32,
-        now: Timestamp,
-    ) -> Result<Version, StoreError> {
-        if categories.is_empty() || categories.len() > CATEGORIES_MAX {
-            return Err(StoreError::Text("categories"));
-        }
-        let newest: u32 = self.conn.query_row("SELECT ifnull(max(version), 0) FROM grids", [], |row| row.get(0))?;
-        let version = newest.checked_add(1).ok_or(StoreError::Exhausted("grid version"))?;
-        let change = self.change_for_all()?;
-        self.conn.execute(
-            "INSERT INTO grids (version, valid_from_day, created_at, change) VALUES (?1, ?2, ?3, ?4)",
-            params![version, valid_from_day, Sql(now), Sql(change)],
-        )?;
-        for (place, category) in (0_i64..).zip(categories) {
-            name("label_fr", &category.label_fr)?;
-            name("label_en", &category.label_en)?;
-            if category.share_percent > 100 || categories.iter().filter(|other| other.id == category.id).count() > 1 {
-                return Err(StoreError::Text("categories"));
-            }
-            self.conn.execute(
-                "INSERT INTO grid_categories (version, place, category, share_percent, label_fr, label_en)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![
-                    version,
-                    place,
-                    category.id.get(),
-                    category.share_percent,
-                    category.label_fr,
-                    category.label_en
-                ],
-            )?;
-        }
-        Ok(Version::new(version))
     }
 
     /// Pauses all sales, or lets them go on: each terminal hears it by its configuration. Says whether that was new.

@@ -1,10 +1,13 @@
 //! Rows come in: each authentic one is kept, and settled as far as it has a right.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry::{Occupied, Vacant};
 
-use cabas_protocol::row::{ClockQuality, Return, Row, Tier};
+use cabas_protocol::row::{ClockQuality, Return, Row, Sale, Tier};
 use cabas_protocol::sync::Standing;
-use cabas_protocol::{Cents, ChainHead, FundId, PurseRef, RowBody, Seq, Serial, Signed, Timestamp};
+use cabas_protocol::{
+    CategoryId, Cents, ChainHead, FundId, PurseRef, RowBody, Seq, Serial, Signed, Timestamp, Version,
+};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::debts::Brought;
@@ -21,6 +24,7 @@ use crate::core::effect::{Claim, Effect, SaleFacts, Undo, claimed, effect};
 use crate::core::ingest::{Upload, UploadRow};
 use crate::core::ledger::{AccountId, Entry, OverRight, PurseNo, RowKey, TransferKind};
 use crate::core::slices::LATE_S;
+use crate::core::split::is_by_grid;
 
 /// An upload while it is taken.
 struct Intake<'u> {
@@ -35,6 +39,8 @@ struct Intake<'u> {
     outcome: IngestOutcome,
     /// True where refunds wait for sales of this journal.
     is_awaited: bool,
+    /// Grids by which sales were split.
+    grids: BTreeMap<Version, Vec<(CategoryId, u8)>>,
     /// Sales for which refunds may wait.
     new_sales: Vec<RowKey>,
     /// Who is to look again once this is kept.
@@ -186,6 +192,11 @@ impl Tx<'_> {
             ClockQuality::Carried | ClockQuality::Synced => Some(row.row().time.wall),
         };
         let is_sale = matches!(&row.row().body, RowBody::Sale(_));
+        if let RowBody::Sale(sale) = &row.row().body
+            && !self.is_split_right(intake, sale)?
+        {
+            intake.alarm(AlarmKind::Split, row.seq());
+        }
         intake.is_late |= is_sale && happened_at.is_some_and(|at| at.after_s(LATE_S) < intake.now);
         if let RowBody::ListApplied(applied) = &row.row().body {
             // Its word in the journal counts: what it sold before stands before it there.
@@ -218,6 +229,15 @@ impl Tx<'_> {
             intake.new_sales.push(key);
         }
         Ok(())
+    }
+
+    /// True where a sale was split by the grid that it names.
+    fn is_split_right(&self, intake: &mut Intake<'_>, sale: &Sale) -> Result<bool, StoreError> {
+        let shares = match intake.grids.entry(sale.grid) {
+            Vacant(new) => new.insert(self.shares(sale.grid)?),
+            Occupied(known) => known.into_mut(),
+        };
+        Ok(is_by_grid(&sale.lines, shares, sale.asked.is_some()))
     }
 
     /// Counts what came back from a slice, and answers the recall that asked for it.
@@ -313,7 +333,11 @@ impl Tx<'_> {
                 | TransferKind::Recover
                 | TransferKind::Repay
                 | TransferKind::Advance
-                | TransferKind::Regain => AccountId::payable(intake.record.shop),
+                | TransferKind::Regain
+                | TransferKind::Expire
+                | TransferKind::CorrectUp
+                | TransferKind::CorrectDown
+                | TransferKind::Withhold => AccountId::payable(intake.record.shop),
             };
             let entry = Entry { debit: id, credit, cents: judgement.settled, kind: claim.kind, cause: key.get() };
             let transfer = books.post(entry)?;
@@ -458,6 +482,7 @@ impl<'u> Intake<'u> {
             alarms,
             outcome,
             is_awaited: false,
+            grids: BTreeMap::new(),
             new_sales: Vec::new(),
             wakes: Vec::new(),
             is_late: false,

@@ -226,6 +226,8 @@ pub enum AlarmKind {
     FutureIncarnation,
     /// A row came that is not the terminal's own.
     NotAuthentic,
+    /// A sale was not split as its grid says.
+    Split,
 }
 
 /// Alarms of one kind of one enrolment.

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use cabas_protocol::codec;
-use cabas_protocol::objects::{Binding, Category, Grid, Policy, TerminalConfig};
+use cabas_protocol::objects::{Binding, Grid, Policy, TerminalConfig};
 use cabas_protocol::sign::ENVELOPE_BYTES_MAX;
 use cabas_protocol::sync::{RefundDecision, Standing};
-use cabas_protocol::{
-    CategoryId, Epoch, ObjectType, PurseRef, Scope, Signed, SignedBalance, TerminalId, Timestamp, Version,
-};
+use cabas_protocol::{Epoch, ObjectType, PurseRef, Scope, Signed, SignedBalance, TerminalId, Timestamp};
 use rusqlite::params;
 
 use super::error::StoreError;
@@ -150,9 +148,11 @@ impl Tx<'_> {
         terminal: TerminalId,
         since: u64,
     ) -> Result<(), StoreError> {
-        let mut read =
-            self.conn.prepare_cached("SELECT change, version, valid_from_day FROM grids WHERE change > ?1")?;
-        let mut rows = read.query([Sql(since)])?;
+        let mut read = self.conn.prepare_cached(
+            "SELECT change, version, valid_from_day FROM grids WHERE change > ?1 AND
+                (shop IS NULL OR shop = (SELECT shop FROM terminals WHERE number = ?2))",
+        )?;
+        let mut rows = read.query(params![Sql(since), Sql(terminal)])?;
         while let Some(row) = rows.next()? {
             let version = col(row, 1)?;
             let head = fund.context().head(ObjectType::Grid);
@@ -161,17 +161,6 @@ impl Tx<'_> {
             found.insert(col(row, 0)?, Deliverable::Grid(grid));
         }
         Ok(())
-    }
-
-    fn categories(&self, version: Version) -> Result<Vec<Category>, StoreError> {
-        let mut read = self.conn.prepare_cached(
-            "SELECT category, share_percent, label_fr, label_en FROM grid_categories WHERE version = ?1 ORDER BY place",
-        )?;
-        let categories = read.query_map([Sql(version)], |row| {
-            let (id, share_percent) = (CategoryId::new(row.get(0)?), row.get(1)?);
-            Ok(Category { id, share_percent, label_fr: row.get(2)?, label_en: row.get(3)? })
-        })?;
-        Ok(categories.collect::<Result<_, _>>()?)
     }
 
     fn new_bindings(

@@ -95,7 +95,7 @@ impl Tx<'_> {
         self.with_books(|books| {
             let free = books.account(AccountId::purse(number))?.left()?;
             let raise = slices::raise_to_level(self.allowed(slice, books.account(slice)?)?, allowed_at_least, free);
-            if raise.is_zero() || !record.may_be_raised() {
+            if raise.is_zero() || !record.may_be_raised() || self.is_gone(number)? {
                 return Ok(());
             }
             self.raise(books, &fund, &record, number, raise, now)
@@ -210,6 +210,9 @@ impl Tx<'_> {
         purse: PurseNo,
         now: Timestamp,
     ) -> Result<u32, StoreError> {
+        if self.is_gone(purse)? {
+            return Ok(0);
+        }
         let free = books.account(AccountId::purse(purse))?.left()?;
         let places = self.places_of(places, purse)?;
         let mut targets = Vec::with_capacity(places.len());

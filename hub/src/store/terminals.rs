@@ -360,11 +360,19 @@ const fn alarm_number(kind: AlarmKind) -> u8 {
         AlarmKind::OverRight => 3,
         AlarmKind::FutureIncarnation => 4,
         AlarmKind::NotAuthentic => 5,
+        AlarmKind::Split => 6,
     }
 }
 
 fn alarm_of_number(number: u8) -> Option<AlarmKind> {
-    [AlarmKind::Fork, AlarmKind::Gap, AlarmKind::OverRight, AlarmKind::FutureIncarnation, AlarmKind::NotAuthentic]
-        .into_iter()
-        .find(|kind| alarm_number(*kind) == number)
+    [
+        AlarmKind::Fork,
+        AlarmKind::Gap,
+        AlarmKind::OverRight,
+        AlarmKind::FutureIncarnation,
+        AlarmKind::NotAuthentic,
+        AlarmKind::Split,
+    ]
+    .into_iter()
+    .find(|kind| alarm_number(*kind) == number)
 }

@@ -114,8 +114,9 @@ impl Tx<'_> {
         let slices = self.slices_of(number)?;
         let goodwill = owed(self.account(AccountId::goodwill(number))?)?;
         let missing = owed(self.account(AccountId::restored(number))?)?;
-        let household = code.to_owned();
-        Ok(Some(PurseView { household, purse, credited, free: account.left()?, goodwill, missing, slices }))
+        let withheld = owed(self.account(AccountId::withheld(number))?)?;
+        let (household, free) = (code.to_owned(), account.left()?);
+        Ok(Some(PurseView { household, purse, credited, free, goodwill, missing, withheld, slices }))
     }
 
     /// What reversals and refunds gave back in all.

@@ -1,7 +1,8 @@
 //! What is told of money: credits, settlements, accounts.
 
+use cabas_protocol::objects::Category;
 use cabas_protocol::sync::Standing;
-use cabas_protocol::{Cents, Epoch, PurseRef, Seq, Serial, TerminalId, Timestamp};
+use cabas_protocol::{Cents, Epoch, PurseRef, Seq, Serial, TerminalId, Timestamp, Version};
 
 use crate::core::household_rules::Household;
 use crate::core::ledger::{AccountKind, EpochNo, OverRight};
@@ -116,6 +117,8 @@ pub struct PurseView {
     pub goodwill: Cents,
     /// What a restore left missing.
     pub missing: Cents,
+    /// What is still to be withheld from it.
+    pub withheld: Cents,
     /// One entry a slice.
     pub slices: Vec<SliceView>,
 }
@@ -203,4 +206,83 @@ pub struct ShopView {
     pub market_days: u8,
     /// How many terminals it has.
     pub terminals: u32,
+}
+
+/// A correction as one person proposes it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CorrectionOrder {
+    /// Whose money.
+    pub household: String,
+    /// How much.
+    pub cents: Cents,
+    /// True where the household gets more.
+    pub is_up: bool,
+    /// Whose money is given or saved.
+    pub source: String,
+    /// Why.
+    pub reason: String,
+    /// Who says so.
+    pub by: String,
+}
+
+/// A correction.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CorrectionView {
+    /// Its number.
+    pub id: u64,
+    /// Whose money.
+    pub household: String,
+    /// How much.
+    pub cents: Cents,
+    /// True where the household gets more.
+    pub is_up: bool,
+    /// Whose money is given or saved.
+    pub source: String,
+    /// Why.
+    pub reason: String,
+    /// Who proposed it.
+    pub proposed_by: String,
+    /// When.
+    pub proposed_at: Timestamp,
+    /// True where it was booked; otherwise it waits, or was taken back where somebody ended it.
+    pub is_booked: bool,
+    /// Who booked it or took it back.
+    pub ended_by: Option<String>,
+    /// When.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// What expires of a household.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ExpiryLine {
+    /// The household.
+    pub household: String,
+    /// To book.
+    pub cents: Cents,
+    /// What was booked for that month before.
+    pub booked: Option<Cents>,
+}
+
+/// A household.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HouseholdView {
+    /// Its code.
+    pub code: String,
+    /// Its people.
+    pub people: Household,
+    /// Since when it is gone.
+    pub left_at: Option<Timestamp>,
+}
+
+/// A grid.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct GridView {
+    /// Its number.
+    pub version: Version,
+    /// The first business day on which it holds, in days since 1970-01-01.
+    pub valid_from_day: u32,
+    /// Whose it is; everybody's without.
+    pub shop: Option<String>,
+    /// In the order in which they are shown; the first is the default.
+    pub categories: Vec<Category>,
 }

@@ -51,7 +51,7 @@ fn a_run_cut_off_between_two_steps_goes_on_where_it_was() {
         .conn
         .execute_batch(&format!(
             "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < {})
-             INSERT INTO households SELECT i, 'M' || i, 1, 0, NULL, 0 FROM n;
+             INSERT INTO households SELECT i, 'M' || i, 1, 0, NULL, 0, NULL FROM n;
              INSERT INTO purses (ref, household) SELECT unhex(format('%016x', number)), number FROM households
              WHERE number >= 100",
             99 + many

@@ -1,4 +1,4 @@
-//! Random lives of a whole fund: credits, sales, hand-backs, reversals, refunds, recalls, lost answers, copied disks, closed and replaced
+//! Random lives of a whole fund: credits, sales, hand-backs, reversals, refunds, recalls, corrections, expiries, lost answers, copied disks, closed and replaced
 //! terminals, lost cards, settlements, crashes, backups and restores, in any order, against a model of one page.
 #![allow(
     clippy::wildcard_enum_match_arm,
@@ -15,7 +15,8 @@ use cabas_protocol::{Epoch, Incarnation, RowBody, SignedBalance, TerminalId, Ver
 use proptest::prelude::*;
 
 use super::world::{NOW, Terminal, World, at, cents, purse_ref};
-use crate::store::{CardName, Db, Deliverable, GoodwillRule, OpenMode, StoreError};
+use crate::core::household_rules::Rule;
+use crate::store::{CardName, Contact, CorrectionOrder, Db, Deliverable, GoodwillRule, OpenMode, StoreError};
 
 const PURSES: u8 = 3;
 
@@ -105,6 +106,22 @@ enum Step {
     Goodwill {
         days: u64,
     },
+    /// Two people give a household more, or less.
+    Correct {
+        purse: u8,
+        amount: u64,
+        up: bool,
+    },
+    /// A month's money expires.
+    Expire {
+        months_ago: u32,
+    },
+    Leave {
+        purse: u8,
+    },
+    ComeBack {
+        purse: u8,
+    },
     Settle,
     /// The hub's process ends as if killed, and begins again.
     Crash,
@@ -132,6 +149,11 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (who.clone(), 0..20_usize, 1..9_usize).prop_map(|(who, from, rows)| Step::Resend { who, from, rows }),
         4 => (who.clone(), purse.clone(), 0..30_000_u64, lost)
             .prop_map(|(who, purse, level, lost)| Step::Extend { who, purse, level, lost }),
+        1 => (purse.clone(), 1..20_000_u64, any::<bool>())
+            .prop_map(|(purse, amount, up)| Step::Correct { purse, amount, up }),
+        1 => (0..4_u32).prop_map(|months_ago| Step::Expire { months_ago }),
+        1 => purse.clone().prop_map(|purse| Step::Leave { purse }),
+        1 => purse.clone().prop_map(|purse| Step::ComeBack { purse }),
         1 => (who.clone(), purse, 1..3_000_u64).prop_map(|(who, purse, amount)| Step::Clone { who, purse, amount }),
         1 => who.clone().prop_map(|who| Step::Replace { who }),
         2 => who.clone().prop_map(|who| Step::Close { who }),
@@ -189,6 +211,10 @@ struct Model {
     refunded: BTreeMap<u8, u64>,
     payouts: u64,
     months: u32,
+    /// Households that are gone; by purse, what two people took and what expired.
+    gone: BTreeSet<u8>,
+    less: BTreeMap<u8, u64>,
+    expired: BTreeMap<u8, u64>,
 }
 
 impl Model {
@@ -322,6 +348,10 @@ impl Life {
         let mut world = World::credited();
         let rule = GoodwillRule { is_on: true, per_household: cents(5_000), total: cents(8_000), silent_days: 7 };
         world.db.write(|tx| tx.goodwill_set(rule)).unwrap();
+        let (first_person, other) = (cents(15_000), cents(0));
+        let (from, expire_months) = ("2027-01".parse().unwrap(), Some(2));
+        let rule = Rule { from, first_person, further_person: other, child_under_14: other, expire_months };
+        world.db.write(|tx| tx.rule_set(rule, "the assembly", NOW)).unwrap();
         let mut model = Model { months: 1, ..Model::default() };
         model.credited.extend((1..=PURSES).map(|purse| (purse, 15_000)));
         let mut life = Self { world, model, backup: None, backups: 0, all: Vec::new() };
@@ -398,6 +428,13 @@ impl Life {
                 self.world.db.write(|tx| tx.goodwill_advance(at(days * 86_400))).unwrap();
                 self.world.allocate();
             }
+            Step::Correct { purse, amount, up } => self.correct(purse, amount, up),
+            Step::Expire { months_ago } => self.expire(months_ago),
+            Step::Leave { purse } => self.leave(purse),
+            Step::ComeBack { purse } => {
+                self.model.gone.remove(&purse);
+                self.world.db.write(|tx| tx.household_return(&format!("H{purse}"))).unwrap();
+            }
             Step::Settle => self.settle(),
             Step::Crash => self.world.db = Db::open(&self.world.path(), OpenMode::Existing).unwrap(),
             Step::Backup => {
@@ -413,11 +450,60 @@ impl Life {
         self.model.months += 1;
         // A month that is booked twice is booked once.
         for _ in 0..2 {
-            self.world.credit(&format!("{}-{:02}", 2027 + self.model.months / 12, self.model.months % 12 + 1));
+            self.world.credit(&month(self.model.months));
         }
-        for purse in 1..=PURSES {
+        for purse in (1..=PURSES).filter(|purse| !self.model.gone.contains(purse)) {
             *self.model.credited.entry(purse).or_default() += 15_000;
         }
+    }
+
+    fn correct(&mut self, purse: u8, amount: u64, is_up: bool) {
+        let order = CorrectionOrder {
+            household: format!("H{purse}"),
+            cents: cents(amount),
+            is_up,
+            source: "Ville de Lyon".to_owned(),
+            reason: "voted".to_owned(),
+            by: "Ada".to_owned(),
+        };
+        let id = self.world.db.write(|tx| tx.correction_propose(&order, NOW)).unwrap();
+        assert!(self.world.db.write(|tx| tx.correction_end(id, "ada", true, NOW)).is_err(), "one person is not two");
+        self.world.db.write(|tx| tx.correction_end(id, "Bo", true, NOW)).unwrap();
+        let of = if is_up { &mut self.model.credited } else { &mut self.model.less };
+        *of.entry(purse).or_default() += amount;
+    }
+
+    /// What expires is the program's word; here it is held against what there was to take, and that it counts once.
+    fn expire(&mut self, months_ago: u32) {
+        let Some(months) = self.model.months.checked_sub(months_ago).filter(|months| *months > 1) else { return };
+        let period = month(months).parse().unwrap();
+        let now = at(40 * 366 * 86_400);
+        for holder in &self.all {
+            let terminal = &holder.terminal;
+            let (terminal, epoch, status) = (terminal.id, terminal.epoch, terminal.status());
+            drop(self.world.db.write(|tx| tx.contact(&Contact { terminal, epoch, status, cursor: 0 }, now)));
+        }
+        for once in [true, false] {
+            let lines = self.world.db.read(|tx| tx.expiry_preview(period, now)).unwrap();
+            self.world.db.write(|tx| tx.expiry_book(period, 0, now)).unwrap();
+            for line in lines.iter().filter(|line| line.booked.is_none()) {
+                assert!(once, "a month's money expires once");
+                let purse: u8 = line.household[1..].parse().unwrap();
+                *self.model.expired.entry(purse).or_default() += line.cents.get();
+                assert!(self.model.expired[&purse] <= self.model.credited[&purse], "more than was credited");
+            }
+        }
+    }
+
+    /// What is free of a household that leaves expires, and what came free of those that are gone.
+    fn leave(&mut self, purse: u8) {
+        self.model.gone.insert(purse);
+        for gone in self.model.gone.clone() {
+            let read = "SELECT ifnull(sum(credits - debits), 0) FROM accounts WHERE id = ";
+            let free: i64 = self.world.number(&format!("{read}{}", account(4, gone.into())));
+            *self.model.expired.entry(gone).or_default() += u64::try_from(free).unwrap();
+        }
+        self.world.db.write(|tx| tx.household_leave(&format!("H{purse}"), NOW)).unwrap();
     }
 
     fn sync(&mut self, who: usize, rows: usize, lost: bool) {
@@ -616,8 +702,10 @@ impl Life {
                 |kind| sum(&format!("SELECT ifnull(sum(debits - credits), 0) FROM accounts WHERE id = {}", of(kind)));
             let of = |map: &BTreeMap<u8, u64>| i64::try_from(map.get(&purse).copied().unwrap_or_default()).unwrap();
             let model = &self.model;
+            let given = of(&model.credited) - of(&model.less) - of(&model.expired);
             let expected =
-                of(&model.credited) + owed(8) + owed(10) - of(&model.sold) + of(&model.undone) + of(&model.refunded);
+                given + owed(8) + owed(10) + owed(11) - of(&model.sold) + of(&model.undone) + of(&model.refunded);
+            assert!(owed(11) == 0 || free == 0 || owed(8) > 0, "purse {purse}: {free} are free and {} owed", owed(11));
             assert_eq!(free + left, expected, "purse {purse}: free {free}, at terminals {left}");
         }
         let (out, owed) = self.world.owed();
@@ -728,6 +816,11 @@ impl Holder {
         };
         self.terminal.journal.iter().any(|row| is_asked(&row.peek().unwrap().body))
     }
+}
+
+/// The months that are credited one after another; the world's own, 2026-11, was before them.
+fn month(number: u32) -> String {
+    format!("{}-{:02}", 2027 + number / 12, number % 12 + 1)
 }
 
 fn account(kind: u64, owner: u64) -> i64 {

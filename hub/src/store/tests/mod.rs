@@ -28,4 +28,5 @@ mod settlements;
 mod slices;
 mod threads;
 mod undo;
+mod voted;
 mod world;

@@ -65,6 +65,9 @@ impl Tx<'_> {
             TransferKind::Sale | TransferKind::Return => self.not_a_claim(transfer),
             TransferKind::Reversal => self.not_a_reversal(transfer),
             TransferKind::Refund => self.not_a_refund(transfer),
+            TransferKind::Expire => self.not_an_expiry(transfer),
+            TransferKind::CorrectUp | TransferKind::CorrectDown => self.not_a_correction(transfer),
+            TransferKind::Withhold => self.not_withheld(transfer),
             TransferKind::Settlement => self.not_a_payout(transfer),
         }
     }
@@ -125,6 +128,10 @@ impl Tx<'_> {
             | TransferKind::Settlement
             | TransferKind::Reversal
             | TransferKind::Refund
+            | TransferKind::Expire
+            | TransferKind::CorrectUp
+            | TransferKind::CorrectDown
+            | TransferKind::Withhold
             | TransferKind::Void
             | TransferKind::Recover
             | TransferKind::Repay
@@ -191,7 +198,7 @@ impl Tx<'_> {
                 continue;
             };
             let stored = Account { debits: col(row, 1)?, credits: col(row, 2)?, newest: col(row, 3)? };
-            let owes = matches!(id.kind(), AccountKind::Restored | AccountKind::Goodwill);
+            let owes = matches!(id.kind(), AccountKind::Restored | AccountKind::Goodwill | AccountKind::Withheld);
             if owes && owed(stored).is_err() {
                 let detail = format!("{} given, {} paid back", stored.debits, stored.credits);
                 report.add(FindingKind::Overdrawn, id.to_string(), detail);
@@ -299,13 +306,14 @@ impl Tx<'_> {
              FROM credits JOIN purses ON purses.number = credits.purse ORDER BY credits.id",
         )?;
         let mut rows = read.query([])?;
+        let rules = self.rules()?;
         let mut count = 0_u64;
         while let Some(row) = rows.next()? {
             count = count.saturating_add(1);
             let (id, period): (u64, String) = (col(row, 0)?, row.get(1)?);
             let cents: Cents = col(row, 4)?;
             let by_rule = match (period.parse(), people(row.get(2)?, row.get(3)?)) {
-                (Ok(period), Ok(people)) => monthly_credit(period, people).ok(),
+                (Ok(period), Ok(people)) => monthly_credit(&rules, period, people).ok(),
                 (Ok(_) | Err(_), _) => None,
             };
             if by_rule != Some(cents) || !row.get::<_, bool>(5)? {
@@ -327,14 +335,18 @@ impl Tx<'_> {
     pub(super) fn check_conservation(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
         let mut read = self.conn.prepare(
             "SELECT purses.number, ifnull(given.allowed, 0), ifnull(back.returned, 0), ifnull(got.credited, 0),
-                ifnull(debts.owed, 0)
+                ifnull(debts.owed, 0), ifnull(kept.withheld, 0)
              FROM purses
              LEFT JOIN (SELECT slices.id & 0xffffffff AS purse, sum(max(0, credits - reversed_cents)) AS allowed
                 FROM slices JOIN accounts ON accounts.id = slices.id GROUP BY 1) AS given ON given.purse = purses.number
              LEFT JOIN (SELECT credit & 0xffffffff AS purse, sum(cents) AS returned FROM transfers WHERE kind IN (4, 7, 20)
                 GROUP BY 1) AS back ON back.purse = purses.number
-             LEFT JOIN (SELECT purse, sum(cents) AS credited FROM credits GROUP BY 1) AS got
+             LEFT JOIN (SELECT purse, sum(cents) AS credited FROM
+                    (SELECT purse, cents FROM credits
+                     UNION ALL SELECT purse, cents FROM corrections WHERE state = 1 AND is_up = 1) GROUP BY 1) AS got
                 ON got.purse = purses.number
+             LEFT JOIN (SELECT id & 0xffffffff AS purse, credits AS withheld FROM accounts WHERE id >> 56 = 11) AS kept
+                ON kept.purse = purses.number
              LEFT JOIN (SELECT id & 0xffffffff AS purse, sum(debits - credits) AS owed FROM accounts
                 WHERE id >> 56 IN (8, 10) GROUP BY 1) AS debts ON debts.purse = purses.number
              ORDER BY purses.number",
@@ -342,10 +354,11 @@ impl Tx<'_> {
         let mut rows = read.query([])?;
         while let Some(row) = rows.next()? {
             let (allowed, returned, credited): (Cents, Cents, Cents) = (col(row, 1)?, col(row, 2)?, col(row, 3)?);
-            let owed: Cents = col(row, 4)?;
-            if allowed > credited.plus(returned)?.plus(owed)? {
+            let (owed, withheld): (Cents, Cents) = (col(row, 4)?, col(row, 5)?);
+            if allowed.plus(withheld)? > credited.plus(returned)?.plus(owed)? {
                 let detail = format!(
-                    "slices allow {allowed}, {returned} came back, {credited} was credited, {owed} missing or advanced"
+                    "slices allow {allowed}, {withheld} was withheld, {returned} came back, {credited} was credited, \
+                     {owed} missing or advanced"
                 );
                 report.add(FindingKind::Conservation, format!("purse {}", row.get::<_, i64>(0)?), detail);
             }
@@ -389,7 +402,10 @@ impl Walk {
             (AccountKind::Slice, TransferKind::Reversal) => undo,
             (AccountKind::Slice, TransferKind::Recover) => recover,
             (AccountKind::Slice, TransferKind::Void) => void,
-            (AccountKind::Restored | AccountKind::Goodwill, TransferKind::Repay | TransferKind::Regain) => back,
+            (
+                AccountKind::Restored | AccountKind::Goodwill | AccountKind::Withheld,
+                TransferKind::Repay | TransferKind::Regain | TransferKind::Withhold,
+            ) => back,
             (AccountKind::Goodwill, TransferKind::Advance) => advance,
             (_, _) => return true,
         };

@@ -8,6 +8,7 @@ mod journals;
 mod lives;
 mod refunded;
 mod settled;
+mod voted;
 
 use super::db::Db;
 use super::error::StoreError;
@@ -62,6 +63,10 @@ pub enum FindingKind {
     Held,
     /// A refund that nobody asked for, or of more than the fund paid.
     Refund,
+    /// A correction that two people did not book, or that was booked otherwise.
+    Correction,
+    /// An expiry that was booked otherwise.
+    Expiry,
 }
 
 impl FindingKind {
@@ -85,6 +90,8 @@ impl FindingKind {
             Self::Closing => "closing",
             Self::Held => "held",
             Self::Refund => "refund",
+            Self::Correction => "correction",
+            Self::Expiry => "expiry",
         }
     }
 }
@@ -140,6 +147,7 @@ impl Db {
             tx.check_journals(&mut report)?;
             tx.check_disputed(&mut report)?;
             tx.check_refunds(&mut report)?;
+            tx.check_voted(&mut report)?;
             tx.check_settlements(&mut report)?;
             tx.check_closings(&mut report)?;
             tx.check_held(&mut report)?;

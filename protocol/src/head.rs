@@ -63,6 +63,9 @@ pub enum ObjectType {
     /// [`crate::sync::RefundDecision`]
     #[n(19)]
     RefundDecision,
+    /// [`crate::keys::SlotKey`]
+    #[n(20)]
+    SlotKey,
 }
 
 /// The first field of every signed object.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::head::{Head, ObjectType};
-use crate::ids::{CardRef, FundId, KeyId, Timestamp};
+use crate::ids::{CardRef, Epoch, FundId, KeyId, TerminalId, Timestamp};
 use crate::sign::{Payload, PublicKey, SignError, Signed, Verified};
+use minicbor::bytes::ByteArray;
 use zeroize::Zeroize as _;
 
 /// Signing keys that a terminal keeps at the most.
@@ -134,5 +135,53 @@ impl Drop for CardKey {
 impl std::fmt::Debug for CardKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("CardKey([REDACTED])")
+    }
+}
+/// The key by which a terminal's shop speaks with one card that has keys: of its slot only.
+#[derive(Clone, Eq, PartialEq, minicbor::Encode, minicbor::Decode)]
+#[cbor(map)]
+pub struct SlotKey {
+    /// What, whose, of which life of the hub.
+    #[n(0)]
+    pub head: Head,
+    /// The terminal.
+    #[n(1)]
+    pub terminal: TerminalId,
+    /// Its enrolment.
+    #[n(2)]
+    pub epoch: Epoch,
+    /// The card.
+    #[n(3)]
+    pub card: CardRef,
+    /// The number of the key on the card.
+    #[n(4)]
+    pub slot: u8,
+    /// The key's version.
+    #[n(5)]
+    pub version: u8,
+    /// The key, diversified for this card and slot.
+    #[n(6)]
+    pub key: ByteArray<16>,
+}
+
+impl Payload for SlotKey {
+    const TYPE: ObjectType = ObjectType::SlotKey;
+    const MAX_BYTES: usize = 128;
+
+    fn head(&self) -> &Head {
+        &self.head
+    }
+}
+
+impl Drop for SlotKey {
+    fn drop(&mut self) {
+        self.key.zeroize();
+    }
+}
+
+/// The key is hidden.
+impl std::fmt::Debug for SlotKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SlotKey(slot {}, version {}, [REDACTED])", self.slot, self.version)
     }
 }

@@ -304,6 +304,27 @@ pub struct Courier {
     pub record: ByteVec,
 }
 
+/// A newer balance was written to a card: a transaction of its own, so that no counter of the card is missing.
+#[derive(Clone, Debug, Eq, PartialEq, minicbor::Encode, minicbor::Decode)]
+#[cbor(map)]
+pub struct CardWritten {
+    /// The card.
+    #[n(0)]
+    pub card: CardRef,
+    /// Its purse.
+    #[n(1)]
+    pub purse: PurseRef,
+    /// The balance that was written.
+    #[n(2)]
+    pub serial: Serial,
+    /// The card's transaction counter after it.
+    #[n(3)]
+    pub card_counter: u32,
+    /// The card's MAC over the transaction.
+    #[n(4)]
+    pub card_mac: ByteVec,
+}
+
 /// What a closing covers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, minicbor::Encode, minicbor::Decode)]
 #[cbor(index_only)]
@@ -497,6 +518,8 @@ row_bodies! {
     14 ClockSet(ClockSet),
     /// Configuration, grid or limits were taken over.
     15 Configured(Configured),
+    /// A newer balance was written to a card.
+    16 CardWritten(CardWritten),
 }
 
 /// One row of a terminal's journal.
@@ -578,6 +601,7 @@ impl Payload for Row {
         match &self.body {
             RowBody::Sale(sale) => sale.check(),
             RowBody::RefundRequest(refund) => check_lines(&refund.lines),
+            RowBody::CardWritten(written) => codec::at_most("card_mac", written.card_mac.len(), CARD_MAC_BYTES_MAX),
             RowBody::Courier(courier) => codec::at_most("record", courier.record.len(), CARD_RECORD_BYTES_MAX),
             RowBody::Start(start) => codec::text("program", &start.program, PROGRAM_VERSION_BYTES_MAX),
             RowBody::Return(returned) if returned.spent_after < returned.cents => Err(CodecError::Limit("spent_after")),

@@ -86,6 +86,7 @@ BODIES = [
     ("Training", 13, {0: True}),
     ("ClockSet", 14, {0: 0, 1: NOW}),
     ("Configured", 15, {0: 2, 1: 4, 2: 3}),
+    ("CardWritten", 16, {0: CARD, 1: PURSE, 2: 12, 3: 78, 4: b"\xcc" * 8}),
     ("Unknown", 999, [1, 2]),
 ]
 
@@ -155,6 +156,7 @@ def objects():
     made["card_session_answer"] = HUB.sign({0: head(16), 1: HASH, 2: REQUEST, 3: 1, 4: [select], 5: True})
     made["recall"] = HUB.sign({0: head(17), 1: TERMINAL, 2: EPOCH, 3: PURSE, 4: 0, 5: REQUEST})
     made["refund_decision"] = HUB.sign({0: head(19), 1: TERMINAL, 2: EPOCH, 3: 7, 4: True})
+    made["slot_key"] = HUB.sign({0: head(20), 1: TERMINAL, 2: EPOCH, 3: CARD, 4: 5, 5: 1, 6: b"\x55" * 16})
     made["refusal"] = HUB.sign({0: head(18), 1: HASH, 2: 7, 3: "4 tries left"})
     for index, (name, kind, body) in enumerate(BODIES):
         made[f"row_{index:02}_{name}"] = row(index + 1, HASH, kind, body)

@@ -69,6 +69,7 @@ impl Writer<'_> {
             | RowBody::Training(_)
             | RowBody::ClockSet(_)
             | RowBody::Configured(_)
+            | RowBody::CardWritten(_)
             | RowBody::Unknown { .. } => (stan, totals, None),
         };
         let kind = body.kind();

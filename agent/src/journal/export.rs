@@ -154,6 +154,7 @@ impl Line {
             | RowBody::Training(_)
             | RowBody::ClockSet(_)
             | RowBody::Configured(_)
+            | RowBody::CardWritten(_)
             | RowBody::Unknown { .. } => fields.extend(std::iter::repeat_n(String::new(), 10)),
         }
         fields.push(csv_text(self.till_ref.as_deref().unwrap_or_default()));
@@ -225,6 +226,7 @@ fn body(body: &RowBody) -> Value {
         | RowBody::InDoubt(_)
         | RowBody::DoubtResolved(_)
         | RowBody::Courier(_)
+        | RowBody::CardWritten(_)
         | RowBody::CashierChange(_)
         | RowBody::Training(_) => Value::Null,
     }

@@ -91,6 +91,7 @@ pub(super) fn type_number(of: ObjectType) -> i64 {
         | ObjectType::CardSessionAnswer
         | ObjectType::Recall
         | ObjectType::RefundDecision
+        | ObjectType::SlotKey
         | ObjectType::Refusal => 0,
     }
 }

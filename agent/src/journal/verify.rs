@@ -247,6 +247,7 @@ impl Check {
             | RowBody::Training(_)
             | RowBody::ClockSet(_)
             | RowBody::Configured(_)
+            | RowBody::CardWritten(_)
             | RowBody::Unknown { .. } => None,
         };
         let beside = (columns.kind, columns.stan, columns.totals, columns.request.map(RequestId::new), seq);

@@ -45,6 +45,7 @@ pub fn verify_object(keys: &mut HubKeys, bytes: &[u8]) -> Result<HubObject, Obje
         | ObjectType::ExtendAnswer
         | ObjectType::CardSessionRequest
         | ObjectType::CardSessionAnswer
+        | ObjectType::SlotKey
         | ObjectType::Refusal) => return Err(ObjectError::NotTaken(other)),
     })
 }

@@ -106,6 +106,7 @@ pub fn effect(body: &RowBody) -> Effect {
         | RowBody::Training(_)
         | RowBody::ClockSet(_)
         | RowBody::Configured(_)
+        | RowBody::CardWritten(_)
         | RowBody::Unknown { .. } => Effect::None,
     }
 }

@@ -16,12 +16,12 @@ use cabas_protocol::extend::{ExtendAnswer, ExtendRequest};
 use cabas_protocol::head::HeadContext;
 use cabas_protocol::hot_list::HotList;
 use cabas_protocol::ids::BootId;
-use cabas_protocol::keys::KeyCert;
+use cabas_protocol::keys::{KeyCert, SlotKey};
 use cabas_protocol::objects::{Binding, Category, Grid, Policy, TerminalConfig};
 use cabas_protocol::refusal::Refusal;
 use cabas_protocol::row::{
-    CardDebit, CashierChange, ClockQuality, ClockSet, Close, ClosePeriod, Configured, Courier, DoubtResolved, Line,
-    ListApplied, Origin, RefundRequest, Return, Reversal, RowTime, Sale, Start, Tier, Training,
+    CardDebit, CardWritten, CashierChange, ClockQuality, ClockSet, Close, ClosePeriod, Configured, Courier,
+    DoubtResolved, Line, ListApplied, Origin, RefundRequest, Return, Reversal, RowTime, Sale, Start, Tier, Training,
 };
 use cabas_protocol::sign::Payload;
 use cabas_protocol::sync::{Recall, RefundDecision, Standing, SyncAnswer, SyncRequest, TerminalStatus};
@@ -177,6 +177,13 @@ pub fn bodies() -> Vec<RowBody> {
         RowBody::Training(Training { on: true }),
         RowBody::ClockSet(ClockSet { before: Timestamp::new(0), after: NOW }),
         RowBody::Configured(Configured { config: Version::new(2), grid: Version::new(4), policy: PolicyId::new(3) }),
+        RowBody::CardWritten(CardWritten {
+            card: CARD,
+            purse: PURSE,
+            serial: Serial::new(12),
+            card_counter: 78,
+            card_mac: ByteVec::from(vec![0xcc; 8]),
+        }),
         RowBody::Unknown { kind: 999, body: unknown },
     ]
 }
@@ -369,6 +376,15 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
         seq: Seq::new(7),
         granted: true,
     };
+    let slot_key = SlotKey {
+        head: head(ObjectType::SlotKey),
+        terminal: TERMINAL,
+        epoch: EPOCH,
+        card: CARD,
+        slot: 5,
+        version: 1,
+        key: [0x55; 16].into(),
+    };
     let refusal = Refusal {
         head: head(ObjectType::Refusal),
         request: HASH,
@@ -395,6 +411,7 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
         signed("card_session_answer", &hub, &card_answer),
         signed("recall", &hub, &recall),
         signed("refund_decision", &hub, &decision),
+        signed("slot_key", &hub, &slot_key),
         signed("refusal", &hub, &refusal),
     ];
     let rows = bodies().into_iter().enumerate().map(|(index, body)| {

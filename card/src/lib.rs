@@ -1,0 +1,16 @@
+//! How Cabas speaks with a card that has keys (tier T1): MIFARE DESFire EV2/EV3. Pure: APDUs go out through
+//! [`Exchange`], answers come back; no reader, no clock, no disk.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `exchange` | one APDU there and back, and what can go wrong |
+//! | `crypto` | keys, CMAC, CBC, diversification (AN10922) |
+//! | `session` | AuthenticateEV2First and EV2 secure messaging |
+//! | `layout` | the application, its files, the record (card.md) |
+//! | `tmac` | the transaction MAC, as the card computes it |
+
+pub mod crypto;
+pub mod exchange;
+
+pub use crypto::Key;
+pub use exchange::{Answer, CardError, Exchange};

@@ -159,3 +159,49 @@ pub(crate) fn crc32(parts: &[&[u8]]) -> u32 {
     }
     crc
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+    use super::*;
+    use crate::vectors::{all, block, hex};
+
+    #[test]
+    fn keys_are_diversified_as_published() {
+        for vector in all("an10922") {
+            let key = Key::new(block(&vector["master"])).diversified(&hex(&vector["div"])).unwrap();
+            assert_eq!(key.expose(), &block(&vector["key"]), "{vector}");
+        }
+        assert!(Key::FACTORY.diversified(&[]).is_none() && Key::FACTORY.diversified(&[0; 32]).is_none());
+    }
+
+    #[test]
+    fn a_short_input_is_not_a_plain_cmac() {
+        let master = Key::new([7; 16]);
+        assert_ne!(*master.diversified(&[1]).unwrap().expose(), master.cmac(&[&[0x01, 1]]));
+        // Of a whole message it is one.
+        assert_eq!(*master.diversified(&[9; 31]).unwrap().expose(), master.cmac(&[&[0x01], &[9; 31]]));
+    }
+
+    #[test]
+    fn padding_comes_off_only_where_it_is() {
+        for data in [&[][..], &[0], &[0x80], &[1; 15], &[1; 16], &[0x80, 0, 0]] {
+            let whole = padded(data);
+            assert!(whole.len() % BLOCK == 0 && !whole.is_empty());
+            assert_eq!(unpadded(&whole), Some(data));
+        }
+        assert_eq!((unpadded(&[0; 16]), unpadded(&[]), unpadded(&[1; 16])), (None, None, None));
+    }
+
+    #[test]
+    fn a_key_is_never_shown() {
+        assert_eq!(format!("{:?}", Key::new([0x42; 16])), "Key([REDACTED])");
+    }
+
+    #[test]
+    fn the_crc_is_the_one_of_a_published_key_change() {
+        // NXP AN12343 table 39: the new key, then its version, then the CRC of the key alone.
+        let new = [0x01, 0x23, 0x45, 0x67, 0x89, 0x01, 0x23, 0x45, 0x67, 0x89, 0x01, 0x23, 0x45, 0x67, 0x89, 0x01];
+        assert_eq!(crc32(&[&new]).to_le_bytes(), [0xa0, 0xa6, 0x08, 0x68]);
+    }
+}

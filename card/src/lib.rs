@@ -11,6 +11,12 @@
 
 pub mod crypto;
 pub mod exchange;
+pub mod layout;
+pub mod session;
+pub mod tmac;
+#[cfg(test)]
+mod vectors;
 
 pub use crypto::Key;
-pub use exchange::{Answer, CardError, Exchange};
+pub use exchange::{Answer, CardError, Exchange, LinkLost};
+pub use session::{Comm, Session};

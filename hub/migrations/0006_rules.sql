@@ -16,6 +16,7 @@ INSERT INTO credit_rules VALUES ('2020-01', 15000, 7500, 4000, NULL, 'the fund',
 
 -- Since when a household is gone: it is credited no more, and what comes back of it expires.
 ALTER TABLE households ADD COLUMN left_at INTEGER;
+CREATE INDEX households_left ON households (number) WHERE left_at IS NOT NULL;
 
 -- One person proposes to give a household more or less, another one books it. Kept for ever: who, when, why.
 CREATE TABLE corrections (
@@ -25,6 +26,8 @@ CREATE TABLE corrections (
     cents       INTEGER NOT NULL CHECK (cents > 0),
     is_up       INTEGER NOT NULL CHECK (is_up IN (0, 1)),
     reason      TEXT    NOT NULL,
+    -- The month whose credit it corrects, where it is one.
+    period      TEXT,
     proposed_by TEXT    NOT NULL,
     proposed_at INTEGER NOT NULL,
     -- 0 proposed, 1 booked, 2 withdrawn
@@ -34,6 +37,8 @@ CREATE TABLE corrections (
     CHECK ((state = 0) = (ended_by IS NULL) AND (ended_by IS NULL) = (ended_at IS NULL)),
     CHECK (state <> 1 OR ended_by <> proposed_by)
 ) STRICT;
+
+CREATE INDEX corrections_by_purse ON corrections (purse);
 
 -- What expired of a purse: by the rule of a month, once, or because its household is gone.
 CREATE TABLE expiries (

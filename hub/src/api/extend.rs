@@ -50,6 +50,10 @@ async fn handle(app: Arc<App>, request: Signed<ExtendRequest>) -> Result<Signed<
         let still = if extended.shortfall.short.is_zero() { 0 } else { recalled.saturating_sub(1) };
         extended.shortfall.recalled = still;
     }
+    if extended.shortfall.recalled > 0 {
+        // Others may have had what came for this sale, and the other way round.
+        extended = once(&app, request.payload(), false).await?;
+    }
     if extended.shortfall.is_funded {
         app.metrics.refused_though_funded.inc();
     }

@@ -15,12 +15,13 @@ use crate::store::{Exposure, GoodwillRule, OpenMode, PurseView, StoreError};
 
 #[derive(Serialize)]
 struct Shown {
-    /// The sum of the four parts.
+    /// The sum of the five parts.
     exposure_cents: u64,
     blocked_cards_cents: u64,
     locked_cents: u64,
     goodwill_cents: u64,
     restored_missing_cents: u64,
+    overpaid_shops_cents: u64,
     cards: Vec<CardLine>,
     terminals: Vec<TerminalLine>,
 }
@@ -70,6 +71,7 @@ fn shown(exposure: &Exposure, total: Cents) -> Shown {
         locked_cents: exposure.locked.get(),
         goodwill_cents: exposure.goodwill.get(),
         restored_missing_cents: exposure.restored.get(),
+        overpaid_shops_cents: exposure.overpaid.get(),
         cards: exposure.cards.iter().map(card).collect(),
         terminals: exposure.epochs.iter().map(terminal).collect(),
     }
@@ -83,6 +85,7 @@ fn exposure_text(shown: &Shown) -> Result<String, std::fmt::Error> {
         ("at terminals that do not answer", shown.locked_cents),
         ("goodwill not paid back", shown.goodwill_cents),
         ("missing since a restore", shown.restored_missing_cents),
+        ("paid to shops and taken back since", shown.overpaid_shops_cents),
     ] {
         writeln!(text, "  {name:<32} {:>12} €", euros(cents))?;
     }
@@ -219,8 +222,10 @@ struct SliceLine {
     serial: u32,
     issued_at: u64,
     allowed_cents: u64,
-    /// Settled there; what went back when the epoch was closed is not in it.
+    /// Settled there; what went back is not in it.
     claimed_cents: u64,
+    /// Handed back, or gone back when the epoch was closed.
+    returned_cents: u64,
     voided_cents: u64,
     left_cents: u64,
     /// When the terminal called last.
@@ -280,7 +285,8 @@ fn purse_shown(view: PurseView, shop: impl Fn(cabas_protocol::TerminalId) -> Str
         serial: slice.serial.get(),
         issued_at: slice.issued_at.get(),
         allowed_cents: slice.allowed.get(),
-        claimed_cents: slice.claimed.minus_or_zero(slice.voided).get(),
+        claimed_cents: slice.claimed.minus_or_zero(slice.returned).get(),
+        returned_cents: slice.returned.get(),
         voided_cents: slice.voided.get(),
         left_cents: slice.allowed.minus_or_zero(slice.claimed).get(),
         contact_at: slice.contact_at.map(Timestamp::get),
@@ -336,7 +342,7 @@ fn purse_text(shown: &PurseShown, now: u64) -> Result<String, std::fmt::Error> {
             line.serial,
             euros(line.allowed_cents),
             euros(line.claimed_cents),
-            euros(line.voided_cents),
+            euros(line.returned_cents),
             euros(line.left_cents)
         )?;
         let heard = line.contact_at.map_or_else(|| "never heard".to_owned(), |at| format!("heard {}", ago(now, at)));

@@ -199,7 +199,7 @@ pub(super) fn correction(context: &Context, command: &Correction) -> Result<(), 
             Some(end.id)
         }
     };
-    let views = db.read(|tx| tx.corrections(LISTED_MAX))?;
+    let views = db.read(|tx| tx.corrections(if only.is_some() { u32::MAX } else { LISTED_MAX }))?;
     let shown = views.iter().filter(|view| only.is_none_or(|only| only == view.id)).map(correction_line);
     let shown: Vec<_> = shown.collect();
     print(context.format, &shown, |shown| corrections_text(shown).unwrap_or_default()).map_err(Failure::Print)

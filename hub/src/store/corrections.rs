@@ -19,6 +19,16 @@ impl Tx<'_> {
     /// # Errors
     /// [`CorrectionRefusal`]; [`StoreError::Text`] for a reason or names that cannot be kept.
     pub fn correction_propose(&mut self, order: &CorrectionOrder, now: Timestamp) -> Result<u64, StoreError> {
+        self.correction_of(order, None, now)
+    }
+
+    /// The same for the credit of a month.
+    pub(super) fn correction_of(
+        &mut self,
+        order: &CorrectionOrder,
+        period: Option<&str>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
         let purse = self.purse_of_household(&order.household)?.ok_or(CorrectionRefusal::NoHousehold)?;
         if order.cents.is_zero() {
             return Err(CorrectionRefusal::Nothing.into());
@@ -27,11 +37,19 @@ impl Tx<'_> {
         name("source", &order.source)?;
         let source = self.source(&order.source)?;
         let mut insert = self.conn.prepare_cached(
-            "INSERT INTO corrections (purse, source, cents, is_up, reason, proposed_by, proposed_at, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0) RETURNING id",
+            "INSERT INTO corrections (purse, source, cents, is_up, reason, proposed_by, proposed_at, state, period)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8) RETURNING id",
         )?;
-        let values =
-            params![Sql(purse), source, Sql(order.cents), order.is_up, order.reason, person(&order.by)?, Sql(now)];
+        let values = params![
+            Sql(purse),
+            source,
+            Sql(order.cents),
+            order.is_up,
+            order.reason,
+            person(&order.by)?,
+            Sql(now),
+            period
+        ];
         Ok(insert.query_row(values, |row| col(row, 0))?)
     }
 

@@ -36,7 +36,8 @@ impl Tx<'_> {
                 (SELECT cents FROM credits WHERE period = ?1 AND credits.household = households.number
                  AND source = (SELECT number FROM sources WHERE name = ?2))
              FROM households WHERE left_at IS NULL OR EXISTS (SELECT 1 FROM credits WHERE period = ?1
-                AND credits.household = households.number) ORDER BY households.code",
+                AND credits.household = households.number
+                AND source = (SELECT number FROM sources WHERE name = ?2)) ORDER BY households.code",
         )?;
         let mut rows = read.query(params![period.to_string(), source])?;
         let rules = self.rules()?;

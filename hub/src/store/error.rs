@@ -156,6 +156,9 @@ pub enum RuleRefusal {
         /// The newest month that was booked.
         newest: Period,
     },
+    /// Somebody would be credited nothing.
+    #[error("a household of one person would be credited nothing; name an amount for the first person")]
+    Nothing,
     /// A rule begins in that month.
     #[error("a rule begins in {0} already, and rules are never changed; name another month")]
     Taken(Period),

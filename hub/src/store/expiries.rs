@@ -1,7 +1,7 @@
 //! Money that expires: by the rule of a month, once; and what is left of households that are gone.
 
-use cabas_protocol::{Cents, Timestamp};
-use rusqlite::params;
+use cabas_protocol::{Cents, PurseRef, Timestamp};
+use rusqlite::{OptionalExtension as _, params};
 
 use super::debts::owed;
 use super::error::{RuleRefusal, StoreError};
@@ -74,7 +74,8 @@ impl Tx<'_> {
         Ok((booked, purses.last().filter(|_| more).map(|purse| purse.get())))
     }
 
-    /// Lets expire what lies free of households that are gone: it came back since.
+    /// Lets expire what lies free of households that are gone: it came back since. What still lies at terminals is asked
+    /// back again.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`], [`StoreError::Ledger`].
@@ -83,13 +84,18 @@ impl Tx<'_> {
             return Ok(Cents::ZERO);
         }
         let mut read = self.conn.prepare(
-            "SELECT purses.number FROM households JOIN purses ON purses.household = households.number
+            "SELECT purses.number, purses.ref FROM households JOIN purses ON purses.household = households.number
              WHERE households.left_at IS NOT NULL ORDER BY purses.number",
         )?;
-        let purses = read.query_map([], |row| col(row, 0))?.collect::<Result<Vec<PurseNo>, _>>()?;
+        let purses = read
+            .query_map([], |row| Ok((col(row, 0)?, col(row, 1)?)))?
+            .collect::<Result<Vec<(PurseNo, PurseRef)>, _>>()?;
+        for (_, purse) in &purses {
+            self.recall_by_hand(*purse, None, Cents::ZERO, now)?;
+        }
         self.with_books(|books| {
             let mut expired = Cents::ZERO;
-            for purse in purses {
+            for (purse, _) in purses {
                 let free = books.account(AccountId::purse(purse))?.left()?;
                 if !free.is_zero() {
                     self.expire(books, purse, free, None, now)?;
@@ -127,8 +133,8 @@ impl Tx<'_> {
         Ok((period.plus(back).unwrap_or(period), end))
     }
 
-    /// What expires of a purse. What lies at a terminal that was not heard since the month ended may be spent long ago:
-    /// it is looked at another month.
+    /// What expires of a purse. What lies at a terminal that was not heard since the month ended, or has rows that are not
+    /// here, may be spent long ago: it is looked at another month.
     fn expires(&self, purse: PurseNo, (stays_from, end): (Period, Timestamp)) -> Result<Cents, StoreError> {
         let lately: Cents = self
             .conn
@@ -142,8 +148,12 @@ impl Tx<'_> {
         for slice in self.slice_ids(purse)? {
             let heard: Option<Timestamp> = self
                 .conn
-                .prepare_cached("SELECT max(contact_at) FROM contacts WHERE epoch = ?1")?
-                .query_row([slice.epoch_no().map(Sql)], |row| col_opt(row, 0))?;
+                .prepare_cached(
+                    "SELECT contact_at FROM contacts JOIN epochs ON epochs.number = contacts.epoch
+                     WHERE number = ?1 AND newest_seq <= acked_seq",
+                )?
+                .query_row([slice.epoch_no().map(Sql)], |row| col(row, 0))
+                .optional()?;
             if heard.is_some_and(|heard| heard >= end) {
                 unspent = unspent.plus(self.account(slice)?.left()?)?;
             }

@@ -29,6 +29,8 @@ pub struct Exposure {
     pub goodwill: Cents,
     /// What a restore left missing.
     pub restored: Cents,
+    /// What shops were paid and took back since: they owe it until their next sales.
+    pub overpaid: Cents,
     /// One entry a blocked card that can still be used somewhere.
     pub cards: Vec<CardExposure>,
     /// One entry an enrolment that locks money.
@@ -88,7 +90,7 @@ impl Exposure {
     /// # Errors
     /// [`StoreError::Money`].
     pub fn total(&self) -> Result<Cents, StoreError> {
-        Ok(Cents::sum([self.blocked_cards, self.locked, self.goodwill, self.restored])?)
+        Ok(Cents::sum([self.blocked_cards, self.locked, self.goodwill, self.restored, self.overpaid])?)
     }
 }
 
@@ -102,6 +104,7 @@ impl Tx<'_> {
         let mut exposure = Exposure {
             goodwill: self.owed_in_all(AccountKind::Goodwill)?,
             restored: self.owed_in_all(AccountKind::Restored)?,
+            overpaid: self.owed_in_all(AccountKind::Payable)?,
             ..Exposure::default()
         };
         for open in open.iter().filter(|open| open.is_locked()) {
@@ -180,8 +183,9 @@ impl Tx<'_> {
     }
 
     fn owed_in_all(&self, kind: AccountKind) -> Result<Cents, StoreError> {
-        let mut read =
-            self.conn.prepare_cached("SELECT ifnull(sum(debits - credits), 0) FROM accounts WHERE id >> 56 = ?1")?;
+        let mut read = self
+            .conn
+            .prepare_cached("SELECT ifnull(sum(max(0, debits - credits)), 0) FROM accounts WHERE id >> 56 = ?1")?;
         Ok(read.query_row([kind.number()], |row| col(row, 0))?)
     }
 
@@ -225,6 +229,9 @@ impl Tx<'_> {
         let advanced = self.with_books(|books| {
             let mut all = Cents::ZERO;
             for (purse, locked) in locked {
+                // Nothing is advanced to who is gone, nor what is to be withheld anyway.
+                let withheld = super::debts::owed(books.account(AccountId::withheld(purse))?)?;
+                let locked = if self.is_gone(purse)? { Cents::ZERO } else { locked.minus_or_zero(withheld) };
                 let debit = AccountId::goodwill(purse);
                 let before = super::debts::owed(books.account(debit)?)?;
                 let cents = advance(locked, before, rule.per_household, fund_left);

@@ -9,6 +9,7 @@ use super::fund::name;
 use super::model::GridView;
 use super::sql::{Sql, col};
 use super::tx::Tx;
+use crate::core::ledger::ShopNo;
 
 impl Tx<'_> {
     /// Sets the grid of a shop, or of all shops, from a business day on (days since 1970-01-01). It stands over all that
@@ -95,10 +96,13 @@ impl Tx<'_> {
         Ok(categories.collect::<Result<_, _>>()?)
     }
 
-    /// The shares of a grid. A terminal that has none yet covers everything.
-    pub(super) fn shares(&self, version: Version) -> Result<Vec<(CategoryId, u8)>, StoreError> {
-        if version == Version::new(0) {
-            return Ok(vec![(CategoryId::new(0), 100)]);
+    /// The shares of a grid that is a shop's or everybody's; none of another shop's. A terminal gets its grid before its
+    /// first money, so none is no grid either.
+    pub(super) fn shares(&self, version: Version, shop: ShopNo) -> Result<Vec<(CategoryId, u8)>, StoreError> {
+        let mut read = self.conn.prepare_cached("SELECT shop IS NULL OR shop = ?2 FROM grids WHERE version = ?1")?;
+        let is_theirs = read.query_row(params![Sql(version), Sql(shop)], |row| row.get(0)).optional()?;
+        if is_theirs != Some(true) {
+            return Ok(Vec::new());
         }
         Ok(self.categories(version)?.iter().map(|category| (category.id, category.share_percent)).collect())
     }

@@ -10,7 +10,7 @@ use super::rules::period;
 use super::sql::{Sql, col, col_opt};
 use super::tx::Tx;
 use crate::core::household_rules::{Household, monthly_credit};
-use crate::core::ledger::PurseNo;
+use crate::core::ledger::{AccountId, PurseNo};
 use crate::core::period::Period;
 
 impl Tx<'_> {
@@ -30,8 +30,9 @@ impl Tx<'_> {
         Ok(views)
     }
 
-    /// A household has other people from now on. For months from `since` that were credited already, the difference is
-    /// proposed as corrections, which another person books; gives their numbers.
+    /// A household has other people from now on. For months from `since` that were credited already, the difference to what
+    /// was credited and corrected, or is proposed, is proposed as corrections, which another person books; gives their
+    /// numbers.
     ///
     /// # Errors
     /// [`CorrectionRefusal::NoHousehold`]; [`StoreError::Rule`].
@@ -51,8 +52,13 @@ impl Tx<'_> {
         let Some(since) = since else { return Ok(Vec::new()) };
         let rules = self.rules()?;
         let mut read = self.conn.prepare(
-            "SELECT period, cents, sources.name FROM credits JOIN sources ON sources.number = credits.source
-             WHERE household = ?1 AND period >= ?2 ORDER BY credits.id",
+            "SELECT credits.period, credits.cents
+                    + (SELECT ifnull(sum(iif(is_up, cents, -cents)), 0) FROM corrections
+                       WHERE corrections.purse = credits.purse AND corrections.source = credits.source
+                       AND corrections.period = credits.period AND state < 2),
+                sources.name
+             FROM credits JOIN sources ON sources.number = credits.source
+             WHERE household = ?1 AND credits.period >= ?2 ORDER BY credits.id",
         )?;
         let credits = read
             .query_map(params![number, since.to_string()], |row| Ok((row.get(0)?, col(row, 1)?, row.get(2)?)))?
@@ -65,7 +71,7 @@ impl Tx<'_> {
                 let reason = format!("{month}: {} people, {} under 14", people.size(), people.children_under_14());
                 let order =
                     CorrectionOrder { household: code.to_owned(), cents, is_up, source, reason, by: by.to_owned() };
-                proposed.push(self.correction_propose(&order, now)?);
+                proposed.push(self.correction_of(&order, Some(&month), now)?);
             }
         }
         Ok(proposed)
@@ -94,15 +100,14 @@ impl Tx<'_> {
         for card in cards {
             self.card_block(CardName::Number(card), now)?;
         }
-        let purses = self
+        let free = self
             .conn
-            .prepare("SELECT ref FROM purses WHERE household = ?1 ORDER BY number")?
+            .prepare("SELECT number FROM purses WHERE household = ?1")?
             .query_map([number], |row| col(row, 0))?
-            .collect::<Result<Vec<_>, _>>()?;
-        for purse in purses {
-            self.recall_by_hand(purse, None, Cents::ZERO, now)?;
-        }
-        self.expire_left(now)
+            .map(|purse| Ok(self.account(AccountId::purse(purse?))?.left()?))
+            .collect::<Result<Vec<Cents>, StoreError>>()?;
+        self.expire_left(now)?;
+        Ok(Cents::sum(free)?)
     }
 
     /// A household is back: it is credited again. Its cards stay blocked until they are unblocked or replaced.

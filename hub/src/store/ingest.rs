@@ -15,7 +15,7 @@ use super::error::StoreError;
 use super::ledger::Books;
 use super::model::{AlarmKind, FundInfo, IngestOutcome, Quarantine, Wake};
 use super::refunds::Decided;
-use super::slices::SliceRecord;
+use super::slices::{Places, SliceRecord};
 use super::sql::{Sql, col};
 use super::terminals::{EpochRecord, quarantine_number, standing_number};
 use super::tx::Tx;
@@ -39,10 +39,12 @@ struct Intake<'u> {
     outcome: IngestOutcome,
     /// True where refunds wait for sales of this journal.
     is_awaited: bool,
+    /// The terminals that sell, where they were looked up.
+    places: Option<Places>,
     /// Grids by which sales were split.
     grids: BTreeMap<Version, Vec<(CategoryId, u8)>>,
-    /// Sales for which refunds may wait.
-    new_sales: Vec<RowKey>,
+    /// Rows for which refunds may wait.
+    new_rows: Vec<RowKey>,
     /// Who is to look again once this is kept.
     wakes: Vec<Wake>,
     /// True where a sale came long after it was made.
@@ -225,8 +227,8 @@ impl Tx<'_> {
         if let RowBody::RefundRequest(asked) = &row.row().body {
             let decided = self.refund_asked(books, intake.fund.fund, &intake.record, key, asked)?;
             decided.map_or(Ok(()), |decided| self.refund_decided(books, intake, decided))?;
-        } else if is_sale && intake.is_awaited {
-            intake.new_sales.push(key);
+        } else if intake.is_awaited {
+            intake.new_rows.push(key);
         }
         Ok(())
     }
@@ -234,7 +236,7 @@ impl Tx<'_> {
     /// True where a sale was split by the grid that it names.
     fn is_split_right(&self, intake: &mut Intake<'_>, sale: &Sale) -> Result<bool, StoreError> {
         let shares = match intake.grids.entry(sale.grid) {
-            Vacant(new) => new.insert(self.shares(sale.grid)?),
+            Vacant(new) => new.insert(self.shares(sale.grid, intake.record.shop)?),
             Occupied(known) => known.into_mut(),
         };
         Ok(is_by_grid(&sale.lines, shares, sale.asked.is_some()))
@@ -251,10 +253,16 @@ impl Tx<'_> {
         let Some(purse) = self.purse_no(back.purse)?.filter(|_| !settled.is_zero()) else { return Ok(()) };
         let slice = AccountId::slice(intake.record.number, purse);
         self.count_returned(slice, settled)?;
-        if let Some(request) = back.request
-            && self.returned(books, &intake.fund, slice, purse, request, intake.now)?
-        {
-            intake.wakes.push(Wake::Freed(back.purse));
+        let Some(request) = back.request else { return Ok(()) };
+        intake.wakes.push(Wake::Freed(back.purse));
+        if self.returned(slice, request, intake.now)? {
+            let places = match intake.places.take() {
+                Some(places) => places,
+                None => self.places(intake.now)?,
+            };
+            let raised = self.allocate(books, &intake.fund, &places, purse, intake.now)?;
+            intake.wakes.extend(raised.into_iter().map(Wake::Terminal));
+            intake.places = Some(places);
         }
         Ok(())
     }
@@ -262,7 +270,7 @@ impl Tx<'_> {
     /// Decides refunds that waited for sales of this journal, after all rows that came with them: a sale that was undone at
     /// once is not refunded.
     fn refunds_that_waited(&self, books: &mut Books<'_>, intake: &mut Intake<'_>) -> Result<(), StoreError> {
-        for sale in std::mem::take(&mut intake.new_sales) {
+        for sale in std::mem::take(&mut intake.new_rows) {
             for decided in self.refunds_of(books, intake.fund.fund, sale)? {
                 self.refund_decided(books, intake, decided)?;
             }
@@ -280,7 +288,10 @@ impl Tx<'_> {
         let asker = self.epoch_of(asked.row.epoch())?;
         intake.wakes.push(Wake::Terminal(asker.terminal));
         if let Some(why) = refused {
-            intake.alarm(AlarmKind::OverRight, intake.acked.seq);
+            self.alarm(asker.number, AlarmKind::OverRight, 1, asked.row.seq(), intake.now)?;
+            if asker.number == intake.record.number && !intake.outcome.alarms.contains(&AlarmKind::OverRight) {
+                intake.outcome.alarms.push(AlarmKind::OverRight);
+            }
             tracing::warn!(
                 terminal.id = %asker.terminal, terminal.epoch = %asker.epoch, row.seq = %asked.row.seq(),
                 reason = %why, "a refund is refused"
@@ -289,7 +300,8 @@ impl Tx<'_> {
         }
         let cents = asked.cents.min(books.account(AccountId::purse(asked.purse))?.left()?);
         let is_sound = asker.number != intake.record.number || intake.quarantine.is_none();
-        if is_sound && asker.may_be_raised() && !cents.is_zero() && !self.is_restoring()? {
+        let may_spend = is_sound && asker.may_be_raised() && !self.is_gone(asked.purse)?;
+        if may_spend && !cents.is_zero() && !self.is_restoring()? {
             self.raise(books, &intake.fund, &asker, asked.purse, cents, intake.now)?;
         }
         Ok(())
@@ -482,8 +494,9 @@ impl<'u> Intake<'u> {
             alarms,
             outcome,
             is_awaited: false,
+            places: None,
             grids: BTreeMap::new(),
-            new_sales: Vec::new(),
+            new_rows: Vec::new(),
             wakes: Vec::new(),
             is_late: false,
         }

@@ -5,7 +5,6 @@ use cabas_protocol::{Cents, Epoch, ObjectType, PurseRef, RequestId, TerminalId, 
 use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
-use super::ledger::Books;
 use super::model::{Deliverable, FundInfo, RecallView, Shortfall, Wake};
 use super::news::{ByChange, limit};
 use super::slices::Place;
@@ -14,6 +13,9 @@ use super::terminals::EpochRecord;
 use super::tx::Tx;
 use crate::core::ledger::{AccountId, PurseNo};
 use crate::core::slices;
+
+/// A recall that nobody answered is asked again after so long, in seconds.
+const ASK_AGAIN_AFTER_S: u64 = 3_600;
 
 /// Why money is asked back.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -97,7 +99,8 @@ impl Tx<'_> {
         for slice in self.slice_ids(number)? {
             let Some(holder) = slice.epoch_no().map(|epoch| self.epoch_of(epoch)).transpose()? else { continue };
             let is_meant = terminal.is_none_or(|terminal| terminal == holder.terminal);
-            if is_meant && holder.standing == Standing::Live && self.account(slice)?.left()? > keep {
+            let is_due = self.account(slice)?.left()? > keep && !self.is_recalled(slice, keep, now)?;
+            if is_meant && is_due && holder.standing == Standing::Live {
                 self.recall(slice, &holder, keep, Purpose::Person, now)?;
                 self.wake(Wake::Terminal(holder.terminal));
                 recalled = recalled.saturating_add(1);
@@ -114,11 +117,11 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         for (place, keep) in places {
-            let slice = AccountId::slice(place.record.number, purse);
+            let slice = AccountId::slice(place.number, purse);
             if let Some(keep) = keep
-                && !self.is_recalled(slice, *keep)?
+                && !self.is_recalled(slice, *keep, now)?
             {
-                self.recall(slice, &place.record, *keep, Purpose::Division, now)?;
+                self.recall(slice, &self.epoch(place.terminal, place.epoch)?, *keep, Purpose::Division, now)?;
             }
         }
         Ok(())
@@ -157,34 +160,26 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// True where no more than that level is to stay already.
-    fn is_recalled(&self, slice: AccountId, keep: Cents) -> Result<bool, StoreError> {
+    /// True where no more than that level is to stay already. A terminal that had reserved the money for an open sale said
+    /// nothing: after a while it is asked again.
+    fn is_recalled(&self, slice: AccountId, keep: Cents, now: Timestamp) -> Result<bool, StoreError> {
         let mut read = self.conn.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM recalls WHERE slice = ?1 AND keep <= ?2 AND answered_at IS NULL)",
+            "SELECT EXISTS (SELECT 1 FROM recalls
+                WHERE slice = ?1 AND keep <= ?2 AND answered_at IS NULL AND asked_at > ?3)",
         )?;
-        Ok(read.query_row(params![Sql(slice), Sql(keep)], |found| found.get(0))?)
+        let since = Timestamp::new(now.get().saturating_sub(ASK_AGAIN_AFTER_S));
+        Ok(read.query_row(params![Sql(slice), Sql(keep), Sql(since)], |found| found.get(0))?)
     }
 
-    /// Money was handed back: notes the recall that it answers. What was to be divided is divided.
-    pub(super) fn returned(
-        &self,
-        books: &mut Books<'_>,
-        fund: &FundInfo,
-        slice: AccountId,
-        purse: PurseNo,
-        request: RequestId,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    /// Money was handed back: notes the recall that it answers; true where it is to be divided anew.
+    pub(super) fn returned(&self, slice: AccountId, request: RequestId, now: Timestamp) -> Result<bool, StoreError> {
         let mut answer = self.conn.prepare_cached(
             "UPDATE recalls SET answered_at = ?3 WHERE slice = ?1 AND request = ?2 AND answered_at IS NULL
              RETURNING purpose",
         )?;
         let values = params![Sql(slice), request.as_bytes().as_slice(), Sql(now)];
         let purpose: Option<u8> = answer.query_row(values, |row| row.get(0)).optional()?;
-        if purpose == Some(Purpose::Division.number()) && !self.is_restoring()? {
-            self.allocate(books, fund, &self.places(now)?, purse, now)?;
-        }
-        Ok(purpose == Some(Purpose::Sale.number()))
+        Ok(purpose == Some(Purpose::Division.number()) && !self.is_restoring()?)
     }
 
     /// A slice that is raised may keep what it has.

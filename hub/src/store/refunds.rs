@@ -2,7 +2,7 @@
 
 use cabas_protocol::row::{RefundRequest, Row};
 use cabas_protocol::sync::Standing;
-use cabas_protocol::{Cents, FundId, PurseRef, RowBody, Signed};
+use cabas_protocol::{Cents, FundId, PurseRef, RowBody, Seq, Signed};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::debts::Brought;
@@ -82,7 +82,7 @@ impl Tx<'_> {
         fund: FundId,
         sale: RowKey,
     ) -> Result<Vec<Decided>, StoreError> {
-        self.waiting("sale = ?1", sale.get().cast_signed())?
+        self.waiting("sale BETWEEN ?1 AND ?2", [sale, sale])?
             .into_iter()
             .map(|asked| self.decide_refund(books, fund, asked))
             .collect()
@@ -90,14 +90,17 @@ impl Tx<'_> {
 
     /// True where a request waits for a sale of an enrolment.
     pub(super) fn has_waiting_refunds(&self, epoch: EpochNo) -> Result<bool, StoreError> {
-        let mut read =
-            self.conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM refunds WHERE state = 0 AND sale >> 32 = ?1)")?;
-        Ok(read.query_row([Sql(epoch)], |found| found.get(0))?)
+        let mut read = self
+            .conn
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM refunds WHERE state = 0 AND sale BETWEEN ?1 AND ?2)")?;
+        Ok(read.query_row(rows_of(epoch).map(Sql), |found| found.get(0))?)
     }
 
-    /// Refuses what waits for sales of an epoch that was closed: they can no longer be paid.
+    /// Refuses what waits for sales of an epoch that was closed, which can no longer be paid, and what that epoch asked for.
     pub(super) fn refuse_waiting_refunds(&mut self, epoch: EpochNo) -> Result<(), StoreError> {
-        for asked in self.waiting("sale >> 32 = ?1", i64::from(epoch.get()))? {
+        let mut all = self.waiting("sale BETWEEN ?1 AND ?2", rows_of(epoch))?;
+        all.extend(self.waiting("row BETWEEN ?1 AND ?2", rows_of(epoch))?);
+        for asked in all {
             self.refuse_refund(asked, OverRight::EpochClosed)?;
             let terminal = self.epoch_of(asked.row.epoch())?.terminal;
             self.wake(Wake::Terminal(terminal));
@@ -105,10 +108,10 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn waiting(&self, which: &str, of: i64) -> Result<Vec<Asked>, StoreError> {
+    fn waiting(&self, which: &str, between: [RowKey; 2]) -> Result<Vec<Asked>, StoreError> {
         let read = format!("SELECT row, sale, purse, cents FROM refunds WHERE state = 0 AND {which} ORDER BY row");
         let mut read = self.conn.prepare_cached(&read)?;
-        let asked = read.query_map([of], |row| {
+        let asked = read.query_map(between.map(Sql), |row| {
             Ok(Asked { row: col(row, 0)?, sale: Some(col(row, 1)?), purse: col(row, 2)?, cents: col(row, 3)? })
         })?;
         Ok(asked.collect::<Result<_, _>>()?)
@@ -201,6 +204,11 @@ impl Tx<'_> {
         )?;
         Ok(read.query_row([Sql(epoch)], |row| col(row, 0))?)
     }
+}
+
+/// The first and the last row that an enrolment may have.
+fn rows_of(epoch: EpochNo) -> [RowKey; 2] {
+    [RowKey::new(epoch, Seq::new(0)), RowKey::new(epoch, Seq::new(u32::MAX))]
 }
 
 /// The fund's part of a request: nothing where the lines cannot be added up.

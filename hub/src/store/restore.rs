@@ -201,8 +201,8 @@ impl Tx<'_> {
         for grid in grids {
             let change = self.change_for_all()?;
             self.conn.execute(
-                "INSERT INTO grids (version, valid_from_day, created_at, change)
-                 SELECT version + ?2, valid_from_day, ?3, ?4 FROM grids WHERE version = ?1",
+                "INSERT INTO grids (version, valid_from_day, created_at, change, shop)
+                 SELECT version + ?2, valid_from_day, ?3, ?4, shop FROM grids WHERE version = ?1",
                 params![grid, shift, Sql(now), Sql(change)],
             )?;
             self.conn.execute(
@@ -250,19 +250,21 @@ impl Tx<'_> {
             return Ok(());
         }
         self.conn.execute("UPDATE lives SET ended_at = ?1 WHERE ended_at IS NULL", [Sql(now)])?;
-        // While it lasted, cursors went past balances that were not given.
-        let slices = self.conn.execute(
-            "WITH places AS (SELECT id, row_number() OVER (ORDER BY id) AS place FROM slices)
-             UPDATE slices SET change = (SELECT change FROM fund) + places.place FROM places WHERE places.id = slices.id",
-            [],
-        )?;
-        let slices = u64::try_from(slices).map_err(|_| StoreError::Exhausted("change number"))?;
-        self.conn.execute("UPDATE fund SET change = change + ?1", [Sql(slices)])?;
-        self.conn.execute(
-            "UPDATE epochs SET change = max(change, ifnull((SELECT max(change) FROM slices
-                WHERE slices.epoch = epochs.number), 0))",
-            [],
-        )?;
+        // While it lasted, cursors went past balances and recalls that were not given.
+        for (table, key) in [("slices", "id"), ("recalls", "slice")] {
+            let moved = self.conn.execute(
+                &format!(
+                    "WITH places AS (SELECT {key}, row_number() OVER (ORDER BY {key}) AS place FROM {table})
+                     UPDATE {table} SET change = (SELECT change FROM fund) + places.place FROM places
+                     WHERE places.{key} = {table}.{key}"
+                ),
+                [],
+            )?;
+            let moved = u64::try_from(moved).map_err(|_| StoreError::Exhausted("change number"))?;
+            self.conn.execute("UPDATE fund SET change = change + ?1", [Sql(moved)])?;
+            let newest = format!("SELECT max(change) FROM {table} WHERE {table}.epoch = epochs.number");
+            self.conn.execute(&format!("UPDATE epochs SET change = max(change, ifnull(({newest}), 0))"), [])?;
+        }
         self.allocate_all()?;
         self.wake(Wake::All);
         tracing::warn!("the restore has ended: every open epoch handed back what it holds, or was closed");

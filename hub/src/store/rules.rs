@@ -47,6 +47,9 @@ impl Tx<'_> {
         if let Some(newest) = newest.map(period).transpose()?.filter(|newest| rule.from <= *newest) {
             return Err(RuleRefusal::Credited { from: rule.from, newest }.into());
         }
+        if rule.first_person.is_zero() {
+            return Err(RuleRefusal::Nothing.into());
+        }
         let taken = "SELECT 1 FROM credit_rules WHERE from_period = ?1";
         if self.conn.query_row(taken, [rule.from.to_string()], |_| Ok(())).optional()?.is_some() {
             return Err(RuleRefusal::Taken(rule.from).into());

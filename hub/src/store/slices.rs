@@ -49,17 +49,29 @@ pub(super) struct SliceRecord {
     pub(super) reversed_to: Cents,
     pub(super) policy: PolicyId,
     pub(super) issued_at: Timestamp,
+    /// What came back of it by returns and voids.
+    pub(super) returned: Cents,
 }
 
 /// A terminal that takes part in an allocation.
 pub(super) struct Place {
-    pub(super) record: EpochRecord,
+    pub(super) number: EpochNo,
+    pub(super) terminal: TerminalId,
+    pub(super) epoch: Epoch,
+    shop: ShopNo,
     /// Its shop's share of all purchases.
     permille: u32,
     /// How many terminals its shop has.
     terminals: u64,
     floor: Cents,
     is_steady: bool,
+}
+
+/// The terminals that sell.
+pub(super) struct Places {
+    all: BTreeMap<EpochNo, Place>,
+    /// Those that count for every purse: where the most is expected to be bought, and where there is a floor.
+    common: BTreeSet<EpochNo>,
 }
 
 impl Place {
@@ -124,7 +136,8 @@ impl Tx<'_> {
         let raised = self.with_books(|books| {
             let mut raised = 0_u32;
             for purse in &purses {
-                raised = raised.saturating_add(self.allocate(books, &fund, &places, *purse, now)?);
+                let here = self.allocate(books, &fund, &places, *purse, now)?.len();
+                raised = raised.saturating_add(u32::try_from(here).unwrap_or(u32::MAX));
             }
             Ok(raised)
         })?;
@@ -142,91 +155,94 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The terminals that sell, those first at which the most is expected to be bought.
-    pub(super) fn places(&self, now: Timestamp) -> Result<Vec<Place>, StoreError> {
+    /// The terminals that sell.
+    pub(super) fn places(&self, now: Timestamp) -> Result<Places, StoreError> {
         let mut read = self.conn.prepare_cached(
-            "SELECT epochs.terminal, epochs.epoch, shops.weight_permille, shops.floor_cents, shops.market_days,
-                epochs.opened_at, ifnull(contacts.contact_at, epochs.opened_at), epochs.late_at FROM epochs
+            "SELECT epochs.number, epochs.terminal, epochs.epoch, shops.number, shops.weight_permille, shops.floor_cents,
+                shops.market_days, epochs.opened_at, ifnull(contacts.contact_at, epochs.opened_at), epochs.late_at
+             FROM epochs
              JOIN terminals ON terminals.number = epochs.terminal JOIN shops ON shops.number = terminals.shop
              LEFT JOIN contacts ON contacts.epoch = epochs.number
              WHERE epochs.standing = ?1 AND epochs.epoch =
                 (SELECT max(epoch) FROM epochs AS newer WHERE newer.terminal = epochs.terminal)",
         )?;
         let mut rows = read.query([standing_number(Standing::Live)])?;
-        let (mut places, mut in_shop) = (Vec::new(), BTreeMap::<ShopNo, u64>::new());
+        let (mut all, mut in_shop) = (BTreeMap::new(), BTreeMap::<ShopNo, u64>::new());
         while let Some(row) = rows.next()? {
-            let record = self.epoch(col(row, 0)?, col(row, 1)?)?;
-            let floor = if slices::is_near_market(row.get(4)?, now.get()) { col(row, 3)? } else { Cents::ZERO };
-            let late: Option<Timestamp> = col_opt(row, 7)?;
-            let (opened, heard): (Timestamp, Timestamp) = (col(row, 5)?, col(row, 6)?);
+            let floor = if slices::is_near_market(row.get(6)?, now.get()) { col(row, 5)? } else { Cents::ZERO };
+            let (opened, heard): (Timestamp, Timestamp) = (col(row, 7)?, col(row, 8)?);
+            let late: Option<Timestamp> = col_opt(row, 9)?;
             let is_steady = slices::is_steady(opened.get(), heard.get(), late.map(Timestamp::get), now.get());
-            let count = in_shop.entry(record.shop).or_default();
+            let (number, shop) = (col(row, 0)?, col(row, 3)?);
+            let (terminal, epoch, permille) = (col(row, 1)?, col(row, 2)?, row.get(4)?);
+            let count = in_shop.entry(shop).or_default();
             *count = count.saturating_add(1);
-            places.push(Place { record, permille: row.get(2)?, terminals: 1, floor, is_steady });
+            all.insert(number, Place { number, terminal, epoch, shop, permille, terminals: 1, floor, is_steady });
         }
-        for place in &mut places {
-            place.terminals = in_shop.get(&place.record.shop).copied().unwrap_or(1);
+        for place in all.values_mut() {
+            place.terminals = in_shop.get(&place.shop).copied().unwrap_or(1);
         }
-        places.sort_by_key(|place| (std::cmp::Reverse(place.weight(Cents::ZERO)), place.record.terminal));
-        Ok(places)
+        let mut ranked: Vec<&Place> = all.values().collect();
+        ranked.sort_by_key(|place| (std::cmp::Reverse(place.weight(Cents::ZERO)), place.terminal));
+        let common = ranked.iter().take(SLICES_PER_PURSE_MAX).copied();
+        let common =
+            common.chain(all.values().filter(|place| !place.floor.is_zero())).map(|place| place.number).collect();
+        Ok(Places { all, common })
     }
 
     /// The places that count for a purse, with what was bought at their shops: where the most is expected, and those
     /// that have a floor.
-    fn places_of<'p>(&self, places: &'p [Place], purse: PurseNo) -> Result<Vec<(&'p Place, Cents)>, StoreError> {
+    fn places_of<'p>(&self, places: &'p Places, purse: PurseNo) -> Result<Vec<(&'p Place, Cents)>, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT terminals.shop, slices.epoch,
                 max(0, accounts.debits - slices.returned_cents - slices.reversed_cents) FROM slices
              JOIN accounts ON accounts.id = slices.id JOIN epochs ON epochs.number = slices.epoch
              JOIN terminals ON terminals.number = epochs.terminal WHERE slices.id & 4294967295 = ?1",
         )?;
-        let (mut bought, mut has_slice) = (BTreeMap::<ShopNo, Cents>::new(), BTreeSet::new());
+        let mut bought = BTreeMap::<ShopNo, Cents>::new();
+        let mut numbers = places.common.clone();
         let mut rows = read.query([Sql(purse)])?;
         while let Some(row) = rows.next()? {
             let sum = bought.entry(col(row, 0)?).or_default();
             *sum = sum.plus(col(row, 2)?)?;
-            has_slice.insert(col::<EpochNo>(row, 1)?);
+            numbers.insert(col(row, 1)?);
         }
-        let bought_at = |place: &Place| bought.get(&place.record.shop).copied().unwrap_or_default();
-        let mut mine: Vec<_> = places
-            .iter()
-            .enumerate()
-            .filter(|(rank, place)| {
-                *rank < SLICES_PER_PURSE_MAX || has_slice.contains(&place.record.number) || !place.floor.is_zero()
-            })
-            .map(|(_, place)| (place, bought_at(place)))
-            .collect();
-        mine.sort_by_key(|(place, bought)| (place.floor.is_zero(), std::cmp::Reverse(place.weight(*bought))));
+        let bought_at = |place: &Place| bought.get(&place.shop).copied().unwrap_or_default();
+        let mut mine: Vec<_> =
+            numbers.iter().filter_map(|number| places.all.get(number)).map(|place| (place, bought_at(place))).collect();
+        mine.sort_by_key(|(place, bought)| {
+            (place.floor.is_zero(), std::cmp::Reverse(place.weight(*bought)), place.terminal)
+        });
         mine.truncate(SLICES_PER_PURSE_MAX);
         Ok(mine)
     }
 
-    /// Divides a purse's money among the terminals; says how many slices were raised.
+    /// Divides a purse's money among the terminals; says at which slices were raised.
     pub(super) fn allocate(
         &self,
         books: &mut Books<'_>,
         fund: &FundInfo,
-        places: &[Place],
+        places: &Places,
         purse: PurseNo,
         now: Timestamp,
-    ) -> Result<u32, StoreError> {
+    ) -> Result<Vec<TerminalId>, StoreError> {
         if self.is_gone(purse)? {
-            return Ok(0);
+            return Ok(Vec::new());
         }
         let free = books.account(AccountId::purse(purse))?.left()?;
         let places = self.places_of(places, purse)?;
         let mut targets = Vec::with_capacity(places.len());
         for (place, bought) in &places {
-            let unspent = books.account(AccountId::slice(place.record.number, purse))?.left()?;
+            let unspent = books.account(AccountId::slice(place.number, purse))?.left()?;
             let (weight, floor, is_steady) = (place.weight(*bought), place.floor, place.is_steady);
             targets.push(Target { weight, unspent, floor, is_steady });
         }
         let division = slices::divide(free, &targets)?;
-        let mut raised = 0_u32;
+        let mut raised = Vec::new();
         for ((place, _), raise) in places.iter().zip(division.raises) {
             if !raise.is_zero() {
-                self.raise(books, fund, &place.record, purse, raise, now)?;
-                raised = raised.saturating_add(1);
+                self.raise(books, fund, &self.epoch(place.terminal, place.epoch)?, purse, raise, now)?;
+                raised.push(place.terminal);
             }
         }
         let keeps: Vec<_> = places.iter().map(|(place, _)| *place).zip(division.keeps).collect();
@@ -241,7 +257,7 @@ impl Tx<'_> {
     pub fn lay_floors(&mut self, now: Timestamp) -> Result<bool, StoreError> {
         let day = now.get().checked_div(86_400).unwrap_or(0);
         let laid: u64 = self.conn.query_row("SELECT floors_day FROM fund", [], |row| col(row, 0))?;
-        let is_due = laid < day && self.places(now)?.iter().any(|place| !place.floor.is_zero());
+        let is_due = laid < day && self.places(now)?.all.values().any(|place| !place.floor.is_zero());
         if is_due {
             self.conn.execute("UPDATE fund SET floors_day = ?1", [Sql(day)])?;
             self.allocate_all()?;
@@ -249,9 +265,9 @@ impl Tx<'_> {
         Ok(is_due)
     }
 
-    pub(super) fn wake_places(&mut self, places: &[Place]) {
-        for place in places {
-            self.wake(Wake::Terminal(place.record.terminal));
+    pub(super) fn wake_places(&mut self, places: &Places) {
+        for place in places.all.values() {
+            self.wake(Wake::Terminal(place.terminal));
         }
     }
 
@@ -381,12 +397,14 @@ impl Tx<'_> {
 
     pub(super) fn slice(&self, id: AccountId) -> Result<Option<SliceRecord>, StoreError> {
         let mut read = self.conn.prepare_cached(
-            "SELECT serial, unclaimed_cents, policy, issued_at, reversed_cents, reversed_to FROM slices WHERE id = ?1",
+            "SELECT serial, unclaimed_cents, policy, issued_at, reversed_cents, reversed_to, returned_cents FROM slices
+             WHERE id = ?1",
         )?;
         let slice = read.query_row([Sql(id)], |row| {
             let (serial, unclaimed) = (col(row, 0)?, col(row, 1)?);
             let (policy, issued_at) = (col(row, 2)?, col(row, 3)?);
-            Ok(SliceRecord { serial, unclaimed, policy, issued_at, reversed: col(row, 4)?, reversed_to: col(row, 5)? })
+            let (reversed, reversed_to, returned) = (col(row, 4)?, col(row, 5)?, col(row, 6)?);
+            Ok(SliceRecord { serial, unclaimed, policy, issued_at, reversed, reversed_to, returned })
         });
         Ok(slice.optional()?)
     }

@@ -141,6 +141,7 @@ impl Tx<'_> {
                 allowed: account.credits.minus(slice.reversed)?,
                 claimed: account.debits.minus(slice.reversed)?,
                 voided: self.voided(id)?,
+                returned: slice.returned,
                 serial: slice.serial,
                 issued_at: slice.issued_at,
                 standing: record.standing,

@@ -134,8 +134,10 @@ pub struct SliceView {
     pub allowed: Cents,
     /// What was claimed and settled there, or went back when the epoch was closed.
     pub claimed: Cents,
-    /// What of that went back.
+    /// What of that went back when the epoch was closed.
     pub voided: Cents,
+    /// What of that went back at all.
+    pub returned: Cents,
     /// The newest serial.
     pub serial: Serial,
     /// When its balance was made.

@@ -75,6 +75,42 @@ fn what_a_sale_lacks_is_asked_from_those_who_are_connected() {
 }
 
 #[test]
+fn two_sales_that_ask_for_the_same_money_both_hear_when_it_comes() {
+    let mut world = World::new();
+    let (mut a, b) = (world.terminal("A"), world.terminal("B"));
+    world.credit("2026-11");
+    recall_for(&mut world, &b, 11_000, &[a.id]);
+    let first = recalls(&mut world, &a).pop().unwrap();
+    recall_for(&mut world, &b, 12_000, &[a.id]);
+    assert_ne!(recalls(&mut world, &a).pop().unwrap().request, first.request, "written over by the next");
+    a.answer(&first, 500, 500, 1);
+    world.db.take_wakes();
+    world.sync(&mut a);
+    assert!(world.db.take_wakes().contains(&Wake::Freed(purse_ref(1))));
+    world.audit();
+}
+
+#[test]
+fn a_recall_that_nobody_answers_is_asked_again() {
+    let mut world = World::credited();
+    let first = world.terminal("A");
+    world.allocate();
+    let _second = world.terminal("B");
+    world.allocate();
+    let asked = |world: &mut World| recalls(world, &first)[0].request;
+    let divide = |world: &mut World, now| {
+        world.db.write(|tx| tx.allocate_all()).unwrap();
+        world.db.write(|tx| tx.allocate_pending(now)).unwrap();
+    };
+    let before = asked(&mut world);
+    divide(&mut world, at(3_599));
+    assert_eq!(asked(&mut world), before);
+    divide(&mut world, at(3_600));
+    assert_ne!(asked(&mut world), before);
+    world.audit();
+}
+
+#[test]
 fn a_slice_that_is_raised_may_keep_what_it_has() {
     let mut world = World::new();
     let (mut a, b) = (world.terminal("A"), world.terminal("B"));

@@ -153,6 +153,26 @@ fn what_waits_for_a_sale_of_an_epoch_that_is_closed_is_refused() {
 }
 
 #[test]
+fn what_a_closed_epoch_asked_for_and_what_turns_out_to_be_no_sale_is_refused() {
+    let (mut world, mut terminal) = world();
+    let (mut second, mut third) = (world.terminal("A"), world.terminal("A"));
+    second.refund(1, terminal.place(1), 600, 1);
+    second.refund(1, terminal.place(2), 600, 2);
+    third.refund(1, terminal.place(1), 700, 3);
+    world.sync(&mut second);
+    world.sync(&mut third);
+    world.close(&second, "one", "two");
+    assert_eq!(states(&world), ["EpochClosed", "EpochClosed", "waits"]);
+    terminal.start();
+    terminal.sale(1, 1_000, 1_000, 2);
+    world.sync(&mut terminal);
+    assert_eq!(states(&world), ["EpochClosed", "EpochClosed", "NothingToRefund"]);
+    let alarmed: u32 = world.number("SELECT max(epoch) FROM alarms WHERE kind = 3");
+    assert_eq!(alarmed, 3, "who asked is the one to look at");
+    world.audit();
+}
+
+#[test]
 fn a_sale_goes_back_once_undone_or_refunded() {
     let (mut world, mut terminal) = world();
     terminal.sale(1, 1_000, 1_000, 2);
@@ -197,6 +217,8 @@ fn what_a_shop_was_paid_already_is_taken_off_its_next_settlement() {
     let [shop] = second.shops.as_slice() else { panic!("{second:?}") };
     assert_eq!((shop.sums.refunds, shop.sums.refunded), (1, cents(3_000)));
     assert_eq!((second.payout, shop.carry_on), (Cents::ZERO, cents(2_000)));
+    let exposure = world.db.read(|tx| tx.exposure(at(0))).unwrap();
+    assert_eq!(exposure.overpaid, cents(2_000), "until its next sales the shop owes it");
     world.audit();
     terminal.sale(1, 2_500, 8_500, 2);
     world.sync(&mut terminal);

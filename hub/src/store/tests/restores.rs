@@ -333,3 +333,32 @@ fn the_auditor_sees_a_catch_up_without_the_hubs_word() {
     let report = world.verify();
     assert_eq!(report.findings.iter().filter(|finding| finding.kind == FindingKind::Held).count(), 3);
 }
+
+#[test]
+fn a_shops_own_grid_stays_its_own_and_recalls_are_heard_after_a_restore() {
+    let mut world = World::credited();
+    let (a, b) = (world.terminal("A"), world.terminal("B"));
+    let food = |share_percent| {
+        let mut category = super::world::init().categories.remove(0);
+        category.share_percent = share_percent;
+        category
+    };
+    world.db.write(|tx| tx.grid_set(Some("B"), &[food(30)], 0, NOW)).unwrap();
+    world.db.write(|tx| tx.recall_by_hand(super::world::purse_ref(1), Some(a.id), Cents::ZERO, NOW)).unwrap();
+    let backup = world.backup("backup.db");
+    world.restore(&backup);
+    let shares = |world: &mut World, terminal: &Terminal| {
+        let news = world.news(terminal, 0);
+        let grids =
+            news.into_iter().filter_map(|item| if let Deliverable::Grid(grid) = item { Some(grid) } else { None });
+        grids.max_by_key(|grid| grid.version).unwrap().categories[0].share_percent
+    };
+    assert_eq!((shares(&mut world, &a), shares(&mut world, &b)), (100, 30));
+    let cursor = world.db.write(|tx| tx.news(a.id, a.epoch, 0, super::world::ALL_NEWS, NOW)).unwrap().cursor;
+    for terminal in [&a, &b] {
+        world.hand_back(terminal, Vec::new(), true);
+    }
+    let heard = world.news(&a, cursor);
+    assert!(heard.iter().any(|item| matches!(item, Deliverable::Recall(_))), "{heard:?}");
+    world.audit();
+}

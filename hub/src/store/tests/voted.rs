@@ -8,7 +8,8 @@ use super::world::{NOW, Terminal, World, at, cents, household, sale};
 use crate::core::household_rules::{Household, Rule};
 use crate::core::period::Period;
 use crate::store::{
-    AlarmKind, Contact, CorrectionOrder, CorrectionRefusal, Deliverable, ImportPlan, RuleRefusal, StoreError,
+    AlarmKind, Contact, CorrectionOrder, CorrectionRefusal, Deliverable, GoodwillRule, ImportPlan, RuleRefusal,
+    StoreError,
 };
 
 fn period(text: &str) -> Period {
@@ -72,6 +73,7 @@ fn a_rule_holds_from_a_month_that_was_not_booked_and_is_never_changed() {
         refusal(set(&mut world, rule("2026-11", 1, None))),
         RuleRefusal::Credited { from: november, newest: november }
     );
+    assert_eq!(refusal(set(&mut world, rule("2026-12", 0, None))), RuleRefusal::Nothing);
     set(&mut world, rule("2026-12", 10_000, None)).unwrap();
     assert_eq!(refusal(set(&mut world, rule("2026-12", 1, None))), RuleRefusal::Taken(december));
     assert!(world.db.conn.execute("UPDATE credit_rules SET first_person = 1", []).is_err());
@@ -154,6 +156,8 @@ fn the_oldest_money_expires_once_by_the_rule_of_its_month() {
     assert_eq!(free + left, 40_000);
     assert_eq!(world.db.read(|tx| tx.expiry_preview(period("2026-11"), later)).unwrap(), []);
     terminal.sale(1, 5_000, 5_000, 4);
+    heard(&mut world, &terminal, later);
+    assert_eq!(world.db.read(|tx| tx.expiry_preview(period("2026-11"), later)).unwrap(), [], "a row is not here yet");
     world.sync(&mut terminal);
     heard(&mut world, &terminal, later);
     assert_eq!(expire(&mut world, "2026-11", later).unwrap(), 15_000 + 20_000 + 20_000);
@@ -181,7 +185,11 @@ fn a_household_that_grows_or_shrinks_is_corrected_by_two_people() {
     assert_eq!(money(&mut world, "H1"), (30_000 + 15_000, 0, 0));
     world.credit("2027-01");
     assert_eq!(money(&mut world, "H1"), (45_000 + 30_000, 0, 0));
-    assert_eq!(change(&mut world, 3, Some("2026-11")).len(), 2, "what was corrected already is for people to see");
+    assert_eq!(change(&mut world, 3, Some("2026-12")), [0; 0], "that was corrected already");
+    let november = change(&mut world, 3, Some("2026-11"));
+    assert_eq!(november.len(), 1);
+    assert_eq!(change(&mut world, 3, Some("2026-11")), [0; 0], "that is proposed already");
+    world.db.write(|tx| tx.correction_end(november[0], "Ada", false, NOW)).unwrap();
     let shrunk = change(&mut world, 1, Some("2027-01"));
     world.db.write(|tx| tx.correction_end(shrunk[0], "Bo", true, NOW)).unwrap();
     assert_eq!(money(&mut world, "H1"), (60_000, 0, 0));
@@ -210,6 +218,10 @@ fn a_household_that_leaves_spends_no_more_and_what_comes_back_expires() {
     world.credit("2026-12");
     assert_eq!(money(&mut world, "H1"), (0, 0, 0), "it is credited no more");
     assert_eq!(world.extend(&terminal, 1, 5_000).unwrap().allowed, cents(9_000));
+    terminal.refund(1, terminal.place(1), 400, 1);
+    world.sync(&mut terminal);
+    assert_eq!(money(&mut world, "H1"), (400, 0, 0), "a refund is not laid where nobody spends it");
+    assert_eq!(world.db.write(|tx| tx.expire_left(at(9))).unwrap(), cents(400));
     world.audit();
     world.db.write(|tx| tx.household_return("H1")).unwrap();
     world.credit("2026-12");
@@ -242,6 +254,19 @@ fn a_shop_has_its_own_grid_from_a_day_on() {
     };
     assert_eq!(grids(&mut world, &a), [(1, a.id)]);
     assert_eq!(grids(&mut world, &b), [(1, b.id), (2, b.id)]);
+    // At its own shop a grid is right; another shop's, and none, are not.
+    for (shop, grid, alarms) in [("B", 2, 0), ("A", 2, 1), ("A", 0, 1), ("A", 1, 1)] {
+        let mut terminal = world.terminal(shop);
+        let line = Line { category: CategoryId::new(1), requested: cents(100), fund: cents(70), member: cents(30) };
+        let sold = sale(1, 70, 70, 1);
+        terminal.write(RowBody::Sale(cabas_protocol::row::Sale {
+            lines: vec![line],
+            grid: Version::new(grid),
+            ..sold
+        }));
+        let split = world.sync(&mut terminal).alarms.iter().filter(|alarm| **alarm == AlarmKind::Split).count();
+        assert_eq!(split, alarms, "{shop} {grid}");
+    }
     let views = world.db.read(|tx| tx.grids()).unwrap();
     let shown: Vec<_> = views.iter().map(|grid| (grid.version.get(), grid.shop.as_deref())).collect();
     assert_eq!(shown, [(2, Some("B")), (1, None)]);
@@ -318,5 +343,20 @@ fn an_import_changes_people_for_the_next_credit() {
     world.credit("2026-12");
     let view = world.db.read(|tx| tx.household_money("H1")).unwrap().unwrap();
     assert_eq!(view.credited, cents(15_000 + 26_500));
+    world.audit();
+}
+
+#[test]
+fn nothing_is_advanced_of_what_is_to_be_withheld_or_to_who_is_gone() {
+    let mut world = World::credited();
+    let terminal = world.terminal("A");
+    let rule = GoodwillRule { is_on: true, per_household: cents(9_000), total: cents(90_000), silent_days: 7 };
+    world.db.write(|tx| tx.goodwill_set(rule)).unwrap();
+    heard(&mut world, &terminal, NOW);
+    correct(&mut world, 6_000 + 5_000, false);
+    world.db.write(|tx| tx.household_leave("H2", NOW)).unwrap();
+    // H1 has 90 there, of which 50 are to be withheld; H2 is gone; H3 has 90.
+    let advanced = world.db.write(|tx| tx.goodwill_advance(at(8 * 86_400))).unwrap();
+    assert_eq!(advanced, cents(4_000 + 9_000));
     world.audit();
 }

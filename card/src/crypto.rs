@@ -135,7 +135,7 @@ pub(crate) fn padded(data: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut out = Zeroizing::new(Vec::with_capacity(data.len().saturating_add(BLOCK)));
     out.extend_from_slice(data);
     out.push(0x80);
-    while out.len() % BLOCK != 0 {
+    while !out.len().is_multiple_of(BLOCK) {
         out.push(0);
     }
     out
@@ -187,7 +187,7 @@ mod tests {
     fn padding_comes_off_only_where_it_is() {
         for data in [&[][..], &[0], &[0x80], &[1; 15], &[1; 16], &[0x80, 0, 0]] {
             let whole = padded(data);
-            assert!(whole.len() % BLOCK == 0 && !whole.is_empty());
+            assert!(whole.len().is_multiple_of(BLOCK) && !whole.is_empty());
             assert_eq!(unpadded(&whole), Some(data));
         }
         assert_eq!((unpadded(&[0; 16]), unpadded(&[]), unpadded(&[1; 16])), (None, None, None));

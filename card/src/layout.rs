@@ -1,4 +1,4 @@
-//! What lies where on a card of ours (layout 1), and who may touch it.
+//! What lies where on a card of ours (layout 1, `card.md`), and who may touch it.
 //!
 //! One application with 14 AES keys: key 0 is the hub's, keys 1 to 8 are the shops' slots, the others are not used. Of
 //! each file the access rights stand once for each slot (EV2: up to eight sets a file).

@@ -7,11 +7,17 @@
 //! | `crypto` | keys, CMAC, CBC, diversification (AN10922) |
 //! | `session` | AuthenticateEV2First and EV2 secure messaging |
 //! | `layout` | the application, its files, the record (card.md) |
+//! | `commands` | each command that is used |
+//! | `purse` | a purchase: open, read, debit, and the balance after it |
+//! | `issue` | the hub's part: application, files, keys, and re-keying |
 //! | `tmac` | the transaction MAC, as the card computes it |
 
+pub mod commands;
 pub mod crypto;
 pub mod exchange;
+pub mod issue;
 pub mod layout;
+pub mod purse;
 pub mod session;
 pub mod tmac;
 #[cfg(test)]

@@ -94,7 +94,7 @@ impl Session {
     }
 
     /// The data field of a command.
-    fn wrapped(&self, command: Command<'_>, comm: Comm) -> Result<Zeroizing<Vec<u8>>, CardError> {
+    pub(crate) fn wrapped(&self, command: Command<'_>, comm: Comm) -> Result<Zeroizing<Vec<u8>>, CardError> {
         let mut out = Zeroizing::new(command.header.to_vec());
         let mut data = Zeroizing::new(command.data.to_vec());
         if comm == Comm::Full && !data.is_empty() {
@@ -123,7 +123,7 @@ impl Session {
         if comm == Comm::Mac || data.is_empty() {
             return Ok(data);
         }
-        if data.len() % BLOCK != 0 {
+        if !data.len().is_multiple_of(BLOCK) {
             return Err(CardError::Foreign("an encrypted answer of no whole blocks"));
         }
         self.enc.decrypt(self.iv([0x5a, 0xa5], counter), data.as_mut_slice());

@@ -39,7 +39,7 @@ impl TransactionInput {
 
     fn padded(&mut self, part: &[u8]) {
         self.0.extend_from_slice(part);
-        while self.0.len() % BLOCK != 0 {
+        while !self.0.len().is_multiple_of(BLOCK) {
             self.0.push(0);
         }
     }

@@ -91,7 +91,8 @@ impl Refusal {
                 | UndoRefusal::Terminal(_)
                 | UndoRefusal::Reversed
                 | UndoRefusal::Refunded
-                | UndoRefusal::TooLate,
+                | UndoRefusal::TooLate
+                | UndoRefusal::CardCounts,
             )
             | Self::NoOffer
             | Self::Paused => 409,

@@ -9,6 +9,7 @@ use std::fmt;
 
 mod field;
 mod plain;
+pub mod purse;
 mod reader;
 mod session;
 mod uid;
@@ -75,6 +76,8 @@ pub struct PresentedCard {
     pub tier: Tier,
     /// The number of the tap since the start, from 1: one tap, one event.
     pub tap: u64,
+    /// The way to the card, where its UID is as long as that of a card that counts for itself.
+    pub link: Option<purse::CardLink>,
 }
 
 /// What was presented and cannot be used.

@@ -114,7 +114,7 @@ impl Journal {
             }
             let keys = secrets.as_ref().map(|secrets| secrets.keys_of(db, card.card)).transpose()?.unwrap_or_default();
             let keys: Vec<_> = keys.into_iter().map(|(_, secret)| secret).collect();
-            if keys.is_empty() {
+            if keys.is_empty() && doubt.is_none() {
                 return Ok(PurseStart::Declined(declined(DeclineReason::NoBalance, &known, Cents::ZERO)));
             }
             Ok(PurseStart::Go { keys, doubt })

@@ -227,6 +227,8 @@ mod tests {
             include_str!("service/undo.rs"),
             include_str!("service/receipts.rs"),
             include_str!("service/counter.rs"),
+            include_str!("service/purse.rs"),
+            include_str!("service/taps.rs"),
             include_str!("core/undo.rs"),
             include_str!("web/error.rs"),
             include_str!("web/assets/cashier.js"),

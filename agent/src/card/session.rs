@@ -1,8 +1,11 @@
 //! One card in one PC/SC reader, held in exclusive mode for as long as a dialogue lasts.
 
+use super::purse::{CardLink, Connect, PurseCard, Spoken, Wire};
 use super::{Answer, Card, CardError, ForeignCard};
-use pcsc::{Context, Disposition, Error, Protocols, ShareMode};
-use std::ffi::CStr;
+use cabas_card::LinkLost;
+use pcsc::{Context, Disposition, Error, Protocols, Scope, ShareMode};
+use std::ffi::{CStr, CString};
+use tracing::info;
 use zeroize::Zeroizing;
 
 /// A short answer: 256 bytes and the status (ISO 7816-4).
@@ -54,6 +57,30 @@ impl Drop for Session {
             // The service does not know the handle any more, so the reset that this drop asks for reaches no card.
             drop(card);
         }
+    }
+}
+
+/// A card on a reader. Who speaks with it has a context of its own: the PC/SC library lets nothing else through while this
+/// thread waits for changes in its own.
+pub(super) struct OnReader {
+    reader: CString,
+}
+
+impl OnReader {
+    /// The way to it, for the one who wants to speak with it.
+    pub(super) fn link(reader: &CStr) -> CardLink {
+        CardLink::new(Self { reader: reader.to_owned() })
+    }
+}
+
+impl Connect for OnReader {
+    fn connect(&self) -> Result<Box<dyn PurseCard>, LinkLost> {
+        let context = Context::establish(Scope::User).map_err(|error| {
+            info!(%error, "no PC/SC service");
+            LinkLost
+        })?;
+        let session = Session::connect(&context, &self.reader).map_err(|_| LinkLost)?;
+        Ok(Box::new(Spoken(Wire(session))))
     }
 }
 

@@ -212,3 +212,33 @@ fn an_alarm_shows_only_the_beginning_of_a_pseudonym() {
     assert_eq!(alarm.to_string(), "a binding gives card cdcd… another purse: not taken");
     assert!(!format!("{alarm:?}").contains("cdcdcd"));
 }
+
+#[test]
+fn the_key_of_a_card_is_taken_by_version_and_for_this_terminal_alone() {
+    let key = |slot, version, terminal| SlotKey {
+        head: head(ObjectType::SlotKey),
+        terminal: TerminalId::new(terminal),
+        epoch: ME.epoch,
+        card: CardRef::new([1; 8]),
+        slot,
+        version,
+        key: minicbor::bytes::ByteArray::from([3; 16]),
+    };
+    let held = |slot, version, is_same| HeldSlotKey { slot, version, is_same };
+    for (held, offered, verdict) in [
+        (vec![], key(1, 0, 7), "take"),
+        (vec![], key(1, 0, 8), "alarm"),
+        (vec![held(1, 0, true)], key(1, 0, 7), "ignore"),
+        (vec![held(1, 0, false)], key(1, 0, 7), "alarm"),
+        (vec![held(1, 0, false)], key(1, 1, 7), "take"),
+        (vec![held(1, 2, false), held(1, 1, false)], key(1, 0, 7), "ignore"),
+        (vec![held(1, 2, false)], key(2, 0, 7), "take"),
+    ] {
+        let given = match slot_key(ME, &held, &offered) {
+            Verdict::Take => "take",
+            Verdict::Ignore => "ignore",
+            Verdict::Reject(_) => "alarm",
+        };
+        assert_eq!(given, verdict, "{held:?} {offered:?}");
+    }
+}

@@ -205,6 +205,41 @@ fn body(body: &RowBody) -> Value {
             "card_counter": sale.card_counter,
             "card_mac": sale.card_mac.as_ref().map(|mac| hex(mac)),
         }),
+        RowBody::Intent(_)
+        | RowBody::InDoubt(_)
+        | RowBody::DoubtResolved(_)
+        | RowBody::Courier(_)
+        | RowBody::CardWritten(_) => card_body(body),
+        RowBody::Close(close) => json!({
+            "period": format!("{:?}", close.period).to_lowercase(),
+            "number": close.number,
+            "from_seq": close.from.get(),
+            "sales": close.sales,
+            "fund_cents": close.fund.get(),
+            "member_cents": close.member.get(),
+            "reversed_cents": close.reversed.get(),
+            "refunds_cents": close.refunds.get(),
+            "perpetual_cents": close.perpetual.get(),
+        }),
+        RowBody::ListApplied(list) => json!({ "version": list.version.get() }),
+        RowBody::Configured(configured) => json!({
+            "config": configured.config.get(),
+            "grid": configured.grid.get(),
+            "policy": configured.policy.get(),
+        }),
+        RowBody::ClockSet(set) => json!({ "before": set.before.get(), "after": set.after.get() }),
+        RowBody::Unknown { kind, body } => json!({ "kind": kind, "cbor": hex(body.as_bytes()) }),
+        RowBody::RefundRequest(_)
+        | RowBody::Reversal(_)
+        | RowBody::Return(_)
+        | RowBody::CashierChange(_)
+        | RowBody::Training(_) => Value::Null,
+    }
+}
+
+/// What a row says of a card that counts for itself.
+fn card_body(body: &RowBody) -> Value {
+    match body {
         RowBody::Intent(debit) | RowBody::InDoubt(debit) => json!({
             "stan": debit.stan.to_string(),
             "card": debit.card.to_string(),
@@ -230,30 +265,18 @@ fn body(body: &RowBody) -> Value {
             "card_counter": written.card_counter,
             "card_mac": hex(&written.card_mac),
         }),
-        RowBody::Close(close) => json!({
-            "period": format!("{:?}", close.period).to_lowercase(),
-            "number": close.number,
-            "from_seq": close.from.get(),
-            "sales": close.sales,
-            "fund_cents": close.fund.get(),
-            "member_cents": close.member.get(),
-            "reversed_cents": close.reversed.get(),
-            "refunds_cents": close.refunds.get(),
-            "perpetual_cents": close.perpetual.get(),
-        }),
-        RowBody::ListApplied(list) => json!({ "version": list.version.get() }),
-        RowBody::Configured(configured) => json!({
-            "config": configured.config.get(),
-            "grid": configured.grid.get(),
-            "policy": configured.policy.get(),
-        }),
-        RowBody::ClockSet(set) => json!({ "before": set.before.get(), "after": set.after.get() }),
-        RowBody::Unknown { kind, body } => json!({ "kind": kind, "cbor": hex(body.as_bytes()) }),
-        RowBody::RefundRequest(_)
+        RowBody::Start(_)
+        | RowBody::Sale(_)
+        | RowBody::RefundRequest(_)
         | RowBody::Reversal(_)
         | RowBody::Return(_)
+        | RowBody::ListApplied(_)
+        | RowBody::Close(_)
         | RowBody::CashierChange(_)
-        | RowBody::Training(_) => Value::Null,
+        | RowBody::Training(_)
+        | RowBody::ClockSet(_)
+        | RowBody::Configured(_)
+        | RowBody::Unknown { .. } => Value::Null,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod append;
 mod close;
+mod counters;
 mod couriers;
 mod create;
 mod day;
@@ -90,7 +91,7 @@ impl Journal {
         if state.id.key != *signer.public() {
             return Err(JournalError::Inconsistent("the terminal's key is not the one that was enrolled"));
         }
-        sales::check_counters(&db, &state)?;
+        counters::check_counters(&db, &state)?;
         let mut journal = Self {
             db,
             path: path.to_owned(),
@@ -203,7 +204,7 @@ impl Journal {
             db.pragma_update(None, "max_page_count", pages)?;
         }
         let state = State::load(&db)?;
-        sales::check_counters(&db, &state)?;
+        counters::check_counters(&db, &state)?;
         self.db = db;
         self.state = Arc::new(state);
         self.stale = false;

@@ -5,11 +5,11 @@ use super::board::SaleView;
 use super::parts::Part;
 use super::purse::OnReader;
 use super::{BeginAsk, Begun, Command, Event, Refusal, Service};
-use crate::card::{CardEvent, ForeignCard, PresentedCard, ReaderState};
+use crate::card::CardEvent;
 use crate::clock::Stopwatch;
-use crate::core::authorize::{DeclineReason, TerminalState};
+use crate::core::authorize::TerminalState;
 use crate::core::sale::{SaleEvent, SaleState};
-use crate::journal::{CardView, Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
+use crate::journal::{Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
 use cabas_protocol::keys::CardKey;
 use cabas_protocol::{CardRef, Cents, RequestId};
 use std::pin::Pin;
@@ -56,7 +56,7 @@ impl Open {
 pub struct Counter {
     pub(super) service: Arc<Service>,
     commands: mpsc::Receiver<Command>,
-    card_key: CardKey,
+    pub(super) card_key: CardKey,
     pub(super) open: Open,
     /// The card that lies on the reader.
     pub(super) on_reader: Option<OnReader>,
@@ -198,108 +198,6 @@ impl Counter {
                 self.service.board().balance_asked = false;
                 self.service.tell(Event::Status);
             }
-        }
-    }
-
-    async fn card(&mut self, event: CardEvent) {
-        match event {
-            CardEvent::Reader(state) => {
-                let gone = !matches!(state, ReaderState::Ready { .. });
-                self.on_reader = None;
-                {
-                    let mut board = self.service.board();
-                    board.reader = state;
-                    board.card_present = board.card_present && !gone;
-                }
-                let notice = self.service.board().reader_notice();
-                self.notice(notice);
-            }
-            CardEvent::Presented(card) => {
-                self.service.board().card_present = true;
-                self.presented(&card).await;
-            }
-            CardEvent::Removed => {
-                self.on_reader = None;
-                self.service.board().card_present = false;
-                self.notice(None);
-            }
-            CardEvent::Several => {
-                self.on_reader = None;
-                self.service.board().card_present = true;
-                self.notice(Some("notice-several-cards"));
-            }
-            CardEvent::Foreign(card) => {
-                self.service.board().card_present = card != ForeignCard::Left;
-                self.foreign(card);
-            }
-        }
-        self.service.tell(Event::Status);
-    }
-
-    async fn presented(&mut self, card: &PresentedCard) {
-        let by =
-            PresentedBy { card: self.card_key.card_ref(card.uid.as_bytes()), proven: card.tier, uid: card.uid.class() };
-        let seen = self.seen(card, by).await;
-        self.on_reader = Some(seen.clone());
-        match std::mem::replace(&mut self.open, Open::Nothing) {
-            Open::Nothing => {}
-            Open::Sale { ask, deadline, part, doubt } if doubt.is_some_and(|card| card != by.card) => {
-                self.open = Open::Sale { ask, deadline, part, doubt };
-                self.notice(Some("notice-same-card"));
-            }
-            Open::Sale { ask, deadline, part, doubt } => {
-                let is_taken = doubt.is_some();
-                let part = part.map(|part| Part { is_taken: part.is_taken || is_taken, ..part });
-                self.sell_or_wait(ask, deadline, part, seen).await;
-            }
-            Open::Balance { reply, .. } if seen.purse.is_some() => {
-                let looked = match seen.purse {
-                    Some(at) => self.look(by, at).await,
-                    None => Err(Refusal::NoCard),
-                };
-                self.service.board().balance_asked = false;
-                drop(reply.send(looked));
-            }
-            Open::Balance { reply, .. } => {
-                let now = self.service.clock.now();
-                let view = self.service.journal.customer(move |journal| journal.view_card(now, by)).await;
-                self.service.board().balance_asked = false;
-                drop(reply.send(match view {
-                    Ok(CardView::Usable { available }) => Ok(available),
-                    Ok(CardView::Declined(declined)) => Err(Refusal::Card(declined.reason)),
-                    Err(error) => Err(error.into()),
-                }));
-            }
-        }
-    }
-
-    /// A card that names nobody ends a sale; one that could not be read may be presented again.
-    fn foreign(&mut self, card: ForeignCard) {
-        let reason = match card {
-            ForeignCard::RandomUid => Ok(DeclineReason::RandomUid),
-            ForeignCard::NonUniqueUid => Ok(DeclineReason::NonUniqueUid),
-            ForeignCard::Contact => Err("notice-card-with-contacts"),
-            ForeignCard::InUse => Err("notice-reader-in-use"),
-            ForeignCard::NoUid { .. } | ForeignCard::BadUid { .. } | ForeignCard::Mute | ForeignCard::Left => {
-                Err("notice-card-unreadable")
-            }
-        };
-        match reason {
-            Err(notice) => self.notice(Some(notice)),
-            // A part that was offered is for the card that was there; so is a doubt.
-            Ok(_) if self.has_part() => self.notice(Some("notice-same-card")),
-            Ok(reason) => match std::mem::replace(&mut self.open, Open::Nothing) {
-                Open::Nothing => {}
-                Open::Sale { ask, .. } => {
-                    self.step(ask.request, SaleEvent::Card);
-                    let declined = Declined { reason, purse: None, available: None, allowed_at_least: None };
-                    self.declined(ask.request, declined);
-                }
-                Open::Balance { reply, .. } => {
-                    self.service.board().balance_asked = false;
-                    drop(reply.send(Err(Refusal::Card(reason))));
-                }
-            },
         }
     }
 

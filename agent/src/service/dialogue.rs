@@ -43,7 +43,7 @@ pub(super) struct Purchase {
 #[derive(Debug)]
 pub(super) enum Paid {
     /// The sale is written down.
-    Accepted(SaleRecord),
+    Accepted(Box<SaleRecord>),
     /// It may not be; the part that could be paid, where one could.
     Declined(Declined, Option<Cents>),
     /// The amounts cannot be split by the grid that holds.
@@ -55,7 +55,7 @@ pub(super) enum Paid {
     /// Whether the card paid an earlier sale cannot be told here.
     Unsettled(Box<Doubt>),
     /// An earlier sale of this card turned out to be paid; this one was not touched.
-    Earlier(SaleRecord),
+    Earlier(Box<SaleRecord>),
     /// The journal could not be written, and the card was not debited.
     Failed(JournalError),
 }
@@ -93,7 +93,7 @@ pub(super) fn purchase(card: &mut dyn PurseCard, books: &mut impl Books, purchas
     let (now, by, request) = (books.now(), purchase.ask.card, purchase.ask.request);
     let (keys, doubt) = match books.work(move |journal| journal.purse_start(now, by, Some(request))) {
         Ok(PurseStart::Go { keys, doubt }) => (keys, doubt),
-        Ok(PurseStart::Known(record)) => return tell(Paid::Accepted(record)),
+        Ok(PurseStart::Known(record)) => return tell(Paid::Accepted(Box::new(record))),
         Ok(PurseStart::Declined(declined)) => return tell(Paid::Declined(declined, None)),
         Err(error) => return tell(Paid::Failed(error)),
     };
@@ -116,7 +116,7 @@ pub(super) fn purchase(card: &mut dyn PurseCard, books: &mut impl Books, purchas
     let done = session(card, &keys, |open| match pay(open, books, purchase, most) {
         Ok((record, on_card)) => {
             let purse = record.sale.purse;
-            told(Paid::Accepted(record));
+            told(Paid::Accepted(Box::new(record)));
             afterwards(open, books, by, purse, on_card);
         }
         Err(paid) => told(paid),
@@ -151,8 +151,8 @@ fn settle(
     };
     let (now, intent) = (books.now(), doubt.intent);
     match books.work(move |journal| journal.settle(now, intent, &says)) {
-        Ok(Settled::Debited(record)) if is_this => Some(Paid::Accepted(record)),
-        Ok(Settled::Debited(record)) => Some(Paid::Earlier(record)),
+        Ok(Settled::Debited(record)) if is_this => Some(Paid::Accepted(Box::new(record))),
+        Ok(Settled::Debited(record)) => Some(Paid::Earlier(Box::new(record))),
         Ok(Settled::NotDebited) => None,
         Ok(Settled::Open) => Some(Paid::Unsettled(Box::new(doubt))),
         Err(error) => {
@@ -260,7 +260,7 @@ pub(super) fn look(card: &mut dyn PurseCard, books: &mut impl Books, by: Present
     let now = books.now();
     let keys = match books.work(move |journal| journal.purse_start(now, by, None)).map_err(Paid::Failed)? {
         PurseStart::Go { keys, .. } => keys,
-        PurseStart::Known(record) => return Err(Paid::Accepted(record)),
+        PurseStart::Known(record) => return Err(Paid::Accepted(Box::new(record))),
         PurseStart::Declined(declined) => return Ok(CardView::Declined(declined)),
     };
     let read = match session(card, &keys, read) {

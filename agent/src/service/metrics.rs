@@ -73,7 +73,8 @@ impl Metrics {
         };
         line(format_args!("# HELP cabas_sales_total Sales since the start, by outcome and reason."));
         line(format_args!("# TYPE cabas_sales_total counter"));
-        line(format_args!("cabas_sales_total{{outcome=\"accepted\"}} {}", counts.accepted));
+        let accepted = counts.accepted.saturating_add(counts.paid_by_card);
+        line(format_args!("cabas_sales_total{{outcome=\"accepted\"}} {accepted}"));
         line(format_args!("cabas_sales_total{{outcome=\"failed\"}} {}", counts.failed));
         for (reason, count) in &counts.declined {
             let reason = reason.name();
@@ -92,6 +93,10 @@ impl Metrics {
         line(format_args!("# HELP cabas_sale_commit_seconds_total Time in the one commit of each sale."));
         line(format_args!("# TYPE cabas_sale_commit_seconds_total counter"));
         line(format_args!("cabas_sale_commit_seconds_total {}", seconds(counts.commit_us)));
+        line(format_args!("# HELP cabas_card_purchase_seconds From card to answer, of sales that a card counted."));
+        line(format_args!("# TYPE cabas_card_purchase_seconds summary"));
+        line(format_args!("cabas_card_purchase_seconds_sum {}", seconds(counts.paid_by_card_us)));
+        line(format_args!("cabas_card_purchase_seconds_count {}", counts.paid_by_card));
         for (name, help, value) in more {
             line(format_args!("# HELP {name} {help}"));
             line(format_args!("# TYPE {name} gauge"));

@@ -11,6 +11,7 @@ mod purse;
 pub mod receipts;
 mod refusal;
 mod status;
+mod taps;
 mod undo;
 
 pub use counter::Counter;
@@ -320,6 +321,7 @@ impl Service {
             "reversed_cents": close.reversed.get(),
             "refunds_cents": close.refunds.get(),
             "perpetual_cents": close.perpetual.get(),
+            "doubts": self.journal.published().state.doubts.len(),
         }))
     }
 
@@ -364,5 +366,7 @@ pub fn request_of(text: &str) -> RequestId {
     })
 }
 
+#[cfg(test)]
+mod purse_double;
 #[cfg(test)]
 mod tests;

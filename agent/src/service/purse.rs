@@ -23,6 +23,9 @@ use tokio::time::Sleep;
 /// How long a dialogue may take: ten times what a slow reader needs. What comes later finds the sale in doubt.
 const DIALOGUE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Remarks on a tap that is over: they stay until the next one.
+const LASTING: [&str; 3] = ["notice-card-again", "notice-doubt-call", "notice-paid-before"];
+
 /// A purse card on the reader.
 #[derive(Clone, Debug)]
 pub(super) struct PurseAt {
@@ -81,6 +84,13 @@ impl Counter {
         }
     }
 
+    /// The remark of the sale that waits, where it holds after the card has left as well.
+    pub(super) fn lasting_notice(&self) -> Option<&'static str> {
+        let Open::Sale { ask, .. } = &self.open else { return None };
+        let notice = self.service.board().find(ask.request).and_then(|sale| sale.notice);
+        notice.filter(|notice| LASTING.contains(notice))
+    }
+
     /// Waits until the last card was let go: after "accepted" it may still be given a newer balance.
     async fn let_go(&mut self) {
         if let Some(talk) = self.talk.take()
@@ -120,7 +130,7 @@ impl Counter {
         match paid {
             Paid::Accepted(record) => {
                 self.service.metrics.paid_by_card(watch.elapsed());
-                self.accepted(id, record);
+                self.accepted(id, *record);
             }
             Paid::Declined(_, Some(most)) => self.offer(begun, deadline, Part { card: by.card, most, is_taken: false }),
             Paid::Declined(declined, None) => self.declined(id, declined),
@@ -137,7 +147,7 @@ impl Counter {
             }
             Paid::Unsettled(_) => self.wait_again(begun, deadline, part, "notice-doubt-call"),
             Paid::Earlier(record) => {
-                self.accepted_earlier(record);
+                self.accepted_earlier(*record);
                 self.wait_again(begun, deadline, part, "notice-paid-before");
             }
             Paid::Failed(error) => {

@@ -271,3 +271,6 @@ async fn a_stop_finishes_the_sale_in_hand_and_ends_though_somebody_holds_on() {
     // A connection that is still open finds a journal that takes no more.
     assert!(held.last_sale().await.is_err());
 }
+
+#[path = "purse_tests.rs"]
+mod purse_cards;

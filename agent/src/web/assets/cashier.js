@@ -9,7 +9,7 @@ let lastSale = null;
 const onStatus = [];
 let status = null;
 
-const OPEN = ["waiting", "authorizing", "offer"];
+const OPEN = ["waiting", "authorizing", "offer", "in_doubt"];
 
 function age(seconds) {
   if (seconds === null || seconds === undefined) return word("page-never");
@@ -46,8 +46,10 @@ function showSale(next) {
   show("why", sale.state === "declined");
   show("reverse", sale.state === "accepted" && !sale.reversed && !sale.refunded_cents);
   setText("sale-class", sale.reversed ? word("undo-done-reversal") : words(sale.class));
-  show("next", !open);
-  (open ? $("cancel") : $("next")).focus();
+  // A sale in doubt can be left for later, but not taken back.
+  const doubt = sale.state === "in_doubt";
+  show("next", !open || doubt);
+  (open && !doubt ? $("cancel") : $("next")).focus();
 }
 
 function failed(error) {
@@ -86,6 +88,9 @@ function showStatus(next) {
     ["page-printer", words(status.printer), !["paper_out", "cover_open", "unreachable", "hanging", "off_line", "last_job_unsure"].includes(status.printer.state)],
     ["page-journal", words(status.journal), status.journal.state === "ok"],
   ];
+  if (status.doubts.length > 0) {
+    rows.push(["page-doubts", status.doubts.map((doubt) => "n° " + doubt.stan + " " + money(doubt.cents)).join(", "), false]);
+  }
   $("state").replaceChildren(...rows.map(([name, text, well]) => {
     const line = document.createElement("div");
     const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
@@ -141,7 +146,12 @@ async function print(id) {
 
 makeKeys();
 $("charge").addEventListener("click", charge);
-$("next").addEventListener("click", () => showSale(null));
+$("next").addEventListener("click", async () => {
+  if (sale.state === "in_doubt") {
+    try { await ask("DELETE", "/api/sales/" + sale.id); } catch (error) { failed(error); }
+  }
+  showSale(null);
+});
 $("cancel").addEventListener("click", async () => {
   try { showSale(await ask("DELETE", "/api/sales/" + sale.id)); } catch (error) { setText("sale-notice", words(error)); }
 });
@@ -160,7 +170,7 @@ $("why").addEventListener("click", async () => {
 });
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
-  if (event.key === "Escape" && sale) { (OPEN.includes(sale.state) ? $("cancel") : $("next")).click(); return; }
+  if (event.key === "Escape" && sale) { (OPEN.includes(sale.state) && sale.state !== "in_doubt" ? $("cancel") : $("next")).click(); return; }
   if (document.activeElement !== $("amount") && document.activeElement.tagName === "INPUT") return;
   if (sale || ["SELECT", "BUTTON"].includes(document.activeElement.tagName) && event.key !== "Enter") return;
   if (event.key === "Enter" && document.activeElement.tagName !== "BUTTON") { event.preventDefault(); if (!event.repeat) charge(); return; }

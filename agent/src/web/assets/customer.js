@@ -5,13 +5,13 @@ let sale = null;
 
 function showSale(next) {
   sale = next;
-  const open = sale && ["waiting", "authorizing", "offer"].includes(sale.state);
+  const open = sale && ["waiting", "authorizing", "offer", "in_doubt"].includes(sale.state);
   const offered = Boolean(sale) && sale.state === "offer";
   const accepted = sale && sale.state === "accepted";
   document.body.dataset.state = open ? "open" : accepted ? "accepted" : sale ? "stopped" : "idle";
   setText("amount", sale && sale.cents !== null && (open || accepted) ? money(sale.cents) : "");
   setText("mark", accepted ? "✓" : "");
-  setText("message", offered ? word("page-welcome") : open ? word(sale.state === "waiting" ? "page-approach" : "sale-authorizing")
+  setText("message", offered ? word("page-welcome") : open ? word({ waiting: "page-approach", in_doubt: "sale-in-doubt" }[sale.state] || "sale-authorizing")
     : accepted ? word("page-thanks") : sale ? word("sale-declined") : word("page-welcome"));
   setText("reason", "");
   show("why", Boolean(sale) && sale.state === "declined");

@@ -1,0 +1,160 @@
+//! The counter with purse cards.
+use super::*;
+use crate::service::purse_double::{Double, Tear};
+
+/// A counter that can sell to the purse card with the UID of [`OURS`].
+fn purse_shop() -> (Shop, Double) {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let fund = Fund::default();
+    let mut journal = fund.ready(folder.path(), 10_000);
+    let card = CardKey::new(CARD_KEY).card_ref(&OURS);
+    let objects = vec![
+        fund.binding_as(Tier::Purse, card, 5, 1).into_bytes(),
+        fund.card_balance(5, 1, 1000).into_bytes(),
+        fund.slot_key(card, 0, [1; 16]).into_bytes(),
+        // A plain card of another household.
+        fund.binding(CardKey::new(CARD_KEY).card_ref(&PLAIN), 1, 1).into_bytes(),
+    ];
+    assert_eq!(fund.give(&mut journal, objects).taken, 4);
+    drop(journal);
+    (open(folder, settings()), Double::new([1; 16], 0))
+}
+
+const PLAIN: [u8; 4] = [4, 9, 9, 9];
+
+impl Shop {
+    async fn tap(&self, card: &Double) {
+        let card = PresentedCard { uid: Uid::new(&OURS).unwrap(), tier: Tier::Plain, tap: 1, link: Some(card.link()) };
+        self.cards.send(CardEvent::Presented(card)).await.unwrap();
+        self.cards.send(CardEvent::Removed).await.unwrap();
+    }
+
+    async fn until_notice(&self, code: &str) {
+        for _ in 0..100 {
+            if self.service.status()["sale"]["notice"]["code"] == code {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("never {code}: {}", self.service.status()["sale"]);
+    }
+
+    async fn until(&self, number: u64, state: &str) -> Value {
+        let mut events = self.service.events();
+        for _ in 0..100 {
+            let sale = self.service.sale(request(number)).await.unwrap();
+            if sale["state"] == state {
+                return sale;
+            }
+            drop(tokio::time::timeout(Duration::from_millis(50), events.recv()).await);
+        }
+        panic!("never {state}: {}", self.service.sale(request(number)).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_purse_card_pays_and_is_proven() {
+    let (shop, card) = purse_shop();
+    shop.begin(1, 600).await.unwrap();
+    shop.tap(&card).await;
+    let sale = shop.until(1, "accepted").await;
+    assert_eq!((&sale["proven"], &sale["message_fr"]), (&json!(true), &json!("Accepté")));
+    assert_eq!((sales_in(shop.folder.path()), card.chip().debits), ((1, 600), 1));
+    shop.begin(2, 600).await.unwrap();
+    shop.tap(&card).await;
+    assert_eq!(shop.until(2, "declined").await["message_fr"], "Paiement non abouti");
+    assert_eq!(shop.service.member_side(request(2)).unwrap()["available_cents"], 400);
+    // A plain card with its UID, which proves nothing.
+    shop.begin(3, 1).await.unwrap();
+    shop.present(&OURS).await;
+    shop.until(3, "declined").await;
+    assert_eq!(shop.service.member_side(request(3)).unwrap()["code"], "tier_too_low");
+}
+
+#[tokio::test]
+async fn in_doubt_the_sale_waits_for_the_same_card_and_for_no_other() {
+    for tear in [Tear::CommitDone, Tear::CommitNotDone] {
+        let (shop, card) = purse_shop();
+        card.chip().tear = tear;
+        shop.begin(1, 600).await.unwrap();
+        shop.tap(&card).await;
+        let sale = shop.until(1, "in_doubt").await;
+        assert_eq!(sale["message_fr"], "Présentez à nouveau la même carte");
+        let status = shop.service.status();
+        assert_eq!((&status["doubts"][0]["cents"], &status["sale"]["state"]), (&json!(600), &json!("in_doubt")));
+        let plain = PresentedCard { uid: Uid::new(&PLAIN).unwrap(), tier: Tier::Plain, tap: 2, link: None };
+        shop.cards.send(CardEvent::Presented(plain)).await.unwrap();
+        shop.until_notice("notice_same_card").await;
+        shop.tap(&card).await;
+        shop.until(1, "accepted").await;
+        assert_eq!((sales_in(shop.folder.path()), card.chip().debits), ((1, 600), 1));
+        assert_eq!(shop.service.status()["doubts"], json!([]));
+    }
+}
+
+#[tokio::test]
+async fn a_doubt_that_was_set_aside_is_settled_at_a_later_tap_and_over_a_restart() {
+    let (shop, card) = purse_shop();
+    card.chip().tear = Tear::CommitDone;
+    shop.begin(1, 600).await.unwrap();
+    shop.tap(&card).await;
+    shop.until(1, "in_doubt").await;
+    assert_eq!(shop.service.cancel(request(1)).await.unwrap_err(), Refusal::InDoubt);
+    // The next customer is served meanwhile.
+    shop.begin(2, 100).await.unwrap();
+    shop.present(&PLAIN).await;
+    shop.until(2, "accepted").await;
+    let shop = open(shop.close().await, settings());
+    assert_eq!(shop.service.sale(request(1)).await.unwrap()["state"], "in_doubt");
+    assert_eq!(shop.service.status()["doubts"][0]["id"], request(1).to_string());
+    assert_eq!(shop.begin(1, 599).await.unwrap_err(), Refusal::RequestConflict);
+    // The cashier has entered the amount again, as another sale: the tap settles the first and pays nothing more.
+    shop.begin(3, 300).await.unwrap();
+    shop.tap(&card).await;
+    shop.until(1, "accepted").await;
+    let waiting = shop.until(3, "waiting").await;
+    assert_eq!(card.chip().debits, 1);
+    shop.until_notice("notice_paid_before").await;
+    assert_eq!(waiting["cents"], 300);
+    shop.tap(&card).await;
+    shop.until(3, "accepted").await;
+    assert_eq!((sales_in(shop.folder.path()), card.chip().debits), ((3, 1000), 2));
+}
+
+#[tokio::test]
+async fn the_same_request_takes_a_doubt_up_again() {
+    let (shop, card) = purse_shop();
+    card.chip().tear = Tear::CommitNotDone;
+    shop.begin(1, 600).await.unwrap();
+    shop.tap(&card).await;
+    shop.until(1, "in_doubt").await;
+    let shop = open(shop.close().await, settings());
+    let (sale, is_new) = shop.begin(1, 600).await.unwrap();
+    assert_eq!((&sale["state"], is_new), (&json!("in_doubt"), false));
+    shop.tap(&card).await;
+    shop.until(1, "accepted").await;
+    assert_eq!((sales_in(shop.folder.path()), card.chip().debits), ((1, 600), 1));
+}
+
+#[tokio::test]
+async fn a_card_that_left_too_early_is_presented_again_and_its_balance_is_shown() {
+    let (shop, card) = purse_shop();
+    for tear in [Tear::Opening, Tear::Reading, Tear::BeforeCommit] {
+        card.chip().tear = tear;
+        shop.begin(1, 600).await.unwrap();
+        shop.tap(&card).await;
+        shop.until_notice("notice_card_again").await;
+        assert_eq!(shop.service.sale(request(1)).await.unwrap()["state"], "waiting");
+        assert_eq!((sales_in(shop.folder.path()), card.chip().debits), ((0, 0), 0));
+        shop.service.board().find_mut(request(1)).unwrap().notice = None;
+    }
+    shop.tap(&card).await;
+    shop.until(1, "accepted").await;
+    let service = Arc::clone(&shop.service);
+    let asked = tokio::spawn(async move { service.balance().await });
+    while !shop.service.board().balance_asked {
+        tokio::task::yield_now().await;
+    }
+    shop.tap(&card).await;
+    assert_eq!(asked.await.unwrap().unwrap()["available_cents"], 400);
+}

@@ -4,17 +4,14 @@
 //! [`DesfireChip`](super::desfire::DesfireChip) against an independent host. It has neither secure dynamic messaging
 //! (nor its counters) nor LRP, and its files cannot be reached by ISO file commands.
 
-use super::ev2::apdu::{self, Apdu};
 use super::ev2::crypto::{Key, crc32, xor};
 use super::ev2::fields::{Fields, size_bytes};
-use super::ev2::handshake::{Handshake, Kind};
 use super::ev2::messaging::{CommMode, Session};
-use super::ev2::pending::Pending;
+use super::ev2::native::{Dialogue, Frame, Native};
 use super::ev2::random::Random;
 use super::ev2::status::Status;
 use super::tear::{Held, Silicon};
 use super::{InField, Reaction, Tear};
-use std::collections::VecDeque;
 use std::fmt;
 
 const NAME: [u8; 7] = [0xd2, 0x76, 0, 0, 0x85, 1, 1];
@@ -85,8 +82,7 @@ struct Tag {
     files: [TagFile; 3],
     random: Random,
     selected: bool,
-    session: Option<Session>,
-    pending: Pending,
+    dialogue: Dialogue,
 }
 
 struct TagFile {
@@ -123,29 +119,82 @@ impl Silicon for Tag {
         self.end_session();
     }
 
-    fn answer(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let Some(apdu) = Apdu::parse(bytes) else {
+    fn answer(&mut self, apdu: &[u8]) -> Vec<u8> {
+        self.answer_apdu(apdu)
+    }
+}
+
+impl Native for Tag {
+    fn dialogue(&mut self) -> &mut Dialogue {
+        &mut self.dialogue
+    }
+
+    fn random(&mut self) -> &mut Random {
+        &mut self.random
+    }
+
+    fn end_session(&mut self) {
+        self.dialogue = Dialogue::default();
+    }
+
+    fn select_name(&mut self, name: &[u8]) -> bool {
+        if name == NAME {
             self.end_session();
-            return apdu::WRONG_LENGTH.to_vec();
-        };
-        match (apdu.class, apdu.instruction, apdu.parameters) {
-            (apdu::NATIVE, instruction, [0, 0]) => match self.frame(instruction, apdu.data) {
-                Ok((status, data)) => status.after(&data),
-                Err(status) => {
-                    self.end_session();
-                    status.after(&[])
-                }
-            },
-            (apdu::NATIVE, ..) => apdu::WRONG_PARAMETERS.to_vec(),
-            (apdu::ISO, apdu::SELECT, [4, _]) if apdu.data == NAME => {
-                self.end_session();
-                self.selected = true;
-                apdu::DONE.to_vec()
-            }
-            (apdu::ISO, apdu::SELECT, _) => apdu::NOT_FOUND.to_vec(),
-            (apdu::ISO, ..) => apdu::WRONG_INSTRUCTION.to_vec(),
-            _ => apdu::WRONG_CLASS.to_vec(),
+            self.selected = true;
         }
+        name == NAME
+    }
+
+    /// The keys are the application's: before it is selected there are none.
+    fn key(&self, number: u8) -> Option<Key> {
+        self.keys.get(usize::from(number)).filter(|_| self.selected).map(|(key, _)| *key)
+    }
+
+    fn command(&mut self, instruction: u8, bytes: Vec<u8>) -> Frame {
+        if !self.selected && instruction != 0x60 {
+            return Err(Status::PERMISSION_DENIED);
+        }
+        let key_no = self.session().map(|session| session.key_no);
+        let (header, mode) = match instruction {
+            0x60 | 0x64 | 0xf5 => (0, CommMode::Mac),
+            0x51 => (0, CommMode::Full),
+            0xc4 => (1, CommMode::Full),
+            0xad => {
+                let file = self.file(Fields(&bytes).byte()?)?;
+                (7, file.mode(&[file.read, file.both], key_no)?)
+            }
+            0x8d => {
+                let file = self.file(Fields(&bytes).byte()?)?;
+                (7, file.mode(&[file.write, file.both], key_no)?)
+            }
+            // Its counters belong to secure dynamic messaging, which is off.
+            0xf6 => return Err(Status::PERMISSION_DENIED),
+            _ => return Err(Status::ILLEGAL_COMMAND),
+        };
+        let parameters = match self.session() {
+            Some(session) => session.open(instruction, &bytes, header, mode)?,
+            None => bytes,
+        };
+        let fields = Fields(&parameters);
+        let answer = match instruction {
+            0x60 => fields.end().map(|()| self.version()),
+            0x64 => self.key_version(fields),
+            0xf5 => self.file_settings(fields),
+            0x51 => self.card_uid(fields),
+            0xc4 => self.change_key(fields),
+            0xad => self.read(fields),
+            _ => self.write(fields),
+        }?;
+        let answer = match &mut self.dialogue.session {
+            Some(session) => session.seal(answer, mode)?,
+            None => answer,
+        };
+        if instruction == 0x60 {
+            let (hardware, rest) = answer.split_at(PART_BYTES.min(answer.len()));
+            let (software, production) = rest.split_at(PART_BYTES.min(rest.len()));
+            return Ok(self.send([hardware, software, production].map(<[u8]>::to_vec).into()));
+        }
+        if answer.len() > 256 { Err(Status::LENGTH) } else { Ok((Status::OK, answer)) }
     }
 }
 
@@ -166,111 +215,12 @@ impl Tag {
             ],
             random: Random::new(seed),
             selected: false,
-            session: None,
-            pending: Pending::Nothing,
+            dialogue: Dialogue::default(),
         }
     }
 
-    fn end_session(&mut self) {
-        self.session = None;
-        self.pending = Pending::Nothing;
-    }
-
-    fn frame(&mut self, instruction: u8, data: &[u8]) -> Result<(Status, Vec<u8>), Status> {
-        let more = instruction == 0xaf;
-        match std::mem::take(&mut self.pending) {
-            Pending::Nothing if more => Err(Status::ILLEGAL_COMMAND),
-            Pending::Nothing if instruction == 0x71 || instruction == 0x77 => self.challenge(instruction, data),
-            Pending::Nothing => self.command(instruction, data),
-            Pending::Proof(handshake) if more => {
-                let (session, proof) = handshake.finish(data)?;
-                self.session = Some(session);
-                Ok((Status::OK, proof))
-            }
-            Pending::Answer(rest) if more && data.is_empty() => Ok(self.send(rest)),
-            Pending::Proof(_) | Pending::Command { .. } | Pending::Answer(_) => Err(Status::ABORTED),
-        }
-    }
-
-    fn send(&mut self, mut rest: VecDeque<Vec<u8>>) -> (Status, Vec<u8>) {
-        let next = rest.pop_front().unwrap_or_default();
-        if rest.is_empty() {
-            return (Status::OK, next);
-        }
-        self.pending = Pending::Answer(rest);
-        (Status::MORE, next)
-    }
-
-    fn challenge(&mut self, instruction: u8, data: &[u8]) -> Result<(Status, Vec<u8>), Status> {
-        let mut fields = Fields(data);
-        let key_no = fields.byte()?;
-        let kind = if instruction == 0x71 {
-            self.end_session();
-            let capabilities = usize::from(fields.byte()?);
-            if fields.0.len() != capabilities || capabilities > 6 {
-                return Err(Status::LENGTH);
-            }
-            let mut host_capabilities = [0; 6];
-            host_capabilities.iter_mut().zip(fields.rest()).for_each(|(to, from)| *to = *from);
-            Kind::First { identifier: self.random.word(), host_capabilities }
-        } else {
-            let session = self.session.as_ref().ok_or(Status::PERMISSION_DENIED)?;
-            Kind::NonFirst { identifier: session.identifier, commands: session.commands }
-        };
-        fields.end()?;
-        // The keys are the application's: before it is selected there are none.
-        let (key, _) = self.keys.get(usize::from(key_no)).filter(|_| self.selected).ok_or(Status::NO_SUCH_KEY)?;
-        let handshake = Handshake { key_no, key: *key, rnd_b: self.random.block(), kind };
-        let challenge = handshake.challenge();
-        self.pending = Pending::Proof(Box::new(handshake));
-        Ok((Status::MORE, challenge))
-    }
-
-    fn command(&mut self, instruction: u8, bytes: &[u8]) -> Result<(Status, Vec<u8>), Status> {
-        if !self.selected && instruction != 0x60 {
-            return Err(Status::PERMISSION_DENIED);
-        }
-        let key_no = self.session.as_ref().map(|session| session.key_no);
-        let (header, mode) = match instruction {
-            0x60 | 0x64 | 0xf5 => (0, CommMode::Mac),
-            0x51 => (0, CommMode::Full),
-            0xc4 => (1, CommMode::Full),
-            0xad => {
-                let file = self.file(Fields(bytes).byte()?)?;
-                (7, file.mode(&[file.read, file.both], key_no)?)
-            }
-            0x8d => {
-                let file = self.file(Fields(bytes).byte()?)?;
-                (7, file.mode(&[file.write, file.both], key_no)?)
-            }
-            // Its counters belong to secure dynamic messaging, which is off.
-            0xf6 => return Err(Status::PERMISSION_DENIED),
-            _ => return Err(Status::ILLEGAL_COMMAND),
-        };
-        let parameters = match &self.session {
-            Some(session) => session.open(instruction, bytes, header, mode)?,
-            None => bytes.to_vec(),
-        };
-        let fields = Fields(&parameters);
-        let answer = match instruction {
-            0x60 => fields.end().map(|()| self.version()),
-            0x64 => self.key_version(fields),
-            0xf5 => self.file_settings(fields),
-            0x51 => self.card_uid(fields),
-            0xc4 => self.change_key(fields),
-            0xad => self.read(fields),
-            _ => self.write(fields),
-        }?;
-        let answer = match &mut self.session {
-            Some(session) => session.seal(answer, mode)?,
-            None => answer,
-        };
-        if instruction == 0x60 {
-            let (hardware, rest) = answer.split_at(PART_BYTES.min(answer.len()));
-            let (software, production) = rest.split_at(PART_BYTES.min(rest.len()));
-            return Ok(self.send([hardware, software, production].map(<[u8]>::to_vec).into()));
-        }
-        if answer.len() > 256 { Err(Status::LENGTH) } else { Ok((Status::OK, answer)) }
+    fn session(&self) -> Option<&Session> {
+        self.dialogue.session.as_ref()
     }
 
     fn version(&self) -> Vec<u8> {
@@ -285,7 +235,7 @@ impl Tag {
 
     fn card_uid(&self, fields: Fields<'_>) -> Answer {
         fields.end()?;
-        self.session.as_ref().map(|_| self.uid.to_vec()).ok_or(Status::AUTHENTICATION)
+        self.session().map(|_| self.uid.to_vec()).ok_or(Status::AUTHENTICATION)
     }
 
     fn key_version(&self, mut fields: Fields<'_>) -> Answer {
@@ -304,7 +254,7 @@ impl Tag {
 
     /// All keys are changed by key 0.
     fn change_key(&mut self, mut fields: Fields<'_>) -> Answer {
-        let authenticated = self.session.as_ref().map(|session| session.key_no);
+        let authenticated = self.session().map(|session| session.key_no);
         if authenticated != Some(0) {
             return Err(Status::AUTHENTICATION);
         }

@@ -5,10 +5,10 @@ use super::file::{Contents, File};
 use super::memory::{Application, KeySlot, Memory};
 use super::transaction::Transaction;
 use super::{Edition, version};
-use crate::virtual_card::ev2::apdu::{self, Apdu};
+use crate::virtual_card::ev2::crypto::Key;
 use crate::virtual_card::ev2::fields::Fields;
-use crate::virtual_card::ev2::handshake::{Handshake, Kind};
 use crate::virtual_card::ev2::messaging::{CommMode, Session};
+use crate::virtual_card::ev2::native::{Dialogue, Frame, Native};
 use crate::virtual_card::ev2::pending::{Pending, frames};
 use crate::virtual_card::ev2::random::Random;
 use crate::virtual_card::ev2::status::Status;
@@ -31,9 +31,8 @@ pub(super) struct Card {
     random: Random,
     // Lost with it.
     pub(super) selected: Option<u32>,
-    pub(super) session: Option<Session>,
     pub(super) transaction: Transaction,
-    pending: Pending,
+    pub(super) dialogue: Dialogue,
 }
 
 /// How a command travels.
@@ -52,30 +51,71 @@ impl Silicon for Card {
 
     fn reset(&mut self) {
         self.select(None);
-        self.pending = Pending::Nothing;
     }
 
-    fn answer(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let Some(apdu) = Apdu::parse(bytes) else {
-            self.end_session();
-            return apdu::WRONG_LENGTH.to_vec();
-        };
-        match (apdu.class, apdu.instruction, apdu.parameters) {
-            (apdu::NATIVE, instruction, [0, 0]) => match self.frame(instruction, apdu.data) {
-                Ok((status, data)) => status.after(&data),
-                Err(status) => {
-                    self.end_session();
-                    status.after(&[])
-                }
-            },
-            (apdu::NATIVE, ..) => apdu::WRONG_PARAMETERS.to_vec(),
-            (apdu::ISO, apdu::SELECT, [4, _]) if apdu.data == CARD_NAME => {
-                self.reset();
-                apdu::DONE.to_vec()
+    fn answer(&mut self, apdu: &[u8]) -> Vec<u8> {
+        self.answer_apdu(apdu)
+    }
+}
+
+impl Native for Card {
+    fn dialogue(&mut self) -> &mut Dialogue {
+        &mut self.dialogue
+    }
+
+    fn random(&mut self) -> &mut Random {
+        &mut self.random
+    }
+
+    /// What was not committed never was.
+    fn end_session(&mut self) {
+        self.dialogue = Dialogue::default();
+        self.transaction = Transaction::default();
+    }
+
+    fn select_name(&mut self, name: &[u8]) -> bool {
+        if name == CARD_NAME {
+            self.select(None);
+        }
+        name == CARD_NAME
+    }
+
+    fn key(&self, number: u8) -> Option<Key> {
+        self.keys().ok()?.get(usize::from(number)).map(|slot| slot.key)
+    }
+
+    /// Runs a command as soon as all of it is there.
+    fn command(&mut self, instruction: u8, bytes: Vec<u8>) -> Frame {
+        let plan = self.plan(instruction, &bytes)?;
+        let mode = if self.session().is_some() { plan.mode } else { CommMode::Plain };
+        if let Some(data) = plan.data {
+            let expected = mode.command_bytes(plan.header, data);
+            // Only the older two of the four writing commands go on in another frame.
+            if bytes.len() < expected && matches!(instruction, 0x3b | 0x3d) {
+                self.dialogue.pending = Pending::Command { instruction, bytes };
+                return Ok((Status::MORE, Vec::new()));
             }
-            (apdu::ISO, apdu::SELECT, _) => apdu::NOT_FOUND.to_vec(),
-            (apdu::ISO, ..) => apdu::WRONG_INSTRUCTION.to_vec(),
-            _ => apdu::WRONG_CLASS.to_vec(),
+            if bytes.len() != expected {
+                return Err(Status::LENGTH);
+            }
+        }
+        let parameters = match self.session() {
+            // Its last command would run and could not be answered.
+            Some(session) if session.commands == u16::MAX => return Err(Status::PERMISSION_DENIED),
+            Some(session) => session.open(instruction, &bytes, plan.header, mode)?,
+            None => bytes,
+        };
+        let answer = self.execute(instruction, &parameters)?;
+        // A command may have ended the session: then nothing seals its answer.
+        let answer = match &mut self.dialogue.session {
+            Some(session) => session.seal(answer, mode)?,
+            None => answer,
+        };
+        match instruction {
+            0x60 => Ok(self.send(version::frames(&answer))),
+            0xbd | 0xbb | 0x6a => Ok(self.send(frames(&answer, FRAME_BYTES))),
+            _ if answer.len() > ANSWER_BYTES_MAX => Err(Status::LENGTH),
+            _ => Ok((Status::OK, answer)),
         }
     }
 }
@@ -88,9 +128,8 @@ impl Card {
             memory: Memory::new(edition.memory_bytes()),
             random: Random::new(seed),
             selected: None,
-            session: None,
             transaction: Transaction::default(),
-            pending: Pending::Nothing,
+            dialogue: Dialogue::default(),
         }
     }
 
@@ -100,15 +139,12 @@ impl Card {
         self.selected = id;
     }
 
-    /// Nobody is authenticated, and what was not committed never was.
-    pub(super) fn end_session(&mut self) {
-        self.session = None;
-        self.transaction = Transaction::default();
-        self.pending = Pending::Nothing;
+    pub(super) fn session(&self) -> Option<&Session> {
+        self.dialogue.session.as_ref()
     }
 
     pub(super) fn key_no(&self) -> Option<u8> {
-        self.session.as_ref().map(|session| session.key_no)
+        self.session().map(|session| session.key_no)
     }
 
     /// The selected application.
@@ -127,99 +163,6 @@ impl Card {
         match self.selected {
             None => Ok(std::slice::from_ref(&self.memory.master)),
             Some(_) => self.application().map(|application| application.keys.as_slice()),
-        }
-    }
-
-    fn frame(&mut self, instruction: u8, data: &[u8]) -> Result<(Status, Vec<u8>), Status> {
-        let more = instruction == 0xaf;
-        match std::mem::take(&mut self.pending) {
-            Pending::Nothing if more => Err(Status::ILLEGAL_COMMAND),
-            Pending::Nothing if instruction == 0x71 => self.first(data),
-            Pending::Nothing if instruction == 0x77 => self.non_first(data),
-            Pending::Nothing => self.command(instruction, data.to_vec()),
-            Pending::Proof(handshake) if more => {
-                let (session, proof) = handshake.finish(data)?;
-                self.session = Some(session);
-                Ok((Status::OK, proof))
-            }
-            Pending::Command { instruction, bytes } if more => self.command(instruction, [&bytes, data].concat()),
-            Pending::Answer(rest) if more && data.is_empty() => Ok(self.send(rest)),
-            Pending::Proof(_) | Pending::Command { .. } | Pending::Answer(_) => Err(Status::ABORTED),
-        }
-    }
-
-    /// Sends the next of these frames.
-    fn send(&mut self, mut rest: std::collections::VecDeque<Vec<u8>>) -> (Status, Vec<u8>) {
-        let next = rest.pop_front().unwrap_or_default();
-        if rest.is_empty() {
-            return (Status::OK, next);
-        }
-        self.pending = Pending::Answer(rest);
-        (Status::MORE, next)
-    }
-
-    fn first(&mut self, data: &[u8]) -> Result<(Status, Vec<u8>), Status> {
-        self.end_session();
-        let mut fields = Fields(data);
-        let (key_no, length) = (fields.byte()?, fields.byte()?);
-        let capabilities = fields.rest();
-        if capabilities.len() != usize::from(length) || capabilities.len() > 6 {
-            return Err(Status::LENGTH);
-        }
-        let mut host_capabilities = [0; 6];
-        host_capabilities.iter_mut().zip(capabilities).for_each(|(to, from)| *to = *from);
-        let identifier = self.random.word();
-        self.challenge(key_no, Kind::First { identifier, host_capabilities })
-    }
-
-    fn non_first(&mut self, data: &[u8]) -> Result<(Status, Vec<u8>), Status> {
-        let mut fields = Fields(data);
-        let key_no = fields.byte()?;
-        fields.end()?;
-        let session = self.session.as_ref().ok_or(Status::PERMISSION_DENIED)?;
-        self.challenge(key_no, Kind::NonFirst { identifier: session.identifier, commands: session.commands })
-    }
-
-    fn challenge(&mut self, key_no: u8, kind: Kind) -> Result<(Status, Vec<u8>), Status> {
-        let key = self.keys()?.get(usize::from(key_no)).ok_or(Status::NO_SUCH_KEY)?.key;
-        let handshake = Handshake { key_no, key, rnd_b: self.random.block(), kind };
-        let challenge = handshake.challenge();
-        self.pending = Pending::Proof(Box::new(handshake));
-        Ok((Status::MORE, challenge))
-    }
-
-    /// Runs a command as soon as all of it is there.
-    fn command(&mut self, instruction: u8, bytes: Vec<u8>) -> Result<(Status, Vec<u8>), Status> {
-        let plan = self.plan(instruction, &bytes)?;
-        let mode = if self.session.is_some() { plan.mode } else { CommMode::Plain };
-        if let Some(data) = plan.data {
-            let expected = mode.command_bytes(plan.header, data);
-            // Only the older two of the four writing commands go on in another frame.
-            if bytes.len() < expected && matches!(instruction, 0x3b | 0x3d) {
-                self.pending = Pending::Command { instruction, bytes };
-                return Ok((Status::MORE, Vec::new()));
-            }
-            if bytes.len() != expected {
-                return Err(Status::LENGTH);
-            }
-        }
-        let parameters = match &self.session {
-            // Its last command would run and could not be answered.
-            Some(session) if session.commands == u16::MAX => return Err(Status::PERMISSION_DENIED),
-            Some(session) => session.open(instruction, &bytes, plan.header, mode)?,
-            None => bytes,
-        };
-        let answer = self.execute(instruction, &parameters)?;
-        // A command may have ended the session: then nothing seals its answer.
-        let answer = match &mut self.session {
-            Some(session) => session.seal(answer, mode)?,
-            None => answer,
-        };
-        match instruction {
-            0x60 => Ok(self.send(version::frames(&answer))),
-            0xbd | 0xbb | 0x6a => Ok(self.send(frames(&answer, FRAME_BYTES))),
-            _ if answer.len() > ANSWER_BYTES_MAX => Err(Status::LENGTH),
-            _ => Ok((Status::OK, answer)),
         }
     }
 

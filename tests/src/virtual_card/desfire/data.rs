@@ -186,14 +186,18 @@ impl Card {
     fn value_file(&self, number: u8) -> Result<ValueFile, Status> {
         match &self.application()?.file(number)?.contents {
             Contents::Value(file) => Ok(*file),
-            _ => Err(Status::PERMISSION_DENIED),
+            Contents::Standard(_) | Contents::Backup(_) | Contents::Records(_) | Contents::TransactionMac(_) => {
+                Err(Status::PERMISSION_DENIED)
+            }
         }
     }
 
     fn record_file(&self, number: u8) -> Result<&RecordFile, Status> {
         match &self.application()?.file(number)?.contents {
             Contents::Records(file) => Ok(file),
-            _ => Err(Status::PERMISSION_DENIED),
+            Contents::Standard(_) | Contents::Backup(_) | Contents::Value(_) | Contents::TransactionMac(_) => {
+                Err(Status::PERMISSION_DENIED)
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use super::file::File;
 use super::memory::{Application, KEYS_MAX, KeySlot};
 use crate::virtual_card::ev2::crypto::{Key, crc32, xor};
 use crate::virtual_card::ev2::fields::{Fields, size_bytes};
+use crate::virtual_card::ev2::native::Native as _;
 use crate::virtual_card::ev2::status::Status;
 use std::collections::BTreeMap;
 
@@ -36,7 +37,7 @@ impl Card {
 
     pub(super) fn card_uid(&self, fields: Fields<'_>) -> Answer {
         fields.end()?;
-        if self.session.is_none() {
+        if self.session().is_none() {
             return Err(Status::AUTHENTICATION);
         }
         Ok(self.uid.to_vec())

@@ -105,7 +105,7 @@ impl DesfireChip {
     pub fn value(&self, application: u32, file: u8) -> Option<i32> {
         self.look(application, file, |file| match &file.contents {
             Contents::Value(value) => Some(value.value),
-            _ => None,
+            Contents::Standard(_) | Contents::Backup(_) | Contents::Records(_) | Contents::TransactionMac(_) => None,
         })
     }
 
@@ -114,7 +114,7 @@ impl DesfireChip {
     pub fn data(&self, application: u32, file: u8) -> Option<Vec<u8>> {
         self.look(application, file, |file| match &file.contents {
             Contents::Standard(data) | Contents::Backup(data) => Some(data.clone()),
-            _ => None,
+            Contents::Value(_) | Contents::Records(_) | Contents::TransactionMac(_) => None,
         })
     }
 
@@ -123,7 +123,7 @@ impl DesfireChip {
     pub fn records(&self, application: u32, file: u8) -> Option<Vec<Vec<u8>>> {
         self.look(application, file, |file| match &file.contents {
             Contents::Records(file) => Some(file.records.iter().cloned().collect()),
-            _ => None,
+            Contents::Standard(_) | Contents::Backup(_) | Contents::Value(_) | Contents::TransactionMac(_) => None,
         })
     }
 

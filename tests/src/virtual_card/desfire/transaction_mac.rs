@@ -121,7 +121,7 @@ mod tests {
     use serde_json::Value;
 
     fn file(vector: &Value, last_reader: [u8; 16]) -> TransactionMacFile {
-        let counter = u32::try_from(vector["tmc"].as_u64().unwrap()).unwrap() - 1;
+        let counter = u32::try_from(vector["tmc"].as_u64().unwrap()).unwrap().checked_sub(1).unwrap();
         let key = array(vector, "tmkey");
         TransactionMacFile { key, key_version: 0, counter, value: [0; 8], last_reader, names_readers: true }
     }

@@ -8,6 +8,7 @@ pub(crate) mod crypto;
 pub(crate) mod fields;
 pub(crate) mod handshake;
 pub(crate) mod messaging;
+pub(crate) mod native;
 pub(crate) mod pending;
 pub(crate) mod random;
 pub(crate) mod status;

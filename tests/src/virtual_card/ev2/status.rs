@@ -31,7 +31,12 @@ impl Status {
 
     /// An answer: data and status.
     pub(crate) fn after(self, data: &[u8]) -> Vec<u8> {
-        [data, &[0x91, self.0]].concat()
+        [data, &self.bytes()].concat()
+    }
+
+    /// Both status bytes.
+    pub(crate) fn bytes(self) -> [u8; 2] {
+        [0x91, self.0]
     }
 
     pub(crate) fn byte(self) -> u8 {

@@ -16,7 +16,8 @@ pub(crate) fn of_type(kind: &str) -> Vec<Value> {
 /// The bytes of a field.
 pub(crate) fn bytes(vector: &Value, field: &str) -> Vec<u8> {
     let text = vector[field].as_str().unwrap_or_else(|| panic!("{} has no {field}", vector["id"]));
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }
 
 /// The bytes of a field of fixed length.

@@ -8,11 +8,13 @@ use cabas_protocol::row::Tier;
 use std::fmt;
 
 mod field;
+mod once;
 mod plain;
 mod reader;
 mod session;
 mod uid;
 
+pub use once::{NoCard, with_card};
 pub use reader::{ReaderHandle, start};
 pub use uid::{Uid, UidClass, UidError};
 

@@ -21,6 +21,7 @@ mod ingests;
 mod ledger_page;
 mod model;
 mod news;
+mod purse_cards;
 mod recalls;
 mod refunds;
 mod restores;

@@ -93,7 +93,7 @@ mod tests {
             let unspent = free + at_terminals + cards.iter().sum::<u64>();
             let parts = u64::try_from(cards.len()).unwrap() + u64::from(has_shared);
             for (left, load) in after.iter().zip(&first) {
-                prop_assert!(*load == 0 || (*left <= unspent / parts && *load >= 100));
+                prop_assert!(*load == 0 || (*left * parts <= unspent && *load >= 100));
             }
         }
     }

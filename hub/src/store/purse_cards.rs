@@ -235,12 +235,12 @@ impl Tx<'_> {
             let raise = slices::raise_to_level(books.account(card.id)?.credits, allowed_at_least, free);
             if raise.is_zero() || !may_spend { Ok(()) } else { self.load(books, fund, card, raise, now) }
         })?;
-        let card = card.id.purse_no().map(|own| self.purse_card(own)).transpose()?.flatten();
-        self.wake(Wake::All);
-        Ok(match card {
-            Some(card) => card.balance(fund, self.account(card.id)?.credits),
-            None => None,
-        })
+        let newest = card.id.purse_no().map(|own| self.purse_card(own)).transpose()?.flatten();
+        let newest = newest.ok_or(StoreError::Damaged("a purse card"))?;
+        if newest.serial != card.serial {
+            self.wake(Wake::All);
+        }
+        Ok(newest.balance(fund, self.account(card.id)?.credits))
     }
 
     /// Makes anew the balances of cards that grow old, a step of them; true where more may remain. A blocked card's is left.
@@ -302,8 +302,8 @@ impl Tx<'_> {
         let mut views = Vec::new();
         for card in self.purse_cards_of(shared)? {
             let account = self.account(card.id)?;
-            let read =
-                "SELECT card, (SELECT cents FROM card_releases WHERE account = id) FROM card_balances WHERE id = ?1";
+            let read = "SELECT card, (SELECT cents FROM card_releases WHERE account = card_balances.id)
+                FROM card_balances WHERE id = ?1";
             let (number, released): (u32, Option<Cents>) =
                 self.conn.query_row(read, [Sql(card.id)], |row| Ok((row.get(0)?, col_opt(row, 1)?)))?;
             views.push(PurseCardView {

@@ -9,6 +9,7 @@
 )]
 
 mod backups;
+mod card_lives;
 mod closings;
 mod credits;
 mod enrolments;

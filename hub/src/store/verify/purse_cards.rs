@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use cabas_protocol::row::Row;
-use cabas_protocol::{Cents, FundId, RowBody, Seq, Signed};
+use cabas_protocol::{Cents, FundId, RowBody, Seq, Serial, Signed};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::super::error::StoreError;
@@ -22,6 +22,8 @@ struct CardState {
     settled: Cents,
     /// The last row of each enrolment: a journal is taken in its own order.
     last: BTreeMap<EpochNo, Seq>,
+    /// The highest serial that a claim until here was judged by: it, and those below, were made before.
+    made: Serial,
 }
 
 /// A claim as it lies in the file.
@@ -112,10 +114,10 @@ impl Tx<'_> {
                 why: OverRight::of_number(row.get(5)?),
                 is_late: row.get::<_, Option<bool>>(6)?.unwrap_or(false),
             };
-            if state.as_ref().is_none_or(|state| state.id != id) {
-                if let Some(done) = state.replace(CardState::new(id)) {
-                    self.check_counter(&done, report)?;
-                }
+            if state.as_ref().is_none_or(|state| state.id != id)
+                && let Some(done) = state.replace(CardState::new(id))
+            {
+                self.check_counter(&done, report)?;
             }
             if let Some(state) = &mut state {
                 self.check_card_claim(fund, state, &stored, report)?;
@@ -151,13 +153,13 @@ impl Tx<'_> {
         }
         let all = claim.stretch.cents();
         let allowed = self.allowed_by(state.id, claim.serial)?;
-        let expected = match (stored.is_late, stored.why, allowed) {
+        let was_unknown = stored.why == Some(OverRight::UnknownSerial) && claim.serial > state.made;
+        let expected = match (stored.is_late, was_unknown, allowed) {
             (true, _, _) => (Cents::ZERO, all, Some(OverRight::CardReleased)),
             // It was not made yet when the row came; what came later does not change it.
-            (false, Some(OverRight::UnknownSerial), _) | (false, _, None) => {
-                (Cents::ZERO, all, Some(OverRight::UnknownSerial))
-            }
-            (false, _, Some(allowed)) => {
+            (false, true, _) | (false, _, None) => (Cents::ZERO, all, Some(OverRight::UnknownSerial)),
+            (false, false, Some(allowed)) => {
+                state.made = state.made.max(claim.serial);
                 let judgement = state.claimed.claim(claim.stretch, allowed)?;
                 state.settled = state.settled.plus(judgement.settled)?;
                 (judgement.settled, judgement.over_right()?, judgement.why())
@@ -304,6 +306,12 @@ impl Tx<'_> {
 
 impl CardState {
     const fn new(id: AccountId) -> Self {
-        Self { id, claimed: Claimed::new(Cents::ZERO, Vec::new()), settled: Cents::ZERO, last: BTreeMap::new() }
+        Self {
+            id,
+            claimed: Claimed::new(Cents::ZERO, Vec::new()),
+            settled: Cents::ZERO,
+            last: BTreeMap::new(),
+            made: Serial::new(0),
+        }
     }
 }

@@ -1,12 +1,14 @@
-//! `card block`.
+//! `card block` and its like.
 
+use cabas_protocol::PurseRef;
 use clap::Subcommand;
 use serde::Serialize;
 
 use super::Context;
 use super::failure::Failure;
+use super::fund::euros;
 use crate::import::card_uid;
-use crate::keys::load_card_key;
+use crate::keys::{self, load_card_key};
 use crate::out::print;
 use crate::store::{CardName, OpenMode};
 
@@ -29,6 +31,18 @@ pub(super) enum Card {
         /// The new card's UID, in hexadecimal
         #[arg(long, value_name = "HEX")]
         uid: String,
+    },
+    /// Bind a new purse card to a household: it gets a purse of its own, and its part of the household's money
+    AddPurse {
+        /// The number printed on the card
+        #[arg(long, value_name = "N")]
+        card_number: u32,
+        /// Its UID, in hexadecimal
+        #[arg(long, value_name = "HEX")]
+        uid: String,
+        /// The household's code
+        #[arg(long, value_name = "CODE")]
+        household: String,
     },
     /// Take a card off the hot list
     Unblock {
@@ -53,6 +67,7 @@ pub(super) fn run(context: &Context, command: &Card) -> Result<(), Failure> {
         Card::Replace { card_number, new_card_number, uid } => {
             return replace(context, *card_number, *new_card_number, uid);
         }
+        Card::AddPurse { card_number, uid, household } => return add_purse(context, *card_number, uid, household),
     };
     let card = CardName::Number(card_number);
     let mut db = context.open(OpenMode::Existing)?;
@@ -63,6 +78,32 @@ pub(super) fn run(context: &Context, command: &Card) -> Result<(), Failure> {
         format!("Card {} is {state}, from hot list {} on.\n", done.card_number, done.hot_list_version)
     };
     print(context.format, &done, text).map_err(Failure::Print)
+}
+
+#[derive(Serialize)]
+struct Added {
+    card_number: u32,
+    household: String,
+    /// What it may spend at once.
+    left_cents: u64,
+}
+
+fn add_purse(context: &Context, number: u32, uid: &str, household: &str) -> Result<(), Failure> {
+    let now = context.clock.now();
+    let uid = card_uid("uid", uid).map_err(Failure::Uid)?;
+    let card = load_card_key(&context.config.keys_dir())?.card_ref(&uid);
+    let purse = PurseRef::new(*keys::random()?);
+    let view = context.open(OpenMode::Existing)?.write(|tx| {
+        tx.purse_card_add(number, card, household, purse, now)?;
+        tx.household_money(household)
+    })?;
+    let cards = view.map(|view| view.cards).unwrap_or_default();
+    let left_cents = cards.iter().find(|card| card.number == number).map_or(0, |card| card.left.get());
+    print(context.format, &Added { card_number: number, household: household.to_owned(), left_cents }, |done| {
+        let (number, household) = (done.card_number, crate::out::plain(&done.household));
+        format!("Purse card {number} belongs to {household} and may spend {} €.\n", euros(done.left_cents))
+    })
+    .map_err(Failure::Print)
 }
 
 #[derive(Serialize)]

@@ -73,6 +73,9 @@ pub enum StoreError {
         /// The number by which it is known.
         known: u32,
     },
+    /// The card's money went back to its household: spent again it would be paid twice.
+    #[error("this card's money went back to its household; it stays blocked, issue a new card")]
+    CardReleased,
     /// The hub knows no such shop.
     #[error("the hub does not know this shop")]
     UnknownShop,

@@ -208,10 +208,10 @@ impl KnownCard {
             Some(ImportConflict::CardTaken { number, known: self.number })
         } else if self.card != card.card {
             Some(ImportConflict::NumberTaken { number })
-        } else if self.purse != purse {
-            Some(ImportConflict::CardOfAnotherHousehold { number, household: card.household.clone() })
         } else if self.tier != tier_number(card.tier) {
             Some(ImportConflict::OtherTier { number })
+        } else if self.purse != purse {
+            Some(ImportConflict::CardOfAnotherHousehold { number, household: card.household.clone() })
         } else {
             None
         }

@@ -6,6 +6,8 @@
 //! makes randomness or sees a private key.
 
 mod backup;
+mod card_claims;
+mod card_releases;
 mod cards;
 mod closing;
 mod corrections;
@@ -25,6 +27,8 @@ mod ingest;
 mod ledger;
 mod model;
 mod news;
+mod purse_cards;
+mod purses;
 mod recalls;
 mod refunds;
 mod restore;

@@ -89,7 +89,11 @@ impl Tx<'_> {
         if changed > since {
             found.insert(changed, Deliverable::HotList(self.hot_list(fund)?));
         }
-        if record.standing == Standing::Live { self.new_bindings(found, fund, since, at_most) } else { Ok(()) }
+        if record.standing != Standing::Live {
+            return Ok(());
+        }
+        self.new_bindings(found, fund, since, at_most)?;
+        if self.is_restoring()? { Ok(()) } else { self.new_card_balances(found, fund, since, at_most) }
     }
 
     fn news_for_one(

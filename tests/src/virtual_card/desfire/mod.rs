@@ -8,6 +8,11 @@
 //! changed from 2TDEA), there is neither D40, EV1 nor LRP messaging, no second application, no key sets, no delegated
 //! applications, no ISO file commands, no originality keys, and how much memory an application takes is a guess.
 //!
+//! Every status but 00 and AF ends the session and the transaction, "no changes" (0C) too. Which status a refusal has
+//! where the documents leave it open is a guess: 9D where no key would help, AE where another key would. Within a
+//! session each command counts, also one in plain. A first authentication aborts the transaction, a further one
+//! (NonFirst) goes on with it.
+//!
 //! Data that are read with 0xBD and 0xBB come in frames of 59 bytes with status 0xAF between them, as from silicon; 0xAD
 //! and 0xAB answer in one APDU or not at all.
 

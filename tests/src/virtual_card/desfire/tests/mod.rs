@@ -8,7 +8,7 @@ use super::{DesfireChip, Edition};
 use crate::virtual_card::ev2::crypto::{Key, cmac, crc32, encrypt, short_cmac, xor, zero_padded};
 use crate::virtual_card::ev2::messaging::{CommMode, Session};
 use crate::virtual_card::ev2::random::Random;
-use crate::virtual_card::ev2::test_host::{authenticate, command, exchange, seal, send};
+use crate::virtual_card::ev2::test_host::{GONE, authenticate, command, exchange, seal, send};
 use crate::virtual_card::ev2::vectors::{array, of_type};
 use crate::virtual_card::{Reaction, Tear};
 
@@ -61,13 +61,19 @@ fn run(card: &mut DesfireChip, session: &mut Session, instruction: u8, data: &[u
 
 /// Selects the purse and authenticates as the shop.
 fn open(card: &mut DesfireChip, key_no: u8) -> Session {
-    assert_eq!(send(card, 0x5a, &APP_BYTES), (vec![], 0));
-    authenticate(card, None, key_no, if key_no == 0 { ZERO } else { SHOP }).unwrap()
+    try_open(card, key_no).unwrap()
+}
+
+fn try_open(card: &mut DesfireChip, key_no: u8) -> Result<Session, u8> {
+    match send(card, 0x5a, &APP_BYTES) {
+        (_, 0) => authenticate(card, None, key_no, if key_no == 0 { ZERO } else { SHOP }),
+        (_, status) => Err(status),
+    }
 }
 
 /// One purchase, up to what goes wrong.
 fn purchase(card: &mut DesfireChip, mode: CommMode, amount: i32, record: u8) -> Result<Vec<u8>, u8> {
-    let session = &mut open(card, 1);
+    let session = &mut try_open(card, 1)?;
     command(card, session, mode, 0xad, (&[BALANCE, 0, 0, 0, 160, 0, 0], &[]))?;
     command(card, session, mode, 0x6c, (&[VALUE], &[]))?;
     command(card, session, mode, 0xdc, (&[VALUE], &amount.to_le_bytes()))?;

@@ -49,6 +49,7 @@ impl Tx<'_> {
             self.conn.execute_batch("ROLLBACK TO import; RELEASE import")?;
         } else {
             self.conn.execute_batch("RELEASE import")?;
+            self.slots_given()?;
             if report.shops.changed > 0 {
                 self.allocate_all()?;
             }

@@ -8,6 +8,7 @@
 mod backup;
 mod card_claims;
 mod card_releases;
+mod card_sessions;
 mod cards;
 mod closing;
 mod corrections;
@@ -47,7 +48,7 @@ pub use closing::{CloseOrder, Closing, ClosingRefusal, ClosingView};
 pub use credits::STEP_HOUSEHOLDS_MAX;
 pub use db::{Db, OpenMode, SCHEMA_VERSION};
 pub use enrolment::NewCode;
-pub use error::{CorrectionRefusal, EnrolRefusal, RuleRefusal, StoreError};
+pub use error::{CardSessionRefusal, CorrectionRefusal, EnrolRefusal, RuleRefusal, StoreError};
 pub use exposure::{CardExposure, EpochExposure, Exposure, GoodwillRule};
 pub use held::{HandBack, SERIALS_AHEAD_MAX};
 pub use model::*;

@@ -42,7 +42,7 @@ pub(super) struct PurseCard {
 
 impl PurseCard {
     /// The newest balance, not signed yet; nothing before the first load.
-    fn balance(&self, fund: &FundInfo, allowed: Cents) -> Option<SignedBalance> {
+    pub(super) fn balance(&self, fund: &FundInfo, allowed: Cents) -> Option<SignedBalance> {
         (self.serial.get() > 0).then(|| SignedBalance {
             head: fund.context().head(ObjectType::Balance),
             purse: self.purse,

@@ -1,7 +1,8 @@
 //! `card block` and its like.
 
 use cabas_protocol::PurseRef;
-use clap::Subcommand;
+use cabas_protocol::TerminalId;
+use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
 use super::Context;
@@ -10,7 +11,7 @@ use super::fund::euros;
 use crate::import::card_uid;
 use crate::keys::{self, load_card_key};
 use crate::out::print;
-use crate::store::{CardName, OpenMode};
+use crate::store::{CardName, CardVerb, OpenMode};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Card {
@@ -44,12 +45,64 @@ pub(super) enum Card {
         #[arg(long, value_name = "CODE")]
         household: String,
     },
+    /// Let a terminal's reader do one thing with one purse card, for a while: `cabas-agent card` does it there
+    Grant(Grant),
     /// Take a card off the hot list
     Unblock {
         /// The number printed on the card
         #[arg(long, value_name = "N")]
         card_number: u32,
     },
+}
+
+#[derive(Args, Debug)]
+#[command(group(ArgGroup::new("verb").required(true).args(["issue", "retire", "rekey"])))]
+pub(super) struct Grant {
+    /// The terminal at whose reader the card will lie
+    #[arg(long, value_name = "N")]
+    terminal: u32,
+    /// Make a purse of the blank card with this number printed on it
+    #[arg(long, value_name = "M", requires = "household")]
+    issue: Option<u32>,
+    /// Make this card blank, and block it
+    #[arg(long, value_name = "M")]
+    retire: Option<u32>,
+    /// Give this card the newest keys of its slots
+    #[arg(long, value_name = "M")]
+    rekey: Option<u32>,
+    /// Whose card it will be
+    #[arg(long, value_name = "CODE")]
+    household: Option<String>,
+    /// For how long
+    #[arg(long, value_name = "MINUTES", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1_440))]
+    minutes: u32,
+}
+
+#[derive(Serialize)]
+struct Granted {
+    terminal: u32,
+    card_number: u32,
+    command: String,
+    expires_at: u64,
+}
+
+fn grant(context: &Context, grant: &Grant) -> Result<(), Failure> {
+    let verbs = [(CardVerb::Issue, "issue", grant.issue), (CardVerb::Retire, "retire", grant.retire)];
+    let verbs = verbs.into_iter().chain([(CardVerb::Rekey, "rekey", grant.rekey)]);
+    let until = context.clock.now().after_s(u64::from(grant.minutes).saturating_mul(60));
+    let mut db = context.open(OpenMode::Existing)?;
+    for (verb, name, number) in verbs {
+        let Some(card_number) = number else { continue };
+        let terminal = TerminalId::new(grant.terminal);
+        db.write(|tx| tx.card_grant(terminal, verb, card_number, grant.household.as_deref(), until))?;
+        let command = format!("cabas-agent card {name} --card-number {card_number}");
+        let granted = Granted { terminal: grant.terminal, card_number, command, expires_at: until.get() };
+        print(context.format, &granted, |granted| {
+            format!("For {} minutes, at terminal {}: {}\n", grant.minutes, granted.terminal, granted.command)
+        })
+        .map_err(Failure::Print)?;
+    }
+    Ok(())
 }
 
 #[derive(Serialize)]
@@ -67,6 +120,7 @@ pub(super) fn run(context: &Context, command: &Card) -> Result<(), Failure> {
         Card::Replace { card_number, new_card_number, uid } => {
             return replace(context, *card_number, *new_card_number, uid);
         }
+        Card::Grant(given) => return grant(context, given),
         Card::AddPurse { card_number, uid, household } => return add_purse(context, *card_number, uid, household),
     };
     let card = CardName::Number(card_number);

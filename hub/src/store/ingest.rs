@@ -5,9 +5,7 @@ use std::collections::btree_map::Entry::{Occupied, Vacant};
 
 use cabas_protocol::row::{ClockQuality, Return, Row, Sale, Tier};
 use cabas_protocol::sync::Standing;
-use cabas_protocol::{
-    CategoryId, Cents, ChainHead, FundId, PurseRef, RowBody, Seq, Serial, Signed, Timestamp, Version,
-};
+use cabas_protocol::{CategoryId, Cents, ChainHead, FundId, PurseRef, RowBody, Seq, Signed, Timestamp, Version};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::debts::Brought;
@@ -19,10 +17,9 @@ use super::slices::Places;
 use super::sql::{Sql, col};
 use super::terminals::{EpochRecord, quarantine_number, standing_number};
 use super::tx::Tx;
-use crate::core::claims::{Claimed, Judgement, Stretch};
 use crate::core::effect::{Claim, Effect, SaleFacts, Undo, claimed, effect};
 use crate::core::ingest::{Upload, UploadRow};
-use crate::core::ledger::{AccountId, AccountKind, Entry, OverRight, PurseNo, RowKey, TransferKind};
+use crate::core::ledger::{AccountId, Entry, OverRight, PurseNo, RowKey, TransferKind};
 use crate::core::slices::LATE_S;
 use crate::core::split::is_by_grid;
 
@@ -456,50 +453,6 @@ impl Tx<'_> {
         let RowBody::Sale(sale) = &read.payload().body else { return Ok(None) };
         let facts = SaleFacts { purse: sale.purse, cents: sale.fund_cents()?, settled, is_undone };
         Ok((sale.tier != Tier::Purse).then_some(facts))
-    }
-
-    /// Claims a stretch of a slice, or of a purse card, and keeps what became of its holes.
-    pub(super) fn claim(
-        &self,
-        id: AccountId,
-        unclaimed_before: Cents,
-        settled_before: Cents,
-        stretch: Stretch,
-        allowed: Cents,
-    ) -> Result<Judgement, StoreError> {
-        let holes = if unclaimed_before.is_zero() { Vec::new() } else { self.holes(id)? };
-        let mut claimed = Claimed::new(settled_before.plus(unclaimed_before)?, holes.clone());
-        let judgement = claimed.claim(stretch, allowed)?;
-        let unclaimed = claimed.to().minus(settled_before.plus(judgement.settled)?)?;
-        if unclaimed != unclaimed_before {
-            let note = if id.kind() == AccountKind::Card {
-                "UPDATE card_balances SET unclaimed_cents = ?2 WHERE id = ?1"
-            } else {
-                "UPDATE slices SET unclaimed_cents = ?2 WHERE id = ?1"
-            };
-            self.conn.prepare_cached(note)?.execute(params![Sql(id), Sql(unclaimed)])?;
-        }
-        if claimed.holes() != holes {
-            self.conn.prepare_cached("DELETE FROM holes WHERE slice = ?1")?.execute([Sql(id)])?;
-            let mut insert =
-                self.conn.prepare_cached("INSERT INTO holes (slice, from_cents, to_cents) VALUES (?1, ?2, ?3)")?;
-            for hole in claimed.holes() {
-                insert.execute(params![Sql(id), Sql(hole.from()), Sql(hole.to())])?;
-            }
-        }
-        Ok(judgement)
-    }
-
-    pub(super) fn holes(&self, id: AccountId) -> Result<Vec<Stretch>, StoreError> {
-        let mut read =
-            self.conn.prepare_cached("SELECT from_cents, to_cents FROM holes WHERE slice = ?1 ORDER BY from_cents")?;
-        let holes = read.query_map([Sql(id)], |row| Ok(Stretch::between(col(row, 0)?, col(row, 1)?)))?;
-        holes.map(|hole| hole?.ok_or(StoreError::Damaged("a hole"))).collect()
-    }
-
-    pub(super) fn allowed_by(&self, id: AccountId, serial: Serial) -> Result<Option<Cents>, StoreError> {
-        let mut read = self.conn.prepare_cached("SELECT allowed FROM serials WHERE slice = ?1 AND serial = ?2")?;
-        Ok(read.query_row(params![Sql(id), Sql(serial)], |row| col(row, 0)).optional()?)
     }
 
     fn known_purse(&self, intake: &mut Intake<'_>, purse: PurseRef) -> Result<Option<PurseNo>, StoreError> {

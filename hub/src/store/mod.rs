@@ -6,10 +6,10 @@
 //! makes randomness or sees a private key.
 
 mod backup;
-mod card_claims;
 mod card_releases;
 mod card_sessions;
 mod cards;
+mod claims;
 mod closing;
 mod corrections;
 mod credits;

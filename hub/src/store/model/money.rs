@@ -233,6 +233,8 @@ pub struct ShopView {
     pub market_days: u8,
     /// How many terminals it has.
     pub terminals: u32,
+    /// Its key slot on purse cards, and the newest version of its key.
+    pub slot: Option<(u8, u8)>,
 }
 
 /// A correction as one person proposes it.

@@ -188,7 +188,7 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         let Some(slot) = self.slot_of(record.terminal)? else { return Ok(()) };
         let mut read = self.conn.prepare_cached(
-            "SELECT issued_cards.change, cards.ref, uid_sealed, version FROM issued_cards
+            "SELECT issued_cards.change, cards.ref, uid_sealed, card_slots.version FROM issued_cards
              JOIN cards ON cards.number = issued_cards.card
              JOIN card_slots ON card_slots.card = issued_cards.card AND slot = ?1
              WHERE issued_cards.change > ?2 AND blocked_at IS NULL ORDER BY issued_cards.change LIMIT ?3",

@@ -116,8 +116,7 @@ fn a_purchase_is_eight_apdus_within_its_bytes_and_its_mac_is_the_one_that_the_hu
     let chip = issued();
     let mut field = Field::new(&chip);
     let committed = buy(&mut field, 3, 1, 1_250).unwrap();
-    assert!(field.apdus <= 8 && field.up <= 200 && field.down <= 300, "{} {} {}", field.apdus, field.up, field.down);
-    println!("{} APDUs, {} B up, {} B down", field.apdus, field.up, field.down);
+    assert_eq!((field.apdus, field.up, field.down), (8, 194, 280), "APDUs, bytes up, bytes down: at most 8, 200, 300");
     assert_eq!((spent(&chip), committed.counter), (1_250, 2), "the first transaction wrote the balance");
     assert_eq!(chip.records(application(), RECORD_FILE).unwrap(), [record(1, 1_250, 1_250).to_vec()]);
     let input = purchase_input(Some(BALANCE), 0, 1_250, &record(1, 1_250, 1_250)).unwrap();

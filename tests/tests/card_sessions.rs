@@ -16,7 +16,7 @@ const SHOP: &str = "biocoop-platanes";
 struct World {
     hub: Hub,
     admin: Shop,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 async fn world() -> World {
@@ -26,7 +26,7 @@ async fn world() -> World {
     hub.credit("2026-11").unwrap();
     let mut admin = Shop::enrolled(&dir.path().join("admin"), &http_client().unwrap(), &hub, SHOP).await.unwrap();
     admin.stop().unwrap();
-    World { hub, admin, _dir: dir }
+    World { hub, admin, dir }
 }
 
 impl World {
@@ -115,4 +115,78 @@ async fn a_card_is_keyed_anew_after_a_theft_and_retired_in_the_end() {
     assert_eq!(chip.value(application(), SPENT_FILE), None, "it is blank");
     assert_eq!(world.purse_card()["blocked"], true, "{}", world.purse_card());
     world.hub.verify().unwrap();
+}
+
+/// The card is issued and its keys are at the terminal.
+async fn ready(world: &mut World, chip: &DesfireChip) {
+    world.grant("--issue", "901");
+    ok(&world.with_card(chip, "issue", "901"));
+    world.admin.start().await.unwrap();
+    world.admin.wait_until_synced().await.unwrap();
+}
+
+fn spent(chip: &DesfireChip) -> u64 {
+    let value = u64::try_from(chip.value(application(), SPENT_FILE).unwrap()).unwrap();
+    u64::from(VALUE_START).checked_sub(value).unwrap()
+}
+
+#[tokio::test]
+async fn a_purse_card_pays_at_two_shops_without_a_network_and_both_are_owed_to_the_cent() {
+    let mut world = world().await;
+    let chip = DesfireChip::new(UID, Edition::Ev2K4, 7);
+    ready(&mut world, &chip).await;
+    let dir = world.dir.path().join("stall");
+    let stall = Shop::enrolled(&dir, &http_client().unwrap(), &world.hub, "maraicher-combe").await.unwrap();
+    world.hub.kill_9().unwrap();
+    for (shop, cents, request) in [(&world.admin, 1250, "a"), (&stall, 300, "b"), (&world.admin, 50, "c")] {
+        let sale = shop.sell_to(cents, &chip, request).await.unwrap();
+        assert_eq!(sale["state"], "accepted", "{sale}");
+    }
+    assert_eq!(spent(&chip), 1600);
+    world.hub.start().unwrap();
+    world.admin.wait_until_synced().await.unwrap();
+    stall.wait_until_synced().await.unwrap();
+    assert_eq!((world.hub.owed(SHOP).unwrap(), world.hub.owed("maraicher-combe").unwrap()), (1300, 300));
+    assert_eq!(world.purse_card()["spent_cents"], 1600, "{}", world.purse_card());
+    world.hub.verify().unwrap();
+}
+
+/// Presents the same card again, as the screen asks.
+async fn again(shop: &Shop, sale: &Value, chip: &DesfireChip) -> Value {
+    let path = format!("/api/sales/{}", sale["id"].as_str().unwrap());
+    for _ in 0..5 {
+        let card = VirtualCard::insert(shop.pcscd.port(0, 0).unwrap(), chip.clone()).unwrap();
+        for _ in 0..100 {
+            let now = shop.get(&path).await.unwrap();
+            if now["state"] != "in_doubt" && now["state"] != "waiting" && now["state"] != "authorizing" {
+                card.remove();
+                return now;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        card.remove();
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    shop.get(&path).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_card_that_leaves_in_the_middle_is_asked_for_again_and_debited_once() {
+    for tear in [Tear::BeforeItRan, Tear::AnswerLost, Tear::Garbled] {
+        let mut world = world().await;
+        let mut chip = DesfireChip::new(UID, Edition::Ev2K4, 7);
+        ready(&mut world, &chip).await;
+        chip.tear_at(8, tear);
+        let torn = world.admin.sell_to(700, &chip, "torn").await.unwrap();
+        let known = spent(&chip);
+        if torn["state"] != "accepted" {
+            assert_eq!(torn["state"], "in_doubt", "{tear:?}: {torn}");
+            let again = again(&world.admin, &torn, &chip).await;
+            assert_eq!(again["state"], "accepted", "{tear:?}: {again}");
+        }
+        assert_eq!(spent(&chip), 700, "{tear:?}: {known} after the tear");
+        world.admin.wait_until_synced().await.unwrap();
+        assert_eq!(world.hub.owed(SHOP).unwrap(), 700, "{tear:?}");
+        world.hub.verify().unwrap();
+    }
 }

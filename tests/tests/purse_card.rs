@@ -130,7 +130,7 @@ fn a_purchase_is_eight_apdus_within_its_bytes_and_its_mac_is_the_one_that_the_hu
 }
 
 #[test]
-fn every_slot_sells_and_none_can_credit_or_use_anothers_key() {
+fn every_slot_sells_and_none_can_credit_or_open_another_slot() {
     let chip = issued();
     for slot in SLOTS {
         buy(&mut Field::new(&chip), slot, u32::from(slot), 100).unwrap();

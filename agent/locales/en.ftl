@@ -188,6 +188,7 @@ undo-terminal = This terminal may not write any more. Call the food fund.
 undo-reversed = This sale was reversed already.
 undo-refunded = A refund of this sale was asked for already.
 undo-too-late = This sale is too long ago to be reversed. Ask for a refund.
+undo-card-counts = This card itself has counted the sale and cannot go back. Ask for a refund.
 undo-lines = A refund has 1 to 16 lines.
 undo-unknown-category = The sale has nothing in this category.
 undo-too-much = At most { $max } can still be refunded in this category.
@@ -223,3 +224,11 @@ page-offer-part = The fund pays
 page-offer-rest = You pay another way
 page-offer-accept = Agreed
 page-offer-decline = No, thank you
+
+# Cards that count for themselves
+sale-in-doubt = Present the same card again
+notice-doubt-call = This card's last payment cannot be cleared up here: call the food fund
+notice-paid-before = The payment before this one had gone through. Present the card again only for this one
+notice-card-again = Nothing was paid: present the card again
+error-in-doubt = The card may have paid. Present the same card again, or call the food fund.
+page-doubts = Payments to clear up

@@ -188,6 +188,7 @@ undo-terminal = Ce terminal ne peut plus rien écrire. Appelez la caisse de l'al
 undo-reversed = Cette vente a déjà été annulée.
 undo-refunded = Un remboursement de cette vente a déjà été demandé.
 undo-too-late = Cette vente est trop ancienne pour être annulée. Demandez un remboursement.
+undo-card-counts = La carte elle-même a compté cette vente et ne peut pas revenir en arrière. Demandez un remboursement.
 undo-lines = Un remboursement a de 1 à 16 lignes.
 undo-unknown-category = La vente n'a rien dans cette catégorie.
 undo-too-much = On ne peut plus rembourser que { $max } dans cette catégorie.
@@ -223,3 +224,11 @@ page-offer-part = La caisse paie
 page-offer-rest = Vous payez autrement
 page-offer-accept = D'accord
 page-offer-decline = Non merci
+
+# Cartes qui comptent elles-mêmes
+sale-in-doubt = Présentez à nouveau la même carte
+notice-doubt-call = Le dernier paiement de cette carte ne peut pas être éclairci ici : appelez la caisse de l'alimentation
+notice-paid-before = Le paiement précédent avait abouti. Ne présentez à nouveau la carte que pour celui-ci
+notice-card-again = Rien n'a été payé : présentez à nouveau la carte
+error-in-doubt = La carte a peut-être payé. Présentez à nouveau la même carte, ou appelez la caisse de l'alimentation.
+page-doubts = Paiements à éclaircir

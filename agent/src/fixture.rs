@@ -12,7 +12,7 @@ use cabas_protocol::enrol::{EnrolAnswer, EnrolRequest, TerminalSecrets};
 use cabas_protocol::head::{HeadContext, ObjectType};
 use cabas_protocol::hot_list::HotList;
 use cabas_protocol::ids::BootId;
-use cabas_protocol::keys::{HubKeys, KeyCert};
+use cabas_protocol::keys::{HubKeys, KeyCert, SlotKey};
 use cabas_protocol::objects::{Binding, Policy, TerminalConfig};
 use cabas_protocol::row::Tier;
 use cabas_protocol::sync::{Recall, RefundDecision, Standing, SyncAnswer};
@@ -20,13 +20,16 @@ use cabas_protocol::{
     CardRef, CategoryId, Cents, Epoch, FundId, Hash, Incarnation, PolicyId, PurseRef, RequestId, Seq, Serial, Signed,
     Signer, TerminalId, TimeEpoch, Timestamp, Version,
 };
-use minicbor::bytes::ByteVec;
+use minicbor::bytes::{ByteArray, ByteVec};
 use std::path::Path;
 
 /// Hub time at the enrolment.
 pub(crate) const HUB_TIME: u64 = 1_800_000_000;
 /// The card key of the fund.
 pub(crate) const CARD_KEY: [u8; 32] = [8; 32];
+
+/// The key of the terminal's records on cards.
+pub(crate) const RECORD_KEY: [u8; 16] = [9; 16];
 
 /// A fund with one terminal.
 pub(crate) struct Fund {
@@ -107,10 +110,19 @@ impl Fund {
     }
 
     pub(crate) fn balance(&self, of: u8, serial: u32, allowed: u64) -> Signed<SignedBalance> {
+        self.balance_in(Scope::Terminal(self.terminal, self.epoch), of, serial, allowed)
+    }
+
+    /// What a purse's own card may spend.
+    pub(crate) fn card_balance(&self, of: u8, serial: u32, allowed: u64) -> Signed<SignedBalance> {
+        self.balance_in(Scope::Card, of, serial, allowed)
+    }
+
+    fn balance_in(&self, scope: Scope, of: u8, serial: u32, allowed: u64) -> Signed<SignedBalance> {
         self.hub.sign(&SignedBalance {
             head: self.context().head(ObjectType::Balance),
             purse: purse(of),
-            scope: Scope::Terminal(self.terminal, self.epoch),
+            scope,
             serial: Serial::new(serial),
             allowed: cents(allowed),
             policy: PolicyId::new(1),
@@ -120,12 +132,28 @@ impl Fund {
     }
 
     pub(crate) fn binding(&self, of: CardRef, to: u8, version: u32) -> Signed<Binding> {
+        self.binding_as(Tier::Plain, of, to, version)
+    }
+
+    pub(crate) fn binding_as(&self, tier: Tier, of: CardRef, to: u8, version: u32) -> Signed<Binding> {
         self.hub.sign(&Binding {
             head: self.context().head(ObjectType::Binding),
             card: of,
-            tier: Tier::Plain,
+            tier,
             purse: purse(to),
             version: Version::new(version),
+        })
+    }
+
+    pub(crate) fn slot_key(&self, of: CardRef, version: u8, key: [u8; 16]) -> Signed<SlotKey> {
+        self.hub.sign(&SlotKey {
+            head: self.context().head(ObjectType::SlotKey),
+            terminal: self.terminal,
+            epoch: self.epoch,
+            card: of,
+            slot: 3,
+            version,
+            key: ByteArray::from(key),
         })
     }
 
@@ -258,9 +286,13 @@ impl Fund {
             sealed: ByteVec::from(vec![]),
             time: Timestamp::new(HUB_TIME),
         });
-        let secrets = TerminalSecrets { card_key: CARD_KEY, record_key: [9; 16] };
-        let keys = TerminalKeys::new(&self.terminal_seed, secrets);
+        let keys = self.terminal_keys();
         Enrolment { request, answer, keys, hub_url: String::from("http://127.0.0.1:7400") }
+    }
+
+    pub(crate) fn terminal_keys(&self) -> TerminalKeys {
+        let secrets = TerminalSecrets { card_key: CARD_KEY, record_key: RECORD_KEY };
+        TerminalKeys::new(&self.terminal_seed, secrets)
     }
 
     pub(crate) fn signer(&self) -> Signer {
@@ -268,7 +300,8 @@ impl Fund {
     }
 
     pub(crate) fn open(&self, folder: &Path, now: Moment) -> Journal {
-        Journal::open(&folder.join(FILE), self.signer(), now, "0.1.0").unwrap()
+        let journal = Journal::open(&folder.join(FILE), self.signer(), now, "0.1.0").unwrap();
+        journal.with_secrets(&self.terminal_keys())
     }
 
     /// An enrolled terminal with nothing but its enrolment.

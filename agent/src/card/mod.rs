@@ -10,6 +10,7 @@ use std::fmt;
 mod field;
 mod once;
 mod plain;
+pub mod purse;
 mod reader;
 mod session;
 mod uid;
@@ -77,6 +78,8 @@ pub struct PresentedCard {
     pub tier: Tier,
     /// The number of the tap since the start, from 1: one tap, one event.
     pub tap: u64,
+    /// The way to the card, where its UID is as long as that of a card that counts for itself.
+    pub link: Option<purse::CardLink>,
 }
 
 /// What was presented and cannot be used.

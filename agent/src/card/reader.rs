@@ -1,8 +1,11 @@
 //! The PC/SC reader on a thread of its own: waits for cards and readers, reads a UID, and tells the rest.
 
 use super::field::{Change, Field, Seen};
+use super::purse::{CardLink, Connect, PurseCard, Spoken, Wire};
 use super::session::{NoSession, Session};
 use super::{CardEvent, ForeignCard, PresentedCard, ReaderConfig, ReaderState, Uid, plain};
+use cabas_card::LinkLost;
+use cabas_card::tmac::UID_BYTES;
 use cabas_protocol::row::Tier;
 use pcsc::{Context, Error, PNP_NOTIFICATION, Scope, State};
 use std::ffi::{CStr, CString};
@@ -300,7 +303,8 @@ impl Reader {
             match read_once(context, state.name()) {
                 Ok(uid) => {
                     self.taps = self.taps.saturating_add(1);
-                    return Ok(CardEvent::Presented(PresentedCard { uid, tier: Tier::Plain, tap: self.taps }));
+                    let link = (uid.as_bytes().len() == UID_BYTES).then(|| OnReader::link(state.name()));
+                    return Ok(CardEvent::Presented(PresentedCard { uid, tier: Tier::Plain, tap: self.taps, link }));
                 }
                 Err(NoSession::Service) => return Err(Break::Service),
                 Err(NoSession::Card(ForeignCard::NoUid { .. })) if !is_contactless(state.atr()) => {
@@ -357,6 +361,29 @@ impl Reader {
 fn read_once(context: &Context, reader: &CStr) -> Result<Uid, NoSession> {
     let mut session = Session::connect(context, reader)?;
     plain::read_uid(&mut session).map_err(NoSession::Card)
+}
+
+/// A card on a reader. Who speaks with it has a context of its own: the PC/SC library lets nothing else through while this
+/// thread waits for changes in its own.
+struct OnReader {
+    reader: CString,
+}
+
+impl OnReader {
+    fn link(reader: &CStr) -> CardLink {
+        CardLink::new(Self { reader: reader.to_owned() })
+    }
+}
+
+impl Connect for OnReader {
+    fn connect(&self) -> Result<Box<dyn PurseCard>, LinkLost> {
+        let context = Context::establish(Scope::User).map_err(|error| {
+            info!(%error, "no PC/SC service");
+            LinkLost
+        })?;
+        let session = Session::connect(&context, &self.reader).map_err(|_| LinkLost)?;
+        Ok(Box::new(Spoken(Wire(session))))
+    }
 }
 
 fn is_pnp(state: &pcsc::ReaderState) -> bool {

@@ -92,6 +92,9 @@ fn text(report: &Report) -> String {
         report.member_cents,
         report.newest_hash
     );
+    if report.doubts > 0 {
+        text.push_str(&format!("{} card payments without a known end: present the card again.\n", report.doubts));
+    }
     for problem in &report.problems {
         text.push_str(&format!("PROBLEM {}\n", plain(problem)));
     }

@@ -34,7 +34,8 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let keys = TerminalKeys::read(&key_file).map_err(|error| no_keys(error.to_string()))?;
     let signer = || keys.signer().ok_or_else(|| no_keys(String::from("it holds no key")));
     let journal = Journal::open(&file, signer()?, clock.now(), env!("CARGO_PKG_VERSION"))
-        .map_err(|source| Failure::Journal { file: file.clone(), source })?;
+        .map_err(|source| Failure::Journal { file: file.clone(), source })?
+        .with_secrets(&keys);
     let hub_url = config.hub_url.clone().unwrap_or_else(|| journal.state().id.hub_url.clone());
     let client = HubClient::new(&hub_url, config.hub_ca.as_deref())?;
     let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(start("the page's address"))?;

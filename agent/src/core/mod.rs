@@ -5,6 +5,7 @@ pub mod amount;
 pub mod authorize;
 pub mod objects;
 pub mod part;
+pub mod purse;
 pub mod recall;
 pub mod receipt;
 pub mod sale;

@@ -5,6 +5,7 @@
 
 use cabas_protocol::balance::{Scope, SignedBalance};
 use cabas_protocol::hot_list::HotList;
+use cabas_protocol::keys::SlotKey;
 use cabas_protocol::objects::{Binding, Grid, Policy, TerminalConfig};
 use cabas_protocol::{CardRef, Cents, Epoch, Incarnation, PurseRef, Serial, TerminalId, TimeEpoch, Timestamp, Version};
 use std::fmt;
@@ -182,6 +183,32 @@ pub fn binding(held: Option<HeldBinding>, offered: &Binding) -> Verdict {
             Verdict::Reject(Alarm::CardChangedPurse { card: offered.card.into() })
         }
         Some(_) => Verdict::Take,
+    }
+}
+
+/// A key held of a card.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HeldSlotKey {
+    /// The number of the key on the card.
+    pub slot: u8,
+    /// Its version.
+    pub version: u8,
+    /// True where it is the key that is offered; asked only of the same slot and version.
+    pub is_same: bool,
+}
+
+/// Whether the key of a card is taken; `held` are the keys held of that card.
+#[must_use]
+pub fn slot_key(me: Me, held: &[HeldSlotKey], offered: &SlotKey) -> Verdict {
+    if (offered.terminal, offered.epoch) != (me.terminal, me.epoch) {
+        return Verdict::Reject(Alarm::Misaddressed { what: "a card's key" });
+    }
+    let newest = held.iter().filter(|held| held.slot == offered.slot).max_by_key(|held| held.version);
+    match held.iter().find(|held| (held.slot, held.version) == (offered.slot, offered.version)) {
+        Some(held) if held.is_same => Verdict::Ignore,
+        Some(held) => Verdict::Reject(Alarm::SameNumber { what: "a card's key", number: held.version.into() }),
+        None if newest.is_some_and(|newest| newest.version > offered.version) => Verdict::Ignore,
+        None => Verdict::Take,
     }
 }
 

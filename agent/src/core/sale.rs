@@ -11,6 +11,8 @@ pub enum SaleState {
     Authorizing,
     /// Only a part can be paid: the member is asked.
     Offered,
+    /// A card was asked to pay, and whether it did is not known: the same card has to come again.
+    InDoubt,
     /// The row is durable.
     Accepted,
     /// It may not be.
@@ -30,6 +32,12 @@ pub enum SaleEvent {
     Card,
     /// The row was committed.
     Committed,
+    /// The card left before it was asked to pay.
+    Again,
+    /// Whether the card has paid is not known.
+    Doubt,
+    /// The card has not paid what was in doubt, and another sale goes on with it.
+    NotPaid,
     /// The decision was no.
     Decline(DeclineReason),
     /// Only a part can be paid.
@@ -68,6 +76,11 @@ impl SaleState {
             (Self::Authorizing, SaleEvent::Decline(reason)) => Ok(Self::Declined(reason)),
             (Self::Authorizing, SaleEvent::JournalFailed) => Ok(Self::Failed),
             (Self::Authorizing, SaleEvent::Offer) => Ok(Self::Offered),
+            (Self::Authorizing, SaleEvent::Again) => Ok(Self::Waiting),
+            (Self::Authorizing, SaleEvent::Doubt) => Ok(Self::InDoubt),
+            (Self::InDoubt, SaleEvent::Card) => Ok(Self::Authorizing),
+            (Self::InDoubt, SaleEvent::Committed) => Ok(Self::Accepted),
+            (Self::InDoubt, SaleEvent::NotPaid) => Ok(Self::Failed),
             (Self::Offered, SaleEvent::TakePart) => Ok(Self::Waiting),
             (Self::Offered, SaleEvent::Cancel) => Ok(Self::Cancelled),
             (Self::Offered, SaleEvent::TimeOut) => Ok(Self::TimedOut),
@@ -77,16 +90,36 @@ impl SaleState {
                 | SaleEvent::Decline(_)
                 | SaleEvent::JournalFailed
                 | SaleEvent::Offer
-                | SaleEvent::TakePart,
+                | SaleEvent::TakePart
+                | SaleEvent::Again
+                | SaleEvent::Doubt
+                | SaleEvent::NotPaid,
             )
-            | (Self::Authorizing, SaleEvent::Card | SaleEvent::Cancel | SaleEvent::TimeOut | SaleEvent::TakePart)
+            | (
+                Self::Authorizing,
+                SaleEvent::Card | SaleEvent::Cancel | SaleEvent::TimeOut | SaleEvent::TakePart | SaleEvent::NotPaid,
+            )
+            | (
+                Self::InDoubt,
+                SaleEvent::Decline(_)
+                | SaleEvent::Cancel
+                | SaleEvent::TimeOut
+                | SaleEvent::JournalFailed
+                | SaleEvent::Offer
+                | SaleEvent::TakePart
+                | SaleEvent::Again
+                | SaleEvent::Doubt,
+            )
             | (
                 Self::Offered,
                 SaleEvent::Card
                 | SaleEvent::Committed
                 | SaleEvent::Decline(_)
                 | SaleEvent::JournalFailed
-                | SaleEvent::Offer,
+                | SaleEvent::Offer
+                | SaleEvent::Again
+                | SaleEvent::Doubt
+                | SaleEvent::NotPaid,
             )
             | (Self::Accepted | Self::Declined(_) | Self::Cancelled | Self::TimedOut | Self::Failed, _) => {
                 Err(TransitionError { state: self, event })
@@ -98,7 +131,7 @@ impl SaleState {
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
-            Self::Waiting | Self::Authorizing | Self::Offered => false,
+            Self::Waiting | Self::Authorizing | Self::Offered | Self::InDoubt => false,
             Self::Accepted | Self::Declined(_) | Self::Cancelled | Self::TimedOut | Self::Failed => true,
         }
     }
@@ -110,6 +143,7 @@ impl SaleState {
             Self::Waiting => "waiting",
             Self::Authorizing => "authorizing",
             Self::Offered => "offer",
+            Self::InDoubt => "in_doubt",
             Self::Accepted => "accepted",
             Self::Declined(_) => "declined",
             Self::Cancelled => "cancelled",
@@ -127,46 +161,65 @@ mod tests {
 
     const REASON: DeclineReason = DeclineReason::InsufficientFunds;
 
+    const EVENTS: [E; 11] = [
+        E::Card,
+        E::Committed,
+        E::Decline(REASON),
+        E::Cancel,
+        E::TimeOut,
+        E::JournalFailed,
+        E::Offer,
+        E::TakePart,
+        E::Again,
+        E::Doubt,
+        E::NotPaid,
+    ];
+
     #[test]
     fn every_pair_of_state_and_event_is_decided() {
-        let events =
-            [E::Card, E::Committed, E::Decline(REASON), E::Cancel, E::TimeOut, E::JournalFailed, E::Offer, E::TakePart];
-        let no = None;
-        for (state, next) in [
-            (S::Waiting, [Some(S::Authorizing), no, no, Some(S::Cancelled), Some(S::TimedOut), no, no, no]),
-            (
-                S::Authorizing,
-                [no, Some(S::Accepted), Some(S::Declined(REASON)), no, no, Some(S::Failed), Some(S::Offered), no],
-            ),
-            (S::Offered, [no, no, no, Some(S::Cancelled), Some(S::TimedOut), no, no, Some(S::Waiting)]),
-            (S::Accepted, [no; 8]),
-            (S::Declined(REASON), [no; 8]),
-            (S::Cancelled, [no; 8]),
-            (S::TimedOut, [no; 8]),
-            (S::Failed, [no; 8]),
-        ] {
-            for (event, next) in events.into_iter().zip(next) {
+        let next_of = |state: S| -> Vec<(E, S)> {
+            match state {
+                S::Waiting => vec![(E::Card, S::Authorizing), (E::Cancel, S::Cancelled), (E::TimeOut, S::TimedOut)],
+                S::Authorizing => vec![
+                    (E::Committed, S::Accepted),
+                    (E::Decline(REASON), S::Declined(REASON)),
+                    (E::JournalFailed, S::Failed),
+                    (E::Offer, S::Offered),
+                    (E::Again, S::Waiting),
+                    (E::Doubt, S::InDoubt),
+                ],
+                S::Offered => vec![(E::Cancel, S::Cancelled), (E::TimeOut, S::TimedOut), (E::TakePart, S::Waiting)],
+                S::InDoubt => vec![(E::Card, S::Authorizing), (E::Committed, S::Accepted), (E::NotPaid, S::Failed)],
+                S::Accepted | S::Declined(_) | S::Cancelled | S::TimedOut | S::Failed => vec![],
+            }
+        };
+        for state in STATES {
+            for event in EVENTS {
+                let next = next_of(state).iter().find(|(of, _)| *of == event).map(|(_, next)| *next);
                 assert_eq!(state.step(event).ok(), next, "{state:?} {event:?}");
             }
+            assert_eq!(state.is_final(), next_of(state).is_empty());
         }
     }
 
+    const STATES: [S; 9] = [
+        S::Waiting,
+        S::Authorizing,
+        S::Offered,
+        S::InDoubt,
+        S::Accepted,
+        S::Declined(REASON),
+        S::Cancelled,
+        S::TimedOut,
+        S::Failed,
+    ];
+
     #[test]
     fn accepted_comes_from_a_commit_and_from_nothing_else() {
-        for state in [S::Waiting, S::Authorizing, S::Offered, S::Declined(REASON), S::Cancelled, S::TimedOut, S::Failed]
-        {
-            for event in [
-                E::Card,
-                E::Committed,
-                E::Decline(REASON),
-                E::Cancel,
-                E::TimeOut,
-                E::JournalFailed,
-                E::Offer,
-                E::TakePart,
-            ] {
+        for state in STATES {
+            for event in EVENTS {
                 if state.step(event) == Ok(S::Accepted) {
-                    assert_eq!((state, event), (S::Authorizing, E::Committed));
+                    assert!(matches!((state, event), (S::Authorizing | S::InDoubt, E::Committed)));
                 }
             }
         }

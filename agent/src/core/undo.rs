@@ -32,6 +32,9 @@ pub enum UndoRefusal {
     /// It is too long ago.
     #[error("the sale is too long ago to be reversed; ask for a refund")]
     TooLate,
+    /// The card itself counted it, and cannot go back.
+    #[error("the card itself has counted this sale and cannot go back; ask for a refund")]
+    CardCounts,
     /// More than the limit of lines, or none.
     #[error("a refund has 1 to {LINES_MAX} lines")]
     Lines,
@@ -65,6 +68,7 @@ impl UndoRefusal {
             Self::Reversed => "undo-reversed",
             Self::Refunded => "undo-refunded",
             Self::TooLate => "undo-too-late",
+            Self::CardCounts => "undo-card-counts",
             Self::Lines => "undo-lines",
             Self::UnknownCategory(_) => "undo-unknown-category",
             Self::TooMuch { .. } => "undo-too-much",

@@ -2,6 +2,7 @@
 
 use super::error::JournalError;
 use super::load;
+use super::secrets::CardSecrets;
 use super::state::{AlarmNote, Newest, State, Totals};
 use crate::core::ages::{self, Moment};
 use crate::core::objects::Alarm;
@@ -20,6 +21,7 @@ pub(super) struct Writer<'a> {
     pub(super) tx: &'a Transaction<'a>,
     pub(super) state: &'a mut State,
     pub(super) signer: &'a Signer,
+    pub(super) secrets: Option<&'a CardSecrets>,
     pub(super) now: Moment,
 }
 
@@ -46,8 +48,10 @@ impl Writer<'_> {
                     member: totals.member.plus(sale.member_cents()?)?,
                     ..totals
                 };
-                (Some(sale.stan), totals, sale.request)
+                // Its number was given out with the intent, where there was one.
+                (if sale.intent.is_some() { stan } else { Some(sale.stan) }, totals, sale.request)
             }
+            RowBody::Intent(intent) => (Some(intent.stan), totals, None),
             RowBody::RefundRequest(refund) => {
                 let fund = Cents::sum(refund.lines.iter().map(|line| line.fund))?;
                 let totals = Totals { refunds: totals.refunds.plus(fund)?, ..totals };
@@ -60,7 +64,6 @@ impl Writer<'_> {
             RowBody::Start(_)
             | RowBody::Return(_)
             | RowBody::ListApplied(_)
-            | RowBody::Intent(_)
             | RowBody::InDoubt(_)
             | RowBody::DoubtResolved(_)
             | RowBody::Courier(_)

@@ -3,10 +3,11 @@
 use super::error::JournalError;
 use super::load::load_identity;
 use super::schema;
+use super::verify::hex;
 use crate::clock;
 use cabas_protocol::row::{ClockQuality, Row, RowBody, Tier};
 use cabas_protocol::sign::SignError;
-use cabas_protocol::{Cents, Signed, Timestamp};
+use cabas_protocol::{Cents, Seq, Signed, Timestamp};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::path::Path;
@@ -199,6 +200,35 @@ fn body(body: &RowBody) -> Value {
             "grid": sale.grid.get(),
             "policy": sale.policy.get(),
             "request_id": sale.request.map(|request| request.to_string()),
+            "asked_cents": sale.asked.map(Cents::get),
+            "intent_seq": sale.intent.map(Seq::get),
+            "card_counter": sale.card_counter,
+            "card_mac": sale.card_mac.as_ref().map(|mac| hex(mac)),
+        }),
+        RowBody::Intent(debit) | RowBody::InDoubt(debit) => json!({
+            "stan": debit.stan.to_string(),
+            "card": debit.card.to_string(),
+            "purse": debit.purse.to_string(),
+            "cents": debit.cents.get(),
+            "spent_before_cents": debit.spent_before.get(),
+        }),
+        RowBody::DoubtResolved(resolved) => {
+            json!({ "doubt_seq": resolved.doubt.seq.get(), "debited": resolved.debited })
+        }
+        RowBody::Courier(courier) => json!({
+            "terminal": courier.origin.terminal.get(),
+            "epoch": courier.origin.epoch.get(),
+            "seq": courier.origin.seq.get(),
+            "card": courier.card.to_string(),
+            "purse": courier.purse.to_string(),
+            "record": hex(&courier.record),
+        }),
+        RowBody::CardWritten(written) => json!({
+            "card": written.card.to_string(),
+            "purse": written.purse.to_string(),
+            "serial": written.serial.get(),
+            "card_counter": written.card_counter,
+            "card_mac": hex(&written.card_mac),
         }),
         RowBody::Close(close) => json!({
             "period": format!("{:?}", close.period).to_lowercase(),
@@ -218,15 +248,10 @@ fn body(body: &RowBody) -> Value {
             "policy": configured.policy.get(),
         }),
         RowBody::ClockSet(set) => json!({ "before": set.before.get(), "after": set.after.get() }),
-        RowBody::Unknown { kind, body } => json!({ "kind": kind, "cbor": super::verify::hex(body.as_bytes()) }),
+        RowBody::Unknown { kind, body } => json!({ "kind": kind, "cbor": hex(body.as_bytes()) }),
         RowBody::RefundRequest(_)
         | RowBody::Reversal(_)
         | RowBody::Return(_)
-        | RowBody::Intent(_)
-        | RowBody::InDoubt(_)
-        | RowBody::DoubtResolved(_)
-        | RowBody::Courier(_)
-        | RowBody::CardWritten(_)
         | RowBody::CashierChange(_)
         | RowBody::Training(_) => Value::Null,
     }

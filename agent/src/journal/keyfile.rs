@@ -79,6 +79,22 @@ impl TerminalKeys {
         CardKey::new(self.secrets.card_key)
     }
 
+    /// The key of the MACs in the records that this terminal writes to cards.
+    #[must_use]
+    pub fn record_key(&self) -> cabas_card::Key {
+        cabas_card::Key::new(self.secrets.record_key)
+    }
+
+    /// A secret for one purpose, from the seed: HMAC-SHA-256, so that it says nothing of the seed.
+    pub(super) fn derived(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &self.seed);
+        let mut out = Zeroizing::new([0; 32]);
+        for (to, from) in out.iter_mut().zip(ring::hmac::sign(&key, purpose).as_ref()) {
+            *to = *from;
+        }
+        out
+    }
+
     /// Reads the file.
     ///
     /// # Errors

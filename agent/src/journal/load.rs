@@ -1,5 +1,6 @@
 //! Reading what is kept at hand from the file, and writing what is known of the hub.
 
+use super::doubts::load_doubts;
 use super::error::JournalError;
 use super::state::{AlarmNote, HubView, Identity, Newest, State, Totals};
 use crate::core::ages::{Anchor, Moment};
@@ -43,6 +44,7 @@ impl State {
             config: config.map(|config| Arc::new(config.into_payload())),
             balances: count_balances(db)?,
             alarms: Arc::new(load_alarms(db)?),
+            doubts: Arc::new(load_doubts(db)?),
             reserved: None,
             id: Arc::new(id),
         })

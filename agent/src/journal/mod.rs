@@ -6,8 +6,10 @@
 
 mod append;
 mod close;
+mod couriers;
 mod create;
 mod day;
+mod doubts;
 mod error;
 pub mod export;
 pub mod handle;
@@ -16,23 +18,30 @@ pub mod keyfile;
 mod load;
 mod objects;
 mod parts;
+mod purse;
 mod recalls;
 mod sales;
 mod schema;
+mod secrets;
 mod state;
 mod undo;
 pub mod verify;
+mod verify_cards;
 mod verify_money;
 
 pub use append::MAX_ALARMS;
 pub use close::Closing;
+pub use couriers::COURIERED_MAX;
 pub use create::{CreateError, Enrolment, KEY_FILE, create};
 pub use day::{DAY_ENTRIES_MAX, Entry};
+pub use doubts::{CardSays, DOUBTS_MAX, Doubt, Settled};
 pub use error::{JournalError, Trouble};
 pub use handle::JournalHandle;
 pub use hub::{Applied, HeldKey, HeldPage, Inbound, Unsent};
 pub use objects::HubObject;
+pub use purse::{Intended, Intent, PurseRead, PurseStart};
 pub use sales::{CardView, Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
+pub use secrets::SlotSecret;
 pub use state::{AlarmNote, HubView, Identity, Newest, Reserved, State, Totals};
 pub use undo::{RefundAsk, RefundProgress, RefundRecord, ReversalRecord, SaleRef, Undone};
 
@@ -42,6 +51,7 @@ use append::Writer;
 use cabas_protocol::Signer;
 use cabas_protocol::row::{RowBody, Start};
 use rusqlite::{Connection, TransactionBehavior};
+use secrets::CardSecrets;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +67,7 @@ pub struct Journal {
     db: Connection,
     path: PathBuf,
     signer: Signer,
+    secrets: Option<Arc<CardSecrets>>,
     state: Arc<State>,
     trouble: Option<Trouble>,
     /// Something failed since the file was last read: what is kept at hand may not be what is in it.
@@ -84,6 +95,7 @@ impl Journal {
             db,
             path: path.to_owned(),
             signer,
+            secrets: None,
             state: Arc::new(state),
             trouble: None,
             stale: false,
@@ -95,9 +107,17 @@ impl Journal {
         let start = RowBody::Start(Start { program: program.to_owned() });
         journal.write(now, |writer| {
             writer.carry_time()?;
-            writer.append(start, None).map(drop)
+            writer.append(start, None)?;
+            writer.doubt_what_was_cut_off()
         })?;
         Ok(journal)
+    }
+
+    /// Takes the terminal's secrets: without them it holds no keys of cards and makes no records for them.
+    #[must_use]
+    pub fn with_secrets(mut self, keys: &keyfile::TerminalKeys) -> Self {
+        self.secrets = Some(Arc::new(CardSecrets::new(keys)));
+        self
     }
 
     /// What is kept at hand.
@@ -139,7 +159,8 @@ impl Journal {
         self.reopen_after_trouble()?;
         let mut state = State::clone(&self.state);
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut writer = Writer { tx: &tx, state: &mut state, signer: &self.signer, now };
+        let mut writer =
+            Writer { tx: &tx, state: &mut state, signer: &self.signer, secrets: self.secrets.as_deref(), now };
         let value = work(&mut writer)?;
         let watch = Stopwatch::start();
         tx.commit()?;
@@ -240,5 +261,7 @@ fn checkpoint(db: &Connection, mode: &str) -> Result<bool, JournalError> {
 
 #[cfg(test)]
 mod money_tests;
+#[cfg(test)]
+mod purse_tests;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use super::load::{cents_of, count_balances, documents, type_number};
 use crate::core::objects::{self, HeldBalance, HeldBinding, ListVerdict, Verdict};
 use cabas_protocol::balance::{Scope, SignedBalance};
 use cabas_protocol::hot_list::HotList;
-use cabas_protocol::keys::{HubKeys, KeyCert};
+use cabas_protocol::keys::{HubKeys, KeyCert, SlotKey};
 use cabas_protocol::objects::{Binding, Grid, Policy, TerminalConfig};
 use cabas_protocol::row::{ListApplied, RowBody, Tier};
 use cabas_protocol::sign::Payload;
@@ -38,6 +38,8 @@ pub enum HubObject {
     Recall(Verified<Recall>),
     /// What became of a refund request.
     Refund(Verified<RefundDecision>),
+    /// The key by which this terminal speaks with one card.
+    SlotKey(Verified<SlotKey>),
     /// The root's word on a signing key.
     Cert(Signed<KeyCert>, Verified<KeyCert>),
 }
@@ -53,6 +55,7 @@ impl Writer<'_> {
             HubObject::Config(signed, config) => self.take_config(signed, config.payload())?,
             HubObject::Recall(recall) => self.take_recall(recall.payload())?,
             HubObject::Refund(decision) => self.take_refund(decision.payload())?,
+            HubObject::SlotKey(key) => self.take_slot_key(key.payload())?,
             HubObject::Cert(signed, cert) => self.take_cert(signed, cert.payload())?,
         };
         match verdict {

@@ -111,8 +111,8 @@ pub enum CardView {
 
 /// What the journal knows of a card.
 pub(super) struct Known {
-    purse: Option<PurseRef>,
-    card: CardFacts,
+    pub(super) purse: Option<PurseRef>,
+    pub(super) card: CardFacts,
     pub(super) balance: Option<BalanceFacts>,
     pub(super) counters: Counters,
 }
@@ -175,8 +175,11 @@ impl Journal {
 
 /// The counter of the newest row that raised one must be where that row left it: bounded work, at each start.
 pub(super) fn check_counters(db: &Connection, state: &State) -> Result<(), JournalError> {
-    let mut select =
-        db.prepare_cached("SELECT bytes FROM rows WHERE seq > ?1 AND kind IN (2, 4, 5) ORDER BY seq DESC LIMIT 1")?;
+    // What a card counted raised no counter here.
+    let mut select = db.prepare_cached(
+        "SELECT bytes FROM rows WHERE seq > ?1 AND kind IN (2, 4, 5) \
+             AND NOT EXISTS (SELECT 1 FROM intents WHERE ended = rows.seq) ORDER BY seq DESC LIMIT 1",
+    )?;
     let newest = select.query_row([looked_from(state)], |row| row.get::<_, Vec<u8>>(0)).optional()?;
     let Some(bytes) = newest else { return Ok(()) };
     let signed = Signed::<Row>::from_bytes(bytes).map_err(cabas_protocol::sign::SignError::from)?;
@@ -248,7 +251,7 @@ impl Writer<'_> {
         Ok((Sold::Accepted(SaleRecord { seq, sale, at, till_ref: ask.till_ref.clone() }), fund))
     }
 
-    fn sale(
+    pub(super) fn sale(
         &self,
         ask: &SaleAsk,
         purse: PurseRef,
@@ -304,7 +307,7 @@ pub(super) fn facts<'a>(state: &'a State, now: Moment, known: &Known) -> Facts<'
     }
 }
 
-fn declined(reason: DeclineReason, known: &Known, fund: Cents) -> Declined {
+pub(super) fn declined(reason: DeclineReason, known: &Known, fund: Cents) -> Declined {
     let Counters { spent, reversed, .. } = known.counters;
     Declined {
         reason,
@@ -328,9 +331,9 @@ pub(super) fn known_of(db: &Connection, state: &State, now: Moment, card: Presen
     known.purse = Some(purse);
     let time = state.hub.anchor.time(now);
     let mut select = db.prepare_cached(
-        "SELECT serial, issued_at, valid_for_s, allowed_cents FROM balances WHERE purse = ?1 AND scope = 1",
+        "SELECT serial, issued_at, valid_for_s, allowed_cents FROM balances WHERE purse = ?1 AND scope = ?2",
     )?;
-    let balance = select.query_row([purse.as_bytes()], |row| {
+    let balance = select.query_row(params![purse.as_bytes(), scope_of(card.proven)], |row| {
         let issued_at = Timestamp::new(row.get(1)?);
         Ok(BalanceFacts {
             serial: Serial::new(row.get(0)?),
@@ -340,11 +343,22 @@ pub(super) fn known_of(db: &Connection, state: &State, now: Moment, card: Presen
         })
     });
     known.balance = balance.optional()?;
-    if let Some((spent, reversed, day_sum)) = counters_of(db, purse)? {
+    // The counter of a card that counts for itself is its own.
+    if card.proven != Tier::Purse
+        && let Some((spent, reversed, day_sum)) = counters_of(db, purse)?
+    {
         let synced = state.hub.anchor.synced;
         known.counters = Counters { spent, reversed, plain_today: day_sum.today(clock::business_day(time), synced) };
     }
     Ok(known)
+}
+
+/// Who counts what a card spends: 0 the card, 1 this journal.
+const fn scope_of(proven: Tier) -> u8 {
+    match proven {
+        Tier::Purse => 0,
+        Tier::Identity | Tier::Plain => 1,
+    }
 }
 
 pub(super) type StoredCounters = (Cents, Cents, DaySum<Cents>);

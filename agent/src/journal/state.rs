@@ -1,5 +1,6 @@
 //! What the journal keeps at hand, replaced only after a commit.
 
+use super::doubts::Doubt;
 use crate::core::ages::{Anchor, Moment, Ratchet};
 use crate::core::authorize::TerminalState;
 use crate::core::objects::{HubLife, Me};
@@ -175,6 +176,8 @@ pub struct State {
     pub balances: u32,
     /// The newest alarms, newest first.
     pub alarms: Arc<Vec<AlarmNote>>,
+    /// Debits of cards of which it is written down that no end is known, newest first.
+    pub doubts: Arc<Vec<Doubt>>,
     /// What the open sale is about to take; of this run only.
     pub reserved: Option<Reserved>,
 }

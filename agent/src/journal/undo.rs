@@ -145,7 +145,8 @@ impl Writer<'_> {
     /// True where an operation of this journal has the id.
     pub(super) fn is_taken(&self, request: RequestId) -> Result<bool, JournalError> {
         let mut select = self.tx.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM rows WHERE request = ?1) OR EXISTS (SELECT 1 FROM reversals WHERE request = ?1)",
+            "SELECT EXISTS (SELECT 1 FROM rows WHERE request = ?1) OR EXISTS (SELECT 1 FROM reversals WHERE request = ?1) \
+             OR EXISTS (SELECT 1 FROM intents WHERE request = ?1 AND ended IS NULL)",
         )?;
         Ok(select.query_row([request.as_bytes()], |row| row.get(0))?)
     }
@@ -163,6 +164,9 @@ impl Writer<'_> {
         }
         if self.is_taken(request)? {
             return Ok(Undone::Refused(UndoRefusal::RequestTaken));
+        }
+        if sale.sale.tier == Tier::Purse {
+            return Ok(Undone::Refused(UndoRefusal::CardCounts));
         }
         let purse = sale.sale.purse;
         let (spent, reversed, _) =

@@ -4,6 +4,7 @@ use super::error::JournalError;
 use super::load::{self, documents, totals_of};
 use super::schema;
 use super::state::{Identity, Totals};
+use super::verify_cards::Cards;
 use super::verify_money::Money;
 use cabas_protocol::chain::{self, ChainHead};
 use cabas_protocol::enrol::{EnrolAnswer, EnrolRequest};
@@ -44,6 +45,8 @@ pub struct Report {
     pub fund_cents: u64,
     /// The member's part of all sales.
     pub member_cents: u64,
+    /// Debits of cards of which no end is known: open, and nothing wrong.
+    pub doubts: u32,
     /// What is wrong.
     pub problems: Vec<String>,
 }
@@ -62,6 +65,7 @@ pub fn verify(path: &Path, root: Option<PublicKey>) -> Result<Report, JournalErr
     check.rows(&db, &id)?;
     check.counters(&db)?;
     check.undone(&db)?;
+    check.intents(&db)?;
     check.balances(&db)?;
     Ok(Report {
         sound: check.problems.is_empty(),
@@ -75,6 +79,7 @@ pub fn verify(path: &Path, root: Option<PublicKey>) -> Result<Report, JournalErr
         sales: check.totals.sales,
         fund_cents: check.totals.fund.get(),
         member_cents: check.totals.member.get(),
+        doubts: u32::try_from(check.cards.open()).unwrap_or(u32::MAX),
         problems: check.problems,
     })
 }
@@ -106,6 +111,7 @@ pub(super) struct Check {
     pub(super) totals: Totals,
     pub(super) stan: Option<Stan>,
     pub(super) money: Money,
+    pub(super) cards: Cards,
     /// By period: the number of the newest closing, its row, and the totals there.
     closings: BTreeMap<u8, (u32, Seq, Totals)>,
     problems: Vec<String>,
@@ -119,6 +125,7 @@ impl Check {
             totals: Totals::default(),
             stan: None,
             money: Money::default(),
+            cards: Cards::default(),
             closings: BTreeMap::new(),
             problems: Vec::new(),
         }
@@ -237,11 +244,20 @@ impl Check {
                 self.returned(row.seq, returned);
                 None
             }
+            RowBody::Intent(intent) => {
+                self.intent(row.seq, intent);
+                None
+            }
+            RowBody::InDoubt(doubt) => {
+                self.in_doubt(row.seq, doubt);
+                None
+            }
+            RowBody::DoubtResolved(resolved) => {
+                self.resolved(id, row.seq, resolved);
+                None
+            }
             RowBody::Start(_)
             | RowBody::ListApplied(_)
-            | RowBody::Intent(_)
-            | RowBody::InDoubt(_)
-            | RowBody::DoubtResolved(_)
             | RowBody::Courier(_)
             | RowBody::CashierChange(_)
             | RowBody::Training(_)

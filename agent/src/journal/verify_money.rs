@@ -8,7 +8,7 @@ use crate::core::objects::Masked;
 use crate::core::undo::refund_lines;
 use cabas_protocol::balance::SignedBalance;
 use cabas_protocol::keys::KeyCert;
-use cabas_protocol::row::{Line, RefundRequest, Return, Reversal, Sale};
+use cabas_protocol::row::{Line, RefundRequest, Return, Reversal, Sale, Tier};
 use cabas_protocol::sign::SignError;
 use cabas_protocol::{Cents, KeyId, PublicKey, PurseRef, Seq, Signed, Stan};
 use rusqlite::Connection;
@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 struct Sold {
     purse: PurseRef,
+    /// The card counted it: it is never reversed.
+    is_of_card: bool,
     fund: Cents,
     lines: Vec<Line>,
     reversal: Option<Seq>,
@@ -43,7 +45,7 @@ impl Money {
 }
 
 impl Check {
-    fn next_stan(&mut self, seq: Seq, stan: Stan) {
+    pub(super) fn next_stan(&mut self, seq: Seq, stan: Stan) {
         let expected = self.stan.map_or(Stan::FIRST, Stan::next);
         self.expect(stan == expected, || format!("row {seq}: STAN {stan} where {expected} comes next"));
         self.stan = Some(stan);
@@ -60,13 +62,18 @@ impl Check {
     }
 
     pub(super) fn sale(&mut self, seq: Seq, sale: &Sale) {
-        self.next_stan(seq, sale.stan);
         let (Ok(fund), Ok(member)) = (sale.fund_cents(), sale.member_cents()) else {
             return self.problem(format!("row {seq}: its amounts are too large"));
         };
-        self.claim(seq, sale.purse, fund, sale.spent_after);
+        if sale.tier == Tier::Purse {
+            self.card_sale(seq, sale, fund);
+        } else {
+            self.next_stan(seq, sale.stan);
+            self.claim(seq, sale.purse, fund, sale.spent_after);
+        }
         let sold = Sold {
             purse: sale.purse,
+            is_of_card: sale.tier == Tier::Purse,
             fund,
             lines: sale.lines.clone(),
             reversal: None,
@@ -90,7 +97,7 @@ impl Check {
         });
         self.money.counters.insert(row.purse, (spent, row.reversed_after));
         let fits = self.money.sales.get_mut(&row.sale).is_some_and(|sale| {
-            let fits = sale.reversal.is_none() && sale.refunds.is_empty();
+            let fits = sale.reversal.is_none() && sale.refunds.is_empty() && !sale.is_of_card;
             sale.reversal = Some(seq);
             fits && (sale.purse, sale.fund) == (row.purse, row.cents)
         });
@@ -156,14 +163,8 @@ impl Check {
 
     /// What was spent is allowed by a balance that the hub signed.
     pub(super) fn balances(&mut self, db: &Connection) -> Result<(), JournalError> {
-        let mut allowed = BTreeMap::new();
-        let mut select = db.prepare("SELECT bytes FROM balances WHERE scope = 1")?;
-        for bytes in select.query_map([], |row| row.get::<_, Vec<u8>>(0))? {
-            match self.balance(bytes?) {
-                Ok(balance) => drop(allowed.insert(balance.purse, balance.allowed)),
-                Err(error) => self.problem(format!("a balance: {error}")),
-            }
-        }
+        let (allowed, cards) = (self.allowed(db, 1)?, self.allowed(db, 0)?);
+        self.within_cards(&cards);
         for (purse, (spent, reversed)) in std::mem::take(&mut self.money.counters) {
             let most = allowed.get(&purse).copied().unwrap_or_default();
             self.expect(most.plus(reversed).is_ok_and(|most| spent <= most), || {
@@ -171,6 +172,19 @@ impl Check {
             });
         }
         Ok(())
+    }
+
+    /// By purse: what the newest signed balance of a scope allows.
+    fn allowed(&mut self, db: &Connection, scope: u8) -> Result<BTreeMap<PurseRef, Cents>, JournalError> {
+        let mut allowed = BTreeMap::new();
+        let mut select = db.prepare("SELECT bytes FROM balances WHERE scope = ?1")?;
+        for bytes in select.query_map([scope], |row| row.get::<_, Vec<u8>>(0))? {
+            match self.balance(bytes?) {
+                Ok(balance) => drop(allowed.insert(balance.purse, balance.allowed)),
+                Err(error) => self.problem(format!("a balance: {error}")),
+            }
+        }
+        Ok(allowed)
     }
 
     /// A balance that was signed with a key which the root vouched for; what is held stays valid where the key was taken

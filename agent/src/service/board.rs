@@ -4,7 +4,7 @@ use crate::card::ReaderState;
 use crate::core::authorize::DeclineReason;
 use crate::core::sale::{SaleEvent, SaleState};
 use crate::core::split::{AskedLine, Categories};
-use crate::journal::{Declined, Entry, SaleRecord};
+use crate::journal::{Declined, Doubt, Entry, SaleRecord};
 use crate::texts::Texts;
 use cabas_protocol::row::{Line, Tier};
 use cabas_protocol::{Cents, MoneyError, RequestId, Seq, Stan};
@@ -83,6 +83,16 @@ impl SaleView {
         view
     }
 
+    /// A sale of which it is not known whether its card has paid.
+    #[must_use]
+    pub fn of_doubt(doubt: &Doubt) -> Self {
+        let lines = doubt.sale.lines.clone();
+        let asked = lines.iter().map(|line| AskedLine { category: line.category, requested: line.requested }).collect();
+        let mut view = Self::new(doubt.request, asked, lines, doubt.till_ref.clone());
+        view.state = SaleState::InDoubt;
+        view
+    }
+
     /// A sale of the journal, with what became of it.
     #[must_use]
     pub fn of_entry(id: RequestId, entry: &Entry) -> Self {
@@ -119,6 +129,7 @@ impl SaleView {
             (SaleState::Waiting, _) => "sale-waiting",
             (SaleState::Authorizing, _) => "sale-authorizing",
             (SaleState::Offered, _) => "sale-offer",
+            (SaleState::InDoubt, _) => "sale-in-doubt",
             (SaleState::Accepted, Some(Written { tier: Tier::Plain, .. })) => "sale-accepted-not-proven",
             (SaleState::Accepted, _) => "sale-accepted",
             (SaleState::Declined(_), _) => "sale-declined",
@@ -267,6 +278,11 @@ impl Board {
         if self.sales.len() > SALES_MAX {
             self.sales.pop_front();
         }
+    }
+
+    /// Sales of which it is not known whether their card has paid.
+    pub fn in_doubt(&self) -> impl Iterator<Item = RequestId> {
+        self.sales.iter().filter(|sale| sale.state == SaleState::InDoubt).map(|sale| sale.id)
     }
 
     /// The newest accepted sale on the board.

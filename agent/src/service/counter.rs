@@ -3,6 +3,7 @@
 use super::attempt::Tried;
 use super::board::SaleView;
 use super::parts::Part;
+use super::purse::OnReader;
 use super::{BeginAsk, Begun, Command, Event, Refusal, Service};
 use crate::card::{CardEvent, ForeignCard, PresentedCard, ReaderState};
 use crate::clock::Stopwatch;
@@ -10,11 +11,12 @@ use crate::core::authorize::{DeclineReason, TerminalState};
 use crate::core::sale::{SaleEvent, SaleState};
 use crate::journal::{CardView, Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
 use cabas_protocol::keys::CardKey;
-use cabas_protocol::{Cents, RequestId};
+use cabas_protocol::{CardRef, Cents, RequestId};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 
 /// How long a member may take to present a card for the balance.
@@ -23,8 +25,17 @@ const BALANCE_TIMEOUT: Duration = Duration::from_secs(60);
 /// What waits for a card.
 pub(super) enum Open {
     Nothing,
-    Sale { ask: BeginAsk, deadline: Pin<Box<Sleep>>, part: Option<Part> },
-    Balance { reply: oneshot::Sender<Result<Cents, Refusal>>, deadline: Pin<Box<Sleep>> },
+    Sale {
+        ask: BeginAsk,
+        deadline: Pin<Box<Sleep>>,
+        part: Option<Part>,
+        /// The only card that it waits for: nobody knows whether that has paid.
+        doubt: Option<CardRef>,
+    },
+    Balance {
+        reply: oneshot::Sender<Result<Cents, Refusal>>,
+        deadline: Pin<Box<Sleep>>,
+    },
 }
 
 impl Open {
@@ -48,7 +59,9 @@ pub struct Counter {
     card_key: CardKey,
     pub(super) open: Open,
     /// The card that lies on the reader.
-    pub(super) on_reader: Option<PresentedBy>,
+    pub(super) on_reader: Option<OnReader>,
+    /// The dialogue with the last purse card, until the card is let go.
+    pub(super) talk: Option<JoinHandle<()>>,
 }
 
 impl std::fmt::Debug for Counter {
@@ -59,7 +72,7 @@ impl std::fmt::Debug for Counter {
 
 impl Counter {
     pub(super) const fn new(service: Arc<Service>, commands: mpsc::Receiver<Command>, card_key: CardKey) -> Self {
-        Self { service, commands, card_key, open: Open::Nothing, on_reader: None }
+        Self { service, commands, card_key, open: Open::Nothing, on_reader: None, talk: None }
     }
 
     /// Works until `stop` says so; a sale in hand is finished first. `alive` is called from time to time.
@@ -89,17 +102,30 @@ impl Counter {
     async fn begin(&mut self, ask: BeginAsk) -> Result<Begun, Refusal> {
         let request = ask.request;
         let known = self.service.board().find(request).cloned();
-        // A sale that failed may be tried again, if the file does not have it.
-        if let Some(sale) = known.filter(|sale| sale.state != SaleState::Failed) {
+        let is_open = matches!(&self.open, Open::Sale { ask, .. } if ask.request == request);
+        // A sale that failed may be tried again, if the file does not have it; one in doubt waits for its card again.
+        let may_go_on = |state| match state {
+            SaleState::Failed => true,
+            SaleState::InDoubt => !is_open,
+            SaleState::Waiting
+            | SaleState::Authorizing
+            | SaleState::Offered
+            | SaleState::Accepted
+            | SaleState::Declined(_)
+            | SaleState::Cancelled
+            | SaleState::TimedOut => false,
+        };
+        if let Some(sale) = known.filter(|sale| !may_go_on(sale.state)) {
             let same = sale.asked == ask.lines;
             return if same { Ok(Begun { sale, is_new: false }) } else { Err(Refusal::RequestConflict) };
         }
         let now = self.service.clock.now();
         let find = move |journal: &mut crate::journal::Journal| {
             journal.probe(now)?;
-            journal.find_sale(request)
+            Ok((journal.find_sale(request)?, journal.find_doubt(request)?))
         };
-        if let Some(record) = self.service.journal.customer(find).await? {
+        let (record, doubt) = self.service.journal.customer(find).await?;
+        if let Some(record) = record {
             if !record.is_of(&ask.lines) {
                 return Err(Refusal::RequestConflict);
             }
@@ -110,9 +136,18 @@ impl Counter {
         if !matches!(self.open, Open::Nothing) {
             return Err(Refusal::Busy);
         }
+        if let Some(doubt) = doubt {
+            let same = SaleView::of_doubt(&doubt).asked == ask.lines;
+            return if same { Ok(self.reopen(ask, &doubt)) } else { Err(Refusal::RequestConflict) };
+        }
         if self.service.journal.published().state.terminal_state() == TerminalState::Paused {
             return Err(Refusal::Paused);
         }
+        self.wait_for_card(ask)
+    }
+
+    fn wait_for_card(&mut self, ask: BeginAsk) -> Result<Begun, Refusal> {
+        let request = ask.request;
         let lines = self.service.categories().split(&ask.lines)?;
         let mut sale = SaleView::new(request, ask.lines.clone(), lines, ask.till_ref.clone());
         {
@@ -122,14 +157,17 @@ impl Counter {
             board.current = Some(request);
         }
         let deadline = Box::pin(tokio::time::sleep(self.service.settings.timeout));
-        self.open = Open::Sale { ask, deadline, part: None };
+        self.open = Open::Sale { ask, deadline, part: None, doubt: None };
         self.show(request);
         Ok(Begun { sale, is_new: true })
     }
 
     async fn cancel(&mut self, id: RequestId) -> Result<SaleView, Refusal> {
         if matches!(&self.open, Open::Sale { ask, .. } if ask.request == id) {
-            self.open = Open::Nothing;
+            if let Open::Sale { doubt: Some(_), .. } = std::mem::replace(&mut self.open, Open::Nothing) {
+                self.set_aside(id);
+                return Err(Refusal::InDoubt);
+            }
             self.step(id, SaleEvent::Cancel);
             self.release(id).await;
         }
@@ -150,6 +188,7 @@ impl Counter {
     async fn give_up(&mut self) {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}
+            Open::Sale { ask, doubt: Some(_), .. } => self.set_aside(ask.request),
             Open::Sale { ask, .. } => {
                 self.step(ask.request, SaleEvent::TimeOut);
                 self.release(ask.request).await;
@@ -200,10 +239,27 @@ impl Counter {
     async fn presented(&mut self, card: &PresentedCard) {
         let by =
             PresentedBy { card: self.card_key.card_ref(card.uid.as_bytes()), proven: card.tier, uid: card.uid.class() };
-        self.on_reader = Some(by);
+        let seen = self.seen(card, by).await;
+        self.on_reader = Some(seen.clone());
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}
-            Open::Sale { ask, deadline, part } => self.sell_or_wait(ask, deadline, part, by).await,
+            Open::Sale { ask, deadline, part, doubt } if doubt.is_some_and(|card| card != by.card) => {
+                self.open = Open::Sale { ask, deadline, part, doubt };
+                self.notice(Some("notice-same-card"));
+            }
+            Open::Sale { ask, deadline, part, doubt } => {
+                let is_taken = doubt.is_some();
+                let part = part.map(|part| Part { is_taken: part.is_taken || is_taken, ..part });
+                self.sell_or_wait(ask, deadline, part, seen).await;
+            }
+            Open::Balance { reply, .. } if seen.purse.is_some() => {
+                let looked = match seen.purse {
+                    Some(at) => self.look(by, at).await,
+                    None => Err(Refusal::NoCard),
+                };
+                self.service.board().balance_asked = false;
+                drop(reply.send(looked));
+            }
             Open::Balance { reply, .. } => {
                 let now = self.service.clock.now();
                 let view = self.service.journal.customer(move |journal| journal.view_card(now, by)).await;
@@ -230,7 +286,7 @@ impl Counter {
         };
         match reason {
             Err(notice) => self.notice(Some(notice)),
-            // A part that was offered is for the card that was there.
+            // A part that was offered is for the card that was there; so is a doubt.
             Ok(_) if self.has_part() => self.notice(Some("notice-same-card")),
             Ok(reason) => match std::mem::replace(&mut self.open, Open::Nothing) {
                 Open::Nothing => {}
@@ -289,12 +345,17 @@ impl Counter {
         }
     }
 
-    fn accepted(&mut self, id: RequestId, record: SaleRecord) {
+    pub(super) fn accepted(&mut self, id: RequestId, record: SaleRecord) {
         tracing::info!(sale.stan = %record.sale.stan, sale.seq = record.seq.get(), "a sale was accepted");
         if let Some(sale) = self.service.board().find_mut(id) {
             sale.take_record(&record);
         }
         self.step(id, SaleEvent::Committed);
+        self.written(record);
+    }
+
+    /// A receipt of it is printed, where that is set.
+    pub(super) fn written(&self, record: SaleRecord) {
         if self.service.settings.auto_print {
             let service = Arc::clone(&self.service);
             tokio::spawn(async move {
@@ -305,7 +366,7 @@ impl Counter {
         }
     }
 
-    fn declined(&mut self, id: RequestId, declined: Declined) {
+    pub(super) fn declined(&mut self, id: RequestId, declined: Declined) {
         tracing::info!(sale.id = %id, reason = declined.reason.name(), "a sale was declined");
         self.service.metrics.declined(declined.reason);
         if let Some(sale) = self.service.board().find_mut(id) {
@@ -314,7 +375,7 @@ impl Counter {
         self.step(id, SaleEvent::Decline(declined.reason));
     }
 
-    fn failed(&mut self, id: RequestId) {
+    pub(super) fn failed(&mut self, id: RequestId) {
         self.service.metrics.failed();
         self.step(id, SaleEvent::JournalFailed);
     }

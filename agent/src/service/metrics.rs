@@ -11,6 +11,8 @@ const BUCKETS_US: [u64; 9] = [100, 250, 500, 1000, 2000, 3000, 5000, 10_000, 50_
 #[derive(Debug, Default)]
 struct Counts {
     accepted: u64,
+    paid_by_card: u64,
+    paid_by_card_us: u64,
     failed: u64,
     declined: BTreeMap<DeclineReason, u64>,
     own_time: BTreeMap<u64, u64>,
@@ -37,6 +39,14 @@ impl Metrics {
         counts.commit_us = counts.commit_us.saturating_add(u64::try_from(commit.as_micros()).unwrap_or(u64::MAX));
         let count = counts.own_time.entry(bucket).or_default();
         *count = count.saturating_add(1);
+    }
+
+    /// A sale was accepted that a card counted: the time from card to answer, the card's own and two commits included.
+    pub fn paid_by_card(&self, whole: Duration) {
+        let mut counts = self.lock();
+        counts.paid_by_card = counts.paid_by_card.saturating_add(1);
+        let whole_us = u64::try_from(whole.as_micros()).unwrap_or(u64::MAX);
+        counts.paid_by_card_us = counts.paid_by_card_us.saturating_add(whole_us);
     }
 
     /// A sale was declined.

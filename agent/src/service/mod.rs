@@ -4,8 +4,10 @@
 mod attempt;
 pub mod board;
 pub mod counter;
+mod dialogue;
 pub mod metrics;
 mod parts;
+mod purse;
 pub mod receipts;
 mod refusal;
 mod status;
@@ -128,6 +130,10 @@ impl Service {
     #[must_use]
     pub fn new(parts: Parts, card_key: cabas_protocol::keys::CardKey) -> (Arc<Self>, Counter) {
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
+        let mut board = Board::default();
+        for doubt in parts.journal.published().state.doubts.iter().rev() {
+            board.put(SaleView::of_doubt(doubt));
+        }
         let service = Arc::new(Self {
             settings: parts.settings,
             clock: parts.clock,
@@ -137,7 +143,7 @@ impl Service {
             printer: parts.printer,
             texts: Texts::default(),
             metrics: Metrics::default(),
-            board: Mutex::new(Board::default()),
+            board: Mutex::new(board),
             events: broadcast::channel(EVENTS_MAX).0,
             commands,
         });

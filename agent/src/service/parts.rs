@@ -2,10 +2,11 @@
 
 use super::board::SaleView;
 use super::counter::Open;
+use super::purse::OnReader;
 use super::{BeginAsk, Command, Counter, Refusal, Service};
 use crate::core::part::part_of;
 use crate::core::sale::{SaleEvent, SaleState};
-use crate::journal::{PresentedBy, SaleAsk};
+use crate::journal::SaleAsk;
 use cabas_protocol::{CardRef, Cents, RequestId};
 use serde_json::Value;
 use std::pin::Pin;
@@ -35,7 +36,7 @@ impl Service {
 
 impl Counter {
     pub(super) fn has_part(&self) -> bool {
-        matches!(self.open, Open::Sale { part: Some(_), .. })
+        matches!(self.open, Open::Sale { part: Some(_), .. } | Open::Sale { doubt: Some(_), .. })
     }
 
     /// The part that the fund could pay of a sale that was declined.
@@ -58,7 +59,7 @@ impl Counter {
                 sale.lines = lines;
             }
         }
-        self.open = Open::Sale { ask, deadline, part: Some(part) };
+        self.open = Open::Sale { ask, deadline, part: Some(part), doubt: None };
         self.step(id, SaleEvent::Offer);
     }
 
@@ -68,22 +69,26 @@ impl Counter {
         ask: BeginAsk,
         deadline: Pin<Box<Sleep>>,
         part: Option<Part>,
-        by: PresentedBy,
+        seen: OnReader,
     ) {
+        let OnReader { by, purse } = seen;
         match part {
             Some(part) if !part.is_taken || part.card != by.card => {
                 let other = part.card != by.card;
-                self.open = Open::Sale { ask, deadline, part: Some(part) };
+                self.open = Open::Sale { ask, deadline, part: Some(part), doubt: None };
                 self.notice(other.then_some("notice-same-card"));
             }
-            part => self.sell(ask, deadline, part, by).await,
+            part => match purse {
+                Some(at) => self.pay(ask, deadline, part, by, at).await,
+                None => self.sell(ask, deadline, part, by).await,
+            },
         }
     }
 
     /// The member says yes: where the card still lies there it is decided at once.
     pub(super) async fn take_part(&mut self, id: RequestId) -> Result<SaleView, Refusal> {
         match std::mem::replace(&mut self.open, Open::Nothing) {
-            Open::Sale { ask, deadline, part: Some(part) } if ask.request == id && !part.is_taken => {
+            Open::Sale { ask, deadline, part: Some(part), .. } if ask.request == id && !part.is_taken => {
                 let part = Part { is_taken: true, ..part };
                 if let Some(sale) = self.service.board().find_mut(id) {
                     // What the cashier is to take by other means is shown from here on.
@@ -91,9 +96,9 @@ impl Counter {
                     sale.notice = None;
                 }
                 self.step(id, SaleEvent::TakePart);
-                match self.on_reader.filter(|by| by.card == part.card) {
-                    Some(by) => self.sell(ask, deadline, Some(part), by).await,
-                    None => self.open = Open::Sale { ask, deadline, part: Some(part) },
+                match self.on_reader.clone().filter(|seen| seen.by.card == part.card) {
+                    Some(seen) => self.sell_or_wait(ask, deadline, Some(part), seen).await,
+                    None => self.open = Open::Sale { ask, deadline, part: Some(part), doubt: None },
                 }
             }
             open @ (Open::Nothing | Open::Sale { .. } | Open::Balance { .. }) => {

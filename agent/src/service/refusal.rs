@@ -22,6 +22,9 @@ pub enum Refusal {
     /// It cannot be cancelled any more.
     #[error("too late to cancel")]
     TooLate,
+    /// The card may have paid.
+    #[error("the card may have paid")]
+    InDoubt,
     /// No card came.
     #[error("no card in time")]
     NoCard,
@@ -80,7 +83,7 @@ impl Refusal {
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
-            Self::Busy | Self::RequestConflict | Self::TooLate | Self::NotAccepted => 409,
+            Self::Busy | Self::RequestConflict | Self::TooLate | Self::InDoubt | Self::NotAccepted => 409,
             Self::NotFound => 404,
             Self::NoCard => 408,
             Self::Card(_) | Self::Amount(_) | Self::Split(_) => 422,
@@ -91,7 +94,8 @@ impl Refusal {
                 | UndoRefusal::Terminal(_)
                 | UndoRefusal::Reversed
                 | UndoRefusal::Refunded
-                | UndoRefusal::TooLate,
+                | UndoRefusal::TooLate
+                | UndoRefusal::CardCounts,
             )
             | Self::NoOffer
             | Self::Paused => 409,
@@ -114,6 +118,7 @@ impl Refusal {
             Self::RequestConflict => "error-request-conflict",
             Self::NotFound => "error-not-found",
             Self::TooLate => "error-too-late",
+            Self::InDoubt => "error-in-doubt",
             Self::NoCard => "error-no-card",
             Self::NotAccepted => "error-not-accepted",
             Self::PrinterOff => "error-printer-off",

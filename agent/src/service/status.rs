@@ -42,6 +42,12 @@ impl Service {
             "alarms": state.alarms.iter().take(ALARMS_SHOWN).map(|alarm| json!({
                 "at": alarm.at.get(), "text": alarm.text,
             })).collect::<Vec<_>>(),
+            "doubts": state.doubts.iter().map(|doubt| json!({
+                "id": doubt.request.to_string(),
+                "stan": doubt.sale.stan.to_string(),
+                "at": doubt.at.get(),
+                "cents": doubt.sale.fund_cents().map_or(Value::Null, |cents| json!(cents.get())),
+            })).collect::<Vec<_>>(),
             "balance_asked": board.balance_asked,
         });
         let categories = self.categories();
@@ -94,6 +100,11 @@ impl Service {
             ("cabas_unsynced_rows", "Rows that the hub does not have.", state.unsent_rows().into()),
             ("cabas_unsynced_cents", "The fund's part of sales that the hub does not have.", state.unsent().fund.get()),
             ("cabas_journal_rows", "Rows in the journal.", state.newest.chain.seq.get().into()),
+            (
+                "cabas_doubts",
+                "Card payments without a known end.",
+                u64::try_from(state.doubts.len()).unwrap_or(u64::MAX),
+            ),
             ("cabas_journal_ok", "1 where the journal takes rows.", u64::from(trouble.is_none())),
             ("cabas_hub_reachable", "1 where the hub answers.", {
                 u64::from(self.network.borrow().state == NetworkState::Online)

@@ -71,7 +71,7 @@ impl Shop {
     }
 
     async fn present(&self, uid: &[u8]) {
-        let card = PresentedCard { uid: Uid::new(uid).unwrap(), tier: Tier::Plain, tap: 1 };
+        let card = PresentedCard { uid: Uid::new(uid).unwrap(), tier: Tier::Plain, tap: 1, link: None };
         self.cards.send(CardEvent::Presented(card)).await.unwrap();
         self.cards.send(CardEvent::Removed).await.unwrap();
     }

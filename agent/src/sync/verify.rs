@@ -31,6 +31,7 @@ pub fn verify_object(keys: &mut HubKeys, bytes: &[u8]) -> Result<HubObject, Obje
         ObjectType::TerminalConfig => both(keys, bytes, HubObject::Config)?,
         ObjectType::Recall => both(keys, bytes, |_, recall| HubObject::Recall(recall))?,
         ObjectType::RefundDecision => both(keys, bytes, |_, decision| HubObject::Refund(decision))?,
+        ObjectType::SlotKey => both(keys, bytes, |_, key| HubObject::SlotKey(key))?,
         ObjectType::KeyCert => {
             let cert = signed(bytes)?;
             let verified = keys.certify(&cert)?;
@@ -45,7 +46,6 @@ pub fn verify_object(keys: &mut HubKeys, bytes: &[u8]) -> Result<HubObject, Obje
         | ObjectType::ExtendAnswer
         | ObjectType::CardSessionRequest
         | ObjectType::CardSessionAnswer
-        | ObjectType::SlotKey
         | ObjectType::Refusal) => return Err(ObjectError::NotTaken(other)),
     })
 }

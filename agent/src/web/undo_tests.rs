@@ -98,7 +98,7 @@ impl Shop {
     }
 
     async fn tap(&self, uid: [u8; 7]) {
-        let card = PresentedCard { uid: Uid::new(&uid).unwrap(), tier: Tier::Plain, tap: 1 };
+        let card = PresentedCard { uid: Uid::new(&uid).unwrap(), tier: Tier::Plain, tap: 1, link: None };
         self.cards.send(CardEvent::Presented(card)).await.unwrap();
     }
 

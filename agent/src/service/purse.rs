@@ -1,0 +1,236 @@
+//! Purse cards at the counter: who plays the dialogue, and what the screens say of its end. Where nobody knows whether a
+//! card has paid, the sale waits for that same card and for no other.
+
+use super::board::SaleView;
+use super::counter::Open;
+use super::dialogue::{self, Books, Paid, Purchase};
+use super::parts::Part;
+use super::{BeginAsk, Begun, Counter, Event, Refusal};
+use crate::card::PresentedCard;
+use crate::card::purse::CardLink;
+use crate::clock::{Clock, Stopwatch};
+use crate::core::ages::Moment;
+use crate::core::sale::{SaleEvent, SaleState};
+use crate::journal::{CardView, Doubt, Journal, JournalError, JournalHandle, PresentedBy, SaleAsk, SaleRecord};
+use cabas_card::LinkLost;
+use cabas_card::tmac::UID_BYTES;
+use cabas_protocol::{Cents, RequestId};
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::Sleep;
+
+/// How long a dialogue may take: ten times what a slow reader needs. What comes later finds the sale in doubt.
+const DIALOGUE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A purse card on the reader.
+#[derive(Clone, Debug)]
+pub(super) struct PurseAt {
+    uid: [u8; UID_BYTES],
+    link: CardLink,
+}
+
+/// The card that lies on the reader.
+#[derive(Clone, Debug)]
+pub(super) struct OnReader {
+    /// What it says of itself.
+    pub(super) by: PresentedBy,
+    /// The way to it, where it is bound as one that counts for itself.
+    pub(super) purse: Option<PurseAt>,
+}
+
+/// The journal's thread, from a thread that may wait.
+struct Remote {
+    journal: JournalHandle,
+    clock: Clock,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Books for Remote {
+    fn work<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Journal) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        self.runtime.block_on(self.journal.customer(work))
+    }
+
+    fn now(&self) -> Moment {
+        self.clock.now()
+    }
+}
+
+impl Counter {
+    fn books(&self) -> Remote {
+        let (journal, clock) = (self.service.journal.clone(), self.service.clock.clone());
+        Remote { journal, clock, runtime: tokio::runtime::Handle::current() }
+    }
+
+    /// What lies on the reader; where somebody waits for a card, whether it is one that counts for itself.
+    pub(super) async fn seen(&self, card: &PresentedCard, by: PresentedBy) -> OnReader {
+        let at = card.link.clone().and_then(|link| {
+            let uid = <[u8; UID_BYTES]>::try_from(card.uid.as_bytes()).ok()?;
+            Some(PurseAt { uid, link })
+        });
+        let (Some(at), false) = (at, matches!(self.open, Open::Nothing)) else { return OnReader { by, purse: None } };
+        match self.service.journal.customer(move |journal| journal.is_purse(by.card)).await {
+            Ok(is_purse) => OnReader { by, purse: is_purse.then_some(at) },
+            Err(error) => {
+                tracing::error!(%error, "the binding of a card could not be read");
+                OnReader { by, purse: None }
+            }
+        }
+    }
+
+    /// Waits until the last card was let go: after "accepted" it may still be given a newer balance.
+    async fn let_go(&mut self) {
+        if let Some(talk) = self.talk.take()
+            && tokio::time::timeout(DIALOGUE_TIMEOUT, talk).await.is_err()
+        {
+            tracing::error!("a card does not answer, and its reader does not say that it left");
+        }
+    }
+
+    async fn play(&mut self, link: CardLink, purchase: Purchase) -> Paid {
+        self.let_go().await;
+        let (told, heard) = oneshot::channel();
+        let mut books = self.books();
+        self.talk = Some(tokio::task::spawn_blocking(move || match link.connect() {
+            Ok(mut card) => dialogue::purchase(&mut *card, &mut books, &purchase, |paid| drop(told.send(paid))),
+            Err(LinkLost) => drop(told.send(Paid::Again)),
+        }));
+        // Nothing heard is nothing known: the card's next tap tells.
+        tokio::time::timeout(DIALOGUE_TIMEOUT, heard).await.ok().and_then(Result::ok).unwrap_or(Paid::InDoubt)
+    }
+
+    /// A purse card at a sale.
+    pub(super) async fn pay(
+        &mut self,
+        begun: BeginAsk,
+        deadline: Pin<Box<Sleep>>,
+        part: Option<Part>,
+        by: PresentedBy,
+        at: PurseAt,
+    ) {
+        let (id, watch, by) = (begun.request, Stopwatch::start(), by.proven());
+        let was_in_doubt = self.service.board().find(id).is_some_and(|sale| sale.state == SaleState::InDoubt);
+        self.step(id, SaleEvent::Card);
+        let ask = SaleAsk { request: id, till_ref: begun.till_ref.clone(), lines: begun.lines.clone(), card: by };
+        let purchase = Purchase { ask, uid: at.uid, most: part.map(|part| part.most) };
+        let paid = self.play(at.link, purchase).await;
+        match paid {
+            Paid::Accepted(record) => {
+                self.service.metrics.paid_by_card(watch.elapsed());
+                self.accepted(id, record);
+            }
+            Paid::Declined(_, Some(most)) => self.offer(begun, deadline, Part { card: by.card, most, is_taken: false }),
+            Paid::Declined(declined, None) => self.declined(id, declined),
+            Paid::NotSplit(error) => {
+                tracing::warn!(%error, "a sale no longer fits the shop's grid");
+                self.failed(id);
+            }
+            // Whether an earlier doubt was settled before the card left is not told: the same card is asked for again.
+            Paid::InDoubt => self.wait_in_doubt(begun, part, by, None),
+            Paid::Again | Paid::Failed(_) if was_in_doubt => self.wait_in_doubt(begun, part, by, None),
+            Paid::Again => self.wait_again(begun, deadline, part, "notice-card-again"),
+            Paid::Unsettled(doubt) if doubt.request == id => {
+                self.wait_in_doubt(begun, part, by, Some("notice-doubt-call"));
+            }
+            Paid::Unsettled(_) => self.wait_again(begun, deadline, part, "notice-doubt-call"),
+            Paid::Earlier(record) => {
+                self.accepted_earlier(record);
+                self.wait_again(begun, deadline, part, "notice-paid-before");
+            }
+            Paid::Failed(error) => {
+                tracing::error!(%error, sale.id = %id, "a sale could not be written down");
+                match self.find_durable(id).await {
+                    Some(record) => self.accepted(id, record),
+                    None => self.failed(id),
+                }
+            }
+        }
+        self.clear_up(id).await;
+    }
+
+    /// Nothing was paid: the sale waits on.
+    fn wait_again(&mut self, ask: BeginAsk, deadline: Pin<Box<Sleep>>, part: Option<Part>, notice: &'static str) {
+        let id = ask.request;
+        self.open = Open::Sale { ask, deadline, part, doubt: None };
+        self.step(id, SaleEvent::Again);
+        self.notice(Some(notice));
+    }
+
+    fn wait_in_doubt(&mut self, ask: BeginAsk, part: Option<Part>, by: PresentedBy, notice: Option<&'static str>) {
+        let id = ask.request;
+        let deadline = Box::pin(tokio::time::sleep(self.service.settings.timeout));
+        self.open = Open::Sale { ask, deadline, part, doubt: Some(by.card) };
+        self.step(id, SaleEvent::Doubt);
+        self.notice(notice);
+        self.service.tell(Event::Status);
+    }
+
+    /// A sale that the screens gave up turned out to be paid.
+    fn accepted_earlier(&self, record: SaleRecord) {
+        let Some(id) = record.sale.request else { return };
+        self.service.board().put(SaleView::of_record(id, &record));
+        self.show(id);
+        self.written(record);
+    }
+
+    /// Sales on the board that were in doubt, and are not any more.
+    async fn clear_up(&self, current: RequestId) {
+        let doubted: Vec<_> = self.service.board().in_doubt().filter(|id| *id != current).collect();
+        for id in doubted {
+            let ended = move |journal: &mut Journal| Ok((journal.find_sale(id)?, journal.find_doubt(id)?.is_some()));
+            match self.service.journal.customer(ended).await {
+                Ok((Some(record), _)) => self.accepted_earlier(record),
+                Ok((None, true)) => {}
+                Ok((None, false)) => self.step(id, SaleEvent::NotPaid),
+                Err(error) => tracing::warn!(%error, "whether a doubt was settled could not be read"),
+            }
+        }
+    }
+
+    /// A sale in doubt that is asked for again: it waits for the card that it was with.
+    pub(super) fn reopen(&mut self, ask: BeginAsk, doubt: &Doubt) -> Begun {
+        let (id, sale) = (ask.request, SaleView::of_doubt(doubt));
+        {
+            let mut board = self.service.board();
+            board.put(sale.clone());
+            board.current = Some(id);
+        }
+        let deadline = Box::pin(tokio::time::sleep(self.service.settings.timeout));
+        self.open = Open::Sale { ask, deadline, part: None, doubt: Some(doubt.sale.card) };
+        self.show(id);
+        Begun { sale, is_new: false }
+    }
+
+    /// Leaves a sale in doubt for later: the counter is free for others.
+    pub(super) fn set_aside(&mut self, id: RequestId) {
+        {
+            let mut board = self.service.board();
+            if board.current == Some(id) {
+                board.current = None;
+            }
+        }
+        self.show(id);
+        self.service.tell(Event::Status);
+    }
+
+    /// What a purse card could pay.
+    pub(super) async fn look(&mut self, by: PresentedBy, at: PurseAt) -> Result<Cents, Refusal> {
+        self.let_go().await;
+        let (mut books, by) = (self.books(), by.proven());
+        let looked = tokio::task::spawn_blocking(move || match at.link.connect() {
+            Ok(mut card) => dialogue::look(&mut *card, &mut books, by),
+            Err(LinkLost) => Err(Paid::Again),
+        });
+        match tokio::time::timeout(DIALOGUE_TIMEOUT, looked).await {
+            Ok(Ok(Ok(CardView::Usable { available }))) => Ok(available),
+            Ok(Ok(Ok(CardView::Declined(declined)) | Err(Paid::Declined(declined, _)))) => {
+                Err(Refusal::Card(declined.reason))
+            }
+            Ok(Ok(Err(Paid::Failed(error)))) => Err(error.into()),
+            Ok(Ok(Err(_)) | Err(_)) | Err(_) => Err(Refusal::NoCard),
+        }
+    }
+}

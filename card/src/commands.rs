@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::crypto::{Key, crc32};
 use crate::exchange::{CardError, Exchange};
-use crate::layout::RECORD_BYTES;
+use crate::layout::{RECORD_BYTES, RECORD_PLACES};
 use crate::session::{Comm, Command, Session, send};
 
 /// The status of success.
@@ -26,6 +26,8 @@ pub const GET_VALUE: u8 = 0x6c;
 pub const DEBIT: u8 = 0xdc;
 const READ_RECORDS: u8 = 0xab;
 const COMMIT: u8 = 0xc7;
+/// Records in one short answer.
+const RECORDS_AT_ONCE: u8 = 4;
 
 /// File, offset 0 and length: what reads and writes begin with, and what enters the transaction MAC of them.
 ///
@@ -113,21 +115,38 @@ impl Session {
         self.done(card, Command { name: "write record", code: WRITE_RECORD, header: &header, data: record }, Comm::Mac)
     }
 
-    /// ReadRecords: so many of the newest, oldest first.
+    /// ReadRecords: all that there are, oldest first, in as many answers as they need.
     ///
     /// # Errors
     /// [`CardError`].
-    pub fn records(
-        &mut self,
-        card: &mut dyn Exchange,
-        file: u8,
-        count: u8,
-    ) -> Result<Vec<[u8; RECORD_BYTES]>, CardError> {
-        let header = [file, 0, 0, 0, count, 0, 0];
-        let command = Command { name: "read records", code: READ_RECORDS, header: &header, data: &[] };
-        let data = self.command(card, command, Comm::Mac)?;
-        let (records, rest) = data.as_chunks::<RECORD_BYTES>();
-        if rest.is_empty() { Ok(records.to_vec()) } else { Err(CardError::Foreign("records of another length")) }
+    pub fn records(&mut self, card: &mut dyn Exchange, file: u8) -> Result<Vec<[u8; RECORD_BYTES]>, CardError> {
+        let mut left = self.record_count(card, file)?;
+        let mut all = Vec::new();
+        while left > 0 {
+            // The newest has the number 0, so the oldest are asked for first.
+            let count = left.min(RECORDS_AT_ONCE);
+            left = left.saturating_sub(count);
+            let header = [file, left, 0, 0, count, 0, 0];
+            let command = Command { name: "read records", code: READ_RECORDS, header: &header, data: &[] };
+            let data = self.command(card, command, Comm::Mac)?;
+            let (records, rest) = data.as_chunks::<RECORD_BYTES>();
+            if !rest.is_empty() || records.len() != usize::from(count) {
+                return Err(CardError::Foreign("records of another length"));
+            }
+            all.extend_from_slice(records);
+        }
+        Ok(all)
+    }
+
+    /// How many records a file has: asking for more than there are would end the session.
+    fn record_count(&mut self, card: &mut dyn Exchange, file: u8) -> Result<u8, CardError> {
+        let command = Command { name: "get file settings", code: 0xf5, header: &[file], data: &[] };
+        let settings = self.command(card, command, Comm::Mac)?;
+        // Kind, option, rights (2), record length (3), places (3), then how many there are (3).
+        match settings.get(10..13) {
+            Some([count, 0, 0]) if *count < RECORD_PLACES => Ok(*count),
+            _ => Err(CardError::Foreign("a record file of another form")),
+        }
     }
 
     /// CommitTransaction: all of it, or nothing. Gives the transaction counter and MAC.
@@ -173,8 +192,12 @@ impl Session {
     ) -> Result<(), CardError> {
         let mut data = Zeroizing::new(new.expose().to_vec());
         data.push(version);
-        let command = Command { name: "change key", code: 0xc4, header: &[number], data: &data };
-        let answer = send(card, command.code, &self.wrapped(command, Comm::Full)?)?;
+        self.last(card, Command { name: "change key", code: 0xc4, header: &[number], data: &data }, Comm::Full)
+    }
+
+    /// A command that ends the session: its answer proves nothing, what comes after it does.
+    pub(crate) fn last(self, card: &mut dyn Exchange, command: Command<'_>, comm: Comm) -> Result<(), CardError> {
+        let answer = send(card, command.code, &self.wrapped(command, comm)?)?;
         if answer.status == SUCCESS {
             Ok(())
         } else {

@@ -7,7 +7,7 @@ use crate::commands::{Committed, NO_APPLICATION, WRONG_KEY, plain, select};
 use crate::crypto::{Block, Key};
 use crate::exchange::{CardError, Exchange};
 use crate::layout::{
-    APPLICATION, BALANCE_BYTES, BALANCE_FILE, HUB_KEY, KEYS, MAC_FILE, RECORD_BYTES, RECORD_FILE, RECORDS_KEPT, SLOTS,
+    APPLICATION, BALANCE_BYTES, BALANCE_FILE, HUB_KEY, KEYS, MAC_FILE, RECORD_BYTES, RECORD_FILE, RECORD_PLACES, SLOTS,
     SPENT_FILE, VALUE_START,
 };
 use crate::purse::balance_file;
@@ -134,9 +134,9 @@ pub fn retire(card: &mut dyn Exchange, hub: &Key, random: &mut dyn FnMut() -> Bl
 }
 
 /// It ends the session: whether it was done is seen by selecting it.
-fn delete_application(card: &mut dyn Exchange, mut session: Session) -> Result<(), CardError> {
+fn delete_application(card: &mut dyn Exchange, session: Session) -> Result<(), CardError> {
     let command = Command { name: "delete application", code: 0xda, header: &APPLICATION, data: &[] };
-    session.done(card, command, Comm::Mac)?;
+    session.last(card, command, Comm::Mac)?;
     match select(card, APPLICATION) {
         Err(CardError::Refused { status: NO_APPLICATION, .. }) => Ok(()),
         Ok(()) => Err(CardError::Foreign("an application that stays")),
@@ -164,7 +164,7 @@ fn make_files(card: &mut dyn Exchange, session: &mut Session, mac_key: &Versione
     let (lower, value) = (0_u32.to_le_bytes(), VALUE_START.to_le_bytes());
     let spent = [&head(SPENT_FILE)[..], &rights(first, NEVER, NEVER), &lower, &value, &value, &[0]];
     create(session, card, "create the value file", 0xcc, &spent)?;
-    let places = three(usize::from(RECORDS_KEPT).saturating_add(1));
+    let places = three(usize::from(RECORD_PLACES));
     let records = [&head(RECORD_FILE)[..], &shared, &three(RECORD_BYTES), &places];
     create(session, card, "create the record file", 0xc0, &records)?;
     for (file, write, read_write) in

@@ -38,8 +38,10 @@ pub const VALUE_START: u32 = 0x7fff_ffff;
 pub const RECORD_FILE: u8 = 3;
 /// Bytes of a record.
 pub const RECORD_BYTES: usize = 48;
-/// Records that a card keeps; the file has one more.
-pub const RECORDS_KEPT: u8 = 15;
+/// Places of the record file.
+pub const RECORD_PLACES: u8 = 16;
+/// Records that a card keeps: one place is for the next.
+pub const RECORDS_KEPT: u8 = RECORD_PLACES - 1;
 /// The transaction MAC.
 pub const MAC_FILE: u8 = 4;
 

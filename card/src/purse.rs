@@ -5,8 +5,7 @@ use crate::commands::{Committed, DEBIT, GET_VALUE, READ_DATA, WRITE_DATA, WRITE_
 use crate::crypto::{Block, Key};
 use crate::exchange::{CardError, Exchange};
 use crate::layout::{
-    APPLICATION, BALANCE_BYTES, BALANCE_FILE, RECORD_BYTES, RECORD_FILE, RECORDS_KEPT, SPENT_FILE, VALUE_START,
-    spent_of,
+    APPLICATION, BALANCE_BYTES, BALANCE_FILE, RECORD_BYTES, RECORD_FILE, SPENT_FILE, VALUE_START, spent_of,
 };
 use crate::session::Session;
 use crate::tmac::TransactionInput;
@@ -101,7 +100,7 @@ impl<'c> Purse<'c> {
     /// # Errors
     /// [`CardError`].
     pub fn records(&mut self) -> Result<Vec<[u8; RECORD_BYTES]>, CardError> {
-        self.session.records(self.card, RECORD_FILE, RECORDS_KEPT)
+        self.session.records(self.card, RECORD_FILE)
     }
 
     /// What is done so far in the open transaction, as the card adds it up.

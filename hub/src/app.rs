@@ -7,8 +7,10 @@ use cabas_protocol::head::HeadContext;
 use cabas_protocol::{PublicKey, RefusalCode, Timestamp};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+use crate::api::card_session::CardOutcome;
 use crate::api::terminal::KnownKeys;
 use crate::api::waiting::Waiting;
+use crate::card_relay::Relay;
 use crate::clock::Clock;
 use crate::config::AdminPage;
 use crate::error::Refused;
@@ -55,6 +57,8 @@ pub struct App {
     pub workers: Workers,
     /// Keys of enrolments at hand.
     pub keys: KnownKeys,
+    /// Dialogues with cards that lie at terminals.
+    pub cards: Relay<CardOutcome>,
     /// Wakes the job that reserves money for terminals.
     pub allocate: Notify,
     /// Slows down who guesses codes.

@@ -123,8 +123,10 @@ impl From<StoreError> for Refused {
             | StoreError::Ledger(_)
             | StoreError::UnknownShop
             | StoreError::HotListFull
+            | StoreError::CardReleased
             | StoreError::Voted(_)
             | StoreError::Correction(_)
+            | StoreError::CardSession(_)
             | StoreError::Closing(_)
             | StoreError::CardTaken { .. }
             | StoreError::PaymentsUnknown { .. }

@@ -13,9 +13,12 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use cabas_card::Key;
+use cabas_card::tmac::UID_BYTES;
 use cabas_protocol::enrol::TerminalSecrets;
 use cabas_protocol::keys::{CardKey, KeyCert};
 use cabas_protocol::{Epoch, Incarnation, KeyId, PublicKey, Signed, Signer, TerminalId};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
@@ -86,6 +89,13 @@ pub enum KeyError {
 #[derive(Clone)]
 struct RecordMaster(Secret);
 
+impl RecordMaster {
+    /// A secret of its own for each label.
+    fn labelled(&self, label: &[u8]) -> hmac::Tag {
+        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, self.0.as_ref()), label)
+    }
+}
+
 /// What the running hub holds.
 pub struct HubSecrets {
     /// Sign what terminals get.
@@ -112,6 +122,42 @@ impl HubSecrets {
             card_key: load_card_key(dir)?,
             record_master: RecordMaster(read(&dir.join(RECORD))?),
         })
+    }
+
+    /// The master of the keys on purse cards: it is the hub's alone, so it is made from the record master.
+    #[must_use]
+    pub fn purse_master(&self) -> Key {
+        let mut master = [0; 16];
+        for (to, from) in master.iter_mut().zip(self.record_master.labelled(b"cabas purse cards 1").as_ref()) {
+            *to = *from;
+        }
+        Key::new(master)
+    }
+
+    /// A card's UID as the ledger keeps it: nobody reads it there without the hub's keys.
+    ///
+    /// # Errors
+    /// [`KeyError::NoRandom`].
+    pub fn seal_uid(&self, uid: &[u8; UID_BYTES]) -> Result<Vec<u8>, KeyError> {
+        let nonce = random::<NONCE_LEN>()?;
+        let mut sealed = uid.to_vec();
+        let (unique, key) = (Nonce::assume_unique_for_key(*nonce), self.uid_key().ok_or(KeyError::NoRandom)?);
+        key.seal_in_place_append_tag(unique, Aad::empty(), &mut sealed).map_err(|_| KeyError::NoRandom)?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// A UID out of the ledger; nothing where it was sealed by another hub.
+    #[must_use]
+    pub fn open_uid(&self, sealed: &[u8]) -> Option<[u8; UID_BYTES]> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
+        let mut sealed = Zeroizing::new(sealed.to_vec());
+        let opened = self.uid_key()?.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::empty(), &mut sealed);
+        <[u8; UID_BYTES]>::try_from(&*opened.ok()?).ok()
+    }
+
+    fn uid_key(&self) -> Option<LessSafeKey> {
+        let key = self.record_master.labelled(b"cabas card uids 1");
+        UnboundKey::new(&CHACHA20_POLY1305, key.as_ref()).ok().map(LessSafeKey::new)
     }
 
     /// What only one enrolment of one terminal and the hub know. The same each time it is asked.

@@ -267,6 +267,29 @@ fn a_correction_needs_two_people_and_a_leaving_household_gives_its_money_back() 
 }
 
 #[test]
+fn a_purse_card_is_bound_shown_and_blocked() {
+    let fund = Fund::example();
+    fund.json(&["credit", "run", "--period", "2026-11", "--source", "ville", "--book"]);
+    let free = |fund: &Fund| fund.json(&["purse", "show", "--household", "F001"])["free_cents"].as_u64().unwrap();
+    let before = free(&fund);
+    let add = ["card", "add-purse", "--card-number", "5001", "--uid", "04A1B2C3D4E5F6", "--household", "F001"];
+    let added = fund.json(&add);
+    let half = added["left_cents"].as_u64().unwrap();
+    assert_eq!(half + free(&fund), before);
+    assert!(half > 0 && half.abs_diff(free(&fund)) <= 1, "a half each: {half} of {before}");
+    let card = &fund.json(&["purse", "show", "--household", "F001"])["cards"][0];
+    assert_eq!((&card["card_number"], &card["serial"], &card["blocked"]), (&json!(5001), &json!(1), &json!(false)));
+    assert_eq!((&card["allowed_cents"], &card["spent_cents"]), (&json!(half), &json!(0)));
+    failed(&fund.run(&add), "known already");
+    let nobody = ["card", "add-purse", "--card-number", "5002", "--uid", "04A1B2C3D4E5F7", "--household", "F999"];
+    failed(&fund.run(&nobody), "household list");
+    fund.json(&["card", "block", "--card-number", "5001"]);
+    let shown = fund.run(&["purse", "show", "--household", "F001"]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("purse card 5001"), "{shown:?}");
+    fund.json(&["verify"]);
+}
+
+#[test]
 fn a_grid_and_a_floor_are_set_for_a_shop() {
     let fund = Fund::example();
     let grid = ["grid", "set", "--shop", "maraicher-combe", "--from", "2026-12-01"];

@@ -10,6 +10,10 @@ use minicbor::bytes::ByteVec;
 pub const APDUS_MAX: usize = 8;
 /// Bytes of one APDU, answer included: short APDUs only (ISO 7816-4).
 pub const APDU_BYTES_MAX: usize = 261;
+/// What the note of a session that failed begins with.
+pub const FAILED: &str = "failed: ";
+/// Bytes of the note at the end.
+pub const NOTE_BYTES_MAX: usize = 240;
 
 /// The agent brings what the card answered.
 #[derive(Clone, Debug, Eq, PartialEq, minicbor::Encode, minicbor::Decode)]
@@ -30,7 +34,7 @@ pub struct CardSessionRequest {
     /// The step in the session, dense from 0.
     #[n(4)]
     pub step: u32,
-    /// The card's answers to the APDUs of the step before; the UID at step 0.
+    /// The card's answer to the APDU of the step before, empty where the card left; at step 0 the UID and the command.
     #[n(5)]
     pub answers: Vec<ByteVec>,
 }
@@ -64,12 +68,15 @@ pub struct CardSessionAnswer {
     /// The step.
     #[n(3)]
     pub step: u32,
-    /// APDUs for the card, in order.
+    /// The next APDU for the card; none where the session is over.
     #[n(4)]
     pub apdus: Vec<ByteVec>,
     /// True where the session is over.
     #[n(5)]
     pub done: bool,
+    /// What it came to, for whoever holds the card: set where it is over.
+    #[n(6)]
+    pub note: Option<String>,
 }
 
 impl Payload for CardSessionAnswer {
@@ -81,6 +88,7 @@ impl Payload for CardSessionAnswer {
     }
 
     fn check(&self) -> Result<(), CodecError> {
+        codec::text("note", self.note.as_deref().unwrap_or("-"), NOTE_BYTES_MAX)?;
         check_apdus(&self.apdus)
     }
 }

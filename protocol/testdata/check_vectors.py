@@ -153,7 +153,8 @@ def objects():
     made["card_session_request"] = TERM.sign(
         {0: head(15), 1: TERMINAL, 2: EPOCH, 3: REQUEST, 4: 1, 5: [b"\x91\x00"]})
     select = bytes.fromhex("905a00000301020300")
-    made["card_session_answer"] = HUB.sign({0: head(16), 1: HASH, 2: REQUEST, 3: 1, 4: [select], 5: True})
+    made["card_session_answer"] = HUB.sign({0: head(16), 1: HASH, 2: REQUEST, 3: 1, 4: [select], 5: True,
+                                             6: "card 12 is issued"})
     made["recall"] = HUB.sign({0: head(17), 1: TERMINAL, 2: EPOCH, 3: PURSE, 4: 0, 5: REQUEST})
     made["refund_decision"] = HUB.sign({0: head(19), 1: TERMINAL, 2: EPOCH, 3: 7, 4: True})
     made["slot_key"] = HUB.sign({0: head(20), 1: TERMINAL, 2: EPOCH, 3: CARD, 4: 5, 5: 1, 6: b"\x55" * 16})

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::pcscd::{Pcscd, SOCKET_VARIABLE};
 use crate::ports::free_port;
 use crate::program::{Program, Said, binary, run, wait_for};
-use crate::virtual_card::{Chip, VirtualCard};
+use crate::virtual_card::{Chip, InField, VirtualCard};
 use crate::virtual_printer::VirtualPrinter;
 
 /// A shop, its agent running or not.
@@ -311,8 +311,16 @@ impl Shop {
     /// # Errors
     /// Where the sale is never over.
     pub async fn tap_until_over(&self, id: &str, uid: &[u8]) -> anyhow::Result<Value> {
+        self.hold_until_over(id, &Chip::plain(uid)).await
+    }
+
+    /// The same with any card.
+    ///
+    /// # Errors
+    /// Where the sale is never over.
+    pub async fn hold_until_over(&self, id: &str, chip: &(impl InField + Clone)) -> anyhow::Result<Value> {
         for _ in 0..5 {
-            let card = self.tap(uid)?;
+            let card = VirtualCard::insert(self.pcscd.port(0, 0)?, chip.clone())?;
             for _ in 0..150 {
                 let sale = self.get(&format!("/api/sales/{id}")).await?;
                 if !matches!(sale["state"].as_str(), Some("waiting" | "authorizing")) {
@@ -333,6 +341,22 @@ impl Shop {
     /// Where any step fails.
     pub async fn sell(&self, cents: u64, uid: &[u8], request_id: &str) -> anyhow::Result<Value> {
         self.sell_lines(json!([{"category": "0", "cents": cents}]), uid, request_id).await
+    }
+
+    /// The same with any card.
+    ///
+    /// # Errors
+    /// Where any step fails.
+    pub async fn sell_to(
+        &self,
+        cents: u64,
+        chip: &(impl InField + Clone),
+        request_id: &str,
+    ) -> anyhow::Result<Value> {
+        let id = self.begin_sale(cents, request_id).await?;
+        let over = self.hold_until_over(&id, chip).await?;
+        self.wait("the card to be gone", |status| (status["reader"]["card_present"] != true).then_some(())).await?;
+        Ok(over)
     }
 
     /// The same with an amount for each category.

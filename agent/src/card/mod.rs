@@ -8,12 +8,14 @@ use cabas_protocol::row::Tier;
 use std::fmt;
 
 mod field;
+mod once;
 mod plain;
 pub mod purse;
 mod reader;
 mod session;
 mod uid;
 
+pub use once::{NoCard, with_card};
 pub use reader::{ReaderHandle, start};
 pub use uid::{Uid, UidClass, UidError};
 

@@ -366,7 +366,7 @@ fn is_pnp(state: &pcsc::ReaderState) -> bool {
 }
 
 /// True for a reader that may be used: its name has the part asked for, and it is no slot for a security module.
-fn fits(name: &str, part: &str) -> bool {
+pub(super) fn fits(name: &str, part: &str) -> bool {
     !name.contains("SAM") && name.to_lowercase().contains(&part.to_lowercase())
 }
 

@@ -3,11 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::card::NoCard;
 use crate::config::ConfigError;
 use crate::journal::JournalError;
 use crate::journal::export::ExportError;
-use crate::sync::ClientError;
 use crate::sync::enrol::EnrolError;
+use crate::sync::{CardSessionError, ClientError};
 
 /// Why a command failed or was refused.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,10 @@ pub(super) enum Failure {
     NoTerminal { url: String, source: reqwest::Error },
     #[error("the terminal answers what is not understood: {0}; are both of one version?")]
     Answer(#[from] serde_json::Error),
+    #[error("{0}")]
+    NoCard(#[source] NoCard),
+    #[error("the card is as it was or can be done again: {0}")]
+    CardSession(#[source] CardSessionError),
     #[error("{0}")]
     Refused(String),
     #[error("no printer is set; set `printer`, such as tcp://192.168.1.50:9100 or /dev/usb/lp0")]

@@ -1,6 +1,7 @@
 //! The command line. `run` is the terminal itself; `status`, `sell`, `balance` and `printer test` ask the one that runs;
 //! `journal` reads the file beside it.
 
+mod card;
 mod enrol;
 mod failure;
 mod journal;
@@ -50,6 +51,9 @@ enum Command {
     /// The journal: verify, export
     #[command(subcommand)]
     Journal(journal::Journal),
+    /// Purse cards on this machine's reader, by the hub's word: issue, retire, rekey
+    #[command(subcommand)]
+    Card(card::Card),
     /// The receipt printer: test
     #[command(subcommand)]
     Printer(printer::Printer),
@@ -86,6 +90,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Sell(sell) => block_on(local::sell(&context, &sell)),
         Command::Balance => block_on(local::balance(&context)),
         Command::Journal(journal) => journal::run(&context, &journal),
+        Command::Card(card) => block_on(card::run(&context, &card)),
         Command::Printer(printer::Printer::Test) => block_on(printer::test(&context)),
     }
 }

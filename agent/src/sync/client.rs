@@ -48,6 +48,12 @@ impl Answer for cabas_protocol::extend::ExtendAnswer {
     }
 }
 
+impl Answer for cabas_protocol::card_session::CardSessionAnswer {
+    fn request(&self) -> Hash {
+        self.request
+    }
+}
+
 /// Why a call brought no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {

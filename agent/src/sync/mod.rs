@@ -1,5 +1,6 @@
 //! The way to the hub: rows go up from where it acknowledged, objects come down, and what is not signed was never said.
 
+mod card;
 mod client;
 pub mod enrol;
 mod link;
@@ -7,6 +8,7 @@ mod pause;
 mod run;
 mod verify;
 
+pub use card::{CardSessionError, relay};
 pub use client::{CallError, ClientError, HubClient};
 pub use link::{HubLink, SyncError, Synced};
 pub use pause::Pause;

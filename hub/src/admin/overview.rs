@@ -65,7 +65,7 @@ pub struct Totals {
     pub credited_cents: u64,
     /// Lies free at the hub.
     pub free_cents: u64,
-    /// Reserved for terminals and not spent.
+    /// Reserved for terminals, or on purse cards, and not spent.
     pub reserved_cents: u64,
     /// Spent in shops and settled.
     pub spent_cents: u64,
@@ -215,7 +215,7 @@ fn totals(lines: &[TrialLine], taken_back: Cents) -> Result<Totals, MoneyError> 
     Ok(Totals {
         credited_cents: debits(AccountKind::Source)?.get(),
         free_cents: left(AccountKind::Purse)?.get(),
-        reserved_cents: left(AccountKind::Slice)?.get(),
+        reserved_cents: left(AccountKind::Slice)?.plus(left(AccountKind::Card)?)?.get(),
         spent_cents: credits(AccountKind::Payable)?.minus(taken_back)?.get(),
         // Below nothing where sales that were paid were reversed: the next settlements take it off.
         owed_cents: credits(AccountKind::Payable)?.minus_or_zero(debits(AccountKind::Payable)?).get(),

@@ -1,22 +1,234 @@
-//! `POST /v1/card-session`: the relay of APDUs for cards with keys.
+//! `POST /v1/card-session`: the hub speaks with a card that lies at a terminal, where an admin allowed it.
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use cabas_protocol::card_session::{CardSessionAnswer, CardSessionRequest};
-use cabas_protocol::{RefusalCode, Signed};
+use cabas_card::issue::{self, CardKeys, State as CardState};
+use cabas_card::layout::{Purpose, card_key};
+use cabas_card::tmac::UID_BYTES;
+use cabas_card::{CardError, Exchange, Key};
+use cabas_protocol::card_session::{CardSessionAnswer, CardSessionRequest, FAILED};
+use cabas_protocol::head::ObjectType;
+use cabas_protocol::{PurseRef, RefusalCode, RequestId, Signed, TerminalId};
+use ring::hmac;
 
 use super::{message, terminal};
 use crate::app::App;
+use crate::card_relay::{Next, RelayError};
 use crate::error::Refused;
+use crate::keys::{HubSecrets, random};
+use crate::store::{CardPlan, CardVerb, Lane, StoreError, Tx};
 
-/// Refuses, once it is known who asks: plain cards need no session.
+/// Speaks with a card, one APDU a call.
 pub async fn card_session(State(app): State<Arc<App>>, request: Request) -> Response {
-    message::answer(&app, request, refuse).await
+    message::answer(&app, request, handle).await
 }
 
-async fn refuse(app: Arc<App>, request: Signed<CardSessionRequest>) -> Result<Signed<CardSessionAnswer>, Refused> {
-    let refuse = |_, _| Err(Refused::new(RefusalCode::NotSupported, "this hub issues no cards with keys"));
-    terminal::verified(&app, request, |asked| (asked.terminal, asked.epoch), refuse).await
+/// What a dialogue came to: which card, what was done, the versions of the keys that it has now.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CardOutcome {
+    verb: CardVerb,
+    number: u32,
+    uid: [u8; UID_BYTES],
+    result: Result<Vec<(u8, u8)>, CardError>,
+}
+
+/// What comes back to the terminal.
+enum Reply {
+    Apdu(Vec<u8>),
+    Note(String),
+}
+
+async fn handle(app: Arc<App>, request: Signed<CardSessionRequest>) -> Result<Signed<CardSessionAnswer>, Refused> {
+    let request =
+        terminal::verified(&app, request, |asked| (asked.terminal, asked.epoch), |request, _| Ok(request)).await?;
+    let asked = request.payload();
+    let (terminal, epoch, session, step) = (asked.terminal, asked.epoch, asked.session, asked.step);
+    let answers: Vec<Vec<u8>> = asked.answers.iter().map(|answer| answer.to_vec()).collect();
+    app.ledger(move |tx| tx.may_hold_cards(terminal, epoch)).await?.then_some(()).ok_or(RefusalCode::Revoked)?;
+    let reply = if step == 0 {
+        begin(&app, (terminal, session), &answers).await?
+    } else {
+        let answer = answers.into_iter().next().unwrap_or_default();
+        let next = app.cards.go_on((terminal, session), step, answer).await;
+        over(&app, terminal, next).await?
+    };
+    let (apdus, note) = match reply {
+        Reply::Apdu(apdu) => (vec![apdu.into()], None),
+        Reply::Note(note) => (Vec::new(), Some(note)),
+    };
+    let confirmed = app.ledger(move |tx| Ok(tx.terminal_key(terminal, epoch)?.keys_confirmed)).await?;
+    let signer = app.secrets.signers.of_terminal(confirmed)?;
+    let head = app.context.head(ObjectType::CardSessionAnswer);
+    let done = note.is_some();
+    Ok(signer.sign(&CardSessionAnswer { head, request: request.hash(), session, step, apdus, done, note }))
+}
+
+/// Looks what is asked and allowed, and begins the dialogue.
+async fn begin(app: &Arc<App>, key: (TerminalId, RequestId), answers: &[Vec<u8>]) -> Result<Reply, Refused> {
+    let bad = || Refused::new(RefusalCode::Malformed, "a card session begins with a UID of 7 bytes and a command");
+    let [uid, words] = answers else { return Err(bad()) };
+    let uid: [u8; UID_BYTES] = uid.as_slice().try_into().map_err(|_| bad())?;
+    let (verb, number) = std::str::from_utf8(words).ok().and_then(command).ok_or_else(bad)?;
+    let (terminal, now) = (key.0, app.clock.now());
+    let card = app.secrets.card_key.card_ref(&uid);
+    let purse = PurseRef::new(*random::<{ PurseRef::LEN }>().map_err(|_| RefusalCode::Internal)?);
+    let plan =
+        move |tx: &mut Tx<'_>| Ok((tx.card_plan((terminal, verb, number), card, purse, now)?, tx.signing_keys()?));
+    let (plan, keys) = match app.store.call(Lane::Sync, plan).await {
+        Ok(planned) => planned,
+        Err(refused @ (StoreError::CardSession(_) | StoreError::CardTaken { .. } | StoreError::Restoring(_))) => {
+            return Ok(Reply::Note(format!("{FAILED}{refused}")));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    app.secrets.signers.update(&keys);
+    let balance = match &plan.balance {
+        Some(balance) => app.secrets.signers.of_terminal(0)?.sign(balance).into_bytes(),
+        None => Vec::new(),
+    };
+    let seed = random::<32>().map_err(|_| RefusalCode::Internal)?;
+    let master = app.secrets.purse_master();
+    let talk = move |card: &mut dyn Exchange| CardOutcome {
+        verb,
+        number,
+        uid,
+        result: talk(card, verb, &Dialogue { master, uid, plan, balance }, &mut draw(*seed)),
+    };
+    tracing::info!(terminal.id = %terminal, card.number = number, ?verb, "a card session begins");
+    over(app, terminal, app.cards.begin(key, talk).await).await
+}
+
+fn command(words: &str) -> Option<(CardVerb, u32)> {
+    let (verb, number) = words.split_once(' ')?;
+    let verb = match verb {
+        "issue" => CardVerb::Issue,
+        "retire" => CardVerb::Retire,
+        "rekey" => CardVerb::Rekey,
+        _ => return None,
+    };
+    Some((verb, number.parse().ok()?))
+}
+
+/// What a dialogue works with.
+struct Dialogue {
+    master: Key,
+    uid: [u8; UID_BYTES],
+    plan: CardPlan,
+    balance: Vec<u8>,
+}
+
+impl Dialogue {
+    fn key(&self, purpose: Purpose, version: u8) -> Result<Key, CardError> {
+        card_key(&self.master, &self.uid, purpose, version)
+    }
+
+    fn keys(&self) -> Result<CardKeys, CardError> {
+        let slots = self
+            .plan
+            .due
+            .iter()
+            .map(|(slot, version)| Ok((self.key(Purpose::Application(*slot), *version)?, *version)));
+        Ok(CardKeys {
+            hub: (self.key(Purpose::Application(0), 1)?, 1),
+            slots: slots.collect::<Result<_, CardError>>()?,
+            transaction_mac: (self.key(Purpose::TransactionMac, 1)?, 1),
+        })
+    }
+}
+
+/// Speaks with the card. What was done before is not done again, so the whole can be repeated.
+fn talk(
+    card: &mut dyn Exchange,
+    verb: CardVerb,
+    with: &Dialogue,
+    random: &mut dyn FnMut() -> [u8; 16],
+) -> Result<Vec<(u8, u8)>, CardError> {
+    let keys = with.keys()?;
+    let hub = &keys.hub.0;
+    let state = issue::state(card, hub, random)?;
+    match (verb, state) {
+        (_, CardState::Strange) => Err(CardError::Range("another hub's card")),
+        (CardVerb::Issue, CardState::Issued) => rekey(card, with, hub, random),
+        (CardVerb::Issue, CardState::Blank | CardState::Begun) => {
+            issue::issue(card, &keys, &with.balance, random)?;
+            Ok(with.plan.due.clone())
+        }
+        (CardVerb::Retire, CardState::Blank) => Ok(Vec::new()),
+        (CardVerb::Retire, CardState::Issued) => issue::retire(card, hub, random).map(|()| Vec::new()),
+        (CardVerb::Rekey, CardState::Issued) => rekey(card, with, hub, random),
+        (CardVerb::Retire | CardVerb::Rekey, CardState::Begun) | (CardVerb::Rekey, CardState::Blank) => {
+            Err(CardError::Range("a card that is not issued"))
+        }
+    }
+}
+
+/// Gives each slot the key that is due.
+fn rekey(
+    card: &mut dyn Exchange,
+    with: &Dialogue,
+    hub: &Key,
+    random: &mut dyn FnMut() -> [u8; 16],
+) -> Result<Vec<(u8, u8)>, CardError> {
+    for (slot, version) in &with.plan.due {
+        let has = with.plan.slots.iter().find(|(known, _)| known == slot).map_or(*version, |(_, has)| *has);
+        if has != *version {
+            let purpose = Purpose::Application(*slot);
+            let (old, new) = (with.key(purpose, has)?, with.key(purpose, *version)?);
+            issue::change_slot_key(card, hub, *slot, &old, &(new, *version), random)?;
+        }
+    }
+    Ok(with.plan.due.clone())
+}
+
+/// Numbers that nobody foresees, out of a seed that is drawn once.
+fn draw(seed: [u8; 32]) -> impl FnMut() -> [u8; 16] {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &seed);
+    let mut next = 0_u64;
+    move || {
+        next = next.wrapping_add(1);
+        let tag = hmac::sign(&key, &next.to_be_bytes());
+        tag.as_ref().first_chunk().copied().unwrap_or_default()
+    }
+}
+
+/// Books what a dialogue came to where it is over.
+async fn over(
+    app: &Arc<App>,
+    terminal: TerminalId,
+    next: Result<Next<CardOutcome>, RelayError>,
+) -> Result<Reply, Refused> {
+    let outcome = match next {
+        Ok(Next::Apdu(apdu)) => return Ok(Reply::Apdu(apdu)),
+        Ok(Next::Done(outcome)) => outcome,
+        Err(error) => return Ok(Reply::Note(format!("{FAILED}{error}"))),
+    };
+    let CardOutcome { verb, number, uid, result } = outcome;
+    let versions = match result {
+        Ok(versions) => versions,
+        Err(error) => {
+            tracing::warn!(terminal.id = %terminal, card.number = number, %error, "a card session failed");
+            return Ok(Reply::Note(format!("{FAILED}card {number}: {error}; present it again and repeat")));
+        }
+    };
+    let sealed = app.secrets.seal_uid(&uid).map_err(|_| RefusalCode::Internal)?;
+    let now = app.clock.now();
+    let done = move |tx: &mut Tx<'_>| tx.card_done((terminal, verb, number), &sealed, &versions, now);
+    app.store.call(Lane::Sync, done).await?;
+    tracing::info!(terminal.id = %terminal, card.number = number, ?verb, "a card session is done");
+    Ok(Reply::Note(match verb {
+        CardVerb::Issue => format!("card {number} is issued"),
+        CardVerb::Retire => format!("card {number} is blank and blocked"),
+        CardVerb::Rekey => format!("card {number} has the newest keys"),
+    }))
+}
+
+impl HubSecrets {
+    /// The key by which a shop's slot speaks with a card; nothing where the card was sealed by another hub.
+    #[must_use]
+    pub fn slot_key(&self, uid_sealed: &[u8], slot: u8, version: u8) -> Option<Key> {
+        let uid = self.open_uid(uid_sealed)?;
+        card_key(&self.purse_master(), &uid, Purpose::Application(slot), version).ok()
+    }
 }

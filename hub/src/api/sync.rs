@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use cabas_protocol::chain::ChainId;
 use cabas_protocol::head::{HeadContext, ObjectType};
+use cabas_protocol::keys::SlotKey;
 use cabas_protocol::sync::{OBJECTS_MAX, Standing, SyncAnswer, SyncRequest};
 use cabas_protocol::{ChainHead, Hash, PublicKey, Seq, Signed, Signer, Timestamp, Verified};
 use minicbor::bytes::ByteVec;
@@ -18,7 +19,9 @@ use crate::clock::Stopwatch;
 use crate::core::ingest::{Upload, prepare};
 use crate::core::signing::SigningKey;
 use crate::error::Refused;
-use crate::store::{Contact, Deliverable, HandBack, IngestOutcome, News, NewsLimits, StoreError, TerminalKey, Tx};
+use crate::store::{
+    Contact, Deliverable, HandBack, IngestOutcome, News, NewsLimits, SlotKeyOrder, StoreError, TerminalKey, Tx,
+};
 
 /// Bytes of objects in one answer: leaves room for what is around them.
 const ANSWER_OBJECT_BYTES_MAX: usize = 224 * 1024;
@@ -181,9 +184,10 @@ async fn sign(app: &Arc<App>, request: Hash, found: Found) -> Result<Signed<Sync
     let signer = app.secrets.signers.of_terminal(keys_confirmed)?;
     let time = app.clock.now();
     let head = app.context.head(ObjectType::SyncAnswer);
+    let secrets = Arc::clone(app);
     let few = news.items.len() <= SIGNED_AT_ONCE_MAX;
     let make = move || {
-        let objects = news.items.into_iter().map(|item| object(&signer, item)).collect();
+        let objects = news.items.into_iter().filter_map(|item| object(&secrets, &signer, item)).collect();
         let answer = SyncAnswer {
             head,
             request,
@@ -201,7 +205,7 @@ async fn sign(app: &Arc<App>, request: Hash, found: Found) -> Result<Signed<Sync
     if few { Ok(make()) } else { app.workers.run(move || Ok(make())).await }
 }
 
-fn object(signer: &Signer, item: Deliverable) -> ByteVec {
+fn object(app: &App, signer: &Signer, item: Deliverable) -> Option<ByteVec> {
     let bytes = match item {
         Deliverable::KeyCert(cert) => cert.into_bytes(),
         Deliverable::Binding(binding) => signer.sign(&binding).into_bytes(),
@@ -212,6 +216,16 @@ fn object(signer: &Signer, item: Deliverable) -> ByteVec {
         Deliverable::Balance(balance) => signer.sign(&balance).into_bytes(),
         Deliverable::Recall(recall) => signer.sign(&recall).into_bytes(),
         Deliverable::Refund(decision) => signer.sign(&decision).into_bytes(),
+        Deliverable::SlotKey(order) => {
+            let key = app.secrets.slot_key(&order.uid_sealed, order.slot, order.version);
+            let Some(key) = key else {
+                tracing::error!(card = %order.card, "a card's UID was sealed by another hub: issue it anew");
+                return None;
+            };
+            let SlotKeyOrder { terminal, epoch, card, slot, version, .. } = order;
+            let (head, key) = (app.context.head(ObjectType::SlotKey), (*key.expose()).into());
+            signer.sign(&SlotKey { head, terminal, epoch, card, slot, version, key }).into_bytes()
+        }
     };
-    bytes.into()
+    Some(bytes.into())
 }

@@ -1,14 +1,17 @@
-//! `card block`.
+//! `card block` and its like.
 
-use clap::Subcommand;
+use cabas_protocol::PurseRef;
+use cabas_protocol::TerminalId;
+use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
 use super::Context;
 use super::failure::Failure;
+use super::fund::euros;
 use crate::import::card_uid;
-use crate::keys::load_card_key;
+use crate::keys::{self, load_card_key};
 use crate::out::print;
-use crate::store::{CardName, OpenMode};
+use crate::store::{CardName, CardVerb, OpenMode};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Card {
@@ -30,12 +33,76 @@ pub(super) enum Card {
         #[arg(long, value_name = "HEX")]
         uid: String,
     },
+    /// Bind a new purse card to a household: it gets a purse of its own, and its part of the household's money
+    AddPurse {
+        /// The number printed on the card
+        #[arg(long, value_name = "N")]
+        card_number: u32,
+        /// Its UID, in hexadecimal
+        #[arg(long, value_name = "HEX")]
+        uid: String,
+        /// The household's code
+        #[arg(long, value_name = "CODE")]
+        household: String,
+    },
+    /// Let a terminal's reader do one thing with one purse card, for a while: `cabas-agent card` does it there
+    Grant(Grant),
     /// Take a card off the hot list
     Unblock {
         /// The number printed on the card
         #[arg(long, value_name = "N")]
         card_number: u32,
     },
+}
+
+#[derive(Args, Debug)]
+#[command(group(ArgGroup::new("verb").required(true).args(["issue", "retire", "rekey"])))]
+pub(super) struct Grant {
+    /// The terminal at whose reader the card will lie
+    #[arg(long, value_name = "N")]
+    terminal: u32,
+    /// Make a purse of the blank card with this number printed on it
+    #[arg(long, value_name = "M", requires = "household")]
+    issue: Option<u32>,
+    /// Make this card blank, and block it
+    #[arg(long, value_name = "M")]
+    retire: Option<u32>,
+    /// Give this card the newest keys of its slots
+    #[arg(long, value_name = "M")]
+    rekey: Option<u32>,
+    /// Whose card it will be
+    #[arg(long, value_name = "CODE")]
+    household: Option<String>,
+    /// For how long
+    #[arg(long, value_name = "MINUTES", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1_440))]
+    minutes: u32,
+}
+
+#[derive(Serialize)]
+struct Granted {
+    terminal: u32,
+    card_number: u32,
+    command: String,
+    expires_at: u64,
+}
+
+fn grant(context: &Context, grant: &Grant) -> Result<(), Failure> {
+    let verbs = [(CardVerb::Issue, "issue", grant.issue), (CardVerb::Retire, "retire", grant.retire)];
+    let verbs = verbs.into_iter().chain([(CardVerb::Rekey, "rekey", grant.rekey)]);
+    let until = context.clock.now().after_s(u64::from(grant.minutes).saturating_mul(60));
+    let mut db = context.open(OpenMode::Existing)?;
+    for (verb, name, number) in verbs {
+        let Some(card_number) = number else { continue };
+        let terminal = TerminalId::new(grant.terminal);
+        db.write(|tx| tx.card_grant(terminal, verb, card_number, grant.household.as_deref(), until))?;
+        let command = format!("cabas-agent card {name} --card-number {card_number}");
+        let granted = Granted { terminal: grant.terminal, card_number, command, expires_at: until.get() };
+        print(context.format, &granted, |granted| {
+            format!("For {} minutes, at terminal {}: {}\n", grant.minutes, granted.terminal, granted.command)
+        })
+        .map_err(Failure::Print)?;
+    }
+    Ok(())
 }
 
 #[derive(Serialize)]
@@ -53,6 +120,8 @@ pub(super) fn run(context: &Context, command: &Card) -> Result<(), Failure> {
         Card::Replace { card_number, new_card_number, uid } => {
             return replace(context, *card_number, *new_card_number, uid);
         }
+        Card::Grant(given) => return grant(context, given),
+        Card::AddPurse { card_number, uid, household } => return add_purse(context, *card_number, uid, household),
     };
     let card = CardName::Number(card_number);
     let mut db = context.open(OpenMode::Existing)?;
@@ -63,6 +132,32 @@ pub(super) fn run(context: &Context, command: &Card) -> Result<(), Failure> {
         format!("Card {} is {state}, from hot list {} on.\n", done.card_number, done.hot_list_version)
     };
     print(context.format, &done, text).map_err(Failure::Print)
+}
+
+#[derive(Serialize)]
+struct Added {
+    card_number: u32,
+    household: String,
+    /// What it may spend at once.
+    left_cents: u64,
+}
+
+fn add_purse(context: &Context, number: u32, uid: &str, household: &str) -> Result<(), Failure> {
+    let now = context.clock.now();
+    let uid = card_uid("uid", uid).map_err(Failure::Uid)?;
+    let card = load_card_key(&context.config.keys_dir())?.card_ref(&uid);
+    let purse = PurseRef::new(*keys::random()?);
+    let view = context.open(OpenMode::Existing)?.write(|tx| {
+        tx.purse_card_add(number, card, household, purse, now)?;
+        tx.household_money(household)
+    })?;
+    let cards = view.map(|view| view.cards).unwrap_or_default();
+    let left_cents = cards.iter().find(|card| card.number == number).map_or(0, |card| card.left.get());
+    print(context.format, &Added { card_number: number, household: household.to_owned(), left_cents }, |done| {
+        let (number, household) = (done.card_number, crate::out::plain(&done.household));
+        format!("Purse card {number} belongs to {household} and may spend {} €.\n", euros(done.left_cents))
+    })
+    .map_err(Failure::Print)
 }
 
 #[derive(Serialize)]

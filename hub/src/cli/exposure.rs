@@ -211,6 +211,21 @@ struct PurseShown {
     /// Still to be withheld, by expiry or a correction downward.
     withheld_cents: u64,
     slices: Vec<SliceLine>,
+    cards: Vec<PurseCardLine>,
+}
+
+#[derive(Serialize)]
+struct PurseCardLine {
+    card_number: u32,
+    purse: String,
+    serial: u32,
+    issued_at: u64,
+    allowed_cents: u64,
+    spent_cents: u64,
+    left_cents: u64,
+    blocked: bool,
+    /// What went back from it, once it was lost or retired.
+    released_cents: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -296,6 +311,17 @@ fn purse_shown(view: PurseView, shop: impl Fn(cabas_protocol::TerminalId) -> Str
             answered_at: recall.answered_at.map(Timestamp::get),
         }),
     };
+    let card = |card: &crate::store::PurseCardView| PurseCardLine {
+        card_number: card.number,
+        purse: card.purse.to_string(),
+        serial: card.serial.get(),
+        issued_at: card.issued_at.get(),
+        allowed_cents: card.allowed.get(),
+        spent_cents: card.spent.get(),
+        left_cents: card.left.get(),
+        blocked: card.is_blocked,
+        released_cents: card.released.map(Cents::get),
+    };
     PurseShown {
         purse: view.purse.to_string(),
         credited_cents: view.credited.get(),
@@ -304,6 +330,7 @@ fn purse_shown(view: PurseView, shop: impl Fn(cabas_protocol::TerminalId) -> Str
         restored_missing_cents: view.missing.get(),
         withheld_cents: view.withheld.get(),
         slices: view.slices.iter().map(slice).collect(),
+        cards: view.cards.iter().map(card).collect(),
         household: view.household,
     }
 }
@@ -351,6 +378,22 @@ fn purse_text(shown: &PurseShown, now: u64) -> Result<String, std::fmt::Error> {
             format!(", asked {} to keep {} €: {answered}", ago(now, recall.asked_at), euros(recall.keep_cents))
         });
         writeln!(text, "       {heard}{recall}")?;
+    }
+    for line in &shown.cards {
+        let state = match line.released_cents {
+            Some(cents) => format!(", blocked, {} € went back", euros(cents)),
+            None if line.blocked => ", blocked".to_owned(),
+            None => String::new(),
+        };
+        writeln!(
+            text,
+            "  purse card {:<10} serial {:<4} allowed {:>9} spent {:>9} left {:>9}{state}",
+            line.card_number,
+            line.serial,
+            euros(line.allowed_cents),
+            euros(line.spent_cents),
+            euros(line.left_cents)
+        )?;
     }
     Ok(text)
 }

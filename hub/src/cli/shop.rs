@@ -16,6 +16,12 @@ use crate::store::{OpenMode, ShopView, StoreError};
 pub(super) enum Shop {
     /// List the shops
     List,
+    /// Make a new key for the slot of a shop whose terminal was stolen: cards get it with `cabas-agent card rekey`
+    RenewSlot {
+        /// The shop's code
+        #[arg(value_name = "CODE")]
+        shop: String,
+    },
     /// Set what each household is to find at a shop without a network: it is laid there on market days and the day before
     Floor {
         /// The shop's code
@@ -60,6 +66,9 @@ struct ShopLine {
     kind: String,
     expected_share_permille: u32,
     terminals: u32,
+    /// The key slot on purse cards that its terminals use, and the newest version of its key.
+    slot: Option<u8>,
+    slot_version: Option<u8>,
     floor_cents: u64,
     market_days: Vec<&'static str>,
 }
@@ -83,6 +92,9 @@ pub(super) fn run(context: &Context, command: &Shop) -> Result<(), Failure> {
         db.write(|tx| tx.shop_floor(shop, floor, bits_of(days)))?;
         while db.write(|tx| tx.allocate_pending(now))?.more {}
     }
+    if let Shop::RenewSlot { shop } = command {
+        context.open(OpenMode::Existing)?.write(|tx| tx.slot_renew(shop))?;
+    }
     let shops = context.open(OpenMode::Existing)?.read(|tx| tx.shops())?;
     let line = |shop: ShopView| ShopLine {
         code: shop.code,
@@ -90,6 +102,8 @@ pub(super) fn run(context: &Context, command: &Shop) -> Result<(), Failure> {
         kind: shop.kind,
         expected_share_permille: shop.weight_permille,
         terminals: shop.terminals,
+        slot: shop.slot.map(|(slot, _)| slot),
+        slot_version: shop.slot.map(|(_, version)| version),
         floor_cents: shop.floor.get(),
         market_days: days_of(shop.market_days),
     };

@@ -124,11 +124,14 @@ pub enum AccountKind {
     /// What is to be withheld from a household, by expiry or a correction downward: what was taken is owed until it is
     /// given back.
     Withheld,
+    /// What a purse card may spend by itself: `credits` is `allowed`, `debits` is what rows of all terminals settled, and
+    /// what went back when the card was lost or retired.
+    Card,
 }
 
 impl AccountKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Bank,
         Self::Source,
         Self::Contributions,
@@ -140,6 +143,7 @@ impl AccountKind {
         Self::Expired,
         Self::Restored,
         Self::Withheld,
+        Self::Card,
     ];
 
     /// Its number.
@@ -157,6 +161,7 @@ impl AccountKind {
             Self::Expired => 9,
             Self::Restored => 10,
             Self::Withheld => 11,
+            Self::Card => 12,
         }
     }
 
@@ -170,7 +175,7 @@ impl AccountKind {
     #[must_use]
     pub const fn never_overdrawn(self) -> bool {
         match self {
-            Self::Purse | Self::Slice => true,
+            Self::Purse | Self::Slice | Self::Card => true,
             Self::Bank
             | Self::Source
             | Self::Contributions
@@ -198,6 +203,7 @@ impl AccountKind {
             Self::Expired => "expired",
             Self::Restored => "restored",
             Self::Withheld => "withheld",
+            Self::Card => "card",
         }
     }
 }
@@ -269,6 +275,12 @@ impl AccountId {
         Self::of(AccountKind::Withheld, u64::from(purse.0))
     }
 
+    /// What a purse card may spend, by the card's own purse.
+    #[must_use]
+    pub fn card(purse: PurseNo) -> Self {
+        Self::of(AccountKind::Card, u64::from(purse.0))
+    }
+
     /// The account of a number, where it is one.
     #[must_use]
     pub fn of_number(number: u64) -> Option<Self> {
@@ -298,7 +310,8 @@ impl AccountId {
             | AccountKind::Slice
             | AccountKind::Goodwill
             | AccountKind::Restored
-            | AccountKind::Withheld => Some(PurseNo(low)),
+            | AccountKind::Withheld
+            | AccountKind::Card => Some(PurseNo(low)),
             AccountKind::Bank
             | AccountKind::Source
             | AccountKind::Contributions

@@ -1,4 +1,5 @@
-//! The claim rule: each cent of a slice's counter is settled once, and only up to what the named serial allowed.
+//! The claim rule: each cent of a counter, a slice's or a purse card's, is settled once, and only up to what the named
+//! serial allowed.
 //!
 //! A row claims a stretch of the counter. What of it was claimed before, or lies above what was allowed, is over-right.
 //! A counter that jumps leaves a hole below it, which stays claimable, once.

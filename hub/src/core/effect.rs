@@ -6,7 +6,7 @@ use cabas_protocol::{Cents, PurseRef, RowBody, Seq, Serial};
 use super::claims::Stretch;
 use super::ledger::{OverRight, TransferKind};
 
-/// What a row claims of a slice.
+/// What a row claims of a slice, or of a purse card.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Claim {
     /// Whose money.
@@ -15,7 +15,7 @@ pub struct Claim {
     pub serial: Serial,
     /// The stretch of its counter.
     pub stretch: Stretch,
-    /// Where the money goes.
+    /// Where the money goes; a [`TransferKind::CardSale`] claims of the card, the others of the terminal's slice.
     pub kind: TransferKind,
 }
 
@@ -65,13 +65,13 @@ impl Undo {
 pub enum Effect {
     /// Nothing.
     None,
-    /// It claims a stretch of a slice.
+    /// It claims a stretch of a slice or of a purse card.
     Claim(Claim),
     /// It undoes a sale.
     Undo(Undo),
     /// It asks for a refund, which is decided apart: the row itself moves nothing.
     Ask,
-    /// It claims what no slice can give it.
+    /// It claims what no counter can give it.
     Over(Cents, OverRight),
 }
 
@@ -113,14 +113,14 @@ pub fn effect(body: &RowBody) -> Effect {
 
 fn sale_effect(sale: &Sale) -> Effect {
     let cents = sale.fund_cents().unwrap_or(Cents::ZERO);
-    match (sale.tier, Stretch::ending_at(sale.spent_after, cents)) {
+    let kind = match sale.tier {
         // A purse card counts by itself: its balance has the scope of the card, and no slice has a part in it.
-        (Tier::Purse, _) => Effect::Over(cents, OverRight::UnknownSlice),
-        (Tier::Identity | Tier::Plain, Ok(stretch)) => {
-            let (purse, serial) = (sale.purse, sale.serial);
-            Effect::Claim(Claim { purse, serial, stretch, kind: TransferKind::Sale })
-        }
-        (Tier::Identity | Tier::Plain, Err(_)) => Effect::Over(cents, OverRight::AboveAllowed),
+        Tier::Purse => TransferKind::CardSale,
+        Tier::Identity | Tier::Plain => TransferKind::Sale,
+    };
+    match Stretch::ending_at(sale.spent_after, cents) {
+        Ok(stretch) => Effect::Claim(Claim { purse: sale.purse, serial: sale.serial, stretch, kind }),
+        Err(_) => Effect::Over(cents, OverRight::AboveAllowed),
     }
 }
 

@@ -32,6 +32,12 @@ pub enum TransferKind {
     CorrectUp,
     /// A household is given less: withheld to source. Cause: the correction.
     CorrectDown,
+    /// A purse card is given money: purse to card. Cause: the serial.
+    Load,
+    /// A sale of a purse card is settled: card to payable. Cause: the row.
+    CardSale,
+    /// The money of a lost or retired purse card goes back: card to purse. Cause: the release.
+    Unload,
     /// An epoch was closed: slice to purse, what was not claimed. Cause: the closing.
     Void,
     /// A balance that was handed back after a restore allows more than there is free: restored to slice. Cause: the serial.
@@ -44,11 +50,14 @@ pub enum TransferKind {
     Regain,
     /// What is to be withheld is: purse to withheld. Cause: the transfer that brought the money, or that withholds.
     Withhold,
+    /// A purse card's balance that was handed back after a restore allows more than there is free: restored to card.
+    /// Cause: the serial.
+    CardRecover,
 }
 
 impl TransferKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::Credit,
         Self::Raise,
         Self::Sale,
@@ -59,12 +68,16 @@ impl TransferKind {
         Self::Expire,
         Self::CorrectUp,
         Self::CorrectDown,
+        Self::Load,
+        Self::CardSale,
+        Self::Unload,
         Self::Void,
         Self::Recover,
         Self::Repay,
         Self::Advance,
         Self::Regain,
         Self::Withhold,
+        Self::CardRecover,
     ];
 
     /// Its number.
@@ -81,12 +94,16 @@ impl TransferKind {
             Self::Expire => 8,
             Self::CorrectUp => 9,
             Self::CorrectDown => 10,
+            Self::Load => 11,
+            Self::CardSale => 12,
+            Self::Unload => 13,
             Self::Void => 20,
             Self::Recover => 21,
             Self::Repay => 22,
             Self::Advance => 23,
             Self::Regain => 24,
             Self::Withhold => 25,
+            Self::CardRecover => 26,
         }
     }
 
@@ -110,12 +127,16 @@ impl TransferKind {
             Self::Expire => (AccountKind::Withheld, AccountKind::Expired),
             Self::CorrectUp => (AccountKind::Source, AccountKind::Purse),
             Self::CorrectDown => (AccountKind::Withheld, AccountKind::Source),
+            Self::Load => (AccountKind::Purse, AccountKind::Card),
+            Self::CardSale => (AccountKind::Card, AccountKind::Payable),
+            Self::Unload => (AccountKind::Card, AccountKind::Purse),
             Self::Void => (AccountKind::Slice, AccountKind::Purse),
             Self::Recover => (AccountKind::Restored, AccountKind::Slice),
             Self::Repay => (AccountKind::Purse, AccountKind::Restored),
             Self::Advance => (AccountKind::Goodwill, AccountKind::Purse),
             Self::Regain => (AccountKind::Purse, AccountKind::Goodwill),
             Self::Withhold => (AccountKind::Purse, AccountKind::Withheld),
+            Self::CardRecover => (AccountKind::Restored, AccountKind::Card),
         }
     }
 }
@@ -132,8 +153,8 @@ pub enum OverRight {
     /// The hub knows no such purse.
     #[error("an unknown purse")]
     UnknownPurse,
-    /// The hub never gave this terminal money of this purse.
-    #[error("this terminal was never given money of this purse")]
+    /// The hub never gave this terminal money of this purse; or a purse card's sale, and the purse is no such card's.
+    #[error("this terminal, or this card, was never given money of this purse")]
     UnknownSlice,
     /// The hub never signed that serial.
     #[error("a serial that was never signed")]
@@ -162,11 +183,14 @@ pub enum OverRight {
     /// A reversal of a sale of which a refund was granted.
     #[error("its sale was refunded before")]
     RefundedBefore,
+    /// The purse card's money was released before: what it still spent is not paid twice.
+    #[error("the card's money was released before it came")]
+    CardReleased,
 }
 
 impl OverRight {
     /// Every reason.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AboveAllowed,
         Self::AlreadyClaimed,
         Self::UnknownPurse,
@@ -180,6 +204,7 @@ impl OverRight {
         Self::NothingToRefund,
         Self::MoreThanPaid,
         Self::RefundedBefore,
+        Self::CardReleased,
     ];
 
     /// Its number; 0 is "settled whole".
@@ -199,6 +224,7 @@ impl OverRight {
             Self::NothingToRefund => 11,
             Self::MoreThanPaid => 12,
             Self::RefundedBefore => 13,
+            Self::CardReleased => 14,
         }
     }
 
@@ -343,6 +369,13 @@ mod tests {
         Entry { debit, credit: slice(), cents: cents(amount), kind: TransferKind::Raise, cause: 1 }
     }
 
+    fn card(kind: TransferKind, amount: u64) -> Entry {
+        let (purse, card) = (AccountId::purse(PurseNo::new(9)), AccountId::card(PurseNo::new(10)));
+        let (debit, credit) =
+            if kind == TransferKind::Load { (purse, card) } else { (card, AccountId::payable(ShopNo::new(1))) };
+        Entry { debit, credit, cents: cents(amount), kind, cause: 1 }
+    }
+
     fn credit(amount: u64) -> Entry {
         let credit = AccountId::purse(PurseNo::new(9));
         Entry { debit: AccountId::source(1), credit, cents: cents(amount), kind: TransferKind::Credit, cause: 1 }
@@ -377,6 +410,17 @@ mod tests {
         assert!(matches!(post(&mut accounts, 2, raise(101)), Err(LedgerError::Overdrawn { .. })));
         post(&mut accounts, 2, raise(100)).unwrap();
         assert!(matches!(post(&mut accounts, 3, raise(1)), Err(LedgerError::Overdrawn { .. })));
+    }
+
+    #[test]
+    fn a_card_never_gives_what_it_was_not_loaded_with() {
+        let mut accounts = BTreeMap::new();
+        post(&mut accounts, 1, credit(100)).unwrap();
+        post(&mut accounts, 2, card(TransferKind::Load, 60)).unwrap();
+        assert!(matches!(post(&mut accounts, 3, card(TransferKind::CardSale, 61)), Err(LedgerError::Overdrawn { .. })));
+        post(&mut accounts, 3, card(TransferKind::CardSale, 60)).unwrap();
+        assert_eq!(AccountId::card(PurseNo::new(10)).to_string(), "card 10");
+        assert_eq!(AccountId::card(PurseNo::new(10)).purse_no(), Some(PurseNo::new(10)));
     }
 
     #[test]

@@ -14,3 +14,4 @@ pub mod settlement;
 pub mod signing;
 pub mod slices;
 pub mod split;
+pub mod split_cards;

@@ -125,7 +125,7 @@ pub fn divide(free: Cents, targets: &[Target]) -> Result<Division, MoneyError> {
 }
 
 /// What is wanted, or in proportion where there is less.
-fn within(limit: Cents, wanted: Vec<Cents>) -> Result<Vec<Cents>, MoneyError> {
+pub(super) fn within(limit: Cents, wanted: Vec<Cents>) -> Result<Vec<Cents>, MoneyError> {
     let all = Cents::sum(wanted.iter().copied())?;
     if all <= limit {
         return Ok(wanted);

@@ -87,7 +87,7 @@ async fn allocate_all(app: &App) -> Result<(), StoreError> {
     }
 }
 
-/// Advances goodwill where the fund has switched it on, and lays floors before market days.
+/// Advances goodwill where the fund has switched it on, lays floors before market days, and looks after purse cards.
 async fn look_hourly(app: Arc<App>) {
     let mut every = tokio::time::interval(LOOK_HOURLY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -95,6 +95,7 @@ async fn look_hourly(app: Arc<App>) {
         every.tick().await;
         let now = app.clock.now();
         let work = move |tx: &mut Tx<'_>| {
+            tx.release_cards(now)?;
             tx.expire_left(now)?;
             Ok((tx.goodwill_advance(now)?, tx.lay_floors(now)?))
         };
@@ -102,6 +103,18 @@ async fn look_hourly(app: Arc<App>) {
             Ok((advanced, laid)) if advanced.is_zero() && !laid => {}
             Ok(_) => app.allocate.notify_one(),
             Err(error) => tracing::error!(%error, "goodwill and floors could not be looked at; it is tried again"),
+        }
+        if let Err(error) = renew_cards(&app).await {
+            tracing::error!(%error, "balances of purse cards could not be made anew; it is tried again");
+        }
+    }
+}
+
+async fn renew_cards(app: &App) -> Result<(), StoreError> {
+    loop {
+        let now = app.clock.now();
+        if !app.store.call(Lane::Sync, move |tx| tx.renew_cards(now)).await? {
+            return Ok(());
         }
     }
 }

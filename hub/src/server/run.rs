@@ -13,6 +13,7 @@ use super::{GRACE, Listening, TlsError, tls};
 use crate::api::terminal::KnownKeys;
 use crate::api::waiting::Waiting;
 use crate::app::{App, LARGE_BODIES_MAX, LEDGER_CALLS_MAX, PerMinute, UNKNOWN_CODES_PER_MINUTE_MAX, Workers};
+use crate::card_relay::Relay;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::jobs;
@@ -91,6 +92,7 @@ impl App {
             waiting: Arc::new(Waiting::default()),
             workers: Workers::default(),
             keys: KnownKeys::default(),
+            cards: Relay::default(),
             allocate: Notify::new(),
             unknown_codes: PerMinute::new(UNKNOWN_CODES_PER_MINUTE_MAX),
             admin_page: config.admin_page,

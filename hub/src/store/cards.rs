@@ -34,8 +34,8 @@ impl Tx<'_> {
         Ok(version)
     }
 
-    /// Blocks a card and binds another one, a plain one, to the same purse; says the list's version. The old one is never
-    /// taken off the list again by this.
+    /// Blocks a card and binds another one, a plain one, to the purse that the household's plain cards share; says the
+    /// list's version. The old one is never taken off the list again by this.
     ///
     /// # Errors
     /// [`StoreError::UnknownCard`]; [`StoreError::CardTaken`] for a number or a card that is known;
@@ -48,21 +48,13 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<Version, StoreError> {
         let version = self.card_block(CardName::Number(old), now)?;
-        let taken = self
-            .conn
-            .query_row(
-                "SELECT number FROM cards WHERE number = ?1 OR ref = ?2",
-                params![new_number, Sql(new_card)],
-                |row| row.get(0),
-            )
-            .optional()?;
-        if let Some(known) = taken {
-            return Err(StoreError::CardTaken { known });
-        }
+        self.not_taken(new_number, new_card)?;
         let change = self.change_for_all()?;
         self.conn.execute(
             "INSERT INTO cards (number, ref, tier, purse, version, change)
-             SELECT ?2, ?3, ?4, purse, 1, ?5 FROM cards WHERE number = ?1",
+             SELECT ?2, ?3, ?4,
+                (SELECT min(number) FROM purses AS shared WHERE shared.household = purses.household), 1, ?5
+             FROM cards JOIN purses ON purses.number = cards.purse WHERE cards.number = ?1",
             params![old, new_number, Sql(new_card), tier_number(Tier::Plain), Sql(change)],
         )?;
         Ok(version)
@@ -71,11 +63,14 @@ impl Tx<'_> {
     /// Takes a card off the hot list and says the list's version.
     ///
     /// # Errors
-    /// [`StoreError::UnknownCard`].
+    /// [`StoreError::UnknownCard`]; [`StoreError::CardReleased`] for a purse card whose money went back.
     pub fn card_unblock(&mut self, card: CardName, now: Timestamp) -> Result<Version, StoreError> {
         let (card, blocked) = self.card(card)?;
         if !blocked {
             return self.hot_list_version();
+        }
+        if self.is_released(card)? {
+            return Err(StoreError::CardReleased);
         }
         self.conn.execute("UPDATE cards SET blocked_at = NULL, blocked_in = NULL WHERE ref = ?1", [Sql(card)])?;
         self.hot_list_changed(now)

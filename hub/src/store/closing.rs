@@ -245,6 +245,7 @@ impl Tx<'_> {
         self.wake(Wake::Terminal(record.terminal));
         self.allocate_all()?;
         self.hand_back_done(record, now)?;
+        self.release_cards(now)?;
         tracing::warn!(
             terminal.id = %record.terminal, terminal.epoch = %record.epoch, row.seq = %named.seq,
             voided_cents = voided.get(), "an epoch was closed by two people"

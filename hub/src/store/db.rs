@@ -25,16 +25,18 @@ const STATEMENTS_KEPT: usize = 128;
 pub(super) const APPLICATION_ID: i64 = 0x4361_6261;
 
 /// Every migration, oldest first; never edited, only added to.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_lifecycle.sql"),
     include_str!("../../migrations/0003_undo.sql"),
     include_str!("../../migrations/0004_refunds.sql"),
     include_str!("../../migrations/0005_slices.sql"),
     include_str!("../../migrations/0006_rules.sql"),
+    include_str!("../../migrations/0007_purse_cards.sql"),
+    include_str!("../../migrations/0008_card_sessions.sql"),
 ];
 /// The form that this program writes.
-pub const SCHEMA_VERSION: i64 = 6;
+pub const SCHEMA_VERSION: i64 = 8;
 
 /// What may be done with the file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

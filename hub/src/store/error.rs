@@ -73,6 +73,9 @@ pub enum StoreError {
         /// The number by which it is known.
         known: u32,
     },
+    /// The card's money went back to its household: spent again it would be paid twice.
+    #[error("this card's money went back to its household; it stays blocked, issue a new card")]
+    CardReleased,
     /// The hub knows no such shop.
     #[error("the hub does not know this shop")]
     UnknownShop,
@@ -120,6 +123,9 @@ pub enum StoreError {
     /// A rule is not taken.
     #[error(transparent)]
     Voted(#[from] RuleRefusal),
+    /// A card session is not allowed.
+    #[error(transparent)]
+    CardSession(#[from] CardSessionRefusal),
     /// A correction is not taken.
     #[error(transparent)]
     Correction(#[from] CorrectionRefusal),
@@ -168,6 +174,20 @@ pub enum RuleRefusal {
     /// The month goes on.
     #[error("{0} is not over")]
     NotOver(Period),
+}
+
+/// Why a card at a terminal is not touched.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum CardSessionRefusal {
+    /// No admin allowed it, or too long ago.
+    #[error("nobody allowed this for card {0} here; run cabas-hub card grant, then try again")]
+    NotGranted(u32),
+    /// To issue a card its household must be named.
+    #[error("name the household that the card is for")]
+    NoHousehold,
+    /// The number is not that card's.
+    #[error("the card on the reader is not card {0}")]
+    OtherCard(u32),
 }
 
 /// Why a correction is refused.

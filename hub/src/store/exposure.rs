@@ -10,6 +10,7 @@ use rusqlite::params;
 
 use super::error::StoreError;
 use super::import::tier_of_number;
+use super::purse_cards::PurseCard;
 use super::sql::{Sql, col};
 use super::terminals::standing_number;
 use super::tx::Tx;
@@ -133,6 +134,10 @@ impl Tx<'_> {
         while let Some(row) = rows.next()? {
             let (number, purse, blocked_in): (u32, PurseNo, u32) = (row.get(0)?, col(row, 2)?, row.get(3)?);
             let tier: Tier = tier_of_number(row.get(1)?)?;
+            if let Some(card) = self.purse_card(purse)? {
+                self.blocked_purse_card(open, (number, blocked_in), &card, exposure)?;
+                continue;
+            }
             let mut card = CardExposure { number, cents: Cents::ZERO, terminals: 0 };
             for open in open.iter().filter(|open| !open.is_locked() && open.list_applied < blocked_in) {
                 let left = self.account(AccountId::slice(open.number, purse))?.left()?;
@@ -151,7 +156,26 @@ impl Tx<'_> {
                 exposure.cards.push(card);
             }
         }
-        exposure.blocked_cards = Cents::sum(most.into_values())?;
+        exposure.blocked_cards = Cents::sum(most.into_values())?.plus(exposure.blocked_cards)?;
+        Ok(())
+    }
+
+    /// A purse card can spend all that it has, once, wherever the list is not known: at a silent terminal too, for the
+    /// money is on the card and does not lie there.
+    fn blocked_purse_card(
+        &self,
+        open: &[Open],
+        (number, blocked_in): (u32, u32),
+        card: &PurseCard,
+        exposure: &mut Exposure,
+    ) -> Result<(), StoreError> {
+        let terminals = open.iter().filter(|open| open.list_applied < blocked_in).count();
+        let cents = self.account(card.id)?.left()?;
+        if terminals > 0 && !cents.is_zero() {
+            let terminals = u32::try_from(terminals).unwrap_or(u32::MAX);
+            exposure.cards.push(CardExposure { number, cents, terminals });
+            exposure.blocked_cards = exposure.blocked_cards.plus(cents)?;
+        }
         Ok(())
     }
 

@@ -218,6 +218,11 @@ impl Tx<'_> {
     /// The next value of the change counter, for what every terminal takes; all of them are woken.
     pub(super) fn change_for_all(&mut self) -> Result<u64, StoreError> {
         self.wake(Wake::All);
+        self.next_change_for_all()
+    }
+
+    /// The same where the caller wakes them.
+    pub(super) fn next_change_for_all(&self) -> Result<u64, StoreError> {
         let mut next = self
             .conn
             .prepare_cached("UPDATE fund SET change = change + 1, change_for_all = change + 1 RETURNING change")?;

@@ -10,7 +10,7 @@ use super::model::AlarmKind;
 use super::sql::Sql;
 use super::terminals::EpochRecord;
 use super::tx::Tx;
-use crate::core::ledger::{AccountId, Entry, PurseNo, TransferKind};
+use crate::core::ledger::{AccountId, AccountKind, Entry, PurseNo, TransferKind};
 
 /// Serials that one balance may be ahead of the backup. A hub that ran for a month between two backups made fewer.
 pub const SERIALS_AHEAD_MAX: u32 = 65_536;
@@ -22,6 +22,19 @@ pub struct HandBack {
     pub balances: Vec<Vec<u8>>,
     /// True where these are the last.
     pub is_end: bool,
+}
+
+/// What a balance that was handed back is of.
+#[derive(Clone, Copy, Debug)]
+struct Counter {
+    /// The slice's account, or the card's.
+    id: AccountId,
+    /// The purse that its money comes from.
+    payer: PurseNo,
+    /// The newest serial that the ledger knows.
+    newest: u32,
+    /// True for a card whose money went back: what it is allowed means nothing any more.
+    is_released: bool,
 }
 
 impl Tx<'_> {
@@ -53,7 +66,7 @@ impl Tx<'_> {
                 let signed = Signed::<SignedBalance>::from_bytes(bytes.clone());
                 let balance = signed.map_err(Into::into).and_then(|signed| keys.verify(&signed));
                 match balance.map(cabas_protocol::Verified::into_payload) {
-                    Ok(balance) if balance.scope == Scope::Terminal(terminal, epoch) => {
+                    Ok(balance) if [Scope::Card, Scope::Terminal(terminal, epoch)].contains(&balance.scope) => {
                         self.catch_up(books, &record, &balance, bytes, now)?;
                     }
                     Ok(_) | Err(_) => strange = strange.saturating_add(1),
@@ -79,12 +92,14 @@ impl Tx<'_> {
         envelope: &[u8],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let Some(purse) = self.purse_no(balance.purse)? else {
+        let Some(counter) = self.counter_of(record, balance)? else {
             return self.keep_unplaced(record, balance, envelope, now);
         };
-        let slice = AccountId::slice(record.number, purse);
-        let known = self.allowed(slice, books.account(slice)?)?;
-        let newest = self.slice(slice)?.map_or(Serial::new(0), |slice| slice.serial).get();
+        let Counter { id, newest, is_released, .. } = counter;
+        if is_released {
+            return Ok(());
+        }
+        let known = self.allowed(id, books.account(id)?)?;
         let more = balance.allowed.minus_or_zero(known);
         let least = if more.is_zero() { newest } else { newest.saturating_add(1) };
         let to = balance.serial.get().max(least);
@@ -95,37 +110,64 @@ impl Tx<'_> {
             return self.keep_unplaced(record, balance, envelope, now);
         }
         let first = newest.saturating_add(1);
-        let (from_free, from_nothing) = self.fund_catch_up(books, purse, slice, more, first)?;
+        let (from_free, from_nothing) = self.fund_catch_up(books, &counter, more, first)?;
         let allowed = known.plus(more)?;
         self.conn
             .prepare_cached(
                 "INSERT INTO held_balances (slice, from_serial, to_serial, from_free, from_nothing, taken_at, envelope)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
-            .execute(params![Sql(slice), first, to, Sql(from_free), Sql(from_nothing), Sql(now), envelope])?;
+            .execute(params![Sql(id), first, to, Sql(from_free), Sql(from_nothing), Sql(now), envelope])?;
         for serial in first..to {
-            self.note_serial(slice, Serial::new(serial), allowed)?;
+            self.note_serial(id, Serial::new(serial), allowed)?;
         }
-        self.sign_anew(&self.fund()?, record, slice, Serial::new(to), allowed, now)
+        let (fund, to) = (self.fund()?, Serial::new(to));
+        if id.kind() == AccountKind::Card {
+            self.sign_card_anew(&fund, id, to, allowed, now)
+        } else {
+            self.sign_anew(&fund, record, id, to, allowed, now)
+        }
     }
 
-    /// Moves what a balance allows more into its slice: free money first.
+    /// The counter that a balance is of; nothing where its purse, or its purse card, is not known. A card's balance may
+    /// come from any terminal, for every terminal has it.
+    fn counter_of(&self, record: &EpochRecord, balance: &SignedBalance) -> Result<Option<Counter>, StoreError> {
+        let Some(purse) = self.purse_no(balance.purse)? else { return Ok(None) };
+        if balance.scope == Scope::Card {
+            let counter = self.purse_card(purse)?.map(|card| Counter {
+                id: card.id,
+                payer: card.shared,
+                newest: card.serial.get(),
+                is_released: card.is_released,
+            });
+            return Ok(counter);
+        }
+        let id = AccountId::slice(record.number, purse);
+        let newest = self.slice(id)?.map_or(Serial::new(0), |slice| slice.serial).get();
+        Ok(Some(Counter { id, payer: purse, newest, is_released: false }))
+    }
+
+    /// Moves what a balance allows more into its slice, or onto its card: free money first.
     fn fund_catch_up(
         &self,
         books: &mut Books<'_>,
-        purse: PurseNo,
-        slice: AccountId,
+        counter: &Counter,
         more: Cents,
         serial: u32,
     ) -> Result<(Cents, Cents), StoreError> {
-        let from_free = books.account(AccountId::purse(purse))?.left()?.min(more);
+        let Counter { id, payer, .. } = *counter;
+        let from_free = books.account(AccountId::purse(payer))?.left()?.min(more);
         let from_nothing = more.minus(from_free)?;
-        for (debit, cents, kind) in [
-            (AccountId::purse(purse), from_free, TransferKind::Raise),
-            (AccountId::restored(purse), from_nothing, TransferKind::Recover),
-        ] {
+        let (raise, recover) = if id.kind() == AccountKind::Card {
+            (TransferKind::Load, TransferKind::CardRecover)
+        } else {
+            (TransferKind::Raise, TransferKind::Recover)
+        };
+        for (debit, cents, kind) in
+            [(AccountId::purse(payer), from_free, raise), (AccountId::restored(payer), from_nothing, recover)]
+        {
             if !cents.is_zero() {
-                books.post(Entry { debit, credit: slice, cents, kind, cause: u64::from(serial) })?;
+                books.post(Entry { debit, credit: id, cents, kind, cause: u64::from(serial) })?;
             }
         }
         Ok((from_free, from_nothing))

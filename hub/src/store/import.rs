@@ -49,6 +49,7 @@ impl Tx<'_> {
             self.conn.execute_batch("ROLLBACK TO import; RELEASE import")?;
         } else {
             self.conn.execute_batch("RELEASE import")?;
+            self.slots_given()?;
             if report.shops.changed > 0 {
                 self.allocate_all()?;
             }
@@ -208,10 +209,10 @@ impl KnownCard {
             Some(ImportConflict::CardTaken { number, known: self.number })
         } else if self.card != card.card {
             Some(ImportConflict::NumberTaken { number })
-        } else if self.purse != purse {
-            Some(ImportConflict::CardOfAnotherHousehold { number, household: card.household.clone() })
         } else if self.tier != tier_number(card.tier) {
             Some(ImportConflict::OtherTier { number })
+        } else if self.purse != purse {
+            Some(ImportConflict::CardOfAnotherHousehold { number, household: card.household.clone() })
         } else {
             None
         }

@@ -5,9 +5,7 @@ use std::collections::btree_map::Entry::{Occupied, Vacant};
 
 use cabas_protocol::row::{ClockQuality, Return, Row, Sale, Tier};
 use cabas_protocol::sync::Standing;
-use cabas_protocol::{
-    CategoryId, Cents, ChainHead, FundId, PurseRef, RowBody, Seq, Serial, Signed, Timestamp, Version,
-};
+use cabas_protocol::{CategoryId, Cents, ChainHead, FundId, PurseRef, RowBody, Seq, Signed, Timestamp, Version};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::debts::Brought;
@@ -15,11 +13,10 @@ use super::error::StoreError;
 use super::ledger::Books;
 use super::model::{AlarmKind, FundInfo, IngestOutcome, Quarantine, Wake};
 use super::refunds::Decided;
-use super::slices::{Places, SliceRecord};
+use super::slices::Places;
 use super::sql::{Sql, col};
 use super::terminals::{EpochRecord, quarantine_number, standing_number};
 use super::tx::Tx;
-use crate::core::claims::{Claimed, Judgement, Stretch};
 use crate::core::effect::{Claim, Effect, SaleFacts, Undo, claimed, effect};
 use crate::core::ingest::{Upload, UploadRow};
 use crate::core::ledger::{AccountId, Entry, OverRight, PurseNo, RowKey, TransferKind};
@@ -49,14 +46,25 @@ struct Intake<'u> {
     wakes: Vec<Wake>,
     /// True where a sale came long after it was made.
     is_late: bool,
+    /// True where a hot list was applied: what blocked cards had left may go back.
+    has_applied: bool,
+    /// True where this row and those after it are to be sent again once the restore has ended.
+    waits: bool,
 }
 
 /// How a row is kept.
 #[derive(Clone, Copy, Debug, Default)]
-struct Verdict {
-    settled: Cents,
-    over_right: Cents,
-    why: Option<OverRight>,
+pub(super) struct Verdict {
+    pub(super) settled: Cents,
+    pub(super) over_right: Cents,
+    pub(super) why: Option<OverRight>,
+}
+
+impl Verdict {
+    /// Nothing of a claim is settled.
+    pub(super) fn over(over_right: Cents, why: OverRight) -> Self {
+        Self { settled: Cents::ZERO, over_right, why: Some(why) }
+    }
 }
 
 impl Tx<'_> {
@@ -114,6 +122,9 @@ impl Tx<'_> {
                 .prepare_cached("UPDATE epochs SET late_at = ?2 WHERE number = ?1")?
                 .execute(params![Sql(record.number), Sql(intake.now)])?;
         }
+        if intake.has_applied {
+            self.release_cards(intake.now)?;
+        }
         for (kind, (count, seq)) in &intake.alarms {
             self.alarm(record.number, *kind, *count, *seq, intake.now)?;
             intake.outcome.alarms.push(*kind);
@@ -129,6 +140,10 @@ impl Tx<'_> {
         if row.seq() <= intake.acked.seq {
             return self.take_known(intake, row);
         }
+        if intake.waits || self.must_wait(row)? {
+            intake.waits = true;
+            return Ok(());
+        }
         let next = intake.acked.seq.next() == Some(row.seq());
         if next && row.row().prev == intake.acked.hash {
             return self.append(books, intake, row);
@@ -138,6 +153,13 @@ impl Tx<'_> {
             return Ok(());
         }
         self.dispute(intake, row, if next { Quarantine::Fork } else { Quarantine::Gap })
+    }
+
+    /// A purse card's sale may name a balance that only another terminal hands back: it waits at its terminal until the
+    /// restore has ended.
+    fn must_wait(&self, row: &UploadRow) -> Result<bool, StoreError> {
+        let is_card_sale = matches!(&row.row().body, RowBody::Sale(sale) if sale.tier == Tier::Purse);
+        Ok(is_card_sale && self.is_restoring()?)
     }
 
     fn take_known(&self, intake: &mut Intake<'_>, row: &UploadRow) -> Result<(), StoreError> {
@@ -202,6 +224,7 @@ impl Tx<'_> {
         intake.is_late |= is_sale && happened_at.is_some_and(|at| at.after_s(LATE_S) < intake.now);
         if let RowBody::ListApplied(applied) = &row.row().body {
             // Its word in the journal counts: what it sold before stands before it there.
+            intake.has_applied = true;
             self.conn
                 .prepare_cached("UPDATE epochs SET list_applied = max(list_applied, ?2) WHERE number = ?1")?
                 .execute(params![Sql(intake.record.number), Sql(applied.version)])?;
@@ -254,14 +277,14 @@ impl Tx<'_> {
         let slice = AccountId::slice(intake.record.number, purse);
         self.count_returned(slice, settled)?;
         let Some(request) = back.request else { return Ok(()) };
-        intake.wakes.push(Wake::Freed(back.purse));
+        // A sale may wait that another card of the household pays.
+        intake.wakes.extend(self.purses_beside(purse)?.into_iter().map(Wake::Freed));
         if self.returned(slice, request, intake.now)? {
             let places = match intake.places.take() {
                 Some(places) => places,
                 None => self.places(intake.now)?,
             };
-            let raised = self.allocate(books, &intake.fund, &places, purse, intake.now)?;
-            intake.wakes.extend(raised.into_iter().map(Wake::Terminal));
+            intake.wakes.extend(self.allocate(books, &intake.fund, &places, purse, intake.now)?);
             intake.places = Some(places);
         }
         Ok(())
@@ -278,7 +301,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// What is granted goes to the slice of the terminal that asked: the member may want to spend it right there.
+    /// What is granted goes to the slice of the terminal that asked: the member may want to spend it right there. What a
+    /// purse card paid is divided like any money of the household, for a slice is nothing to that card.
     fn refund_decided(
         &self,
         books: &mut Books<'_>,
@@ -296,6 +320,13 @@ impl Tx<'_> {
                 terminal.id = %asker.terminal, terminal.epoch = %asker.epoch, row.seq = %asked.row.seq(),
                 reason = %why, "a refund is refused"
             );
+            return Ok(());
+        }
+        if let Some(card) = self.purse_card(asked.purse)? {
+            if !self.is_restoring()? {
+                self.allocate(books, &intake.fund, &self.places(intake.now)?, card.shared, intake.now)?;
+                intake.wakes.push(Wake::All);
+            }
             return Ok(());
         }
         let cents = asked.cents.min(books.account(AccountId::purse(asked.purse))?.left()?);
@@ -316,11 +347,14 @@ impl Tx<'_> {
         claim: &Claim,
     ) -> Result<Verdict, StoreError> {
         let cents = claim.stretch.cents();
-        let over = |why| Ok(Verdict { settled: Cents::ZERO, over_right: cents, why: Some(why) });
+        let over = |why| Ok(Verdict::over(cents, why));
         if intake.record.standing == Standing::Closed {
             return over(OverRight::EpochClosed);
         }
         let Some(purse) = self.known_purse(intake, claim.purse)? else { return over(OverRight::UnknownPurse) };
+        if claim.kind == TransferKind::CardSale {
+            return self.settle_card(books, (key, intake.record.shop), purse, claim);
+        }
         let id = AccountId::slice(intake.record.number, purse);
         let Some(slice) = self.slice(id)? else { return over(OverRight::UnknownSlice) };
         let account = books.account(id)?;
@@ -331,11 +365,15 @@ impl Tx<'_> {
             self.allowed_by(id, claim.serial)?.map(|allowed| allowed.plus(slice.reversed)).transpose()?
         };
         let Some(allowed) = allowed else { return over(OverRight::UnknownSerial) };
-        let judgement = self.claim(id, slice, account.debits, claim.stretch, allowed)?;
+        let judgement = self.claim(id, slice.unclaimed, account.debits, claim.stretch, allowed)?;
         if !judgement.settled.is_zero() {
             let credit = match claim.kind {
                 TransferKind::Return => AccountId::purse(purse),
                 TransferKind::Sale
+                | TransferKind::CardSale
+                | TransferKind::Load
+                | TransferKind::Unload
+                | TransferKind::CardRecover
                 | TransferKind::Credit
                 | TransferKind::Raise
                 | TransferKind::Settlement
@@ -417,47 +455,6 @@ impl Tx<'_> {
         Ok((sale.tier != Tier::Purse).then_some(facts))
     }
 
-    /// Claims a stretch of a slice and keeps what became of its holes.
-    fn claim(
-        &self,
-        id: AccountId,
-        slice: SliceRecord,
-        settled_before: Cents,
-        stretch: Stretch,
-        allowed: Cents,
-    ) -> Result<Judgement, StoreError> {
-        let holes = if slice.unclaimed.is_zero() { Vec::new() } else { self.holes(id)? };
-        let mut claimed = Claimed::new(settled_before.plus(slice.unclaimed)?, holes.clone());
-        let judgement = claimed.claim(stretch, allowed)?;
-        let unclaimed = claimed.to().minus(settled_before.plus(judgement.settled)?)?;
-        if unclaimed != slice.unclaimed {
-            self.conn
-                .prepare_cached("UPDATE slices SET unclaimed_cents = ?2 WHERE id = ?1")?
-                .execute(params![Sql(id), Sql(unclaimed)])?;
-        }
-        if claimed.holes() != holes {
-            self.conn.prepare_cached("DELETE FROM holes WHERE slice = ?1")?.execute([Sql(id)])?;
-            let mut insert =
-                self.conn.prepare_cached("INSERT INTO holes (slice, from_cents, to_cents) VALUES (?1, ?2, ?3)")?;
-            for hole in claimed.holes() {
-                insert.execute(params![Sql(id), Sql(hole.from()), Sql(hole.to())])?;
-            }
-        }
-        Ok(judgement)
-    }
-
-    pub(super) fn holes(&self, id: AccountId) -> Result<Vec<Stretch>, StoreError> {
-        let mut read =
-            self.conn.prepare_cached("SELECT from_cents, to_cents FROM holes WHERE slice = ?1 ORDER BY from_cents")?;
-        let holes = read.query_map([Sql(id)], |row| Ok(Stretch::between(col(row, 0)?, col(row, 1)?)))?;
-        holes.map(|hole| hole?.ok_or(StoreError::Damaged("a hole"))).collect()
-    }
-
-    pub(super) fn allowed_by(&self, id: AccountId, serial: Serial) -> Result<Option<Cents>, StoreError> {
-        let mut read = self.conn.prepare_cached("SELECT allowed FROM serials WHERE slice = ?1 AND serial = ?2")?;
-        Ok(read.query_row(params![Sql(id), Sql(serial)], |row| col(row, 0)).optional()?)
-    }
-
     fn known_purse(&self, intake: &mut Intake<'_>, purse: PurseRef) -> Result<Option<PurseNo>, StoreError> {
         if let Some(known) = intake.purses.get(&purse) {
             return Ok(*known);
@@ -499,6 +496,8 @@ impl<'u> Intake<'u> {
             new_rows: Vec::new(),
             wakes: Vec::new(),
             is_late: false,
+            has_applied: false,
+            waits: false,
         }
     }
 

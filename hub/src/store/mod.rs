@@ -6,7 +6,10 @@
 //! makes randomness or sees a private key.
 
 mod backup;
+mod card_releases;
+mod card_sessions;
 mod cards;
+mod claims;
 mod closing;
 mod corrections;
 mod credits;
@@ -25,6 +28,8 @@ mod ingest;
 mod ledger;
 mod model;
 mod news;
+mod purse_cards;
+mod purses;
 mod recalls;
 mod refunds;
 mod restore;
@@ -43,7 +48,7 @@ pub use closing::{CloseOrder, Closing, ClosingRefusal, ClosingView};
 pub use credits::STEP_HOUSEHOLDS_MAX;
 pub use db::{Db, OpenMode, SCHEMA_VERSION};
 pub use enrolment::NewCode;
-pub use error::{CorrectionRefusal, EnrolRefusal, RuleRefusal, StoreError};
+pub use error::{CardSessionRefusal, CorrectionRefusal, EnrolRefusal, RuleRefusal, StoreError};
 pub use exposure::{CardExposure, EpochExposure, Exposure, GoodwillRule};
 pub use held::{HandBack, SERIALS_AHEAD_MAX};
 pub use model::*;

@@ -287,6 +287,8 @@ pub enum Deliverable {
     Balance(SignedBalance),
     /// Money of a slice is asked back.
     Recall(Recall),
+    /// The key by which the terminal's shop speaks with a card, still to be made.
+    SlotKey(SlotKeyOrder),
     /// What became of a refund that the terminal asked for.
     Refund(RefundDecision),
 }
@@ -350,6 +352,45 @@ pub struct BackupReport {
     pub bytes: u64,
     /// Terminal epochs whose mark was raised by it.
     pub epochs_marked: u64,
+}
+
+/// What may be done with a card at a reader.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CardVerb {
+    /// A blank card becomes a purse.
+    Issue,
+    /// It becomes blank again.
+    Retire,
+    /// Its slots get their newest keys.
+    Rekey,
+}
+
+/// What a dialogue with a card needs to know.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CardPlan {
+    /// The newest balance; none before the first load.
+    pub balance: Option<SignedBalance>,
+    /// Slot and version of each key that the card has.
+    pub slots: Vec<(u8, u8)>,
+    /// Slot and version of each key that a card is to have.
+    pub due: Vec<(u8, u8)>,
+}
+
+/// A slot's key of a card that a terminal is to have.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SlotKeyOrder {
+    /// The terminal.
+    pub terminal: TerminalId,
+    /// Its enrolment.
+    pub epoch: Epoch,
+    /// The card.
+    pub card: CardRef,
+    /// Its UID, sealed.
+    pub uid_sealed: Vec<u8>,
+    /// The slot.
+    pub slot: u8,
+    /// The key's version.
+    pub version: u8,
 }
 
 /// What makes waiting terminals look again.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use cabas_protocol::codec;
+use cabas_protocol::keys::SlotKey;
 use cabas_protocol::objects::{Binding, Grid, Policy, TerminalConfig};
-use cabas_protocol::sign::ENVELOPE_BYTES_MAX;
+use cabas_protocol::sign::{ENVELOPE_BYTES_MAX, Payload as _};
 use cabas_protocol::sync::{RefundDecision, Standing};
 use cabas_protocol::{Epoch, ObjectType, PurseRef, Scope, Signed, SignedBalance, TerminalId, Timestamp};
 use rusqlite::params;
@@ -89,7 +90,12 @@ impl Tx<'_> {
         if changed > since {
             found.insert(changed, Deliverable::HotList(self.hot_list(fund)?));
         }
-        if record.standing == Standing::Live { self.new_bindings(found, fund, since, at_most) } else { Ok(()) }
+        if record.standing != Standing::Live {
+            return Ok(());
+        }
+        self.new_bindings(found, fund, since, at_most)?;
+        self.new_slot_keys(found, record, since, at_most)?;
+        if self.is_restoring()? { Ok(()) } else { self.new_card_balances(found, fund, since, at_most) }
     }
 
     fn news_for_one(
@@ -321,6 +327,7 @@ impl Deliverable {
             Self::Grid(grid) => codec::encode(grid),
             Self::TerminalConfig(config) => codec::encode(config),
             Self::Balance(balance) => codec::encode(balance),
+            Self::SlotKey(_) => return SlotKey::MAX_BYTES.saturating_add(ENVELOPE_BYTES_MAX),
             Self::Recall(recall) => codec::encode(recall),
             Self::Refund(decision) => codec::encode(decision),
         };

@@ -55,7 +55,11 @@ impl Tx<'_> {
     ) -> Result<Shortfall, StoreError> {
         let record = self.epoch(terminal, epoch)?;
         let number = self.purse_no(purse)?.ok_or(StoreError::UnknownPurse)?;
-        let own = AccountId::slice(record.number, number);
+        let (own, number) = match self.purse_card(number)? {
+            Some(card) if card.is_blocked => return Ok(Shortfall::default()),
+            Some(card) => (card.id, card.shared),
+            None => (AccountId::slice(record.number, number), number),
+        };
         let short = level.minus_or_zero(self.allowed(own, self.account(own)?)?);
         if short.is_zero() || !record.may_be_raised() {
             return Ok(Shortfall::default());

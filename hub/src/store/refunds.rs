@@ -123,7 +123,9 @@ impl Tx<'_> {
             return self.refuse_refund(asked, why);
         }
         let shop = self.shop_of(asked.row.epoch())?;
-        let (debit, credit, cents) = (AccountId::payable(shop), AccountId::purse(asked.purse), asked.cents);
+        // What a purse card paid goes to its household, not to a card that may be lost.
+        let purse = self.shared_purse(asked.purse)?;
+        let (debit, credit, cents) = (AccountId::payable(shop), AccountId::purse(purse), asked.cents);
         let cause = asked.row.get();
         let transfer = books.post(Entry { debit, credit, cents, kind: TransferKind::Refund, cause })?;
         self.conn
@@ -132,7 +134,7 @@ impl Tx<'_> {
                     place = (SELECT ifnull(max(place), 0) + 1 FROM refunds) WHERE row = ?1",
             )?
             .execute(params![Sql(asked.row), Sql(transfer), Sql(self.refund_change(asked.row)?)])?;
-        self.pay_back(books, asked.purse, Brought { transfer, cents, came_back: false })?;
+        self.pay_back(books, purse, Brought { transfer, cents, came_back: false })?;
         Ok((asked, None))
     }
 

@@ -265,9 +265,26 @@ impl Tx<'_> {
             let newest = format!("SELECT max(change) FROM {table} WHERE {table}.epoch = epochs.number");
             self.conn.execute(&format!("UPDATE epochs SET change = max(change, ifnull(({newest}), 0))"), [])?;
         }
+        self.deliver_cards_anew()?;
         self.allocate_all()?;
         self.wake(Wake::All);
         tracing::warn!("the restore has ended: every open epoch handed back what it holds, or was closed");
+        Ok(())
+    }
+
+    /// The same for the balances of purse cards, which every terminal takes.
+    fn deliver_cards_anew(&self) -> Result<(), StoreError> {
+        let cards = self.conn.execute(
+            "WITH places AS (SELECT id, row_number() OVER (ORDER BY id) AS place FROM card_balances)
+             UPDATE card_balances SET change = (SELECT change FROM fund) + places.place FROM places
+             WHERE places.id = card_balances.id",
+            [],
+        )?;
+        if cards > 0 {
+            let cards = u64::try_from(cards).map_err(|_| StoreError::Exhausted("change number"))?;
+            let count = "UPDATE fund SET change = change + ?1, change_for_all = change + ?1";
+            self.conn.execute(count, [Sql(cards)])?;
+        }
         Ok(())
     }
 

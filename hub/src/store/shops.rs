@@ -16,7 +16,8 @@ impl Tx<'_> {
     pub fn shops(&self) -> Result<Vec<ShopView>, StoreError> {
         let mut read = self.conn.prepare(
             "SELECT code, name, kind, weight_permille, floor_cents, market_days,
-                (SELECT count(*) FROM terminals WHERE terminals.shop = shops.number) FROM shops ORDER BY code",
+                (SELECT count(*) FROM terminals WHERE terminals.shop = shops.number), slot,
+                (SELECT version FROM slots WHERE slots.slot = shops.slot) FROM shops ORDER BY code",
         )?;
         let shops = read.query_map([], |row| {
             Ok(ShopView {
@@ -27,6 +28,7 @@ impl Tx<'_> {
                 floor: col(row, 4)?,
                 market_days: row.get(5)?,
                 terminals: row.get(6)?,
+                slot: row.get::<_, Option<u8>>(7)?.zip(row.get(8)?),
             })
         })?;
         Ok(shops.collect::<Result<_, _>>()?)

@@ -83,7 +83,7 @@ impl Place {
 impl Tx<'_> {
     /// Raises the slice of a purse at a terminal from the purse's free money until it allows at least the level, or as
     /// far as the money goes; gives the newest balance, or nothing where there is none. Repeated it raises no more. An
-    /// enrolment that a newer one took the place of is not raised.
+    /// enrolment that a newer one took the place of is not raised. The purse of a purse card names the card itself.
     ///
     /// # Errors
     /// [`StoreError::UnknownPurse`], [`StoreError::UnknownTerminal`], [`StoreError::UnknownEpoch`],
@@ -103,6 +103,9 @@ impl Tx<'_> {
         self.not_restoring()?;
         let number = self.purse_no(purse)?.ok_or(StoreError::UnknownPurse)?;
         let fund = self.fund()?;
+        if let Some(card) = self.purse_card(number)? {
+            return self.extend_card(&fund, &record, &card, allowed_at_least, now);
+        }
         let slice = AccountId::slice(record.number, number);
         self.with_books(|books| {
             let free = books.account(AccountId::purse(number))?.left()?;
@@ -217,7 +220,8 @@ impl Tx<'_> {
         Ok(mine)
     }
 
-    /// Divides a purse's money among the terminals; says at which slices were raised.
+    /// Divides a purse's money among the household's purse cards and the terminals; says who is to look again. A purse
+    /// card's own purse has nothing to divide.
     pub(super) fn allocate(
         &self,
         books: &mut Books<'_>,
@@ -225,10 +229,12 @@ impl Tx<'_> {
         places: &Places,
         purse: PurseNo,
         now: Timestamp,
-    ) -> Result<Vec<TerminalId>, StoreError> {
+    ) -> Result<Vec<Wake>, StoreError> {
         if self.is_gone(purse)? {
             return Ok(Vec::new());
         }
+        // A card's balance is for every terminal.
+        let mut raised = vec![Wake::All; usize::from(self.load_cards(books, fund, purse, now)? > 0)];
         let free = books.account(AccountId::purse(purse))?.left()?;
         let places = self.places_of(places, purse)?;
         let mut targets = Vec::with_capacity(places.len());
@@ -238,11 +244,10 @@ impl Tx<'_> {
             targets.push(Target { weight, unspent, floor, is_steady });
         }
         let division = slices::divide(free, &targets)?;
-        let mut raised = Vec::new();
         for ((place, _), raise) in places.iter().zip(division.raises) {
             if !raise.is_zero() {
                 self.raise(books, fund, &self.epoch(place.terminal, place.epoch)?, purse, raise, now)?;
-                raised.push(place.terminal);
+                raised.push(Wake::Terminal(place.terminal));
             }
         }
         let keeps: Vec<_> = places.iter().map(|(place, _)| *place).zip(division.keeps).collect();
@@ -407,10 +412,5 @@ impl Tx<'_> {
             Ok(SliceRecord { serial, unclaimed, policy, issued_at, reversed, reversed_to, returned })
         });
         Ok(slice.optional()?)
-    }
-
-    pub(super) fn purse_no(&self, purse: PurseRef) -> Result<Option<PurseNo>, StoreError> {
-        let mut read = self.conn.prepare_cached("SELECT number FROM purses WHERE ref = ?1")?;
-        Ok(read.query_row([Sql(purse)], |row| col(row, 0)).optional()?)
     }
 }

@@ -111,12 +111,12 @@ impl Tx<'_> {
             [Sql(number)],
             |row| col(row, 0),
         )?;
-        let slices = self.slices_of(number)?;
+        let (slices, cards) = (self.slices_of(number)?, self.purse_card_views(number)?);
         let goodwill = owed(self.account(AccountId::goodwill(number))?)?;
         let missing = owed(self.account(AccountId::restored(number))?)?;
         let withheld = owed(self.account(AccountId::withheld(number))?)?;
         let (household, free) = (code.to_owned(), account.left()?);
-        Ok(Some(PurseView { household, purse, credited, free, goodwill, missing, withheld, slices }))
+        Ok(Some(PurseView { household, purse, credited, free, goodwill, missing, withheld, slices, cards }))
     }
 
     /// What reversals and refunds gave back in all.

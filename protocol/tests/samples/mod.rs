@@ -109,6 +109,7 @@ pub fn row_of(seq: u32, prev: Hash, body: RowBody) -> Row {
 }
 
 /// One body of every kind; the last is of no kind that is known.
+#[allow(clippy::too_many_lines, reason = "one of each kind")]
 pub fn bodies() -> Vec<RowBody> {
     let origin = Origin { terminal: TerminalId::new(8), epoch: Epoch::new(1), seq: Seq::new(77) };
     let debit = CardDebit {
@@ -360,6 +361,7 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
         step: 1,
         apdus: vec![ByteVec::from(vec![0x90, 0x5a, 0, 0, 3, 1, 2, 3, 0])],
         done: true,
+        note: Some("card 12 is issued".to_owned()),
     };
     let recall = Recall {
         head: head(ObjectType::Recall),

@@ -121,6 +121,31 @@ pub struct PurseView {
     pub withheld: Cents,
     /// One entry a slice.
     pub slices: Vec<SliceView>,
+    /// One entry a purse card.
+    pub cards: Vec<PurseCardView>,
+}
+
+/// A purse card's money.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PurseCardView {
+    /// The number printed on it.
+    pub number: u32,
+    /// Its own purse.
+    pub purse: PurseRef,
+    /// The newest serial; 0 before the first load.
+    pub serial: Serial,
+    /// When its balance was made.
+    pub issued_at: Timestamp,
+    /// What it may ever spend.
+    pub allowed: Cents,
+    /// What rows of all terminals settled.
+    pub spent: Cents,
+    /// What it may still spend, as far as the hub has heard.
+    pub left: Cents,
+    /// True where it is on the hot list.
+    pub is_blocked: bool,
+    /// What went back from it, once it was lost or retired; then it never spends again.
+    pub released: Option<Cents>,
 }
 
 /// A slice.
@@ -208,6 +233,8 @@ pub struct ShopView {
     pub market_days: u8,
     /// How many terminals it has.
     pub terminals: u32,
+    /// Its key slot on purse cards, and the newest version of its key.
+    pub slot: Option<(u8, u8)>,
 }
 
 /// A correction as one person proposes it.

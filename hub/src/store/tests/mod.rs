@@ -9,6 +9,7 @@
 )]
 
 mod backups;
+mod card_lives;
 mod closings;
 mod credits;
 mod enrolments;
@@ -21,6 +22,7 @@ mod ingests;
 mod ledger_page;
 mod model;
 mod news;
+mod purse_cards;
 mod recalls;
 mod refunds;
 mod restores;

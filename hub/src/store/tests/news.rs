@@ -20,6 +20,7 @@ fn names(items: &[Deliverable]) -> Vec<&'static str> {
             Deliverable::Balance(_) => "balance",
             Deliverable::Recall(_) => "recall",
             Deliverable::Refund(_) => "refund",
+            Deliverable::SlotKey(_) => "slot key",
         })
         .collect()
 }

@@ -188,7 +188,20 @@ impl World {
     pub(super) fn tamper(&mut self, sql: &str) {
         let conn = rusqlite::Connection::open(self.path()).unwrap();
         conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;").unwrap();
-        for trigger in ["rows", "moves", "serials", "claims", "credits", "refunded", "voted", "expired", "corrected"] {
+        const KEPT: [&str; 11] = [
+            "rows",
+            "moves",
+            "serials",
+            "claims",
+            "credits",
+            "refunded",
+            "voted",
+            "expired",
+            "corrected",
+            "tapped",
+            "released",
+        ];
+        for trigger in KEPT {
             for name in ["stay", "remain"] {
                 conn.execute_batch(&format!("DROP TRIGGER IF EXISTS {trigger}_{name}")).unwrap();
             }

@@ -58,7 +58,11 @@ impl Tx<'_> {
     fn without_cause(&self, transfer: &Transfer) -> Result<Option<&'static str>, StoreError> {
         match transfer.kind {
             TransferKind::Credit => self.not_a_credit(transfer),
-            TransferKind::Raise | TransferKind::Recover => self.not_a_raise(transfer),
+            TransferKind::Raise | TransferKind::Recover | TransferKind::Load | TransferKind::CardRecover => {
+                self.not_a_raise(transfer)
+            }
+            TransferKind::CardSale => self.not_a_card_sale(transfer),
+            TransferKind::Unload => self.not_an_unload(transfer),
             TransferKind::Void => self.not_a_void(transfer),
             TransferKind::Repay | TransferKind::Regain => self.not_paid_back(transfer),
             TransferKind::Advance => self.not_an_advance(transfer),
@@ -88,8 +92,8 @@ impl Tx<'_> {
     }
 
     fn not_a_raise(&self, transfer: &Transfer) -> Result<Option<&'static str>, StoreError> {
-        if transfer.debit.purse_no() != transfer.credit.purse_no() {
-            return Ok(Some("it raises another purse's slice"));
+        if transfer.debit.purse_no() != self.payer_of(transfer.credit)? {
+            return Ok(Some("it raises another household's slice or card"));
         }
         let Ok(serial) = u32::try_from(transfer.cause) else { return Ok(Some("its serial is none")) };
         let before = serial.checked_sub(1).map(Serial::new);
@@ -101,9 +105,11 @@ impl Tx<'_> {
         let raised = now.zip(before).and_then(|(now, before)| now.minus(before).ok());
         let parts = self.held_parts(transfer.credit, serial)?;
         let expected = match (transfer.kind, parts) {
-            (TransferKind::Recover, None) => return Ok(Some("no balance was handed back for it")),
+            (TransferKind::Recover | TransferKind::CardRecover, None) => {
+                return Ok(Some("no balance was handed back for it"));
+            }
             (_, Some((free, nothing))) if free.plus(nothing).ok() != raised => None,
-            (TransferKind::Recover, Some((_, nothing))) => Some(nothing),
+            (TransferKind::Recover | TransferKind::CardRecover, Some((_, nothing))) => Some(nothing),
             (_, Some((free, _))) => Some(free),
             (_, None) => raised,
         };
@@ -123,6 +129,10 @@ impl Tx<'_> {
         let to = match transfer.kind {
             TransferKind::Return => transfer.debit.purse_no().map(AccountId::purse),
             TransferKind::Sale
+            | TransferKind::CardSale
+            | TransferKind::Load
+            | TransferKind::Unload
+            | TransferKind::CardRecover
             | TransferKind::Credit
             | TransferKind::Raise
             | TransferKind::Settlement
@@ -329,42 +339,6 @@ impl Tx<'_> {
         }
         Ok(())
     }
-
-    /// Per household: what all slices allow, less what came back, is at most what was credited, what is missing since a
-    /// restore, and goodwill.
-    pub(super) fn check_conservation(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
-        let mut read = self.conn.prepare(
-            "SELECT purses.number, ifnull(given.allowed, 0), ifnull(back.returned, 0), ifnull(got.credited, 0),
-                ifnull(debts.owed, 0), ifnull(kept.withheld, 0)
-             FROM purses
-             LEFT JOIN (SELECT slices.id & 0xffffffff AS purse, sum(max(0, credits - reversed_cents)) AS allowed
-                FROM slices JOIN accounts ON accounts.id = slices.id GROUP BY 1) AS given ON given.purse = purses.number
-             LEFT JOIN (SELECT credit & 0xffffffff AS purse, sum(cents) AS returned FROM transfers WHERE kind IN (4, 7, 20)
-                GROUP BY 1) AS back ON back.purse = purses.number
-             LEFT JOIN (SELECT purse, sum(cents) AS credited FROM
-                    (SELECT purse, cents FROM credits
-                     UNION ALL SELECT purse, cents FROM corrections WHERE state = 1 AND is_up = 1) GROUP BY 1) AS got
-                ON got.purse = purses.number
-             LEFT JOIN (SELECT id & 0xffffffff AS purse, credits AS withheld FROM accounts WHERE id >> 56 = 11) AS kept
-                ON kept.purse = purses.number
-             LEFT JOIN (SELECT id & 0xffffffff AS purse, sum(debits - credits) AS owed FROM accounts
-                WHERE id >> 56 IN (8, 10) GROUP BY 1) AS debts ON debts.purse = purses.number
-             ORDER BY purses.number",
-        )?;
-        let mut rows = read.query([])?;
-        while let Some(row) = rows.next()? {
-            let (allowed, returned, credited): (Cents, Cents, Cents) = (col(row, 1)?, col(row, 2)?, col(row, 3)?);
-            let (owed, withheld): (Cents, Cents) = (col(row, 4)?, col(row, 5)?);
-            if allowed.plus(withheld)? > credited.plus(returned)?.plus(owed)? {
-                let detail = format!(
-                    "slices allow {allowed}, {withheld} was withheld, {returned} came back, {credited} was credited, \
-                     {owed} missing or advanced"
-                );
-                report.add(FindingKind::Conservation, format!("purse {}", row.get::<_, i64>(0)?), detail);
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Walk {
@@ -390,18 +364,18 @@ impl Walk {
         Ok(prev)
     }
 
-    /// In a slice each serial and each row is booked once and in order, in a purse each credit, in what a purse owes each
-    /// advance and each paying back. The serials of a
-    /// purse's many slices, and the rows of many terminals, are in no order in what they share.
+    /// In a slice each serial and each row is booked once and in order, on a purse card each serial, in a purse each credit,
+    /// in what a purse owes each advance and each paying back. The serials of a purse's many slices, and the rows of many
+    /// terminals, are in no order in what they share.
     fn newer_than(&mut self, id: AccountId, transfer: &Transfer) -> bool {
         let [credit, raise, row, recover, void, back, advance, undo] = &mut self.causes;
         let last = match (id.kind(), transfer.kind) {
             (AccountKind::Purse, TransferKind::Credit) => credit,
-            (AccountKind::Slice, TransferKind::Raise) => raise,
+            (AccountKind::Slice, TransferKind::Raise) | (AccountKind::Card, TransferKind::Load) => raise,
             (AccountKind::Slice, TransferKind::Sale | TransferKind::Return) => row,
             (AccountKind::Slice, TransferKind::Reversal) => undo,
-            (AccountKind::Slice, TransferKind::Recover) => recover,
-            (AccountKind::Slice, TransferKind::Void) => void,
+            (AccountKind::Slice, TransferKind::Recover) | (AccountKind::Card, TransferKind::CardRecover) => recover,
+            (AccountKind::Slice, TransferKind::Void) | (AccountKind::Card, TransferKind::Unload) => void,
             (
                 AccountKind::Restored | AccountKind::Goodwill | AccountKind::Withheld,
                 TransferKind::Repay | TransferKind::Regain | TransferKind::Withhold,

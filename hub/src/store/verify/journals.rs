@@ -16,7 +16,7 @@ use super::super::tx::Tx;
 use super::{FindingKind, VerifyReport};
 use crate::core::claims::Claimed;
 use crate::core::effect::{Claim, Effect, Undo, claimed, effect};
-use crate::core::ledger::{AccountId, OverRight, PurseNo, RowKey};
+use crate::core::ledger::{AccountId, OverRight, PurseNo, RowKey, TransferKind};
 
 /// One journal while it is read.
 struct Journal {
@@ -26,6 +26,8 @@ struct Journal {
     slices: BTreeMap<PurseRef, Option<SliceState>>,
     /// Reversals that undid a sale.
     undone: u64,
+    /// Sales of purse cards that reached their cards: they are judged apart, with those of all terminals.
+    card_sales: u64,
 }
 
 /// A slice as its rows make it.
@@ -55,10 +57,12 @@ impl Tx<'_> {
         let epochs = read
             .query_map([], |row| Ok((col(row, 0)?, col(row, 1)?)))?
             .collect::<Result<Vec<(TerminalId, Epoch)>, _>>()?;
+        let mut card_sales = 0_u64;
         for (terminal, epoch) in epochs {
             let record = self.epoch(terminal, epoch)?;
-            self.check_journal(&fund, record, report)?;
+            card_sales = card_sales.saturating_add(self.check_journal(&fund, record, report)?);
         }
+        self.check_card_sales(card_sales, report)?;
         let all: u64 = self.conn.query_row("SELECT count(*) FROM rows", [], |row| col(row, 0))?;
         if all != report.rows {
             let detail = format!("{all} rows, {} of them in a journal", report.rows);
@@ -67,9 +71,16 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn check_journal(&self, fund: &FundInfo, record: EpochRecord, report: &mut VerifyReport) -> Result<(), StoreError> {
+    /// Reads a journal; says how many sales of purse cards in it reached their cards.
+    fn check_journal(
+        &self,
+        fund: &FundInfo,
+        record: EpochRecord,
+        report: &mut VerifyReport,
+    ) -> Result<u64, StoreError> {
         let id = ChainId { fund: fund.fund, terminal: record.terminal, epoch: record.epoch };
-        let mut journal = Journal { record, id, head: id.genesis(&record.key), slices: BTreeMap::new(), undone: 0 };
+        let (head, slices) = (id.genesis(&record.key), BTreeMap::new());
+        let mut journal = Journal { record, id, head, slices, undone: 0, card_sales: 0 };
         let (first, last) = (RowKey::new(record.number, Seq::NONE), RowKey::new(record.number, Seq::new(u32::MAX)));
         let mut read = self.conn.prepare_cached(
             "SELECT key & 0xffffffff, kind, settled, over_right, why, happened_at, envelope FROM rows
@@ -108,7 +119,8 @@ impl Tx<'_> {
             let detail = format!("{noted} of its sales are noted as undone, its rows undo {}", journal.undone);
             report.add(FindingKind::Claim, journal.name(record.acked.seq), detail);
         }
-        self.check_slices(&journal, report)
+        self.check_slices(&journal, report)?;
+        Ok(journal.card_sales)
     }
 
     fn check_row(&self, journal: &mut Journal, stored: &Stored, report: &mut VerifyReport) -> Result<(), StoreError> {
@@ -151,7 +163,15 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         let all = claimed(&row.body);
         let nothing = |why| (Cents::ZERO, all, why);
+        let did_not_reach = [OverRight::UnknownPurse, OverRight::UnknownSlice, OverRight::EpochClosed];
+        let reached = |claim: &Claim| {
+            claim.kind == TransferKind::CardSale && stored.why.is_none_or(|why| !did_not_reach.contains(&why))
+        };
         let expected = match (effect(&row.body), stored.why) {
+            (Effect::Claim(claim), why) if reached(&claim) => {
+                journal.card_sales = journal.card_sales.saturating_add(1);
+                (stored.settled, stored.over_right, why)
+            }
             // These were unknown, or the epoch closed, when the row came; what came later does not change it.
             (
                 Effect::Claim(_) | Effect::Undo(_),

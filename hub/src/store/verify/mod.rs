@@ -4,8 +4,10 @@
 //! file is read in order and each part once, so memory is bounded by the slices of one terminal, not by the rows.
 
 mod books;
+mod conserved;
 mod journals;
 mod lives;
+mod purse_cards;
 mod refunded;
 mod settled;
 mod voted;
@@ -67,6 +69,8 @@ pub enum FindingKind {
     Correction,
     /// An expiry that was booked otherwise.
     Expiry,
+    /// A purse card that is bound otherwise, or was released otherwise than by the rule.
+    Card,
 }
 
 impl FindingKind {
@@ -92,6 +96,7 @@ impl FindingKind {
             Self::Refund => "refund",
             Self::Correction => "correction",
             Self::Expiry => "expiry",
+            Self::Card => "card",
         }
     }
 }
@@ -145,6 +150,7 @@ impl Db {
             tx.check_credits(&mut report)?;
             tx.check_conservation(&mut report)?;
             tx.check_journals(&mut report)?;
+            tx.check_purse_cards(&mut report)?;
             tx.check_disputed(&mut report)?;
             tx.check_refunds(&mut report)?;
             tx.check_voted(&mut report)?;

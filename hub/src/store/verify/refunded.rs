@@ -93,9 +93,13 @@ impl Tx<'_> {
             .conn
             .prepare_cached("SELECT row, purse, cents FROM refunds WHERE row = ?1 AND state = 1 AND transfer = ?2")?;
         let found = read.query_row(params![Sql(transfer.cause), Sql(transfer.id)], |row| {
-            Ok((col::<RowKey>(row, 0)?, AccountId::purse(col(row, 1)?), col::<Cents>(row, 2)?))
+            Ok((col::<RowKey>(row, 0)?, col(row, 1)?, col::<Cents>(row, 2)?))
         });
         let Some((row, purse, cents)) = found.optional()? else { return Ok(Some("no refund was granted for it")) };
+        // What a purse card paid goes to its household.
+        let Some(purse) = self.find_shared_purse(purse)?.map(AccountId::purse) else {
+            return Ok(Some("its refund is of a purse that is not there"));
+        };
         let from = AccountId::payable(self.shop_of(row.epoch())?);
         Ok(((from, purse, cents) != (transfer.debit, transfer.credit, transfer.cents))
             .then_some("its refund is of another shop, purse or amount"))

@@ -2,7 +2,17 @@
 //!
 //! To the reader it is the card side of vsmartcard's protocol: frames of a 2-byte big-endian length and a payload, over
 //! TCP; a payload of one byte steers (0 off, 1 on, 2 reset, 4 "give the ATR") and only 4 is answered.
+//!
+//! [`Chip`] knows no command but a reader's "give the UID", [`desfire::DesfireChip`] is a whole MIFARE DESFire EV2 and
+//! [`ntag424::Ntag424Chip`] an NTAG 424 DNA. A program that ships must never contain any of them.
 
+pub mod desfire;
+mod ev2;
+pub mod ntag424;
+mod tear;
+
+use self::ev2::apdu::GET_UID;
+pub use self::tear::Tear;
 use crate::program::{WAIT, wait_for};
 use anyhow::{Context as _, bail};
 use std::io::{Read as _, Write as _};
@@ -19,8 +29,24 @@ pub const CONTACTLESS_ATR: [u8; 6] = [0x3b, 0x81, 0x80, 0x01, 0x80, 0x80];
 pub const CONTACT_ATR: [u8; 4] = [0x3b, 0x02, 0x14, 0x50];
 /// How long a card that never answers stays: pcscd can do nothing else meanwhile.
 const WATCHDOG: Duration = Duration::from_secs(3);
-const GET_UID: [u8; 5] = [0xff, 0xca, 0, 0, 0];
+const OFF: u8 = 0;
+const ON: u8 = 1;
+const RESET: u8 = 2;
 const GIVE_ATR: u8 = 4;
+
+/// What can lie in a reader's field.
+pub trait InField: Send + 'static {
+    /// Its answer to a reset, as the reader makes it up.
+    fn atr(&self) -> Vec<u8> {
+        CONTACTLESS_ATR.to_vec()
+    }
+
+    /// The field went off, or came on: all is lost that is not kept without power.
+    fn reset(&mut self) {}
+
+    /// Takes an APDU.
+    fn react(&mut self, apdu: &[u8]) -> Reaction;
+}
 
 /// What a card does wrong.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -101,6 +127,16 @@ impl Chip {
     }
 }
 
+impl InField for Chip {
+    fn atr(&self) -> Vec<u8> {
+        self.atr.clone()
+    }
+
+    fn react(&mut self, apdu: &[u8]) -> Reaction {
+        Self::react(self, apdu)
+    }
+}
+
 /// A card in a reader. It leaves when it is removed or dropped.
 pub struct VirtualCard {
     stream: TcpStream,
@@ -113,7 +149,7 @@ impl VirtualCard {
     ///
     /// # Errors
     /// Where nobody waits there.
-    pub fn insert(port: u16, chip: Chip) -> anyhow::Result<Self> {
+    pub fn insert(port: u16, chip: impl InField) -> anyhow::Result<Self> {
         let stream = wait_for("a reader's slot", || Ok(Some(TcpStream::connect(("127.0.0.1", port))?)))?;
         stream.set_nodelay(true)?;
         let own = stream.try_clone()?;
@@ -155,10 +191,15 @@ impl Drop for VirtualCard {
 }
 
 /// Answers until the card or the reader goes away.
-fn serve(mut stream: TcpStream, mut chip: Chip, asked: &AtomicBool) {
+fn serve(mut stream: TcpStream, mut chip: impl InField, asked: &AtomicBool) {
+    chip.reset();
     while let Ok(payload) = receive(&mut stream) {
         let answer = match payload.as_slice() {
-            [GIVE_ATR] => chip.atr.clone(),
+            [GIVE_ATR] => chip.atr(),
+            [OFF | ON | RESET] => {
+                chip.reset();
+                continue;
+            }
             [] | [_] => continue,
             apdu => match chip.react(apdu) {
                 Reaction::Answer(answer) if !answer.is_empty() => answer,
@@ -175,6 +216,8 @@ fn serve(mut stream: TcpStream, mut chip: Chip, asked: &AtomicBool) {
         }
         asked.fetch_or(payload.len() > 1, Ordering::Relaxed);
     }
+    // Out of the field a card forgets its session, even where it is presented again at once.
+    chip.reset();
     drop(stream.shutdown(Shutdown::Both));
 }
 

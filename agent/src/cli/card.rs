@@ -1,0 +1,82 @@
+//! `card issue`, `card retire`, `card rekey`: the hub speaks with a card on this machine's reader.
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::Context;
+use super::failure::Failure;
+use super::lock;
+use crate::card::{NoCard, with_card};
+use crate::clock::Clock;
+use crate::journal::keyfile::TerminalKeys;
+use crate::journal::{FILE, Journal, KEY_FILE};
+use crate::out::print;
+use crate::sync::{HubClient, relay};
+
+/// Looks at the reader, five a second: one minute.
+const LOOKS: u32 = 300;
+
+/// The hub must have allowed it before: `cabas-hub card grant`.
+#[derive(Debug, Subcommand)]
+pub(super) enum Card {
+    /// Issue a blank purse card: the hub makes its files and keys, through this reader
+    Issue {
+        /// The number printed on the card
+        #[arg(long, value_name = "N")]
+        card_number: u32,
+    },
+    /// Take everything of ours off a card; what is left of its money goes back to the household
+    Retire {
+        /// The number printed on the card
+        #[arg(long, value_name = "N")]
+        card_number: u32,
+    },
+    /// Give a card the newest keys of its slots, after one of them was stolen
+    Rekey {
+        /// The number printed on the card
+        #[arg(long, value_name = "N")]
+        card_number: u32,
+    },
+}
+
+#[derive(Serialize)]
+struct Done {
+    card_number: u32,
+    note: String,
+}
+
+pub(super) async fn run(context: &Context, command: &Card) -> Result<(), Failure> {
+    let (verb, card_number) = match command {
+        Card::Issue { card_number } => ("issue", *card_number),
+        Card::Retire { card_number } => ("retire", *card_number),
+        Card::Rekey { card_number } => ("rekey", *card_number),
+    };
+    let config = &context.config;
+    let (file, key_file) = (config.data_dir.join(FILE), config.data_dir.join(KEY_FILE));
+    if !file.exists() {
+        return Err(Failure::NotEnrolled);
+    }
+    let _lock = lock::take(&config.data_dir)?;
+    let no_keys = |why: String| Failure::Keys { file: key_file.clone(), why };
+    let keys = TerminalKeys::read(&key_file).map_err(|error| no_keys(error.to_string()))?;
+    let signer = || keys.signer().ok_or_else(|| no_keys(String::from("it holds no key")));
+    let journal = Journal::open(&file, signer()?, Clock::system().now(), env!("CARGO_PKG_VERSION"))
+        .map_err(|source| Failure::Journal { file: file.clone(), source })?;
+    let state = journal.state().clone();
+    let hub_url = config.hub_url.clone().unwrap_or_else(|| state.id.hub_url.clone());
+    let (client, signer) = (HubClient::new(&hub_url, config.hub_ca.as_deref())?, signer()?);
+    let words = format!("{verb} {card_number}");
+    let runtime = tokio::runtime::Handle::current();
+    let reader = config.reader();
+    // The reader is held by a thread of its own, which waits; the calls to the hub go on here.
+    let talk = move || {
+        with_card(&reader, LOOKS, |card, uid| runtime.block_on(relay(&client, &signer, &state, card, (uid, &words))))
+    };
+    let said = tokio::task::spawn_blocking(talk).await.unwrap_or(Err(NoCard::NoService));
+    let note = said.map_err(Failure::NoCard)?.map_err(Failure::CardSession)?;
+    let failed = note.strip_prefix(cabas_protocol::card_session::FAILED);
+    if let Some(why) = failed {
+        return Err(Failure::Refused(why.trim().to_owned()));
+    }
+    print(context.format, &Done { card_number, note }, |done| format!("{}\n", done.note)).map_err(Failure::Print)
+}

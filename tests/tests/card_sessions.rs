@@ -1,0 +1,192 @@
+//! A purse card is issued through the real programs: the hub speaks, the agent at the admin's reader carries the bytes
+//! through the real pcscd, and the card is made of software.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+
+use cabas_card::layout::{APPLICATION, BALANCE_FILE, SPENT_FILE, VALUE_START};
+use cabas_tests::hub::{Hub, http_client};
+use cabas_tests::program::Said;
+use cabas_tests::shop::Shop;
+use cabas_tests::virtual_card::desfire::{DesfireChip, Edition};
+use cabas_tests::virtual_card::{Tear, VirtualCard};
+use serde_json::Value;
+
+const UID: [u8; 7] = [0x04, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66];
+const SHOP: &str = "biocoop-platanes";
+
+struct World {
+    hub: Hub,
+    admin: Shop,
+    dir: tempfile::TempDir,
+}
+
+async fn world() -> World {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
+    let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
+    hub.credit("2026-11").unwrap();
+    let mut admin = Shop::enrolled(&dir.path().join("admin"), &http_client().unwrap(), &hub, SHOP).await.unwrap();
+    admin.stop().unwrap();
+    World { hub, admin, dir }
+}
+
+impl World {
+    fn grant(&self, verb: &str, card: &str) {
+        let grant = ["card", "grant", "--terminal", "1", verb, card, "--household", "F001"];
+        self.hub.ok(&grant).unwrap();
+    }
+
+    /// Runs a command with a card on the reader.
+    fn with_card(&self, chip: &DesfireChip, verb: &str, card: &str) -> Said {
+        let held = VirtualCard::insert(self.admin.pcscd.port(0, 0).unwrap(), chip.clone()).unwrap();
+        let said = self.admin.said(&["card", verb, "--card-number", card]).unwrap();
+        held.remove();
+        said
+    }
+
+    fn purse_card(&self) -> Value {
+        let purse = self.hub.ok(&["purse", "show", "--household", "F001"]).unwrap();
+        purse["cards"][0].clone()
+    }
+}
+
+fn application() -> u32 {
+    let [a, b, c] = APPLICATION;
+    u32::from_le_bytes([a, b, c, 0])
+}
+
+fn ok(said: &Said) {
+    assert_eq!(said.code, Some(0), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_card_is_issued_once_allowed_and_carries_its_signed_balance() {
+    let world = world().await;
+    let chip = DesfireChip::new(UID, Edition::Ev2K4, 7);
+    let refused = world.with_card(&chip, "issue", "901");
+    assert!(refused.code == Some(1) && refused.err.contains("cabas-hub card grant"), "{refused:?}");
+    assert_eq!(chip.value(application(), SPENT_FILE), None, "nothing was done with it");
+    world.grant("--issue", "901");
+    let issued = world.with_card(&chip, "issue", "901");
+    ok(&issued);
+    assert!(issued.out.contains("card 901 is issued"), "{issued:?}");
+    assert_eq!(chip.value(application(), SPENT_FILE), Some(i32::try_from(VALUE_START).unwrap()));
+    let balance = chip.data(application(), BALANCE_FILE).unwrap();
+    assert!(u16::from_be_bytes([balance[0], balance[1]]) > 100, "a signed balance lies on it");
+    let card = world.purse_card();
+    assert!(card["left_cents"].as_u64().unwrap() > 0, "{card}");
+    // A grant is for one time.
+    let again = world.with_card(&chip, "issue", "901");
+    assert!(again.code == Some(1) && again.err.contains("nobody allowed"), "{again:?}");
+    world.hub.verify().unwrap();
+}
+
+#[tokio::test]
+async fn an_issue_that_was_torn_is_repeated_and_another_card_under_the_same_number_is_refused() {
+    let world = world().await;
+    let mut chip = DesfireChip::new(UID, Edition::Ev2K4, 7);
+    world.grant("--issue", "901");
+    for apdu in [5, 14, 21] {
+        chip.tear_at(apdu, Tear::AnswerLost);
+        let torn = world.with_card(&chip, "issue", "901");
+        assert!(torn.code == Some(1) && torn.err.contains("repeat"), "{torn:?}");
+    }
+    let other = DesfireChip::new([4, 9, 9, 9, 9, 9, 9], Edition::Ev2K4, 8);
+    let taken = world.with_card(&other, "issue", "901");
+    assert!(taken.code == Some(1) && taken.err.contains("known already"), "{taken:?}");
+    ok(&world.with_card(&chip, "issue", "901"));
+    world.hub.verify().unwrap();
+}
+
+#[tokio::test]
+async fn a_card_is_keyed_anew_after_a_theft_and_retired_in_the_end() {
+    let world = world().await;
+    let chip = DesfireChip::new(UID, Edition::Ev2K4, 7);
+    world.grant("--issue", "901");
+    ok(&world.with_card(&chip, "issue", "901"));
+    let shops = world.hub.ok(&["shop", "renew-slot", SHOP]).unwrap();
+    let shop = shops.as_array().unwrap().iter().find(|shop| shop["code"] == SHOP).unwrap();
+    assert_eq!((&shop["slot"], &shop["slot_version"]), (&1.into(), &2.into()), "{shop}");
+    world.grant("--rekey", "901");
+    let rekeyed = world.with_card(&chip, "rekey", "901");
+    ok(&rekeyed);
+    assert!(rekeyed.out.contains("newest keys"), "{rekeyed:?}");
+    world.grant("--retire", "901");
+    ok(&world.with_card(&chip, "retire", "901"));
+    assert_eq!(chip.value(application(), SPENT_FILE), None, "it is blank");
+    assert_eq!(world.purse_card()["blocked"], true, "{}", world.purse_card());
+    world.hub.verify().unwrap();
+}
+
+/// The card is issued and its keys are at the terminal.
+async fn ready(world: &mut World, chip: &DesfireChip) {
+    world.grant("--issue", "901");
+    ok(&world.with_card(chip, "issue", "901"));
+    world.admin.start().await.unwrap();
+    world.admin.wait_until_synced().await.unwrap();
+}
+
+fn spent(chip: &DesfireChip) -> u64 {
+    let value = u64::try_from(chip.value(application(), SPENT_FILE).unwrap()).unwrap();
+    u64::from(VALUE_START).checked_sub(value).unwrap()
+}
+
+#[tokio::test]
+async fn a_purse_card_pays_at_two_shops_without_a_network_and_both_are_owed_to_the_cent() {
+    let mut world = world().await;
+    let chip = DesfireChip::new(UID, Edition::Ev2K4, 7);
+    ready(&mut world, &chip).await;
+    let dir = world.dir.path().join("stall");
+    let stall = Shop::enrolled(&dir, &http_client().unwrap(), &world.hub, "maraicher-combe").await.unwrap();
+    world.hub.kill_9().unwrap();
+    for (shop, cents, request) in [(&world.admin, 1250, "a"), (&stall, 300, "b"), (&world.admin, 50, "c")] {
+        let sale = shop.sell_to(cents, &chip, request).await.unwrap();
+        assert_eq!(sale["state"], "accepted", "{sale}");
+    }
+    assert_eq!(spent(&chip), 1600);
+    world.hub.start().unwrap();
+    world.admin.wait_until_synced().await.unwrap();
+    stall.wait_until_synced().await.unwrap();
+    assert_eq!((world.hub.owed(SHOP).unwrap(), world.hub.owed("maraicher-combe").unwrap()), (1300, 300));
+    assert_eq!(world.purse_card()["spent_cents"], 1600, "{}", world.purse_card());
+    world.hub.verify().unwrap();
+}
+
+/// Presents the same card again, as the screen asks.
+async fn again(shop: &Shop, sale: &Value, chip: &DesfireChip) -> Value {
+    let path = format!("/api/sales/{}", sale["id"].as_str().unwrap());
+    for _ in 0..5 {
+        let card = VirtualCard::insert(shop.pcscd.port(0, 0).unwrap(), chip.clone()).unwrap();
+        for _ in 0..100 {
+            let now = shop.get(&path).await.unwrap();
+            if now["state"] != "in_doubt" && now["state"] != "waiting" && now["state"] != "authorizing" {
+                card.remove();
+                return now;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        card.remove();
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    shop.get(&path).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_card_that_leaves_in_the_middle_is_asked_for_again_and_debited_once() {
+    for tear in [Tear::BeforeItRan, Tear::AnswerLost, Tear::Garbled] {
+        let mut world = world().await;
+        let mut chip = DesfireChip::new(UID, Edition::Ev2K4, 7);
+        ready(&mut world, &chip).await;
+        chip.tear_at(8, tear);
+        let torn = world.admin.sell_to(700, &chip, "torn").await.unwrap();
+        let known = spent(&chip);
+        if torn["state"] != "accepted" {
+            assert_eq!(torn["state"], "in_doubt", "{tear:?}: {torn}");
+            let again = again(&world.admin, &torn, &chip).await;
+            assert_eq!(again["state"], "accepted", "{tear:?}: {again}");
+        }
+        assert_eq!(spent(&chip), 700, "{tear:?}: {known} after the tear");
+        world.admin.wait_until_synced().await.unwrap();
+        assert_eq!(world.hub.owed(SHOP).unwrap(), 700, "{tear:?}");
+        world.hub.verify().unwrap();
+    }
+}

@@ -347,12 +347,7 @@ impl Shop {
     ///
     /// # Errors
     /// Where any step fails.
-    pub async fn sell_to(
-        &self,
-        cents: u64,
-        chip: &(impl InField + Clone),
-        request_id: &str,
-    ) -> anyhow::Result<Value> {
+    pub async fn sell_to(&self, cents: u64, chip: &(impl InField + Clone), request_id: &str) -> anyhow::Result<Value> {
         let id = self.begin_sale(cents, request_id).await?;
         let over = self.hold_until_over(&id, chip).await?;
         self.wait("the card to be gone", |status| (status["reader"]["card_present"] != true).then_some(())).await?;

@@ -74,18 +74,24 @@ fn session<T>(
     keys: &[SlotSecret],
     work: impl FnOnce(&mut dyn OpenPurse) -> T,
 ) -> Result<T, Unopened> {
+    let mut unopened = Unopened::Locked;
     for SlotSecret { slot, key } in keys {
         match card.open(*slot, key) {
             Ok(mut open) => return Ok(work(&mut *open)),
             // The card has another version of the key, or is no card of ours.
-            Err(CardError::Refused { .. } | CardError::NotAuthentic(_) | CardError::Foreign(_)) => {}
+            Err(CardError::Refused { .. }) => {}
+            // What was garbled on the way may be read at the next tap.
+            Err(error @ (CardError::NotAuthentic(_) | CardError::Foreign(_))) => {
+                tracing::info!(%error, "a card did not prove itself");
+                unopened = Unopened::Left;
+            }
             Err(error @ (CardError::Link(_) | CardError::Range(_))) => {
                 tracing::info!(%error, "a card could not be opened");
                 return Err(Unopened::Left);
             }
         }
     }
-    Err(Unopened::Locked)
+    Err(unopened)
 }
 
 /// Plays a purchase. `tell` hears once what became of it; what is exchanged with the card afterwards may be cut off.

@@ -5,7 +5,7 @@
 //! | `GET /`, `GET /customer` | the cashier's page, the member's display |
 //! | `GET /health`, `GET /api/status`, `GET /metrics` | how the terminal is |
 //! | `POST /api/sales` `{"lines": [{"category", "cents" or "amount"}], "till_ref"?, "request_id"}` | 201 a new sale, 200 a known one |
-//! | `GET /api/sales/{id}`, `DELETE /api/sales/{id}` | a sale; cancel it before the card |
+//! | `GET /api/sales/{id}`, `DELETE /api/sales/{id}` | a sale; cancel it before the card. In state `in_doubt` nobody knows whether its card has paid, and it waits for that same card: `DELETE` answers 409 and leaves it for later; the card's next tap settles it, whatever that is for |
 //! | `GET /api/sales/last` | the newest accepted sale |
 //! | `GET /api/sales/{id}/member-side` | why it was declined, on request only; of a sale in state `offer`: `{"offer_cents", "rest_cents"}` |
 //! | `POST /api/sales/{id}/accept-part` | the member takes the part offered: 200 the sale, which waits for the same card or is done; `DELETE` declines it |

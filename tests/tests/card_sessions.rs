@@ -190,3 +190,29 @@ async fn a_card_that_leaves_in_the_middle_is_asked_for_again_and_debited_once() 
         world.hub.verify().unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_sale_with_a_purse_card_costs_exactly_two_syncs_of_the_disk() {
+    let mut world = world().await;
+    let chip = DesfireChip::new(UID, Edition::Ev2K4, 7);
+    ready(&mut world, &chip).await;
+    // Off line, so that nothing but the sale writes.
+    world.hub.kill_9().unwrap();
+    world.admin.stop().unwrap();
+    let trace = world.dir.path().join("trace");
+    world.admin.wrapper = ["strace", "-f", "--quiet=all", "-e", "trace=fsync,fdatasync,sync_file_range,msync", "-o"]
+        .into_iter()
+        .map(str::to_owned)
+        .chain([trace.display().to_string()])
+        .collect();
+    world.admin.start().await.unwrap();
+    let syncs = || std::fs::read_to_string(&trace).unwrap().lines().filter(|line| line.contains("sync")).count();
+    // The first sale after a start is not the steady state.
+    assert_eq!(world.admin.sell_to(100, &chip, "first").await.unwrap()["state"], "accepted");
+    for number in 0..3 {
+        let before = syncs();
+        let sale = world.admin.sell_to(100, &chip, &format!("counted-{number}")).await.unwrap();
+        assert_eq!(sale["state"], "accepted", "{sale}");
+        assert_eq!(syncs() - before, 2, "the intent and the proof");
+    }
+}

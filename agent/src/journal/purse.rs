@@ -269,7 +269,8 @@ impl Writer<'_> {
             terminal: me.terminal.get(),
             epoch: me.epoch.get(),
             seq: doubt.intent.get(),
-            time_s: u32::try_from(doubt.at.get()).unwrap_or(u32::MAX),
+            // What the row says too, so that the hub can make the record again.
+            time_s: u32::try_from(self.now.wall.get()).unwrap_or(u32::MAX),
             cents,
             spent_after: small(doubt.sale.spent_after)?,
             serial: doubt.sale.serial.get(),

@@ -82,9 +82,14 @@ async fn in_doubt_the_sale_waits_for_the_same_card_and_for_no_other() {
         assert_eq!(sale["message_fr"], "Présentez à nouveau la même carte");
         let status = shop.service.status();
         assert_eq!((&status["doubts"][0]["cents"], &status["sale"]["state"]), (&json!(600), &json!("in_doubt")));
-        let plain = PresentedCard { uid: Uid::new(&PLAIN).unwrap(), tier: Tier::Plain, tap: 2, link: None };
-        shop.cards.send(CardEvent::Presented(plain)).await.unwrap();
-        shop.until_notice("notice_same_card").await;
+        // The copy of a UID is another card too.
+        for uid in [&PLAIN[..], &OURS] {
+            let plain = PresentedCard { uid: Uid::new(uid).unwrap(), tier: Tier::Plain, tap: 2, link: None };
+            shop.cards.send(CardEvent::Presented(plain)).await.unwrap();
+            shop.until_notice("notice_same_card").await;
+            assert_eq!(shop.service.sale(request(1)).await.unwrap()["state"], "in_doubt");
+            shop.cards.send(CardEvent::Removed).await.unwrap();
+        }
         shop.tap(&card).await;
         shop.until(1, "accepted").await;
         assert_eq!((sales_in(shop.folder.path()), card.chip().debits), ((1, 600), 1));

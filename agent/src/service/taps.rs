@@ -51,7 +51,10 @@ impl Counter {
         self.on_reader = Some(seen.clone());
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}
-            Open::Sale { ask, deadline, part, doubt } if doubt.is_some_and(|card| card != by.card) => {
+            // Another card, or what has only the UID of the one that it waits for.
+            Open::Sale { ask, deadline, part, doubt }
+                if doubt.is_some_and(|card| card != by.card || seen.purse.is_none()) =>
+            {
                 self.open = Open::Sale { ask, deadline, part, doubt };
                 self.notice(Some("notice-same-card"));
             }

@@ -133,7 +133,7 @@ fn a_body_without_a_length_is_read_no_further_than_its_limit() {
 }
 
 #[test]
-fn a_card_session_is_not_supported_once_it_is_known_who_asks() {
+fn a_card_session_without_a_command_is_malformed_once_it_is_known_who_asks() {
     let (_fund, hub, mut terminal) = enrolled();
     let request = CardSessionRequest {
         head: terminal.context.head(ObjectType::CardSessionRequest),
@@ -144,7 +144,7 @@ fn a_card_session_is_not_supported_once_it_is_known_who_asks() {
         answers: vec![vec![4, 1, 2, 3, 4, 5, 6].into()],
     };
     let answer: Result<CardSessionAnswer, _> = terminal.call(&hub, "/v1/card-session", &request);
-    assert_eq!(answer.unwrap_err(), RefusalCode::NotSupported);
+    assert_eq!(answer.unwrap_err(), RefusalCode::Malformed);
     terminal.signer = Signer::from_seed(&[99; 32]).unwrap();
     let answer: Result<CardSessionAnswer, _> = terminal.call(&hub, "/v1/card-session", &request);
     assert_eq!(answer.unwrap_err(), RefusalCode::BadSignature);

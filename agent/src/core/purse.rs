@@ -2,6 +2,7 @@
 //! debit that nobody answered for.
 
 use crate::core::authorize::{Decision, DeclineReason, Facts, authorize};
+use cabas_card::layout::Record;
 use cabas_protocol::balance::{Scope, SignedBalance};
 use cabas_protocol::{Cents, PurseRef, Serial};
 
@@ -71,6 +72,8 @@ pub struct Answer {
     pub spent: Cents,
     /// It has the record of the debit, which only this terminal can have made.
     pub has_record: bool,
+    /// Records of other debits account for every cent since the announcement ([`accounts_for`]).
+    pub others_account: bool,
 }
 
 /// What became of a debit.
@@ -84,14 +87,27 @@ pub enum Resolution {
     Open,
 }
 
+/// True where `records`, oldest first, lead from one state of a card's counter to a later one without a gap.
+#[must_use]
+pub fn accounts_for(from: Cents, to: Cents, records: &[Record]) -> bool {
+    let mut at = from.get();
+    for record in records.iter().filter(|record| u64::from(record.spent_after) > from.get()) {
+        if u64::from(record.spent_after).checked_sub(record.cents.into()) != Some(at) {
+            return false;
+        }
+        at = record.spent_after.into();
+    }
+    at == to.get() && to > from
+}
+
 /// Resolves a doubt. Value and record change in one commit, so each must fit the other; where they do not, nothing is
-/// concluded.
+/// concluded. A debit without a record did not happen where others lead from before it to what the card counts now.
 #[must_use]
 pub fn resolve(announced: Announced, answer: Answer) -> Resolution {
     let Ok(after) = announced.spent_before.plus(announced.cents) else { return Resolution::Open };
     if answer.has_record && answer.spent >= after {
         Resolution::Debited
-    } else if !answer.has_record && answer.spent == announced.spent_before {
+    } else if !answer.has_record && (answer.spent == announced.spent_before || answer.others_account) {
         Resolution::NotDebited
     } else {
         Resolution::Open
@@ -189,20 +205,44 @@ mod tests {
     fn a_doubt_is_resolved_only_where_counter_and_record_agree() {
         use Resolution::{Debited, NotDebited, Open};
         let announced = Announced { spent_before: cents(1000), cents: cents(250) };
-        for (spent, has_record, resolution) in [
-            (1000, false, NotDebited),
-            (1250, true, Debited),
+        for (spent, has_record, others_account, resolution) in [
+            (1000, false, false, NotDebited),
+            (1250, true, false, Debited),
             // Others sold to it since.
-            (1900, true, Debited),
-            (1250, false, Open),
-            (1900, false, Open),
-            (1000, true, Open),
-            (1249, true, Open),
-            (999, false, Open),
-            (0, false, Open),
+            (1900, true, false, Debited),
+            (1250, false, false, Open),
+            (1900, false, false, Open),
+            (1900, false, true, NotDebited),
+            (1000, true, false, Open),
+            (1249, true, false, Open),
+            (999, false, false, Open),
+            (0, false, false, Open),
         ] {
-            let answer = Answer { spent: cents(spent), has_record };
-            assert_eq!(resolve(announced, answer), resolution, "{spent} {has_record}");
+            let answer = Answer { spent: cents(spent), has_record, others_account };
+            assert_eq!(resolve(announced, answer), resolution, "{spent} {has_record} {others_account}");
+        }
+    }
+
+    #[test]
+    fn only_records_without_a_gap_account_for_what_a_card_has_spent() {
+        let record =
+            |spent_after, cents| Record { terminal: 9, epoch: 1, seq: 1, time_s: 0, cents, spent_after, serial: 1 };
+        let whole = [record(800, 100), record(1000, 200), record(1500, 500), record(1600, 100)];
+        for (from, to, records, accounts) in [
+            (1000, 1600, &whole[..], true),
+            (1000, 1600, &whole[2..], true),
+            (1000, 1600, &whole[3..], false),
+            (1000, 1600, &whole[..3], false),
+            (1000, 1500, &whole[..3], true),
+            (1000, 1500, &whole[..], false),
+            (1250, 1600, &whole[..], false),
+            (1000, 1600, &[record(1500, 500), record(1500, 500), record(1600, 100)], false),
+            (1000, 1600, &[record(1600, 100), record(1500, 500)], false),
+            (1000, 1000, &whole[..2], false),
+            (1600, 1000, &whole[..], false),
+            (0, 0, &[], false),
+        ] {
+            assert_eq!(accounts_for(cents(from), cents(to), records), accounts, "{from} {to} {records:?}");
         }
     }
 }

@@ -4,10 +4,11 @@
 use super::Journal;
 use super::append::Writer;
 use super::error::JournalError;
-use super::sales::{SaleRecord, record, sale_columns};
+use super::sales::{SaleRecord, is_hot, record, sale_columns};
 use super::undo::body;
 use crate::core::ages::Moment;
-use crate::core::purse::{Announced, Answer, Resolution, resolve};
+use crate::core::authorize::TerminalState;
+use crate::core::purse::{Announced, Answer, Resolution, accounts_for, resolve};
 use cabas_card::commands::Committed;
 use cabas_card::layout::{RECORD_BYTES, Record};
 use cabas_card::tmac::UID_BYTES;
@@ -53,7 +54,7 @@ impl Doubt {
 }
 
 /// What a card says of its past, by a session that proved it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CardSays {
     /// Its UID.
     pub uid: [u8; UID_BYTES],
@@ -61,6 +62,13 @@ pub struct CardSays {
     pub spent: u32,
     /// Its records, oldest first.
     pub records: Vec<[u8; RECORD_BYTES]>,
+}
+
+/// The UID is hidden.
+impl std::fmt::Debug for CardSays {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CardSays").field("spent", &self.spent).finish_non_exhaustive()
+    }
 }
 
 /// How a doubt was settled.
@@ -122,8 +130,19 @@ impl Journal {
                 return Ok(ended);
             }
             let doubt = writer.open_doubt(intent)?;
-            let answer = Answer { spent: Cents::new(says.spent.into())?, has_record: writer.has_record(intent, says)? };
-            match resolve(doubt.announced()?, answer) {
+            let (announced, spent) = (doubt.announced()?, Cents::new(says.spent.into())?);
+            let me = writer.state.id.me();
+            let mut records: Vec<_> = says.records.iter().filter_map(|bytes| Record::parse(bytes).ok()).collect();
+            // A record in this terminal's name that is not its own tells nothing.
+            records.retain(|record| (record.terminal, record.epoch) != (me.terminal.get(), me.epoch.get()));
+            let answer = Answer {
+                spent,
+                has_record: writer.has_record(intent, says)?,
+                others_account: accounts_for(announced.spent_before, spent, &records),
+            };
+            match resolve(announced, answer) {
+                // A sale of now would not be honoured; the fund has given the money back, or can.
+                Resolution::Debited if !writer.may_sell_late(&doubt)? => Ok(Settled::Open),
                 Resolution::Debited => writer.resolve(intent, true),
                 Resolution::NotDebited => writer.resolve(intent, false),
                 Resolution::Open => Ok(Settled::Open),
@@ -266,6 +285,18 @@ impl Writer<'_> {
         let seq = self.append(RowBody::Sale(sale.clone()), till_ref.as_deref())?;
         self.end(intent, seq)?;
         Ok(SaleRecord { seq, sale, at: self.state.hub.anchor.time(self.now), till_ref })
+    }
+
+    /// False where the hub would refuse the row: the enrolment is over, or the card's money may be back with its household.
+    fn may_sell_late(&self, doubt: &Doubt) -> Result<bool, JournalError> {
+        let can_sell = match self.state.terminal_state() {
+            TerminalState::Live | TerminalState::Paused => true,
+            TerminalState::NotEnrolled
+            | TerminalState::Revoked
+            | TerminalState::Closed
+            | TerminalState::Quarantined => false,
+        };
+        Ok(can_sell && !is_hot(self.tx, doubt.sale.card, doubt.sale.purse)?)
     }
 
     /// True where the card has the record of an intent, made with this terminal's own key for this very card.

@@ -57,7 +57,7 @@ pub struct Intent {
     pub cents: u32,
     /// The record that is written to the card with it.
     pub record: [u8; RECORD_BYTES],
-    /// The balance that the card carries, where it is one of ours.
+    /// The balance that the card carries, by what it says of itself.
     pub on_card: Option<Serial>,
 }
 
@@ -170,6 +170,12 @@ impl Journal {
     }
 }
 
+/// The number that a balance on a card claims: it may be signed by a key that is not known here yet.
+fn claimed(purse: PurseRef, bytes: &[u8]) -> Option<Serial> {
+    let balance = Signed::<SignedBalance>::from_bytes(bytes.to_vec()).ok()?.peek().ok()?;
+    is_of_card(&balance, purse).then_some(balance.serial)
+}
+
 /// A balance that a card carries, where the hub signed it for this purse's card.
 fn balance_of_card(state: &State, purse: PurseRef, bytes: &[u8]) -> Option<HubObject> {
     let signed = Signed::<SignedBalance>::from_bytes(bytes.to_vec()).ok()?;
@@ -178,14 +184,15 @@ fn balance_of_card(state: &State, purse: PurseRef, bytes: &[u8]) -> Option<HubOb
 }
 
 impl Writer<'_> {
-    /// Takes over the balance that a card carries, as if the hub had sent it; gives its number where it is one of ours.
+    /// Takes over the balance that a card carries, as if the hub had sent it; gives the number that it says it has, so that
+    /// no older one is written over it.
     fn take_over(&mut self, card: PresentedBy, bytes: &[u8]) -> Result<Option<Serial>, JournalError> {
         let Some(purse) = known_of(self.tx, self.state, self.now, card)?.purse else { return Ok(None) };
         let Some(object) = balance_of_card(self.state, purse, bytes) else {
             if !bytes.is_empty() {
                 tracing::warn!("a card carries a balance that is not signed for it: it does not count");
             }
-            return Ok(None);
+            return Ok(claimed(purse, bytes));
         };
         let mut applied = Applied { alarms: Vec::new(), taken: 0, believed: true };
         self.take(&object, &mut applied)?;

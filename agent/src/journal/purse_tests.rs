@@ -214,6 +214,21 @@ fn a_part_is_offered_as_of_a_slice() {
 }
 
 #[test]
+fn a_newer_balance_by_a_key_that_is_not_known_here_yet_allows_nothing_and_is_not_overwritten() {
+    let (folder, fund) = (folder(), Fund::default());
+    let mut journal = ready(&fund, folder.path(), 1000);
+    let stranger = cabas_protocol::Signer::from_seed(&[77; 32]).unwrap();
+    let balance = stranger.sign(&fund.card_balance(5, 9, 99_999).peek().unwrap()).into_bytes();
+    let read = PurseRead { balance, spent: 400 };
+    let above = journal.intend(moment(1, 10), &wish(1, 601), &UID, &read, None).unwrap();
+    assert_eq!(declined(above).0, DeclineReason::InsufficientFunds);
+    let within = journal.intend(moment(1, 10), &wish(1, 600), &UID, &read, None).unwrap();
+    let Intended::Go(intent) = within else { panic!("{within:?}") };
+    assert_eq!(intent.on_card, Some(Serial::new(9)));
+    assert_eq!(journal.newer_balance(purse(5), intent.on_card).unwrap(), None);
+}
+
+#[test]
 fn a_purse_card_that_proves_nothing_is_refused() {
     let (folder, fund) = (folder(), Fund::default());
     let mut journal = ready(&fund, folder.path(), 1000);
@@ -284,11 +299,11 @@ fn what_was_cut_off_between_intent_and_proof_is_a_doubt_at_the_next_start() {
     let mut journal = fund.open(folder.path(), moment(2, 1));
     assert_eq!(journal.state().doubts.len(), 1);
     assert_eq!(kinds(folder.path()), [7, 8]);
-    // A record that another terminal, another key or another card made settles nothing.
+    // A record by another key or for another card settles nothing, nor does another terminal's that leaves a gap.
     let mut record = Record::parse(&intent.record).unwrap();
     let forged = record.to_bytes(&Key::new([1; 16]), &UID);
     let elsewhere = record.to_bytes(&Key::new(RECORD_KEY), &[4, 9, 9, 9, 9, 9, 9]);
-    record.terminal = 8;
+    (record.terminal, record.cents) = (8, 299);
     let other = record.to_bytes(&Key::new(RECORD_KEY), &UID);
     for records in [vec![], vec![forged], vec![elsewhere], vec![other]] {
         let settled = journal.settle(moment(2, 2), intent.doubt.intent, &says(700, records)).unwrap();

@@ -289,6 +289,12 @@ pub(super) fn declined(reason: DeclineReason, known: &Known, fund: Cents) -> Dec
     }
 }
 
+/// True where the hot list names a card or its purse.
+pub(super) fn is_hot(db: &Connection, card: CardRef, purse: PurseRef) -> Result<bool, JournalError> {
+    let mut select = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM hot WHERE (kind, ref) IN ((1, ?1), (2, ?2)))")?;
+    Ok(select.query_row([card.as_bytes(), purse.as_bytes()], |row| row.get(0))?)
+}
+
 pub(super) fn known_of(db: &Connection, state: &State, now: Moment, card: PresentedBy) -> Result<Known, JournalError> {
     let mut select = db.prepare_cached("SELECT tier, purse FROM bindings WHERE card = ?1")?;
     let bound = select
@@ -297,8 +303,7 @@ pub(super) fn known_of(db: &Connection, state: &State, now: Moment, card: Presen
     let mut facts = CardFacts { proven: card.proven, uid: card.uid, bound: bound.map(|(tier, _)| tier), is_hot: false };
     let mut known = Known { purse: None, card: facts, balance: None, counters: Counters::default() };
     let Some((_, purse)) = bound else { return Ok(known) };
-    let mut select = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM hot WHERE (kind, ref) IN ((1, ?1), (2, ?2)))")?;
-    facts.is_hot = select.query_row([card.card.as_bytes(), purse.as_bytes()], |row| row.get(0))?;
+    facts.is_hot = is_hot(db, card.card, purse)?;
     known.card = facts;
     known.purse = Some(purse);
     let time = state.hub.anchor.time(now);

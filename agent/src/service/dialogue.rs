@@ -26,10 +26,13 @@ pub(super) trait Books {
 
     /// The time.
     fn now(&self) -> Moment;
+
+    /// False where nobody waits for the end any more: nothing new may be begun then.
+    fn is_awaited(&self) -> bool;
 }
 
 /// A purchase that is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Purchase {
     /// The sale.
     pub(super) ask: SaleAsk,
@@ -182,16 +185,23 @@ fn pay(
             return Err(Paid::Again);
         }
     };
+    if !books.is_awaited() {
+        return Err(Paid::Again);
+    }
     let (now, wish) = (books.now(), purchase.clone());
     let intended = books.work(move |journal| journal.intend(now, &wish.ask, &wish.uid, &read, most));
     let intent = match intended.map_err(Paid::Failed)? {
         Intended::Go(intent) => *intent,
-        Intended::Known(record) => return Ok((record, None)),
+        Intended::Known(record) => return Err(Paid::Accepted(Box::new(record))),
         Intended::Declined(declined, offer) => return Err(Paid::Declined(declined, offer)),
         Intended::NotSplit(error) => return Err(Paid::NotSplit(error)),
     };
     let Intent { doubt, cents, record, on_card } = intent;
     let (seq, now) = (doubt.intent, books.now());
+    if !books.is_awaited() {
+        books.work(move |journal| journal.not_debited(now, seq)).map_err(Paid::Failed)?;
+        return Err(Paid::Again);
+    }
     let proof = match open.debit(cents, &record) {
         Ok(proof) => proof,
         Err(DebitError::NotDebited(error)) => {

@@ -14,6 +14,7 @@ use crate::service::purse_double::{Double, Tear};
 use cabas_card::Key;
 use cabas_card::layout::Record;
 use cabas_protocol::row::Tier;
+use cabas_protocol::sync::Standing;
 use std::path::Path;
 
 const KEY: [u8; 16] = [1; 16];
@@ -23,6 +24,9 @@ const UID: [u8; 7] = [4, 1, 2, 3, 4, 5, 6];
 struct Direct {
     journal: Journal,
     left: Option<u32>,
+    /// From this piece of work on nobody waits any more.
+    given_up_after: Option<u32>,
+    done: u32,
 }
 
 impl Books for Direct {
@@ -30,6 +34,7 @@ impl Books for Direct {
         &mut self,
         work: impl FnOnce(&mut Journal) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
+        self.done += 1;
         match &mut self.left {
             Some(0) => return Err(JournalError::Closed),
             Some(left) => *left -= 1,
@@ -40,6 +45,10 @@ impl Books for Direct {
 
     fn now(&self) -> Moment {
         moment(1, 10)
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.given_up_after.is_none_or(|after| self.done < after)
     }
 }
 
@@ -61,7 +70,7 @@ fn shop(allowed: u64, spent: u32) -> Shop {
     assert_eq!(fund.give(&mut journal, objects).taken, 3);
     let card = Double::new(KEY, spent);
     card.chip().balance = fund.card_balance(5, 1, allowed).into_bytes();
-    Shop { folder, fund, books: Direct { journal, left: None }, card }
+    Shop { folder, fund, books: Direct { journal, left: None, given_up_after: None, done: 0 }, card }
 }
 
 fn sales_in(folder: &Path) -> (u32, u32) {
@@ -99,7 +108,7 @@ impl Shop {
         let Self { folder, fund, books, card } = self;
         drop(books);
         let journal = fund.open(folder.path(), moment(2, 1));
-        Self { folder, fund, books: Direct { journal, left: None }, card }
+        Self { folder, fund, books: Direct { journal, left: None, given_up_after: None, done: 0 }, card }
     }
 
     /// Debits, and the counter.
@@ -218,6 +227,68 @@ fn a_doubt_stays_one_while_the_card_is_torn_again_or_does_not_tell() {
     shop.card.chip().records = records;
     assert!(matches!(shop.tap(1), Paid::Accepted(_)));
     assert_eq!((shop.debits(), sales_in(shop.folder.path())), (1, (1, 0)));
+}
+
+#[test]
+fn what_others_sold_meanwhile_does_not_keep_a_doubt_open() {
+    for (tear, others, settled) in [
+        (Tear::CommitDone, 200, Some(1)),
+        (Tear::CommitNotDone, 200, Some(1)),
+        // The card has counted what no record tells of.
+        (Tear::CommitNotDone, 199, None),
+    ] {
+        let mut shop = shop(2000, 400);
+        shop.card.chip().tear = tear;
+        assert!(matches!(shop.tap(1), Paid::InDoubt));
+        {
+            let mut chip = shop.card.chip();
+            chip.spent += 200;
+            let (cents, spent_after) = (others, chip.spent);
+            let other = Record { terminal: 8, epoch: 1, seq: 5, time_s: 1, cents, spent_after, serial: 1 };
+            chip.records.push(other.to_bytes(&Key::new([5; 16]), &UID));
+        }
+        let paid = shop.tap(1);
+        assert_eq!(matches!(paid, Paid::Accepted(_)), settled.is_some(), "{tear:?} {others}: {paid:?}");
+        assert_eq!(matches!(paid, Paid::Unsettled(_)), settled.is_none(), "{tear:?} {others}: {paid:?}");
+        assert_eq!(shop.debits(), settled.unwrap_or(0));
+        assert_eq!(sales_in(shop.folder.path()).0, settled.unwrap_or(0));
+    }
+}
+
+#[test]
+fn a_debit_that_the_hub_would_not_honour_any_more_is_not_shown_as_accepted() {
+    let mut shop = shop(1000, 400);
+    shop.card.chip().tear = Tear::CommitDone;
+    assert!(matches!(shop.tap(1), Paid::InDoubt));
+    let lost = shop.fund.hot_list(2, 0, &[5]).into_bytes();
+    shop.fund.give(&mut shop.books.journal, vec![lost]);
+    for number in [1, 2] {
+        assert!(matches!(shop.tap(number), Paid::Unsettled(_)));
+    }
+    for standing in [Standing::Closed, Standing::Quarantined, Standing::Revoked] {
+        shop.books.journal.set_standing(moment(1, 11), standing).unwrap();
+        assert!(matches!(shop.tap(1), Paid::Unsettled(_)), "{standing:?}");
+    }
+    shop.books.journal.set_standing(moment(1, 12), Standing::Live).unwrap();
+    assert_eq!((shop.debits(), sales_in(shop.folder.path())), (1, (0, 1)));
+    // Found again before its money went back.
+    let found = shop.fund.hot_list(3, 0, &[]).into_bytes();
+    shop.fund.give(&mut shop.books.journal, vec![found]);
+    assert!(matches!(shop.tap(1), Paid::Accepted(_)));
+    assert_eq!((shop.debits(), sales_in(shop.folder.path())), (1, (1, 0)));
+}
+
+#[test]
+fn what_nobody_waits_for_any_more_is_not_debited() {
+    for given_up_after in [1, 2] {
+        let mut shop = shop(1000, 400);
+        shop.books.given_up_after = Some(given_up_after);
+        assert!(matches!(shop.tap(1), Paid::Again));
+        assert_eq!((shop.debits(), sales_in(shop.folder.path())), (0, (0, 0)), "{given_up_after}");
+        shop.books.given_up_after = None;
+        assert!(matches!(shop.tap(1), Paid::Accepted(_)));
+        assert_eq!((shop.debits(), sales_in(shop.folder.path())), (1, (1, 0)));
+    }
 }
 
 #[test]

@@ -230,11 +230,11 @@ impl Service {
 
     async fn view(&self, id: RequestId) -> Result<SaleView, Refusal> {
         if let Some(sale) = self.board().find(id)
-            && sale.state != SaleState::Failed
+            && !matches!(sale.state, SaleState::Failed | SaleState::InDoubt)
         {
             return Ok(sale.clone());
         }
-        // A sale whose commit failed may be in the file all the same: the file tells.
+        // A sale whose commit failed, or whose card answered late, may be in the file all the same: the file tells.
         let find = move |journal: &mut crate::journal::Journal| match journal.find_sale(id)? {
             Some(record) => journal.entry(record.seq),
             None => Ok(None),

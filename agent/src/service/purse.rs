@@ -16,6 +16,8 @@ use cabas_card::LinkLost;
 use cabas_card::tmac::UID_BYTES;
 use cabas_protocol::{Cents, RequestId};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
@@ -27,10 +29,17 @@ const DIALOGUE_TIMEOUT: Duration = Duration::from_secs(5);
 const LASTING: [&str; 3] = ["notice-card-again", "notice-doubt-call", "notice-paid-before"];
 
 /// A purse card on the reader.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct PurseAt {
     uid: [u8; UID_BYTES],
     link: CardLink,
+}
+
+/// The UID is hidden.
+impl std::fmt::Debug for PurseAt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PurseAt([REDACTED])")
+    }
 }
 
 /// The card that lies on the reader.
@@ -47,6 +56,7 @@ struct Remote {
     journal: JournalHandle,
     clock: Clock,
     runtime: tokio::runtime::Handle,
+    given_up: Arc<AtomicBool>,
 }
 
 impl Books for Remote {
@@ -60,12 +70,16 @@ impl Books for Remote {
     fn now(&self) -> Moment {
         self.clock.now()
     }
+
+    fn is_awaited(&self) -> bool {
+        !self.given_up.load(Ordering::Acquire)
+    }
 }
 
 impl Counter {
     fn books(&self) -> Remote {
         let (journal, clock) = (self.service.journal.clone(), self.service.clock.clone());
-        Remote { journal, clock, runtime: tokio::runtime::Handle::current() }
+        Remote { journal, clock, runtime: tokio::runtime::Handle::current(), given_up: Arc::default() }
     }
 
     /// What lies on the reader; where somebody waits for a card, whether it is one that counts for itself.
@@ -104,12 +118,17 @@ impl Counter {
         self.let_go().await;
         let (told, heard) = oneshot::channel();
         let mut books = self.books();
+        let given_up = books.given_up.clone();
         self.talk = Some(tokio::task::spawn_blocking(move || match link.connect() {
             Ok(mut card) => dialogue::purchase(&mut *card, &mut books, &purchase, |paid| drop(told.send(paid))),
             Err(LinkLost) => drop(told.send(Paid::Again)),
         }));
         // Nothing heard is nothing known: the card's next tap tells.
-        tokio::time::timeout(DIALOGUE_TIMEOUT, heard).await.ok().and_then(Result::ok).unwrap_or(Paid::InDoubt)
+        let heard = tokio::time::timeout(DIALOGUE_TIMEOUT, heard).await.ok().and_then(Result::ok);
+        heard.unwrap_or_else(|| {
+            given_up.store(true, Ordering::Release);
+            Paid::InDoubt
+        })
     }
 
     /// A purse card at a sale.
@@ -209,7 +228,10 @@ impl Counter {
             board.current = Some(id);
         }
         let deadline = Box::pin(tokio::time::sleep(self.service.settings.timeout));
-        self.open = Open::Sale { ask, deadline, part: None, doubt: Some(doubt.sale.card) };
+        // What the member had taken still stands.
+        let most = doubt.sale.asked.and_then(|_| doubt.sale.fund_cents().ok());
+        let part = most.map(|most| Part { card: doubt.sale.card, most, is_taken: true });
+        self.open = Open::Sale { ask, deadline, part, doubt: Some(doubt.sale.card) };
         self.show(id);
         Begun { sale, is_new: false }
     }

@@ -4,6 +4,10 @@ use crate::service::purse_double::{Double, Tear};
 
 /// A counter that can sell to the purse card with the UID of [`OURS`].
 fn purse_shop() -> (Shop, Double) {
+    purse_shop_of(|_| Vec::new())
+}
+
+fn purse_shop_of(more: impl FnOnce(&Fund) -> Vec<Vec<u8>>) -> (Shop, Double) {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let fund = Fund::default();
     let mut journal = fund.ready(folder.path(), 10_000);
@@ -16,6 +20,7 @@ fn purse_shop() -> (Shop, Double) {
         fund.binding(CardKey::new(CARD_KEY).card_ref(&PLAIN), 1, 1).into_bytes(),
     ];
     assert_eq!(fund.give(&mut journal, objects).taken, 4);
+    fund.give(&mut journal, more(&fund));
     drop(journal);
     (open(folder, settings()), Double::new([1; 16], 0))
 }
@@ -162,4 +167,45 @@ async fn a_card_that_left_too_early_is_presented_again_and_its_balance_is_shown(
     }
     shop.tap(&card).await;
     assert_eq!(asked.await.unwrap().unwrap()["available_cents"], 400);
+}
+
+#[tokio::test]
+async fn a_part_that_was_taken_is_all_that_is_paid_after_a_doubt_and_a_second_tear() {
+    let (shop, card) = purse_shop_of(|fund| vec![fund.policy_with_parts(2).into_bytes()]);
+    card.chip().spent = 800;
+    shop.begin(1, 300).await.unwrap();
+    shop.tap(&card).await;
+    shop.until(1, "offer").await;
+    shop.service.take_part(request(1)).await.unwrap();
+    card.chip().tear = Tear::CommitNotDone;
+    shop.tap(&card).await;
+    shop.until(1, "in_doubt").await;
+    let shop = open(shop.close().await, settings());
+    shop.begin(1, 300).await.unwrap();
+    // The doubt is settled as not paid, and the card leaves again.
+    card.chip().tear = Tear::Reading;
+    shop.tap(&card).await;
+    while card.chip().tear != Tear::Nowhere {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    card.chip().balance = Fund::default().card_balance(5, 2, 9000).into_bytes();
+    shop.tap(&card).await;
+    shop.until(1, "accepted").await;
+    assert_eq!((sales_in(shop.folder.path()), card.chip().spent), ((1, 200), 1000));
+}
+
+#[tokio::test]
+async fn a_card_that_answers_after_the_screen_gave_up_is_shown_as_accepted_when_asked() {
+    let (shop, card) = purse_shop();
+    card.chip().tear = Tear::CommitDone;
+    shop.begin(1, 600).await.unwrap();
+    shop.tap(&card).await;
+    shop.until(1, "in_doubt").await;
+    let now = shop.service.clock.now();
+    let prove = move |journal: &mut crate::journal::Journal| {
+        let doubt = journal.find_doubt(request(1))?.unwrap();
+        journal.prove(now, doubt.intent, cabas_card::commands::Committed { counter: 8, mac: [7; 8] })
+    };
+    shop.service.journal.customer(prove).await.unwrap();
+    assert_eq!(shop.service.sale(request(1)).await.unwrap()["state"], "accepted");
 }

@@ -43,6 +43,13 @@ impl World {
         said
     }
 
+    fn inspect(&self, chip: &DesfireChip) -> Said {
+        let held = VirtualCard::insert(self.admin.pcscd.port(0, 0).unwrap(), chip.clone()).unwrap();
+        let said = self.admin.said(&["card", "inspect", "--json"]).unwrap();
+        held.remove();
+        said
+    }
+
     fn purse_card(&self) -> Value {
         let purse = self.hub.ok(&["purse", "show", "--household", "F001"]).unwrap();
         purse["cards"][0].clone()
@@ -147,8 +154,23 @@ async fn a_purse_card_pays_at_two_shops_without_a_network_and_both_are_owed_to_t
     world.admin.wait_until_synced().await.unwrap();
     stall.wait_until_synced().await.unwrap();
     assert_eq!((world.hub.owed(SHOP).unwrap(), world.hub.owed("maraicher-combe").unwrap()), (1300, 300));
-    assert_eq!(world.purse_card()["spent_cents"], 1600, "{}", world.purse_card());
+    let card = world.purse_card();
+    assert_eq!(card["spent_cents"], 1600, "{card}");
     world.hub.verify().unwrap();
+    // What stands on it is read by the terminal's own key, and is what the hub says.
+    world.admin.stop().unwrap();
+    let found = world.inspect(&chip);
+    ok(&found);
+    let found: Value = serde_json::from_str(&found.out).unwrap();
+    assert_eq!(
+        (&found["spent_cents"], &found["records"], &found["slot"]),
+        (&1600.into(), &3.into(), &1.into()),
+        "{found}"
+    );
+    assert_eq!((&found["balance"]["left_cents"], &found["balance"]["is_genuine"]), (&card["left_cents"], &true.into()));
+    let stranger = DesfireChip::new([4, 9, 9, 9, 9, 9, 9], Edition::Ev2K4, 8);
+    let unknown = world.inspect(&stranger);
+    assert!(unknown.code == Some(1) && unknown.err.contains("no key for card"), "{unknown:?}");
 }
 
 /// Presents the same card again, as the screen asks.

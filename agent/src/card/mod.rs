@@ -28,6 +28,12 @@ pub trait Card {
     fn transmit(&mut self, apdu: &[u8]) -> Result<Answer, CardError>;
 }
 
+impl<C: Card + ?Sized> Card for &mut C {
+    fn transmit(&mut self, apdu: &[u8]) -> Result<Answer, CardError> {
+        (**self).transmit(apdu)
+    }
+}
+
 /// What a card answered: data and the two status bytes (ISO 7816-4).
 #[derive(Clone, Eq, PartialEq)]
 pub struct Answer {

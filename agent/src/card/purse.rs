@@ -100,6 +100,11 @@ impl<C: Card> Exchange for Wire<C> {
     }
 }
 
+/// A [`Card`] of this program, to be opened.
+pub fn over(card: &mut dyn Card) -> impl PurseCard + '_ {
+    Spoken(Wire(card))
+}
+
 /// How a card on a reader is reached by the one who speaks with it, on a thread of one's own.
 pub trait Connect: Send + Sync {
     /// Connects to what lies on the reader.

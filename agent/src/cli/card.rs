@@ -1,11 +1,13 @@
-//! `card issue`, `card retire`, `card rekey`: the hub speaks with a card on this machine's reader.
+//! `card issue`, `card retire`, `card rekey`: the hub speaks with a card on this machine's reader. `card inspect` only reads.
 
+use cabas_protocol::Signer;
 use clap::Subcommand;
 use serde::Serialize;
 
 use super::Context;
 use super::failure::Failure;
-use super::lock;
+use super::inspect;
+use super::lock::{self, Lock};
 use crate::card::{NoCard, with_card};
 use crate::clock::Clock;
 use crate::journal::keyfile::TerminalKeys;
@@ -16,7 +18,7 @@ use crate::sync::{HubClient, relay};
 /// Looks at the reader, five a second: one minute.
 const LOOKS: u32 = 300;
 
-/// The hub must have allowed it before: `cabas-hub card grant`.
+/// Purse cards. Whatever changes one the hub must have allowed before: `cabas-hub card grant`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Card {
     /// Issue a blank purse card: the hub makes its files and keys, through this reader
@@ -37,6 +39,8 @@ pub(super) enum Card {
         #[arg(long, value_name = "N")]
         card_number: u32,
     },
+    /// Read what stands on a card, by this terminal's own key
+    Inspect,
 }
 
 #[derive(Serialize)]
@@ -45,26 +49,52 @@ struct Done {
     note: String,
 }
 
+/// A terminal whose counter does not run: nobody else has its journal meanwhile.
+pub(super) struct Opened {
+    pub(super) keys: TerminalKeys,
+    pub(super) journal: Journal,
+    /// To be kept for as long as the journal is used.
+    pub(super) lock: Lock,
+}
+
+impl Opened {
+    pub(super) fn from(context: &Context) -> Result<Self, Failure> {
+        let dir = &context.config.data_dir;
+        let file = dir.join(FILE);
+        if !file.exists() {
+            return Err(Failure::NotEnrolled);
+        }
+        let lock = lock::take(dir)?;
+        let key_file = dir.join(KEY_FILE);
+        let keys =
+            TerminalKeys::read(&key_file).map_err(|error| Failure::Keys { file: key_file, why: error.to_string() })?;
+        let signer = signer_of(&keys, context)?;
+        let journal = Journal::open(&file, signer, Clock::system().now(), env!("CARGO_PKG_VERSION"))
+            .map_err(|source| Failure::Journal { file, source })?
+            .with_secrets(&keys);
+        Ok(Self { keys, journal, lock })
+    }
+}
+
+fn signer_of(keys: &TerminalKeys, context: &Context) -> Result<Signer, Failure> {
+    let no_key =
+        || Failure::Keys { file: context.config.data_dir.join(KEY_FILE), why: String::from("it holds no key") };
+    keys.signer().ok_or_else(no_key)
+}
+
 pub(super) async fn run(context: &Context, command: &Card) -> Result<(), Failure> {
     let (verb, card_number) = match command {
         Card::Issue { card_number } => ("issue", *card_number),
         Card::Retire { card_number } => ("retire", *card_number),
         Card::Rekey { card_number } => ("rekey", *card_number),
+        Card::Inspect => return inspect::run(context),
     };
     let config = &context.config;
-    let (file, key_file) = (config.data_dir.join(FILE), config.data_dir.join(KEY_FILE));
-    if !file.exists() {
-        return Err(Failure::NotEnrolled);
-    }
-    let _lock = lock::take(&config.data_dir)?;
-    let no_keys = |why: String| Failure::Keys { file: key_file.clone(), why };
-    let keys = TerminalKeys::read(&key_file).map_err(|error| no_keys(error.to_string()))?;
-    let signer = || keys.signer().ok_or_else(|| no_keys(String::from("it holds no key")));
-    let journal = Journal::open(&file, signer()?, Clock::system().now(), env!("CARGO_PKG_VERSION"))
-        .map_err(|source| Failure::Journal { file: file.clone(), source })?;
+    let Opened { keys, journal, lock: _lock } = Opened::from(context)?;
     let state = journal.state().clone();
     let hub_url = config.hub_url.clone().unwrap_or_else(|| state.id.hub_url.clone());
-    let (client, signer) = (HubClient::new(&hub_url, config.hub_ca.as_deref())?, signer()?);
+    let client = HubClient::new(&hub_url, config.hub_ca.as_deref())?;
+    let signer = signer_of(&keys, context)?;
     let words = format!("{verb} {card_number}");
     let runtime = tokio::runtime::Handle::current();
     let reader = config.reader();

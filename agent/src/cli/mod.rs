@@ -4,6 +4,7 @@
 mod card;
 mod enrol;
 mod failure;
+mod inspect;
 mod journal;
 mod local;
 mod lock;

@@ -87,6 +87,18 @@ impl Journal {
         })
     }
 
+    /// The keys by which a card may be spoken to, the newest first.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn keys_of_card(&mut self, card: CardRef) -> Result<Vec<SlotSecret>, JournalError> {
+        let secrets = self.secrets.clone();
+        self.read(|db, _| {
+            let keys = secrets.as_ref().map(|secrets| secrets.keys_of(db, card)).transpose()?.unwrap_or_default();
+            Ok(keys.into_iter().map(|(_, secret)| secret).collect())
+        })
+    }
+
     /// What is known before the card is spoken to: nothing is written.
     ///
     /// # Errors

@@ -53,6 +53,51 @@ async fn a_cashier_sells_by_typing_the_amount_and_the_page_tells_the_rest() {
     display.close().await.unwrap();
 }
 
+/// Holds back the next answer about the terminal's state until the page is told to go on.
+const HOLD: &str = "const fetched = window.fetch;
+    const held = new Promise((go) => { window.goOn = go; });
+    window.fetch = async (path, options) => {
+      const answer = await fetched(path, options);
+      if (path === '/api/status') { window.isHeld = true; await held; }
+      return answer;
+    };
+    document.getElementById('language').click();
+    document.getElementById('language').click();";
+
+#[tokio::test]
+async fn a_late_answer_does_not_set_a_sale_back_that_is_over() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
+    let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
+    hub.credit("2026-11").unwrap();
+    let shop = Shop::enrolled(dir.path(), &http_client().unwrap(), &hub, "biocoop-platanes").await.unwrap();
+    let cards = Cards::read().unwrap();
+    let page = Browser::open(800, 480).await.unwrap();
+    page.goto(&shop.url()).await.unwrap();
+    page.wait_for_text("Encaisser").await.unwrap();
+    page.keys("body", "12,5\u{e007}").await.unwrap();
+    page.wait_for_text("12,50").await.unwrap();
+    page.script(HOLD).await.unwrap();
+    while page.script("return window.isHeld === true").await.unwrap() != serde_json::json!(true) {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let card = shop.tap(cards.uid(1)).unwrap();
+    page.wait_for_text("Accepté").await.unwrap();
+    // The answer is of the time when the card was not there yet.
+    page.script("window.goOn()").await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert!(page.text("#sale").await.unwrap().contains("Accepté"), "{}", page.text("#sale").await.unwrap());
+    card.remove();
+    // What the page was not told it asks for.
+    let set_back = "showSale({ ...sale, state: 'authorizing', message_fr: 'Un instant' });
+        document.getElementById('language').click();
+        document.getElementById('language').click();
+        return document.getElementById('sale-message').textContent";
+    assert_eq!(page.script(set_back).await.unwrap(), "Un instant");
+    page.wait_for_text("Accepté").await.unwrap();
+    page.close().await.unwrap();
+}
+
 #[tokio::test]
 async fn the_hub_shows_its_state_in_french_and_english() {
     let dir = tempfile::tempdir().unwrap();

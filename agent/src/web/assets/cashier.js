@@ -9,8 +9,6 @@ let lastSale = null;
 const onStatus = [];
 let status = null;
 
-const OPEN = ["waiting", "authorizing", "offer", "in_doubt"];
-
 function age(seconds) {
   if (seconds === null || seconds === undefined) return word("page-never");
   if (seconds < 120) return seconds + " " + word("page-seconds");
@@ -52,6 +50,8 @@ function showSale(next) {
   (open && !doubt ? $("cancel") : $("next")).focus();
 }
 
+const sales = follow(() => sale, showSale);
+
 function failed(error) {
   setText("error", words(error) || word("page-agent-gone"));
 }
@@ -65,7 +65,7 @@ async function charge() {
   const category = $("category").hidden ? undefined : $("category").value;
   if (!pending || pending.amount !== amount || pending.category !== category) pending = { id: newId(), amount, category };
   try {
-    showSale(await ask("POST", "/api/sales", { lines: [{ category, amount }], request_id: pending.id }));
+    sales.take(await ask("POST", "/api/sales", { lines: [{ category, amount }], request_id: pending.id }));
     $("amount").value = "";
     pending = null;
   } catch (error) { failed(error); }
@@ -117,8 +117,9 @@ function showStatus(next) {
   lastSale = status.last_sale;
   for (const tell of onStatus) tell(status);
   // The page comes back where it was: a sale under way is shown again after a reload.
-  if (status.sale && (!sale || sale.id === status.sale.id)) showSale(status.sale);
+  if (status.sale && (!sale || sale.id === status.sale.id)) sales.take(status.sale);
   else if (sale === null) showSale(null);
+  else if (OPEN.includes(sale.state)) sales.again();
 }
 
 function makeKeys() {

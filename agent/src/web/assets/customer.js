@@ -5,7 +5,7 @@ let sale = null;
 
 function showSale(next) {
   sale = next;
-  const open = sale && ["waiting", "authorizing", "offer", "in_doubt"].includes(sale.state);
+  const open = sale && OPEN.includes(sale.state);
   const offered = Boolean(sale) && sale.state === "offer";
   const accepted = sale && sale.state === "accepted";
   document.body.dataset.state = open ? "open" : accepted ? "accepted" : sale ? "stopped" : "idle";
@@ -19,6 +19,8 @@ function showSale(next) {
   if (offered) showOffer(sale.id);
 }
 
+const sales = follow(() => sale, showSale);
+
 // Only a part can be paid: the member alone sees how much, and chooses.
 async function showOffer(id) {
   try {
@@ -31,7 +33,7 @@ async function showOffer(id) {
 }
 
 async function choose(method, path) {
-  try { showSale(await ask(method, "/api/sales/" + sale.id + path)); } catch (error) { setText("reason", words(error)); }
+  try { sales.take(await ask(method, "/api/sales/" + sale.id + path)); } catch (error) { setText("reason", words(error)); }
 }
 
 $("accept").addEventListener("click", () => choose("POST", "/accept-part"));
@@ -50,8 +52,9 @@ start(
   showSale,
   (status) => {
     setText("shop", status.terminal.shop_name || "");
-    if (status.sale) showSale(status.sale);
+    if (status.sale) sales.take(status.sale);
     else if (!sale) showSale(null);
+    else if (OPEN.includes(sale.state)) sales.again();
   },
   () => {},
 );

@@ -39,6 +39,30 @@ async function ask(method, path, body) {
   return value;
 }
 
+const OPEN = ["waiting", "authorizing", "offer", "in_doubt"];
+
+// Shows one sale by answers that may overtake each other: one that is over is never opened again by an older word, and
+// one that is shown as open and is not under way any more is asked for.
+function follow(shown, show) {
+  const take = (next) => {
+    const sale = shown();
+    const isOlder = sale && sale.id === next.id && !OPEN.includes(sale.state) && OPEN.includes(next.state);
+    if (!isOlder) show(next);
+  };
+  const again = async () => {
+    const { id, state } = shown();
+    const same = () => shown() && shown().id === id;
+    try {
+      const now = await ask("GET", "/api/sales/" + id);
+      if (same() && now.state !== state) take(now);
+    } catch (error) {
+      // The terminal began anew, and nothing of it was written.
+      if (same() && error.code === "error_not_found") show(null);
+    }
+  };
+  return { take, again };
+}
+
 function translate() {
   document.documentElement.lang = page.language;
   for (const element of document.querySelectorAll("[data-text]")) element.textContent = word(element.dataset.text);

@@ -16,7 +16,7 @@ use crate::out::print;
 use crate::sync::{HubClient, relay};
 
 /// Looks at the reader, five a second: one minute.
-const LOOKS: u32 = 300;
+pub(super) const LOOKS: u32 = 300;
 
 /// Purse cards. Whatever changes one the hub must have allowed before: `cabas-hub card grant`.
 #[derive(Debug, Subcommand)]

@@ -2,7 +2,7 @@
 //! its member buys.
 
 use super::Context;
-use super::card::Opened;
+use super::card::{LOOKS, Opened};
 use super::failure::Failure;
 use crate::card::purse::{PurseCard as _, over};
 use crate::card::{Card, Uid, with_card};
@@ -12,9 +12,6 @@ use cabas_card::CardError;
 use cabas_protocol::balance::{Scope, SignedBalance};
 use cabas_protocol::{CardRef, Signed};
 use serde::Serialize;
-
-/// Looks at the reader, five a second: one minute.
-const LOOKS: u32 = 300;
 
 /// What was found on a card.
 #[derive(Debug, Serialize)]

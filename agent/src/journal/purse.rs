@@ -8,7 +8,7 @@ use super::error::JournalError;
 use super::hub::Applied;
 use super::objects::HubObject;
 use super::sales::{CardView, Declined, Known, PresentedBy, SaleAsk, SaleRecord, declined, facts, find_sale, known_of};
-use super::secrets::SlotSecret;
+use super::secrets::{CardSecrets, SlotSecret};
 use super::state::State;
 use crate::clock;
 use crate::core::ages::Moment;
@@ -21,7 +21,7 @@ use cabas_card::tmac::UID_BYTES;
 use cabas_protocol::balance::SignedBalance;
 use cabas_protocol::row::{CardDebit, RowBody, Sale, Tier};
 use cabas_protocol::{CardRef, Cents, PurseRef, RequestId, Serial, Signed, codec};
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// What the journal says before a card is spoken to.
 #[derive(Clone, Debug)]
@@ -93,10 +93,7 @@ impl Journal {
     /// [`JournalError`].
     pub fn keys_of_card(&mut self, card: CardRef) -> Result<Vec<SlotSecret>, JournalError> {
         let secrets = self.secrets.clone();
-        self.read(|db, _| {
-            let keys = secrets.as_ref().map(|secrets| secrets.keys_of(db, card)).transpose()?.unwrap_or_default();
-            Ok(keys.into_iter().map(|(_, secret)| secret).collect())
-        })
+        self.read(|db, _| keys_of(secrets.as_deref(), db, card))
     }
 
     /// What is known before the card is spoken to: nothing is written.
@@ -124,8 +121,7 @@ impl Journal {
                 Err(_) if doubt.is_some() => {}
                 Err(reason) => return Ok(PurseStart::Declined(declined(reason, &known, Cents::ZERO))),
             }
-            let keys = secrets.as_ref().map(|secrets| secrets.keys_of(db, card.card)).transpose()?.unwrap_or_default();
-            let keys: Vec<_> = keys.into_iter().map(|(_, secret)| secret).collect();
+            let keys = keys_of(secrets.as_deref(), db, card.card)?;
             if keys.is_empty() && doubt.is_none() {
                 return Ok(PurseStart::Declined(declined(DeclineReason::NoBalance, &known, Cents::ZERO)));
             }
@@ -180,6 +176,12 @@ impl Journal {
             Ok(held.optional()?.filter(|(serial, _)| on_card.is_none_or(|on_card| *serial > on_card)))
         })
     }
+}
+
+/// The keys of a card, the newest first; none where the terminal's secrets are not at hand.
+fn keys_of(secrets: Option<&CardSecrets>, db: &Connection, card: CardRef) -> Result<Vec<SlotSecret>, JournalError> {
+    let keys = secrets.map(|secrets| secrets.keys_of(db, card)).transpose()?.unwrap_or_default();
+    Ok(keys.into_iter().map(|(_, secret)| secret).collect())
 }
 
 /// The number that a balance on a card claims: it may be signed by a key that is not known here yet.

@@ -1,4 +1,4 @@
-//! The published vectors, `testdata/desfire-ev2.json`.
+//! The published vectors, `card/testdata/desfire-ev2.json`: the data is shared with the host, no code is.
 
 use super::handshake::{Handshake, Kind};
 use super::messaging::{CommMode, Session};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// All vectors of one type.
 pub(crate) fn of_type(kind: &str) -> Vec<Value> {
-    let all: Vec<Value> = serde_json::from_str(include_str!("../../../testdata/desfire-ev2.json")).unwrap();
+    let all: Vec<Value> = serde_json::from_str(include_str!("../../../../card/testdata/desfire-ev2.json")).unwrap();
     let some: Vec<Value> = all.into_iter().filter(|vector| vector["type"] == kind).collect();
     assert!(!some.is_empty(), "no vector of type {kind}");
     some

@@ -22,6 +22,7 @@ use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use cabas_hub::core::card_proof::NoWitness;
 use cabas_hub::core::household_rules::Household;
 use cabas_hub::core::ingest::prepare;
 use cabas_hub::store::{
@@ -421,7 +422,7 @@ async fn send(store: &Store, uploads: Vec<Uploads>) {
         calls.push(tokio::spawn(async move {
             for request in requests {
                 let upload = prepare(id, &key, Incarnation::new(1), request).unwrap();
-                let outcome = store.call(Lane::Sync, move |tx| tx.ingest(&upload, NOW)).await.unwrap();
+                let outcome = store.call(Lane::Sync, move |tx| tx.ingest(&upload, &NoWitness, NOW)).await.unwrap();
                 assert!(outcome.over_right.is_zero() && outcome.alarms.is_empty(), "{outcome:?}");
             }
         }));

@@ -6,6 +6,7 @@ pub mod admin;
 pub mod api;
 pub mod app;
 pub mod card_relay;
+pub mod card_witness;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -16,6 +16,7 @@ use ring::hmac;
 use super::{message, terminal};
 use crate::app::App;
 use crate::card_relay::{Next, RelayError};
+use crate::card_witness::MAC_KEY_VERSION;
 use crate::error::Refused;
 use crate::keys::{HubSecrets, random};
 use crate::store::{CardPlan, CardVerb, Lane, StoreError, Tx};
@@ -85,7 +86,12 @@ async fn begin(app: &Arc<App>, key: (TerminalId, RequestId), answers: &[Vec<u8>]
     };
     app.secrets.signers.update(&keys);
     let balance = match &plan.balance {
-        Some(balance) => app.secrets.signers.of_terminal(0)?.sign(balance).into_bytes(),
+        Some(balance) => {
+            let signed = app.secrets.signers.of_terminal(0)?.sign(balance);
+            let kept = signed.clone();
+            app.ledger(move |tx| tx.card_envelope(&kept)).await?;
+            signed.into_bytes()
+        }
         None => Vec::new(),
     };
     let seed = random::<32>().map_err(|_| RefusalCode::Internal)?;
@@ -133,7 +139,7 @@ impl Dialogue {
         Ok(CardKeys {
             hub: (self.key(Purpose::Application(0), 1)?, 1),
             slots: slots.collect::<Result<_, CardError>>()?,
-            transaction_mac: (self.key(Purpose::TransactionMac, 1)?, 1),
+            transaction_mac: (self.key(Purpose::TransactionMac, MAC_KEY_VERSION)?, MAC_KEY_VERSION),
         })
     }
 }

@@ -9,7 +9,7 @@ use axum::response::Response;
 use cabas_protocol::Signed;
 use cabas_protocol::extend::{ExtendAnswer, ExtendRequest};
 use cabas_protocol::head::ObjectType;
-use cabas_protocol::{PurseRef, SignedBalance};
+use cabas_protocol::{PurseRef, Scope, SignedBalance};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -59,11 +59,16 @@ async fn handle(app: Arc<App>, request: Signed<ExtendRequest>) -> Result<Signed<
     }
     app.secrets.signers.update(&extended.keys);
     let signer = app.secrets.signers.of_terminal(extended.keys_confirmed)?;
+    let is_of_card = extended.balance.as_ref().is_some_and(|balance| balance.scope == Scope::Card);
+    let balance = extended.balance.map(|balance| signer.sign(&balance));
+    if let Some(signed) = balance.clone().filter(|_| is_of_card) {
+        app.store.call(Lane::Counter, move |tx| tx.card_envelope(&signed)).await?;
+    }
     let answer = ExtendAnswer {
         head: app.context.head(ObjectType::ExtendAnswer),
         request: request.hash(),
         time: app.clock.now(),
-        balance: extended.balance.map(|balance| signer.sign(&balance).into_bytes().into()),
+        balance: balance.map(|balance| balance.into_bytes().into()),
     };
     Ok(signer.sign(&answer))
 }

@@ -9,7 +9,7 @@ use cabas_protocol::chain::ChainId;
 use cabas_protocol::head::{HeadContext, ObjectType};
 use cabas_protocol::keys::SlotKey;
 use cabas_protocol::sync::{OBJECTS_MAX, Standing, SyncAnswer, SyncRequest};
-use cabas_protocol::{ChainHead, Hash, PublicKey, Seq, Signed, Signer, Timestamp, Verified};
+use cabas_protocol::{ChainHead, Hash, PublicKey, Scope, Seq, Signed, SignedBalance, Signer, Timestamp, Verified};
 use minicbor::bytes::ByteVec;
 
 use super::waiting::Poll;
@@ -104,18 +104,18 @@ fn read(
 
 /// Takes the rows and looks for news, in one transaction.
 async fn exchange(
-    app: &App,
+    app: &Arc<App>,
     asked: &Asked,
     handed: Option<HandBack>,
     upload: Option<Upload>,
 ) -> Result<Found, Refused> {
     let now = app.clock.now();
-    let contact = asked.contact.clone();
+    let (contact, shared) = (asked.contact.clone(), Arc::clone(app));
     let take = move |tx: &mut Tx<'_>| {
         if let Some(handed) = &handed {
             tx.take_held(contact.terminal, contact.epoch, handed, now)?;
         }
-        let ingested = upload.map(|upload| tx.ingest(&upload, now)).transpose()?;
+        let ingested = upload.map(|upload| tx.ingest(&upload, &shared.secrets, now)).transpose()?;
         tx.contact(&contact, now)?;
         Ok((look(tx, &contact, now)?, ingested))
     };
@@ -184,10 +184,11 @@ async fn sign(app: &Arc<App>, request: Hash, found: Found) -> Result<Signed<Sync
     let signer = app.secrets.signers.of_terminal(keys_confirmed)?;
     let time = app.clock.now();
     let head = app.context.head(ObjectType::SyncAnswer);
-    let secrets = Arc::clone(app);
+    let shared = Arc::clone(app);
     let few = news.items.len() <= SIGNED_AT_ONCE_MAX;
     let make = move || {
-        let objects = news.items.into_iter().filter_map(|item| object(&secrets, &signer, item)).collect();
+        let mut cards = Vec::new();
+        let objects = news.items.into_iter().filter_map(|item| object(&shared, &signer, item, &mut cards)).collect();
         let answer = SyncAnswer {
             head,
             request,
@@ -200,12 +201,18 @@ async fn sign(app: &Arc<App>, request: Hash, found: Found) -> Result<Signed<Sync
             objects,
             want_held,
         };
-        signer.sign(&answer)
+        (signer.sign(&answer), cards)
     };
-    if few { Ok(make()) } else { app.workers.run(move || Ok(make())).await }
+    let (answer, cards) = if few { make() } else { app.workers.run(move || Ok(make())).await? };
+    if !cards.is_empty() {
+        // What a card may carry is kept before it leaves: its proofs are over it.
+        app.ledger(move |tx| cards.iter().try_for_each(|balance| tx.card_envelope(balance))).await?;
+    }
+    Ok(answer)
 }
 
-fn object(app: &App, signer: &Signer, item: Deliverable) -> Option<ByteVec> {
+/// Signs a thing; balances of purse cards are put aside too.
+fn object(app: &App, signer: &Signer, item: Deliverable, cards: &mut Vec<Signed<SignedBalance>>) -> Option<ByteVec> {
     let bytes = match item {
         Deliverable::KeyCert(cert) => cert.into_bytes(),
         Deliverable::Binding(binding) => signer.sign(&binding).into_bytes(),
@@ -213,7 +220,13 @@ fn object(app: &App, signer: &Signer, item: Deliverable) -> Option<ByteVec> {
         Deliverable::Policy(policy) => signer.sign(&policy).into_bytes(),
         Deliverable::Grid(grid) => signer.sign(&grid).into_bytes(),
         Deliverable::TerminalConfig(config) => signer.sign(&config).into_bytes(),
-        Deliverable::Balance(balance) => signer.sign(&balance).into_bytes(),
+        Deliverable::Balance(balance) => {
+            let signed = signer.sign(&balance);
+            if balance.scope == Scope::Card {
+                cards.push(signed.clone());
+            }
+            signed.into_bytes()
+        }
         Deliverable::Recall(recall) => signer.sign(&recall).into_bytes(),
         Deliverable::Refund(decision) => signer.sign(&decision).into_bytes(),
         Deliverable::SlotKey(order) => {

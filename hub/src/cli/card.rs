@@ -6,6 +6,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
 use super::Context;
+use super::card_proofs;
 use super::failure::Failure;
 use super::fund::euros;
 use crate::import::card_uid;
@@ -47,6 +48,14 @@ pub(super) enum Card {
     },
     /// Let a terminal's reader do one thing with one purse card, for a while: `cabas-agent card` does it there
     Grant(Grant),
+    /// List what purse cards did not prove: rows with a wrong, repeated or missing proof
+    Proofs,
+    /// Show what a purse card counted as spent and no shop claims
+    Unclaimed {
+        /// The number printed on the card
+        #[arg(long, value_name = "N")]
+        card_number: u32,
+    },
     /// Take a card off the hot list
     Unblock {
         /// The number printed on the card
@@ -120,6 +129,8 @@ pub(super) fn run(context: &Context, command: &Card) -> Result<(), Failure> {
         Card::Replace { card_number, new_card_number, uid } => {
             return replace(context, *card_number, *new_card_number, uid);
         }
+        Card::Proofs => return card_proofs::proofs(context),
+        Card::Unclaimed { card_number } => return card_proofs::unclaimed(context, *card_number),
         Card::Grant(given) => return grant(context, given),
         Card::AddPurse { card_number, uid, household } => return add_purse(context, *card_number, uid, household),
     };

@@ -51,6 +51,8 @@ struct Closed {
     closed_by: Option<String>,
     voided_cents: u64,
     purses: u32,
+    /// Paid to the shop for sales that only cards told of.
+    carried_cents: u64,
 }
 
 pub(super) fn close(context: &Context, close: &Close) -> Result<(), Failure> {
@@ -85,7 +87,16 @@ fn closed(terminal: TerminalId, closing: Closing, withdrawn: bool) -> Closed {
         closed_by: closing.closed_by,
         voided_cents: closing.voided.get(),
         purses: closing.purses,
+        carried_cents: closing.carried.get(),
     }
+}
+
+fn carried(closed: &Closed) -> String {
+    if closed.carried_cents == 0 {
+        return String::new();
+    }
+    let (cents, terminal) = (euros(closed.carried_cents), closed.terminal);
+    format!("{cents} € are owed for sales that only cards told of: cabas-hub terminal carried {terminal}\n")
 }
 
 fn text(closed: &Closed) -> String {
@@ -93,11 +104,12 @@ fn text(closed: &Closed) -> String {
     match closed.state {
         "closed" => format!(
             "Epoch {epoch} of terminal {terminal} is closed at row {seq}, proposed by {}, confirmed by {}.\n\
-             {} € went back to {} households. Later rows of it are kept and not paid.\n",
+             {} € went back to {} households. Later rows of it are kept and not paid.\n{}",
             plain(&closed.proposed_by),
             plain(closed.closed_by.as_deref().unwrap_or_default()),
             euros(closed.voided_cents),
-            closed.purses
+            closed.purses,
+            carried(closed)
         ),
         "withdrawn" => format!("The proposal of {} is withdrawn; nothing was closed.\n", plain(&closed.proposed_by)),
         _ => format!(

@@ -223,6 +223,14 @@ struct PurseCardLine {
     allowed_cents: u64,
     spent_cents: u64,
     left_cents: u64,
+    /// Of that: counted by the card, and claimed by no shop.
+    unclaimed_cents: u64,
+    /// The highest transaction of the card that was told of, and how many below it were not.
+    card_counter: u32,
+    card_counters_unheard: u32,
+    /// Sales whose proof never came, and rows that the card refutes.
+    proofs_missing: u32,
+    proofs_refuted: u32,
     blocked: bool,
     /// What went back from it, once it was lost or retired.
     released_cents: Option<u64>,
@@ -319,6 +327,11 @@ fn purse_shown(view: PurseView, shop: impl Fn(cabas_protocol::TerminalId) -> Str
         allowed_cents: card.allowed.get(),
         spent_cents: card.spent.get(),
         left_cents: card.left.get(),
+        unclaimed_cents: card.unclaimed.get(),
+        card_counter: card.proofs.counter,
+        card_counters_unheard: card.proofs.unheard,
+        proofs_missing: card.proofs.without_answer,
+        proofs_refuted: card.proofs.refuted,
         blocked: card.is_blocked,
         released_cents: card.released.map(Cents::get),
     };
@@ -394,6 +407,20 @@ fn purse_text(shown: &PurseShown, now: u64) -> Result<String, std::fmt::Error> {
             euros(line.spent_cents),
             euros(line.left_cents)
         )?;
+        if line.unclaimed_cents > 0 {
+            let (cents, card) = (euros(line.unclaimed_cents), line.card_number);
+            writeln!(
+                text,
+                "       {cents} € of it counted and claimed by nobody: cabas-hub card unclaimed --card-number {card}"
+            )?;
+        }
+        if line.proofs_missing > 0 || line.proofs_refuted > 0 {
+            let (missing, refuted) = (line.proofs_missing, line.proofs_refuted);
+            writeln!(
+                text,
+                "       {missing} sales without the card's answer, {refuted} rows refuted: cabas-hub card proofs"
+            )?;
+        }
     }
     Ok(text)
 }

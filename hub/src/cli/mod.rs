@@ -1,6 +1,7 @@
 //! The command line: one file a group of commands. A command opens the database beside a running `serve`.
 
 mod card;
+mod card_proofs;
 mod closing;
 mod credit;
 mod exposure;
@@ -68,6 +69,9 @@ enum Command {
     /// Corrections of a household's money, by two people
     #[command(subcommand)]
     Correction(household::Correction),
+    /// What purse cards counted as spent without goods, given back by two people
+    #[command(subcommand)]
+    Repayment(card_proofs::Repayment),
     /// What a household is credited: dated rules
     #[command(subcommand)]
     Rule(rule::Rule),
@@ -150,6 +154,7 @@ fn try_run(arguments: Arguments) -> Result<(), Failure> {
         Command::Credit(credit) => credit::run(&context, &credit),
         Command::Household(command) => household::household(&context, &command),
         Command::Correction(command) => household::correction(&context, &command),
+        Command::Repayment(command) => card_proofs::repayment(&context, &command),
         Command::Rule(command) => rule::rule(&context, &command),
         Command::Expiry(command) => rule::expiry(&context, &command),
         Command::Grid(command) => rule::grid(&context, &command),

@@ -61,6 +61,9 @@ struct ShopLine {
     reversed_cents: u64,
     refunds: u32,
     refunded_cents: u64,
+    /// Paid without the terminal's own row: only cards told of them.
+    brought_by_card_sales: u32,
+    brought_by_card_cents: u64,
     carried_cents: u64,
     carry_on_cents: u64,
     payout_cents: u64,
@@ -119,6 +122,8 @@ fn view(settlement: Closed) -> View {
         reversed_cents: shop.sums.reversed.get(),
         refunds: shop.sums.refunds,
         refunded_cents: shop.sums.refunded.get(),
+        brought_by_card_sales: shop.sums.brought_sales,
+        brought_by_card_cents: shop.sums.brought.get(),
         carried_cents: shop.carried.get(),
         carry_on_cents: shop.carry_on.get(),
         payout_cents: shop.payout.get(),
@@ -154,6 +159,10 @@ fn view_text(settlement: &View) -> Result<String, std::fmt::Error> {
         )?;
         if shop.late_sales > 0 {
             write!(text, ", of them {} late ({} €)", shop.late_sales, euros(shop.late_cents))?;
+        }
+        if shop.brought_by_card_sales > 0 {
+            let (sales, cents) = (shop.brought_by_card_sales, euros(shop.brought_by_card_cents));
+            write!(text, "; {sales} that only cards told of ({cents} €)")?;
         }
         if shop.reversals > 0 {
             write!(text, "; {} reversed ({} € taken off)", shop.reversals, euros(shop.reversed_cents))?;

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::{Context, closing};
+use super::{Context, card_proofs, closing};
 use crate::admin::overview::{TerminalLine, terminal_line};
 use crate::keys::random;
 use crate::out::{plain, print};
@@ -39,6 +39,12 @@ pub(super) enum Terminal {
     Close(closing::Close),
     /// List what was proposed, closed and withdrawn, and by whom
     Closings,
+    /// Show which of a terminal's sales cards told of elsewhere, and what may be missing
+    Carried {
+        /// The terminal's number
+        #[arg(value_name = "N")]
+        terminal: u32,
+    },
     /// List the terminals
     List,
 }
@@ -49,6 +55,7 @@ pub(super) fn run(context: &Context, command: &Terminal) -> Result<(), Failure> 
         Terminal::Revoke { terminal } => revoke(context, TerminalId::new(*terminal)),
         Terminal::Close(close) => closing::close(context, close),
         Terminal::Closings => closing::list(context),
+        Terminal::Carried { terminal } => card_proofs::carried(context, *terminal),
         Terminal::List => list(context),
     }
 }

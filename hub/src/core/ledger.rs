@@ -53,11 +53,15 @@ pub enum TransferKind {
     /// A purse card's balance that was handed back after a restore allows more than there is free: restored to card.
     /// Cause: the serial.
     CardRecover,
+    /// A sale of a purse card that its terminal will not tell of is settled: card to payable. Cause: the booking.
+    CarriedSale,
+    /// What a card counted as spent without goods goes back: card to purse. Cause: the repayment.
+    CardRepay,
 }
 
 impl TransferKind {
     /// Every kind.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Credit,
         Self::Raise,
         Self::Sale,
@@ -78,6 +82,8 @@ impl TransferKind {
         Self::Regain,
         Self::Withhold,
         Self::CardRecover,
+        Self::CarriedSale,
+        Self::CardRepay,
     ];
 
     /// Its number.
@@ -97,6 +103,8 @@ impl TransferKind {
             Self::Load => 11,
             Self::CardSale => 12,
             Self::Unload => 13,
+            Self::CarriedSale => 14,
+            Self::CardRepay => 15,
             Self::Void => 20,
             Self::Recover => 21,
             Self::Repay => 22,
@@ -137,6 +145,8 @@ impl TransferKind {
             Self::Regain => (AccountKind::Purse, AccountKind::Goodwill),
             Self::Withhold => (AccountKind::Purse, AccountKind::Withheld),
             Self::CardRecover => (AccountKind::Restored, AccountKind::Card),
+            Self::CarriedSale => (AccountKind::Card, AccountKind::Payable),
+            Self::CardRepay => (AccountKind::Card, AccountKind::Purse),
         }
     }
 }
@@ -186,11 +196,14 @@ pub enum OverRight {
     /// The purse card's money was released before: what it still spent is not paid twice.
     #[error("the card's money was released before it came")]
     CardReleased,
+    /// The card's transaction MAC is not that of this sale, or was used before.
+    #[error("the card did not prove it")]
+    CardProof,
 }
 
 impl OverRight {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AboveAllowed,
         Self::AlreadyClaimed,
         Self::UnknownPurse,
@@ -205,6 +218,7 @@ impl OverRight {
         Self::MoreThanPaid,
         Self::RefundedBefore,
         Self::CardReleased,
+        Self::CardProof,
     ];
 
     /// Its number; 0 is "settled whole".
@@ -225,6 +239,7 @@ impl OverRight {
             Self::MoreThanPaid => 12,
             Self::RefundedBefore => 13,
             Self::CardReleased => 14,
+            Self::CardProof => 15,
         }
     }
 

@@ -2,6 +2,7 @@
 //! no SQL, no randomness.
 
 pub mod accounts;
+pub mod card_proof;
 pub mod claims;
 pub mod effect;
 pub mod exposure;

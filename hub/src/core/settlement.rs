@@ -29,6 +29,10 @@ pub struct Sums {
     pub refunds: u32,
     /// What they come to: taken back.
     pub refunded: Cents,
+    /// Sales that only cards told of, of which at least a part is paid.
+    pub brought_sales: u32,
+    /// What of them is paid.
+    pub brought: Cents,
 }
 
 /// One sale of a shop.
@@ -95,6 +99,30 @@ impl Sums {
         Ok(())
     }
 
+    /// Adds a sale that only a card told of.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
+    pub fn add_brought(&mut self, settled: Cents, over_right: Cents) -> Result<(), MoneyError> {
+        if !settled.is_zero() {
+            self.brought_sales = self.brought_sales.saturating_add(1);
+            self.brought = self.brought.plus(settled)?;
+        }
+        if !over_right.is_zero() {
+            self.over_right_sales = self.over_right_sales.saturating_add(1);
+            self.over_right = self.over_right.plus(over_right)?;
+        }
+        Ok(())
+    }
+
+    /// What is paid for.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
+    pub const fn earned(&self) -> Result<Cents, MoneyError> {
+        self.settled.plus(self.brought)
+    }
+
     /// What reversals and refunds take back.
     ///
     /// # Errors
@@ -114,9 +142,9 @@ impl Sums {
 ///
 /// # Errors
 /// [`MoneyError::TooLarge`].
-pub fn payout(settled: Cents, taken_back: Cents, carried: Cents) -> Result<(Cents, Cents), MoneyError> {
+pub fn payout(earned: Cents, taken_back: Cents, carried: Cents) -> Result<(Cents, Cents), MoneyError> {
     let off = taken_back.plus(carried)?;
-    Ok((settled.minus_or_zero(off), off.minus_or_zero(settled)))
+    Ok((earned.minus_or_zero(off), off.minus_or_zero(earned)))
 }
 
 #[cfg(test)]

@@ -7,11 +7,13 @@ use rusqlite::{OptionalExtension as _, params};
 use super::error::StoreError;
 use super::ingest::Verdict;
 use super::ledger::Books;
+use super::purse_cards::PurseCard;
 use super::sql::{Sql, col};
 use super::tx::Tx;
+use crate::core::card_proof::Proof;
 use crate::core::claims::{Claimed, Judgement, Stretch};
 use crate::core::effect::Claim;
-use crate::core::ledger::{AccountId, AccountKind, Entry, OverRight, PurseNo, RowKey, ShopNo, TransferKind};
+use crate::core::ledger::{AccountId, AccountKind, Entry, OverRight, RowKey, ShopNo, TransferKind};
 
 impl Tx<'_> {
     /// Judges a claim of a card's counter by the claim rule, and books what it has a right to for the shop that sold. The
@@ -20,16 +22,19 @@ impl Tx<'_> {
         &self,
         books: &mut Books<'_>,
         (row, shop): (RowKey, ShopNo),
-        purse: PurseNo,
+        card: &PurseCard,
         claim: &Claim,
+        proof: Proof,
     ) -> Result<Verdict, StoreError> {
         let over = |why| Ok(Verdict::over(claim.stretch.cents(), why));
-        let Some(card) = self.purse_card(purse)? else { return over(OverRight::UnknownSlice) };
         self.conn
             .prepare_cached("INSERT INTO card_claims (account, row) VALUES (?1, ?2)")?
             .execute(params![Sql(card.id), Sql(row)])?;
         if card.is_released {
             return over(OverRight::CardReleased);
+        }
+        if proof.is_false() {
+            return over(OverRight::CardProof);
         }
         let Some(allowed) = self.allowed_by(card.id, claim.serial)? else { return over(OverRight::UnknownSerial) };
         let account = books.account(card.id)?;

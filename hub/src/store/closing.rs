@@ -45,6 +45,8 @@ pub struct Closing {
     pub voided: Cents,
     /// How many purses got some.
     pub purses: u32,
+    /// What was paid of sales that only cards told of.
+    pub carried: Cents,
 }
 
 /// A closing as the audit shows it.
@@ -147,7 +149,15 @@ impl Tx<'_> {
         let proposal = self.proposal(&record)?.ok_or(ClosingRefusal::NotProposed(record.epoch))?;
         self.end_proposal(proposal.id, 2, by, now)?;
         let (at, proposed_by) = (proposal.at, proposal.by);
-        Ok(Closing { epoch: record.epoch, at, proposed_by, closed_by: None, voided: Cents::ZERO, purses: 0 })
+        Ok(Closing {
+            epoch: record.epoch,
+            at,
+            proposed_by,
+            closed_by: None,
+            voided: Cents::ZERO,
+            purses: 0,
+            carried: Cents::ZERO,
+        })
     }
 
     /// Every closing that was proposed, newest first, at most `limit`.
@@ -214,7 +224,15 @@ impl Tx<'_> {
             params![Sql(record.number), Sql(at.seq), Sql(at.hash), by, Sql(now)],
         )?;
         let proposed_by = by.to_owned();
-        Ok(Closing { epoch: record.epoch, at, proposed_by, closed_by: None, voided: Cents::ZERO, purses: 0 })
+        Ok(Closing {
+            epoch: record.epoch,
+            at,
+            proposed_by,
+            closed_by: None,
+            voided: Cents::ZERO,
+            purses: 0,
+            carried: Cents::ZERO,
+        })
     }
 
     fn confirm(
@@ -245,13 +263,14 @@ impl Tx<'_> {
         self.wake(Wake::Terminal(record.terminal));
         self.allocate_all()?;
         self.hand_back_done(record, now)?;
+        let carried = self.with_books(|books| self.book_carried(books, now))?;
         self.release_cards(now)?;
         tracing::warn!(
             terminal.id = %record.terminal, terminal.epoch = %record.epoch, row.seq = %named.seq,
-            voided_cents = voided.get(), "an epoch was closed by two people"
+            voided_cents = voided.get(), carried_cents = carried.get(), "an epoch was closed by two people"
         );
         let closed_by = Some(by.to_owned());
-        Ok(Closing { epoch: record.epoch, at: named, proposed_by, closed_by, voided, purses })
+        Ok(Closing { epoch: record.epoch, at: named, proposed_by, closed_by, voided, purses, carried })
     }
 
     fn end_proposal(&self, id: u64, state: u8, by: &str, now: Timestamp) -> Result<(), StoreError> {

@@ -129,6 +129,9 @@ pub enum StoreError {
     /// A correction is not taken.
     #[error(transparent)]
     Correction(#[from] CorrectionRefusal),
+    /// A repayment is not taken.
+    #[error(transparent)]
+    Repayment(#[from] RepaymentRefusal),
     /// The hub was restored, and epochs have not handed back what they hold.
     #[error(
         "the hub was restored and waits for {0}; connect these terminals, or close their epochs by two people \
@@ -207,6 +210,29 @@ pub enum CorrectionRefusal {
     Ended(u64),
     /// Two people are needed.
     #[error("another person than the one who proposed it books a correction")]
+    SamePerson,
+}
+
+/// Why money that a card counted as spent is not given back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum RepaymentRefusal {
+    /// There is no such card.
+    #[error("card {0} is no purse card; see cabas-hub card list")]
+    NoCard(u32),
+    /// A shop claims it, or the card has not counted so far.
+    #[error("not all of it was counted by the card and claimed by nobody; see cabas-hub card unclaimed")]
+    Claimed,
+    /// The card's money went back already.
+    #[error("what was left of this card went back to its household when it was released")]
+    Released,
+    /// There is no such repayment.
+    #[error("there is no repayment {0}; see cabas-hub repayment list")]
+    Unknown(u64),
+    /// It was booked or taken back.
+    #[error("repayment {0} was booked or taken back before")]
+    Ended(u64),
+    /// Two people are needed.
+    #[error("another person than the one who proposed it books a repayment")]
     SamePerson,
 }
 

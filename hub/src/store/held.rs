@@ -96,6 +96,9 @@ impl Tx<'_> {
             return self.keep_unplaced(record, balance, envelope, now);
         };
         let Counter { id, newest, is_released, .. } = counter;
+        if id.kind() == AccountKind::Card {
+            self.keep_envelope(id, balance.serial, envelope)?;
+        }
         if is_released {
             return Ok(());
         }

@@ -17,6 +17,7 @@ use super::slices::Places;
 use super::sql::{Sql, col};
 use super::terminals::{EpochRecord, quarantine_number, standing_number};
 use super::tx::Tx;
+use crate::core::card_proof::CardWitness;
 use crate::core::effect::{Claim, Effect, SaleFacts, Undo, claimed, effect};
 use crate::core::ingest::{Upload, UploadRow};
 use crate::core::ledger::{AccountId, Entry, OverRight, PurseNo, RowKey, TransferKind};
@@ -26,6 +27,7 @@ use crate::core::split::is_by_grid;
 /// An upload while it is taken.
 struct Intake<'u> {
     upload: &'u Upload,
+    cards: &'u dyn CardWitness,
     fund: FundInfo,
     record: EpochRecord,
     acked: ChainHead,
@@ -73,9 +75,14 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`StoreError::UnknownTerminal`], [`StoreError::UnknownEpoch`], or the store's own failures: no row is refused.
-    pub fn ingest(&mut self, upload: &Upload, now: Timestamp) -> Result<IngestOutcome, StoreError> {
+    pub fn ingest(
+        &mut self,
+        upload: &Upload,
+        cards: &dyn CardWitness,
+        now: Timestamp,
+    ) -> Result<IngestOutcome, StoreError> {
         let record = self.epoch(upload.chain().terminal, upload.chain().epoch)?;
-        let mut intake = Intake::new(upload, self.fund()?, record, now);
+        let mut intake = Intake::new((upload, cards), self.fund()?, record, now);
         if record.to_hand_back {
             // Rows may name balances that the ledger does not know yet: they wait at the terminal until it has handed
             // back what it holds.
@@ -155,11 +162,13 @@ impl Tx<'_> {
         self.dispute(intake, row, if next { Quarantine::Fork } else { Quarantine::Gap })
     }
 
-    /// A purse card's sale may name a balance that only another terminal hands back: it waits at its terminal until the
-    /// restore has ended.
+    /// A purse card's sale may name a balance that only another terminal hands back, and what cards prove is over such
+    /// balances: it waits at its terminal until the restore has ended.
     fn must_wait(&self, row: &UploadRow) -> Result<bool, StoreError> {
-        let is_card_sale = matches!(&row.row().body, RowBody::Sale(sale) if sale.tier == Tier::Purse);
-        Ok(is_card_sale && self.is_restoring()?)
+        let body = &row.row().body;
+        let is_of_card = matches!(body, RowBody::Sale(sale) if sale.tier == Tier::Purse)
+            || matches!(body, RowBody::CardWritten(_) | RowBody::Courier(_));
+        Ok(is_of_card && self.is_restoring()?)
     }
 
     fn take_known(&self, intake: &mut Intake<'_>, row: &UploadRow) -> Result<(), StoreError> {
@@ -208,7 +217,7 @@ impl Tx<'_> {
         let verdict = match effect(&row.row().body) {
             Effect::None | Effect::Ask => Verdict::default(),
             Effect::Over(cents, why) => Verdict { over_right: cents, why: Some(why), ..Verdict::default() },
-            Effect::Claim(claim) => self.settle(books, intake, key, &claim)?,
+            Effect::Claim(claim) => self.settle(books, intake, row, &claim)?,
             Effect::Undo(undo) => self.undo(books, intake, key, &undo)?,
         };
         let happened_at = match row.row().time.quality {
@@ -247,6 +256,9 @@ impl Tx<'_> {
         if let RowBody::Return(back) = &row.row().body {
             return self.handed_back(books, intake, back, verdict.settled);
         }
+        if intake.record.standing != Standing::Closed && !self.is_card_word_right(books, intake, key, row)? {
+            intake.alarm(AlarmKind::CardProof, row.seq());
+        }
         if let RowBody::RefundRequest(asked) = &row.row().body {
             let decided = self.refund_asked(books, intake.fund.fund, &intake.record, key, asked)?;
             decided.map_or(Ok(()), |decided| self.refund_decided(books, intake, decided))?;
@@ -254,6 +266,23 @@ impl Tx<'_> {
             intake.new_rows.push(key);
         }
         Ok(())
+    }
+
+    /// Takes what a row tells of a card beside sales; false where the card does not bear it out.
+    fn is_card_word_right(
+        &self,
+        books: &mut Books<'_>,
+        intake: &Intake<'_>,
+        key: RowKey,
+        row: &UploadRow,
+    ) -> Result<bool, StoreError> {
+        if let RowBody::CardWritten(written) = &row.row().body {
+            self.card_written(intake.cards, key, written)
+        } else if let RowBody::Courier(courier) = &row.row().body {
+            self.courier(books, intake.cards, key, courier, intake.now)
+        } else {
+            Ok(true)
+        }
     }
 
     /// True where a sale was split by the grid that it names.
@@ -343,17 +372,22 @@ impl Tx<'_> {
         &self,
         books: &mut Books<'_>,
         intake: &mut Intake<'_>,
-        key: RowKey,
+        row: &UploadRow,
         claim: &Claim,
     ) -> Result<Verdict, StoreError> {
-        let cents = claim.stretch.cents();
+        let (key, cents) = (RowKey::new(intake.record.number, row.seq()), claim.stretch.cents());
         let over = |why| Ok(Verdict::over(cents, why));
         if intake.record.standing == Standing::Closed {
             return over(OverRight::EpochClosed);
         }
         let Some(purse) = self.known_purse(intake, claim.purse)? else { return over(OverRight::UnknownPurse) };
-        if claim.kind == TransferKind::CardSale {
-            return self.settle_card(books, (key, intake.record.shop), purse, claim);
+        if let (TransferKind::CardSale, RowBody::Sale(sale)) = (claim.kind, &row.row().body) {
+            let Some(card) = self.purse_card(purse)? else { return over(OverRight::UnknownSlice) };
+            let proof = self.sale_proof(intake.cards, (&intake.record, intake.fund.fund, key), &card, sale)?;
+            if proof.is_flagged() {
+                intake.alarm(AlarmKind::CardProof, row.seq());
+            }
+            return self.settle_card(books, (key, intake.record.shop), &card, claim, proof);
         }
         let id = AccountId::slice(intake.record.number, purse);
         let Some(slice) = self.slice(id)? else { return over(OverRight::UnknownSlice) };
@@ -371,6 +405,8 @@ impl Tx<'_> {
                 TransferKind::Return => AccountId::purse(purse),
                 TransferKind::Sale
                 | TransferKind::CardSale
+                | TransferKind::CarriedSale
+                | TransferKind::CardRepay
                 | TransferKind::Load
                 | TransferKind::Unload
                 | TransferKind::CardRecover
@@ -466,7 +502,12 @@ impl Tx<'_> {
 }
 
 impl<'u> Intake<'u> {
-    fn new(upload: &'u Upload, fund: FundInfo, record: EpochRecord, now: Timestamp) -> Self {
+    fn new(
+        (upload, cards): (&'u Upload, &'u dyn CardWitness),
+        fund: FundInfo,
+        record: EpochRecord,
+        now: Timestamp,
+    ) -> Self {
         let outcome = IngestOutcome {
             acked: record.acked,
             backed_up: record.backed_up,
@@ -482,6 +523,7 @@ impl<'u> Intake<'u> {
         let acked = record.acked;
         Self {
             upload,
+            cards,
             fund,
             record,
             acked,

@@ -6,7 +6,10 @@
 //! makes randomness or sees a private key.
 
 mod backup;
+mod card_proofs;
+mod card_records;
 mod card_releases;
+mod card_repayments;
 mod card_sessions;
 mod cards;
 mod claims;
@@ -48,7 +51,7 @@ pub use closing::{CloseOrder, Closing, ClosingRefusal, ClosingView};
 pub use credits::STEP_HOUSEHOLDS_MAX;
 pub use db::{Db, OpenMode, SCHEMA_VERSION};
 pub use enrolment::NewCode;
-pub use error::{CardSessionRefusal, CorrectionRefusal, EnrolRefusal, RuleRefusal, StoreError};
+pub use error::{CardSessionRefusal, CorrectionRefusal, EnrolRefusal, RepaymentRefusal, RuleRefusal, StoreError};
 pub use exposure::{CardExposure, EpochExposure, Exposure, GoodwillRule};
 pub use held::{HandBack, SERIALS_AHEAD_MAX};
 pub use model::*;

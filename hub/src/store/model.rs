@@ -2,6 +2,7 @@
 
 mod import;
 mod money;
+mod proof;
 
 use cabas_protocol::enrol::CodeKeys;
 use cabas_protocol::head::HeadContext;
@@ -17,6 +18,7 @@ use cabas_protocol::{
 use super::error::EnrolRefusal;
 pub use import::*;
 pub use money::*;
+pub use proof::*;
 
 /// What a new fund starts with.
 #[derive(Clone, Debug)]
@@ -228,6 +230,8 @@ pub enum AlarmKind {
     NotAuthentic,
     /// A sale was not split as its grid says.
     Split,
+    /// A card did not prove what a row says of it.
+    CardProof,
 }
 
 /// Alarms of one kind of one enrolment.

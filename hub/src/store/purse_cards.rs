@@ -314,6 +314,8 @@ impl Tx<'_> {
                 allowed: account.credits,
                 spent: account.debits.minus(released.unwrap_or_default())?,
                 left: account.left()?,
+                unclaimed: card.unclaimed,
+                proofs: self.proofs_of(card.id)?,
                 is_blocked: card.is_blocked,
                 released,
             });

@@ -174,6 +174,8 @@ impl Tx<'_> {
         self.conn.execute("INSERT INTO hand_backs (epoch) SELECT number FROM epochs WHERE standing <> 3", [])?;
         // What a backup of another life covers is not covered in this one.
         self.conn.execute("UPDATE epochs SET backed_up_seq = 0, keys_confirmed = 0", [])?;
+        // Cards may carry balances that were sent after the backup and are not known here.
+        self.conn.execute("UPDATE card_balances SET sure_from = NULL", [])?;
         self.renumber(now)?;
         self.end_if_all_handed_back(now)?;
         let missing = self.missing()?;
@@ -266,6 +268,7 @@ impl Tx<'_> {
             self.conn.execute(&format!("UPDATE epochs SET change = max(change, ifnull(({newest}), 0))"), [])?;
         }
         self.deliver_cards_anew()?;
+        self.with_books(|books| self.book_carried(books, now))?;
         self.allocate_all()?;
         self.wake(Wake::All);
         tracing::warn!("the restore has ended: every open epoch handed back what it holds, or was closed");

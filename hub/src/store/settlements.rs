@@ -32,8 +32,7 @@ pub(super) struct Part {
 struct Last {
     number: u32,
     closed_at: Option<Timestamp>,
-    disputed: u64,
-    refunded: u64,
+    upto: Upto,
 }
 
 /// A settlement that is worked out.
@@ -41,17 +40,18 @@ struct Draft {
     last: Last,
     parts: Vec<Part>,
     shops: BTreeMap<ShopNo, ShopStatement>,
-    disputed: u64,
-    refunded: u64,
+    upto: Upto,
 }
 
-/// What belongs to a settlement beside the rows of its parts: above the first, up to and with the second.
-#[derive(Clone, Copy)]
-pub(super) struct Beside {
+/// Up to where a settlement goes beside the rows of its parts.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Upto {
     /// Disputed rows, by id.
-    pub(super) disputed: (u64, u64),
+    pub(super) disputed: u64,
     /// Granted refunds, by place.
-    pub(super) refunded: (u64, u64),
+    pub(super) refunded: u64,
+    /// Sales that only cards told of, by place.
+    pub(super) brought: u64,
 }
 
 impl Tx<'_> {
@@ -67,7 +67,9 @@ impl Tx<'_> {
         let disputed = self.conn.query_row(newest, [], |row| col(row, 0))?;
         let newest = "SELECT ifnull(max(place), 0) FROM refunds";
         let refunded = self.conn.query_row(newest, [], |row| col(row, 0))?;
-        Ok(SettlementCut { rows, disputed, refunded })
+        let newest = "SELECT ifnull(max(place), 0) FROM carried_sales";
+        let brought = self.conn.query_row(newest, [], |row| col(row, 0))?;
+        Ok(SettlementCut { rows, disputed, refunded, brought })
     }
 
     /// What closing at the cut would pay; nothing where there is nothing new.
@@ -90,8 +92,15 @@ impl Tx<'_> {
         let Some(draft) = self.draft(cut)? else { return Ok(None) };
         let settlement = draft.settlement(Some(now))?;
         self.conn.execute(
-            "INSERT INTO settlements (number, closed_at, disputed_upto, refunded_upto) VALUES (?1, ?2, ?3, ?4)",
-            params![settlement.number, Sql(now), Sql(draft.disputed), Sql(draft.refunded)],
+            "INSERT INTO settlements (number, closed_at, disputed_upto, refunded_upto, carried_upto)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                settlement.number,
+                Sql(now),
+                Sql(draft.upto.disputed),
+                Sql(draft.upto.refunded),
+                Sql(draft.upto.brought)
+            ],
         )?;
         for part in &draft.parts {
             self.conn
@@ -129,9 +138,9 @@ impl Tx<'_> {
             .prepare_cached(
                 "INSERT INTO settlement_shops (settlement, shop, sales, settled, late_sales, late, over_right_sales,
                     over_right, disputed_sales, disputed, carried, carry_on, payout, transfer, reversals, reversed,
-                    refunds, refunded)
+                    refunds, refunded, brought_sales, brought)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                    ?17, ?18)",
+                    ?17, ?18, ?19, ?20)",
             )?
             .execute(params![
                 number,
@@ -151,7 +160,9 @@ impl Tx<'_> {
                 sums.reversals,
                 Sql(sums.reversed),
                 sums.refunds,
-                Sql(sums.refunded)
+                Sql(sums.refunded),
+                sums.brought_sales,
+                Sql(sums.brought)
             ])?;
         Ok(())
     }
@@ -176,7 +187,8 @@ impl Tx<'_> {
     fn statements(&self, number: u32) -> Result<Vec<ShopStatement>, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT shops.code, shops.name, sales, settled, late_sales, late, over_right_sales, over_right,
-                disputed_sales, disputed, carried, carry_on, payout, reversals, reversed, refunds, refunded
+                disputed_sales, disputed, carried, carry_on, payout, reversals, reversed, refunds, refunded,
+                brought_sales, brought
              FROM settlement_shops JOIN shops ON shops.number = shop WHERE settlement = ?1 ORDER BY shops.code",
         )?;
         Ok(read.query_map([number], statement)?.collect::<Result<_, _>>()?)
@@ -185,15 +197,17 @@ impl Tx<'_> {
     fn draft(&self, cut: &SettlementCut) -> Result<Option<Draft>, StoreError> {
         let last = self.last_settlement()?;
         let parts = self.parts(cut)?;
-        let disputed = cut.disputed.max(last.disputed);
-        let refunded = cut.refunded.max(last.refunded);
-        let beside = Beside { disputed: (last.disputed, disputed), refunded: (last.refunded, refunded) };
-        let sums = self.sums(&parts, last.closed_at, beside)?;
+        let upto = Upto {
+            disputed: cut.disputed.max(last.upto.disputed),
+            refunded: cut.refunded.max(last.upto.refunded),
+            brought: cut.brought.max(last.upto.brought),
+        };
+        let sums = self.sums(&parts, last.closed_at, (last.upto, upto))?;
         let mut shops = BTreeMap::new();
         for (shop, sums) in sums.into_iter().filter(|(_, sums)| !sums.is_empty()) {
             shops.insert(shop, self.statement_of(shop, sums)?);
         }
-        Ok((!shops.is_empty()).then_some(Draft { last, parts, shops, disputed, refunded }))
+        Ok((!shops.is_empty()).then_some(Draft { last, parts, shops, upto }))
     }
 
     /// What a settlement comes to, shop by shop.
@@ -201,28 +215,29 @@ impl Tx<'_> {
         &self,
         parts: &[Part],
         closed_before: Option<Timestamp>,
-        beside: Beside,
+        (above, upto): (Upto, Upto),
     ) -> Result<BTreeMap<ShopNo, Sums>, StoreError> {
         let mut sums = BTreeMap::new();
         for part in parts {
             self.add_rows(part, closed_before, sums.entry(part.shop).or_default())?;
         }
-        self.add_disputed(beside.disputed.0, beside.disputed.1, &mut sums)?;
-        self.add_refunds(beside.refunded.0, beside.refunded.1, &mut sums)?;
+        self.add_disputed(above.disputed, upto.disputed, &mut sums)?;
+        self.add_refunds(above.refunded, upto.refunded, &mut sums)?;
+        self.add_brought(above.brought, upto.brought, &mut sums)?;
         Ok(sums)
     }
 
     fn last_settlement(&self) -> Result<Last, StoreError> {
-        let read =
-            "SELECT number, closed_at, disputed_upto, refunded_upto FROM settlements ORDER BY number DESC LIMIT 1";
+        let read = "SELECT number, closed_at, disputed_upto, refunded_upto, carried_upto FROM settlements
+             ORDER BY number DESC LIMIT 1";
         let last = self
             .conn
             .query_row(read, [], |row| {
-                let (disputed, refunded) = (col(row, 2)?, col(row, 3)?);
-                Ok(Last { number: row.get(0)?, closed_at: Some(col(row, 1)?), disputed, refunded })
+                let upto = Upto { disputed: col(row, 2)?, refunded: col(row, 3)?, brought: col(row, 4)? };
+                Ok(Last { number: row.get(0)?, closed_at: Some(col(row, 1)?), upto })
             })
             .optional()?;
-        Ok(last.unwrap_or(Last { number: 0, closed_at: None, disputed: 0, refunded: 0 }))
+        Ok(last.unwrap_or(Last { number: 0, closed_at: None, upto: Upto::default() }))
     }
 
     /// What of the cut is not settled yet.
@@ -287,6 +302,17 @@ impl Tx<'_> {
         Ok(())
     }
 
+    fn add_brought(&self, above: u64, upto: u64, sums: &mut BTreeMap<ShopNo, Sums>) -> Result<(), StoreError> {
+        let read = "SELECT shop, settled, over_right FROM carried_sales WHERE place > ?1 AND place <= ?2";
+        let mut read = self.conn.prepare_cached(read)?;
+        let mut rows = read.query(params![Sql(above), Sql(upto)])?;
+        while let Some(row) = rows.next()? {
+            let shop: ShopNo = col(row, 0)?;
+            sums.entry(shop).or_default().add_brought(col(row, 1)?, col(row, 2)?)?;
+        }
+        Ok(())
+    }
+
     fn statement_of(&self, shop: ShopNo, sums: Sums) -> Result<ShopStatement, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT code, name, ifnull((SELECT carry_on FROM settlement_shops WHERE shop = ?1
@@ -294,7 +320,7 @@ impl Tx<'_> {
         )?;
         let (shop_code, shop_name, carried) =
             read.query_row([Sql(shop)], |row| Ok((row.get(0)?, row.get(1)?, col(row, 2)?)))?;
-        let (payout, carry_on) = payout(sums.settled, sums.taken_back()?, carried)?;
+        let (payout, carry_on) = payout(sums.earned()?, sums.taken_back()?, carried)?;
         Ok(ShopStatement { shop_code, shop_name, sums, carried, carry_on, payout })
     }
 }
@@ -326,6 +352,8 @@ fn statement(row: &Row<'_>) -> rusqlite::Result<ShopStatement> {
             reversed: col(row, 14)?,
             refunds: row.get(15)?,
             refunded: col(row, 16)?,
+            brought_sales: row.get(17)?,
+            brought: col(row, 18)?,
         },
         carried: col(row, 10)?,
         carry_on: col(row, 11)?,

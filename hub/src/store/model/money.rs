@@ -57,6 +57,8 @@ pub struct SettlementCut {
     pub(crate) disputed: u64,
     /// The last refund that it takes off.
     pub(crate) refunded: u64,
+    /// The last sale that only cards told of that it pays.
+    pub(crate) brought: u64,
 }
 
 /// A settlement, or what it would be.
@@ -142,6 +144,10 @@ pub struct PurseCardView {
     pub spent: Cents,
     /// What it may still spend, as far as the hub has heard.
     pub left: Cents,
+    /// What it counted and no row told of: it is part of `left`, and nobody can spend it.
+    pub unclaimed: Cents,
+    /// What it proved.
+    pub proofs: super::CardProofs,
     /// True where it is on the hot list.
     pub is_blocked: bool,
     /// What went back from it, once it was lost or retired; then it never spends again.

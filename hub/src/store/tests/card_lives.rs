@@ -9,12 +9,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use cabas_protocol::row::ListApplied;
+use cabas_card::layout::Record;
+use cabas_protocol::row::{ListApplied, Sale, Tier};
 use cabas_protocol::{Incarnation, RowBody, Scope, SignedBalance, Version};
 use proptest::prelude::*;
 
+use super::card_proofs;
 use super::world::{NOW, Terminal, World, cents, purse_ref};
-use crate::store::{CardName, Deliverable};
+use crate::core::claims::Stretch;
+use crate::store::{CardName, Deliverable, RepaymentOrder};
 
 /// Two purse cards of household 1, one of household 2.
 const CARDS: [(u8, u8); 3] = [(51, 1), (52, 1), (53, 2)];
@@ -23,19 +26,25 @@ const OWN_PURSES: [u32; 3] = [4, 5, 6];
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// A card is presented; what the chip and the terminal's list allow is sold.
+    /// A card is presented; what the chip and the terminal's list allow is sold, and records go along.
     Tap {
         who: usize,
         card: usize,
         amount: u64,
+        end: End,
     },
-    /// A forged row: the counter stands wherever it likes.
+    /// A forged row: the counter stands wherever it likes, with a proof that is none, or without one.
     Forge {
         who: usize,
         card: usize,
         amount: u64,
         more: u64,
         serial: u32,
+        proof: bool,
+    },
+    /// Two people give back what a card counted and nobody claims.
+    Repay {
+        card: usize,
     },
     /// Rows go up, as many as that; balances and the list come down.
     Sync {
@@ -71,12 +80,28 @@ enum Step {
     Restore,
 }
 
+/// How a tap ends after the debit.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// Proven, and a newer balance is written to the card.
+    Whole,
+    /// Proven, and the card leaves.
+    Left,
+    /// The answer is lost; the terminal learns from the card that it was debited, and says so.
+    Told,
+    /// The answer is lost, and the terminal never learns what became of it.
+    Untold,
+}
+
 fn step() -> impl Strategy<Value = Step> {
+    let end = prop_oneof![5 => Just(End::Whole), 2 => Just(End::Left), 1 => Just(End::Told), 1 => Just(End::Untold)];
     let (who, card) = (0..3_usize, 0..3_usize);
     prop_oneof![
-        12 => (who.clone(), card.clone(), 1..4_000_u64).prop_map(|(who, card, amount)| Step::Tap { who, card, amount }),
-        1 => (who.clone(), card.clone(), 1..4_000_u64, 0..9_000_u64, 1..4_u32)
-            .prop_map(|(who, card, amount, more, serial)| Step::Forge { who, card, amount, more, serial }),
+        12 => (who.clone(), card.clone(), 1..4_000_u64, end)
+            .prop_map(|(who, card, amount, end)| Step::Tap { who, card, amount, end }),
+        1 => (who.clone(), card.clone(), 1..4_000_u64, 0..9_000_u64, 1..4_u32, any::<bool>())
+            .prop_map(|(who, card, amount, more, serial, proof)| Step::Forge { who, card, amount, more, serial, proof }),
+        2 => card.clone().prop_map(|card| Step::Repay { card }),
         9 => (who.clone(), 0..5_usize).prop_map(|(who, rows)| Step::Sync { who, rows }),
         1 => (who.clone(), 0..9_usize, 0..5_usize).prop_map(|(who, from, rows)| Step::Resend { who, from, rows }),
         3 => (who.clone(), card.clone(), 0..30_000_u64)
@@ -105,9 +130,33 @@ struct Model {
     applied: BTreeMap<u32, u32>,
     sold: BTreeMap<u8, u64>,
     refunded: BTreeMap<u8, u64>,
+    /// By enrolment and the row that announced it: debits that rows tell of, and those that cards told of elsewhere.
+    told: BTreeSet<(u32, u32)>,
+    carried: BTreeMap<(u32, u32), (usize, u64, u64, u32)>,
+    /// Of those, what was booked.
+    booked: BTreeSet<(u32, u32)>,
+    repaid: BTreeMap<usize, u64>,
 }
 
 impl Model {
+    /// Sales of closed enrolments that only cards told of are paid, once.
+    fn book(&mut self, allowed: impl Fn(usize, u32) -> Option<u64>) {
+        for (place, (card, to, amount, serial)) in self.carried.clone() {
+            if self.closed.contains(&place.0) && !self.told.contains(&place) && self.booked.insert(place) {
+                let limit = allowed(card, serial).filter(|_| !self.released.contains(&card)).unwrap_or(0);
+                let settled = self.claim(card, to, amount, limit);
+                *self.sold.entry(CARDS[card].1).or_default() += settled;
+            }
+        }
+    }
+
+    fn claim(&mut self, card: usize, to: u64, amount: u64, limit: u64) -> u64 {
+        let claimed = self.claimed.entry(card).or_default();
+        let before = claimed.len();
+        claimed.extend((to - amount + 1..=to).filter(|cent| *cent <= limit));
+        u64::try_from(claimed.len() - before).unwrap()
+    }
+
     fn take(&mut self, epoch: u32, body: &RowBody, allowed: impl Fn(usize, u32) -> Option<u64>) {
         let chain = self.chain.entry(epoch).or_default();
         chain.push(body.clone());
@@ -120,12 +169,11 @@ impl Model {
             RowBody::Sale(sale) => {
                 let card = CARDS.iter().position(|(card, _)| purse_ref(*card) == sale.purse).unwrap();
                 let is_paid = !self.closed.contains(&epoch) && !self.released.contains(&card);
+                let is_paid = is_paid && !is_false(sale);
                 let limit = allowed(card, sale.serial.get()).filter(|_| is_paid).unwrap_or(0);
-                let claimed = self.claimed.entry(card).or_default();
-                let before = claimed.len();
-                let (to, amount) = (sale.spent_after.get(), sale.fund_cents().unwrap().get());
-                claimed.extend((to - amount + 1..=to).filter(|cent| *cent <= limit));
-                let settled = u64::try_from(claimed.len() - before).unwrap();
+                let settled = self.claim(card, sale.spent_after.get(), sale.fund_cents().unwrap().get(), limit);
+                self.told
+                    .extend(sale.intent.filter(|_| !self.closed.contains(&epoch)).map(|intent| (epoch, intent.get())));
                 *self.sold.entry(CARDS[card].1).or_default() += settled;
                 self.sales.insert((epoch, seq), (settled, 0));
             }
@@ -140,6 +188,14 @@ impl Model {
                     *self.refunded.entry(CARDS[card].1).or_default() += amount;
                 }
             }
+            RowBody::Courier(courier) if !self.closed.contains(&epoch) => {
+                let card = CARDS.iter().position(|(card, _)| purse_ref(*card) == courier.purse).unwrap();
+                let record = Record::parse(courier.record.as_slice().try_into().unwrap()).unwrap();
+                let place = (record.terminal, record.seq);
+                let debit = (card, record.spent_after.into(), record.cents.into(), record.serial);
+                self.carried.entry(place).or_insert(debit);
+                self.book(allowed);
+            }
             _ => {}
         }
     }
@@ -153,10 +209,17 @@ impl Model {
     }
 }
 
+/// The proof that a forger makes up.
+const FORGED: [u8; 8] = [0xf0; 8];
+
+fn is_false(sale: &Sale) -> bool {
+    sale.card_mac.as_ref().is_some_and(|mac| mac.as_slice() == FORGED)
+}
+
 /// A chip: what it spent, and the newest balance that was written to it.
 #[derive(Clone)]
 struct Chip {
-    spent: u64,
+    chip: card_proofs::Chip,
     balance: Option<SignedBalance>,
     /// False once somebody forged a row for it.
     is_honest: bool,
@@ -186,26 +249,30 @@ struct Life {
 impl Life {
     fn new() -> Self {
         let mut world = World::credited();
-        for (card, household) in CARDS {
-            world.purse_card(card, household);
-        }
         let terminals = ["A", "B", "A"].map(|shop| world.terminal(shop));
+        let chips = CARDS.map(|(card, household)| world.issue(&terminals[0], card, household));
+        let chips = chips.map(|chip| Chip { chip, balance: None, is_honest: true }).to_vec();
         let holders = terminals.into_iter().zip(1..).map(|(terminal, number)| {
             let (held, blocked) = (BTreeMap::new(), BTreeSet::new());
             Holder { terminal, number, held, blocked, list: 1, requests: 0 }
         });
-        let chips = CARDS.map(|_| Chip { spent: 0, balance: None, is_honest: true }).to_vec();
         let (terminals, model) = (holders.collect(), Model { months: 1, ..Model::default() });
         Self { world, model, terminals, chips, backup: None, files: 0, has_lost: false }
     }
 
     fn step(&mut self, step: &Step) {
         match *step {
-            Step::Tap { who, card, amount } => self.tap(who, card, amount),
-            Step::Forge { who, card, amount, more, serial } => {
-                self.chips[card].is_honest = false;
-                self.terminals[who].terminal.tap(CARDS[card].0, amount, amount + more, serial);
+            Step::Tap { who, card, amount, end } => self.tap(who, card, amount, end),
+            Step::Forge { who, card, amount, more, serial, proof } => {
+                // What the card refutes takes nobody's right.
+                self.chips[card].is_honest &= proof;
+                let terminal = &mut self.terminals[who].terminal;
+                let (card_counter, card_mac) =
+                    if proof { (Some(7), Some(FORGED.to_vec().into())) } else { (None, None) };
+                let sale = super::world::sale(CARDS[card].0, amount, amount + more, serial);
+                terminal.write(RowBody::Sale(Sale { tier: Tier::Purse, card_counter, card_mac, ..sale }));
             }
+            Step::Repay { card } => self.repay(card),
             Step::Sync { who, rows } => self.sync(who, rows),
             Step::Resend { who, from, rows } => {
                 let acked = usize::try_from(self.terminals[who].terminal.acked.seq.get()).unwrap();
@@ -242,16 +309,51 @@ impl Life {
     }
 
     /// The chip takes a newer balance of the terminal, or the terminal one of the chip; then it is sold within it.
-    fn tap(&mut self, who: usize, card: usize, amount: u64) {
+    fn tap(&mut self, who: usize, card: usize, amount: u64, end: End) {
         let (holder, chip) = (&mut self.terminals[who], &mut self.chips[card]);
         let newest = chip.balance.iter().chain(holder.held.get(&card)).max_by_key(|balance| balance.allowed).cloned();
         let Some(newest) = newest.filter(|_| !holder.blocked.contains(&card)) else { return };
         holder.held.insert(card, newest.clone());
-        chip.balance = Some(newest.clone());
-        if chip.spent + amount <= newest.allowed.get() {
-            chip.spent += amount;
-            holder.terminal.tap(CARDS[card].0, amount, chip.spent, newest.serial.get());
+        if chip.chip.spent + amount > newest.allowed.get() {
+            return;
         }
+        let sale = chip.chip.debit(&mut holder.terminal, amount, newest.serial.get());
+        match end {
+            End::Untold => return,
+            End::Told => {
+                holder.terminal.write(RowBody::Sale(Sale { card_counter: None, card_mac: None, ..sale }));
+                return;
+            }
+            End::Whole | End::Left => holder.terminal.write(RowBody::Sale(sale)),
+        }
+        if matches!(end, End::Whole) {
+            if chip.balance.as_ref() != Some(&newest) {
+                chip.chip.write(&mut holder.terminal, &super::world::signer(2).sign(&newest));
+                chip.balance = Some(newest);
+            }
+            let me = holder.terminal.id.get();
+            let others =
+                chip.chip.records.iter().rev().take(15).filter(|record| Record::parse(record).unwrap().terminal != me);
+            let brought = card_proofs::Chip { records: others.copied().collect(), ..chip.chip.clone() };
+            brought.bring(&mut holder.terminal);
+        }
+    }
+
+    /// What nobody claims is given back; a terminal that still tells of it is not paid.
+    fn repay(&mut self, card: usize) {
+        let number = CARDS[card].0.into();
+        let Some(hole) = self.world.db.read(|tx| tx.unclaimed(number)).unwrap().into_iter().next() else { return };
+        let stretch = Stretch::between(hole.from, hole.to).unwrap();
+        let order = RepaymentOrder { card: number, stretch, reason: "no bread".to_owned(), by: "Ada".to_owned() };
+        let is_released = self.model.released.contains(&card);
+        let proposed = self.world.db.write(|tx| tx.repayment_propose(&order, NOW));
+        assert_eq!(proposed.is_err(), is_released, "{proposed:?}");
+        let Ok(id) = proposed else { return };
+        let (from, cents) = (hole.from.get(), hole.to.get() - hole.from.get());
+        assert_eq!(self.world.db.write(|tx| tx.repayment_end(id, "Bo", true, NOW)).unwrap().get(), cents);
+        assert_eq!(self.model.claim(card, from + cents, cents, u64::MAX), cents, "no shop had claimed it");
+        *self.model.repaid.entry(card).or_default() += cents;
+        self.chips[card].is_honest = false;
     }
 
     fn refund(&mut self, who: usize, sale: usize, amount: u64) {
@@ -274,6 +376,7 @@ impl Life {
         let terminal = self.terminals[who].terminal.clone();
         if let Ok(Some(balance)) = self.world.try_extend(&terminal, CARDS[card].0, level) {
             assert_eq!(balance.scope, Scope::Card);
+            self.world.send(&balance);
             self.terminals[who].hold(balance);
         }
     }
@@ -287,7 +390,10 @@ impl Life {
         for item in self.world.news(&terminal, 0) {
             let holder = &mut self.terminals[who];
             match item {
-                Deliverable::Balance(balance) if balance.scope == Scope::Card => holder.hold(balance),
+                Deliverable::Balance(balance) if balance.scope == Scope::Card => {
+                    holder.hold(balance.clone());
+                    self.world.send(&balance);
+                }
                 Deliverable::HotList(list) if list.version.get() > holder.list => {
                     let is_on = |number: u8| list.cards.contains(&super::world::card_ref(number));
                     holder.blocked = (0..CARDS.len()).filter(|card| is_on(CARDS[*card].0)).collect();
@@ -317,7 +423,10 @@ impl Life {
             if let RowBody::Sale(sale) = &body {
                 let card = CARDS.iter().position(|(card, _)| purse_ref(*card) == sale.purse).unwrap();
                 let (settled, _) = self.model.sales[&(epoch, u32::try_from(row + 1).unwrap())];
-                let is_sound = self.chips[card].is_honest && !self.model.closed.contains(&epoch) && !self.has_lost;
+                let is_sound = self.chips[card].is_honest
+                    && !is_false(sale)
+                    && !self.model.closed.contains(&epoch)
+                    && !self.has_lost;
                 assert!(
                     !is_sound || settled == sale.fund_cents().unwrap().get(),
                     "an honest tap is not paid: {sale:?}"
@@ -343,7 +452,9 @@ impl Life {
     fn close(&mut self, who: usize) {
         if self.model.closed.insert(self.terminals[who].number) {
             let terminal = self.terminals[who].terminal.clone();
+            let serials = self.world.card_serials();
             self.world.close(&terminal, "Ada", "Bo");
+            self.model.book(|card, serial| serials.get(&(OWN_PURSES[card], serial)).copied());
             self.world.allocate();
             self.release();
         }
@@ -399,6 +510,7 @@ impl Life {
             ));
             let of = |sums: &BTreeMap<u8, u64>| i64::try_from(sums.get(&household).copied().unwrap_or(0)).unwrap();
             let given = i64::from(self.model.months) * 15_000 + of(&self.model.refunded) + missing;
+            // What was given back went from the card to the household: it is there all the same.
             assert_eq!(left, given - of(&self.model.sold), "household {household}");
         }
         assert_eq!(self.world.owed().1, cents(self.model.sold.values().sum()));

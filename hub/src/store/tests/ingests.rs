@@ -5,6 +5,7 @@ use cabas_protocol::sync::Standing;
 use cabas_protocol::{Cents, Epoch, Incarnation, RowBody, Seq, Signed, Stan};
 
 use super::world::{NO_HASH, NOW, World, cents, purse_ref, sale};
+use crate::core::card_proof::NoWitness;
 use crate::core::ingest::{PrepareError, prepare};
 use crate::core::ledger::OverRight;
 use crate::store::{AlarmKind, Quarantine, StoreError};
@@ -332,7 +333,7 @@ fn an_upload_for_an_unknown_epoch_is_refused() {
     let (mut world, terminal) = world();
     let mut stranger = terminal;
     stranger.epoch = Epoch::new(2);
-    let error = world.db.write(|tx| tx.ingest(&stranger.upload_of(stranger.acked, &[]), NOW)).unwrap_err();
+    let error = world.db.write(|tx| tx.ingest(&stranger.upload_of(stranger.acked, &[]), &NoWitness, NOW)).unwrap_err();
     assert!(matches!(error, StoreError::UnknownEpoch { .. }), "{error}");
 }
 

@@ -10,6 +10,7 @@
 
 mod backups;
 mod card_lives;
+mod card_proofs;
 mod closings;
 mod credits;
 mod enrolments;

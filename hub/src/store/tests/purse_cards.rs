@@ -103,6 +103,8 @@ fn a_purse_card_has_a_purse_of_its_own_and_its_part_of_the_households_money() {
         allowed: cents(7_500),
         spent: Cents::ZERO,
         left: cents(7_500),
+        unclaimed: Cents::ZERO,
+        proofs: crate::store::CardProofs::default(),
         is_blocked: false,
         released: None,
     };

@@ -4,6 +4,7 @@ use cabas_protocol::TerminalId;
 use cabas_protocol::sync::Recall;
 
 use super::world::{NOW, Terminal, World, at, cents, purse_ref};
+use crate::core::card_proof::NoWitness;
 use crate::store::{Deliverable, Shortfall, Wake};
 
 fn recalls(world: &mut World, terminal: &Terminal) -> Vec<Recall> {
@@ -202,7 +203,7 @@ fn a_terminal_whose_sales_come_at_once_needs_little() {
         terminal.clock.0 = made;
         terminal.sale(1, 1, 1, 1);
         let upload = terminal.upload();
-        world.db.write(|tx| tx.ingest(&upload, day(15))).unwrap();
+        world.db.write(|tx| tx.ingest(&upload, &NoWitness, day(15))).unwrap();
         let contact = crate::store::Contact {
             terminal: terminal.id,
             epoch: terminal.epoch,

@@ -17,6 +17,7 @@ use cabas_protocol::{
     RowBody, Seq, Serial, Signed, SignedBalance, Signer, Stan, TerminalId, TimeEpoch, Timestamp, Version,
 };
 
+use super::card_proofs::Witness;
 use crate::core::household_rules::Household;
 use crate::core::ingest::{Upload, prepare};
 use crate::store::{
@@ -138,7 +139,7 @@ impl World {
     }
 
     pub(super) fn ingest(&mut self, upload: &Upload) -> IngestOutcome {
-        self.db.write(|tx| tx.ingest(upload, NOW)).unwrap()
+        self.db.write(|tx| tx.ingest(upload, &Witness, NOW)).unwrap()
     }
 
     /// Sends everything that a terminal wrote since it was acknowledged.
@@ -188,7 +189,7 @@ impl World {
     pub(super) fn tamper(&mut self, sql: &str) {
         let conn = rusqlite::Connection::open(self.path()).unwrap();
         conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;").unwrap();
-        const KEPT: [&str; 11] = [
+        const KEPT: [&str; 15] = [
             "rows",
             "moves",
             "serials",
@@ -200,6 +201,10 @@ impl World {
             "corrected",
             "tapped",
             "released",
+            "proven",
+            "recorded",
+            "brought",
+            "repaid",
         ];
         for trigger in KEPT {
             for name in ["stay", "remain"] {

@@ -63,6 +63,8 @@ impl Tx<'_> {
             }
             TransferKind::CardSale => self.not_a_card_sale(transfer),
             TransferKind::Unload => self.not_an_unload(transfer),
+            TransferKind::CarriedSale => self.not_a_carried_sale(transfer),
+            TransferKind::CardRepay => self.not_a_repayment(transfer),
             TransferKind::Void => self.not_a_void(transfer),
             TransferKind::Repay | TransferKind::Regain => self.not_paid_back(transfer),
             TransferKind::Advance => self.not_an_advance(transfer),
@@ -130,6 +132,8 @@ impl Tx<'_> {
             TransferKind::Return => transfer.debit.purse_no().map(AccountId::purse),
             TransferKind::Sale
             | TransferKind::CardSale
+            | TransferKind::CarriedSale
+            | TransferKind::CardRepay
             | TransferKind::Load
             | TransferKind::Unload
             | TransferKind::CardRecover

@@ -16,7 +16,7 @@ impl Tx<'_> {
                 SELECT slices.id & 0xffffffff, max(0, credits - reversed_cents), 0, 0, 0, 0
                     FROM slices JOIN accounts ON accounts.id = slices.id
                 UNION ALL SELECT id & 0xffffffff, credits, 0, 0, 0, 0 FROM accounts WHERE id >> 56 = 12
-                UNION ALL SELECT credit & 0xffffffff, 0, cents, 0, 0, 0 FROM transfers WHERE kind IN (4, 7, 13, 20)
+                UNION ALL SELECT credit & 0xffffffff, 0, cents, 0, 0, 0 FROM transfers WHERE kind IN (4, 7, 13, 15, 20)
                 UNION ALL SELECT purse, 0, 0, cents, 0, 0 FROM credits
                 UNION ALL SELECT purse, 0, 0, cents, 0, 0 FROM corrections WHERE state = 1 AND is_up = 1
                 UNION ALL SELECT id & 0xffffffff, 0, 0, 0, max(0, debits - credits), 0 FROM accounts WHERE id >> 56 IN (8, 10)

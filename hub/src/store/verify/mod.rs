@@ -4,6 +4,7 @@
 //! file is read in order and each part once, so memory is bounded by the slices of one terminal, not by the rows.
 
 mod books;
+mod carried;
 mod conserved;
 mod journals;
 mod lives;

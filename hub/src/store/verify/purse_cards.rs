@@ -7,11 +7,13 @@ use cabas_protocol::row::Row;
 use cabas_protocol::{Cents, FundId, RowBody, Seq, Serial, Signed};
 use rusqlite::{OptionalExtension as _, params};
 
+use super::super::card_records::Carried;
 use super::super::error::StoreError;
 use super::super::sql::{Sql, col, col_opt};
 use super::super::tx::Tx;
 use super::{FindingKind, VerifyReport};
-use crate::core::claims::Claimed;
+use crate::core::card_proof::Proof;
+use crate::core::claims::{Claimed, Stretch};
 use crate::core::effect::{Claim, Effect, effect};
 use crate::core::ledger::{AccountId, EpochNo, OverRight, PurseNo, RowKey, ShopNo, Transfer, TransferKind};
 
@@ -26,10 +28,22 @@ struct CardState {
     made: Serial,
 }
 
+/// What claims of a card's counter.
+enum By {
+    /// A row of the terminal that sold.
+    Row(RowKey),
+    /// A record that a card brought.
+    Record(Carried),
+    /// Two people, for the household.
+    Repayment(Stretch),
+    /// Nothing that is there.
+    Nothing,
+}
+
 /// A claim as it lies in the file.
 struct Stored {
     id: u64,
-    row: RowKey,
+    by: By,
     settled: Cents,
     over_right: Cents,
     why: Option<OverRight>,
@@ -41,6 +55,7 @@ impl Tx<'_> {
     pub(super) fn check_purse_cards(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
         self.check_bindings(report)?;
         self.check_card_claims(report)?;
+        self.check_carried(report)?;
         self.check_releases(report)
     }
 
@@ -86,19 +101,24 @@ impl Tx<'_> {
     /// Recomputes each card's counter from the rows that claim it.
     fn check_card_claims(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
         let (count, newest, rows): (u64, u64, u64) = self.conn.query_row(
-            "SELECT count(*), ifnull(max(id), 0), count(DISTINCT row) FROM card_claims",
+            "SELECT count(*), ifnull(max(id), 0), count(DISTINCT iif(carried IS NULL AND repayment IS NULL, row, NULL))
+                + count(DISTINCT carried) + count(DISTINCT repayment) FROM card_claims",
             [],
             |row| Ok((col(row, 0)?, col(row, 1)?, col(row, 2)?)),
         )?;
         if (newest, rows) != (count, count) {
-            let detail = format!("{count} claims up to number {newest}, of {rows} rows");
+            let detail = format!("{count} claims up to number {newest}, of {rows} rows, records and repayments");
             report.add(FindingKind::Claim, "all purse cards", detail);
         }
         let fund = self.fund()?.fund;
         let mut read = self.conn.prepare(
-            "SELECT card_claims.account, card_claims.id, card_claims.row, ifnull(rows.settled, 0),
-                ifnull(rows.over_right, 0), ifnull(rows.why, 0), card_claims.id > card_releases.claims_upto
+            "SELECT card_claims.account, card_claims.id, card_claims.row, card_claims.carried, card_claims.repayment,
+                coalesce(rows.settled, carried_sales.settled, card_repayments.settled, 0),
+                coalesce(rows.over_right, carried_sales.over_right, 0), coalesce(rows.why, carried_sales.why, 0),
+                card_claims.id > card_releases.claims_upto
              FROM card_claims LEFT JOIN rows ON rows.key = card_claims.row
+             LEFT JOIN carried_sales ON carried_sales.place = card_claims.carried
+             LEFT JOIN card_repayments ON card_repayments.id = card_claims.repayment
              LEFT JOIN card_releases ON card_releases.account = card_claims.account
              ORDER BY card_claims.account, card_claims.id",
         )?;
@@ -108,11 +128,16 @@ impl Tx<'_> {
             let id: AccountId = col(row, 0)?;
             let stored = Stored {
                 id: col(row, 1)?,
-                row: col(row, 2)?,
-                settled: col(row, 3)?,
-                over_right: col(row, 4)?,
-                why: OverRight::of_number(row.get(5)?),
-                is_late: row.get::<_, Option<bool>>(6)?.unwrap_or(false),
+                by: match (col_opt(row, 3)?, col_opt(row, 4)?) {
+                    (Some(place), None) => self.carried_by(place)?.map_or(By::Nothing, By::Record),
+                    (None, Some(repayment)) => self.repaid_by(repayment)?.map_or(By::Nothing, By::Repayment),
+                    (None, None) => RowKey::of_number(col(row, 2)?).map_or(By::Nothing, By::Row),
+                    (Some(_), Some(_)) => By::Nothing,
+                },
+                settled: col(row, 5)?,
+                over_right: col(row, 6)?,
+                why: OverRight::of_number(row.get(7)?),
+                is_late: row.get::<_, Option<bool>>(8)?.unwrap_or(false),
             };
             if state.as_ref().is_none_or(|state| state.id != id)
                 && let Some(done) = state.replace(CardState::new(id))
@@ -142,25 +167,36 @@ impl Tx<'_> {
         report: &mut VerifyReport,
     ) -> Result<(), StoreError> {
         let subject = format!("{} claim {}", state.id, stored.id);
-        let claim = self.card_claim(fund, stored.row)?;
-        let Some(claim) = claim.filter(|(id, _)| *id == state.id).map(|(_, claim)| claim) else {
-            report.add(FindingKind::Claim, subject, "its row is no sale of this card");
+        let claim = self.claim_by(fund, state.id, &stored.by)?;
+        let Some((stretch, serial)) = claim else {
+            report.add(FindingKind::Claim, subject, "what it is for is not there, or is of another card");
             return Ok(());
         };
-        let (epoch, seq) = (stored.row.epoch(), stored.row.seq());
-        if state.last.insert(epoch, seq).is_some_and(|before| before >= seq) {
+        if let By::Row(row) = stored.by
+            && state.last.insert(row.epoch(), row.seq()).is_some_and(|before| before >= row.seq())
+        {
             report.add(FindingKind::Claim, subject.clone(), "a later row of its journal was taken before it");
         }
-        let all = claim.stretch.cents();
-        let allowed = self.allowed_by(state.id, claim.serial)?;
-        let was_unknown = stored.why == Some(OverRight::UnknownSerial) && claim.serial > state.made;
-        let expected = match (stored.is_late, was_unknown, allowed) {
-            (true, _, _) => (Cents::ZERO, all, Some(OverRight::CardReleased)),
+        let all = stretch.cents();
+        // A repayment is under no balance: it is of what the card has counted.
+        let allowed = match serial {
+            Some(serial) => self.allowed_by(state.id, serial)?,
+            None => Some(self.account(state.id)?.credits),
+        };
+        let serial = serial.unwrap_or(state.made);
+        let was_unknown = stored.why == Some(OverRight::UnknownSerial) && serial > state.made;
+        let is_false = match stored.by {
+            By::Row(row) => self.noted_proof(row)?.is_some_and(Proof::is_false),
+            By::Record(_) | By::Repayment(_) | By::Nothing => false,
+        };
+        let expected = match (stored.is_late, is_false, was_unknown, allowed) {
+            (true, ..) => (Cents::ZERO, all, Some(OverRight::CardReleased)),
+            (false, true, ..) => (Cents::ZERO, all, Some(OverRight::CardProof)),
             // It was not made yet when the row came; what came later does not change it.
-            (false, true, _) | (false, _, None) => (Cents::ZERO, all, Some(OverRight::UnknownSerial)),
-            (false, false, Some(allowed)) => {
-                state.made = state.made.max(claim.serial);
-                let judgement = state.claimed.claim(claim.stretch, allowed)?;
+            (false, false, true, _) | (false, false, false, None) => (Cents::ZERO, all, Some(OverRight::UnknownSerial)),
+            (false, false, false, Some(allowed)) => {
+                state.made = state.made.max(serial);
+                let judgement = state.claimed.claim(stretch, allowed)?;
                 state.settled = state.settled.plus(judgement.settled)?;
                 (judgement.settled, judgement.over_right()?, judgement.why())
             }
@@ -173,6 +209,24 @@ impl Tx<'_> {
             report.add(FindingKind::Claim, subject, detail);
         }
         Ok(())
+    }
+
+    /// What is claimed of a card, and under which balance.
+    fn claim_by(
+        &self,
+        fund: FundId,
+        card: AccountId,
+        by: &By,
+    ) -> Result<Option<(Stretch, Option<Serial>)>, StoreError> {
+        Ok(match by {
+            By::Row(row) => {
+                let claim = self.card_claim(fund, *row)?.filter(|(id, _)| *id == card);
+                claim.map(|(_, claim)| (claim.stretch, Some(claim.serial)))
+            }
+            By::Record(carried) if carried.account == card => Some((carried.stretch()?, Some(carried.serial))),
+            By::Repayment(stretch) => Some((*stretch, None)),
+            By::Record(_) | By::Nothing => None,
+        })
     }
 
     /// What a row claims of a purse card; nothing where it is no sale of one.
@@ -254,7 +308,8 @@ impl Tx<'_> {
 
     /// Sales of purse cards that reached their cards are all written down in order.
     pub(super) fn check_card_sales(&self, in_journals: u64, report: &mut VerifyReport) -> Result<(), StoreError> {
-        let noted: u64 = self.conn.query_row("SELECT count(*) FROM card_claims", [], |row| col(row, 0))?;
+        let read = "SELECT count(*) FROM card_claims WHERE carried IS NULL AND repayment IS NULL";
+        let noted: u64 = self.conn.query_row(read, [], |row| col(row, 0))?;
         if noted != in_journals {
             let detail = format!("{in_journals} sales of them in the journals, {noted} claims");
             report.add(FindingKind::Claim, "all purse cards", detail);

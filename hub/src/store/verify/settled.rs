@@ -6,7 +6,7 @@ use cabas_protocol::{Cents, Seq, Timestamp};
 use rusqlite::params;
 
 use super::super::error::StoreError;
-use super::super::settlements::{Beside, Part};
+use super::super::settlements::{Part, Upto};
 use super::super::sql::{Sql, col, col_opt};
 use super::super::tx::Tx;
 use super::{FindingKind, VerifyReport};
@@ -17,8 +17,7 @@ use crate::core::settlement::{Sums, payout};
 struct Closed {
     number: u32,
     closed_at: Timestamp,
-    disputed: u64,
-    refunded: u64,
+    upto: Upto,
 }
 
 /// A shop's statement as it lies in the file.
@@ -34,13 +33,13 @@ struct Statement {
 impl Tx<'_> {
     pub(super) fn check_settlements(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
         self.check_cuts(report)?;
-        let mut read = self
-            .conn
-            .prepare("SELECT number, closed_at, disputed_upto, refunded_upto FROM settlements ORDER BY number")?;
+        let mut read = self.conn.prepare(
+            "SELECT number, closed_at, disputed_upto, refunded_upto, carried_upto FROM settlements ORDER BY number",
+        )?;
         let all = read
             .query_map([], |row| {
-                let (disputed, refunded) = (col(row, 2)?, col(row, 3)?);
-                Ok(Closed { number: row.get(0)?, closed_at: col(row, 1)?, disputed, refunded })
+                let upto = Upto { disputed: col(row, 2)?, refunded: col(row, 3)?, brought: col(row, 4)? };
+                Ok(Closed { number: row.get(0)?, closed_at: col(row, 1)?, upto })
             })?
             .collect::<Result<Vec<_>, _>>()?;
         let mut carried: BTreeMap<ShopNo, Cents> = BTreeMap::new();
@@ -93,16 +92,15 @@ impl Tx<'_> {
         report: &mut VerifyReport,
     ) -> Result<(), StoreError> {
         let parts = self.closed_parts(closed.number)?;
-        let disputed = (before.map_or(0, |before| before.disputed), closed.disputed);
-        let refunded = (before.map_or(0, |before| before.refunded), closed.refunded);
-        let mut sums = self.sums(&parts, before.map(|before| before.closed_at), Beside { disputed, refunded })?;
+        let above = before.map_or_else(Upto::default, |before| before.upto);
+        let mut sums = self.sums(&parts, before.map(|before| before.closed_at), (above, closed.upto))?;
         let statements = self.stored_statements(closed.number)?;
         let mut seen = BTreeSet::new();
         for statement in &statements {
             seen.insert(statement.shop);
             let carried_before = carried.insert(statement.shop, statement.carry_on).unwrap_or_default();
             let sums = sums.remove(&statement.shop).unwrap_or_default();
-            let amounts = payout(sums.settled, sums.taken_back()?, carried_before)?;
+            let amounts = payout(sums.earned()?, sums.taken_back()?, carried_before)?;
             let fits = sums == statement.sums
                 && carried_before == statement.carried
                 && amounts == (statement.payout, statement.carry_on)
@@ -139,7 +137,8 @@ impl Tx<'_> {
     fn stored_statements(&self, number: u32) -> Result<Vec<Statement>, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT shop, sales, settled, late_sales, late, over_right_sales, over_right, disputed_sales, disputed,
-                carried, carry_on, payout, transfer, reversals, reversed, refunds, refunded FROM settlement_shops
+                carried, carry_on, payout, transfer, reversals, reversed, refunds, refunded, brought_sales, brought
+             FROM settlement_shops
              WHERE settlement = ?1 ORDER BY shop",
         )?;
         let statements = read.query_map([number], |row| {
@@ -158,6 +157,8 @@ impl Tx<'_> {
                     reversed: col(row, 14)?,
                     refunds: row.get(15)?,
                     refunded: col(row, 16)?,
+                    brought_sales: row.get(17)?,
+                    brought: col(row, 18)?,
                 },
                 carried: col(row, 9)?,
                 carry_on: col(row, 10)?,

@@ -113,10 +113,10 @@ async fn a_card_is_keyed_anew_after_a_theft_and_retired_in_the_end() {
     let shops = world.hub.ok(&["shop", "renew-slot", SHOP]).unwrap();
     let shop = shops.as_array().unwrap().iter().find(|shop| shop["code"] == SHOP).unwrap();
     assert_eq!((&shop["slot"], &shop["slot_version"]), (&1.into(), &2.into()), "{shop}");
-    world.grant("--rekey", "901");
-    let rekeyed = world.with_card(&chip, "rekey", "901");
-    ok(&rekeyed);
-    assert!(rekeyed.out.contains("newest keys"), "{rekeyed:?}");
+    world.grant("--renew", "901");
+    let renewed = world.with_card(&chip, "renew", "901");
+    ok(&renewed);
+    assert!(renewed.out.contains("newest balance and keys"), "{renewed:?}");
     world.grant("--retire", "901");
     ok(&world.with_card(&chip, "retire", "901"));
     assert_eq!(chip.value(application(), SPENT_FILE), None, "it is blank");

@@ -107,6 +107,7 @@ impl Tx<'_> {
                 "UPDATE epochs SET standing = ?2, quarantine = ?3 WHERE number = ?1",
                 params![Sql(record.number), standing_number(Standing::Quarantined), quarantine_number(quarantine)],
             )?;
+            self.keys_end(record.terminal, Some(record.epoch))?;
             intake.outcome.standing = Standing::Quarantined;
             self.wake(Wake::Terminal(record.terminal));
             tracing::error!(

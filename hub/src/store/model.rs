@@ -361,8 +361,8 @@ pub enum CardVerb {
     Issue,
     /// It becomes blank again.
     Retire,
-    /// Its slots get their newest keys.
-    Rekey,
+    /// It gets the newest balance, and its slots the newest keys.
+    Renew,
 }
 
 /// What a dialogue with a card needs to know.
@@ -370,8 +370,6 @@ pub enum CardVerb {
 pub struct CardPlan {
     /// The newest balance; none before the first load.
     pub balance: Option<SignedBalance>,
-    /// Slot and version of each key that the card has.
-    pub slots: Vec<(u8, u8)>,
     /// Slot and version of each key that a card is to have.
     pub due: Vec<(u8, u8)>,
 }
@@ -391,6 +389,8 @@ pub struct SlotKeyOrder {
     pub slot: u8,
     /// The key's version.
     pub version: u8,
+    /// The version that the card has: older ones open it no more.
+    pub oldest: u8,
 }
 
 /// What makes waiting terminals look again.

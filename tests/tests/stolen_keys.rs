@@ -18,6 +18,12 @@ use cabas_card::purse::{Purse, purchase_input};
 use cabas_card::session::{Comm, Session};
 use cabas_card::tmac::{TransactionInput, transaction_mac};
 use cabas_card::{Answer, CardError, Exchange, Key, LinkLost};
+use cabas_protocol::head::HeadContext;
+use cabas_protocol::keys::{HubKeys, KeyCert};
+use cabas_protocol::{
+    Cents, FundId, Incarnation, ObjectType, PolicyId, PurseRef, Scope, Serial, Signed, SignedBalance, Signer,
+    TimeEpoch, Timestamp,
+};
 use cabas_tests::virtual_card::Reaction;
 use cabas_tests::virtual_card::desfire::{DesfireChip, Edition};
 
@@ -332,6 +338,36 @@ fn a_thief_forges_no_record_of_another_terminal_or_card() {
     assert!(Record::is_authentic(&changed, &others, &UID));
     changed[19] ^= 1;
     assert!(!Record::is_authentic(&changed, &others, &UID), "another amount");
+}
+
+/// What the disk gives beside the keys of cards is the terminal's own key, and that signs no balance.
+#[test]
+fn a_thief_signs_no_balance_and_raises_none_that_the_hub_signed() {
+    let [root, hub, terminal] = [1, 2, 3].map(|seed| Signer::from_seed(&[seed; 32]).unwrap());
+    let context = HeadContext { fund: FundId::new(8), incarnation: Incarnation::new(1), time_epoch: TimeEpoch::new(1) };
+    let mut keys = HubKeys::new(FundId::new(8), *root.public());
+    let (head, issued_at) = (context.head(ObjectType::KeyCert), Timestamp::new(1_800_000_000));
+    keys.certify(&root.sign(&KeyCert { head, key: *hub.public(), issued_at, revoked: false })).unwrap();
+    let allowing = |cents| SignedBalance {
+        head: context.head(ObjectType::Balance),
+        purse: PurseRef::new([5; 8]),
+        scope: Scope::Card,
+        serial: Serial::new(9),
+        allowed: Cents::new(cents).unwrap(),
+        policy: PolicyId::new(1),
+        issued_at,
+        valid_for_s: 86_400,
+    };
+    let genuine = hub.sign(&allowing(5_000));
+    assert!(keys.verify(&genuine).is_ok());
+    assert!(keys.verify(&terminal.sign(&allowing(50_000))).is_err(), "the terminal's own key");
+    let bytes = genuine.into_bytes();
+    for place in 0..bytes.len() {
+        let mut raised = bytes.clone();
+        raised[place] ^= 1;
+        let is_taken = Signed::<SignedBalance>::from_bytes(raised).is_ok_and(|raised| keys.verify(&raised).is_ok());
+        assert!(!is_taken, "byte {place}");
+    }
 }
 
 #[test]

@@ -141,9 +141,9 @@ impl Tx<'_> {
         cents: &mut BTreeMap<u32, Cents>,
     ) -> Result<Opened, StoreError> {
         let mut read = self.conn.prepare_cached(
-            "SELECT card_slots.card, accounts.credits - accounts.debits FROM card_slots
+            "SELECT card_slots.card, ifnull(accounts.credits - accounts.debits, 0) FROM card_slots
              JOIN issued_cards ON issued_cards.card = card_slots.card JOIN cards ON cards.number = card_slots.card
-             JOIN card_balances ON card_balances.card = card_slots.card JOIN accounts ON accounts.id = card_balances.id
+             JOIN card_balances ON card_balances.card = card_slots.card LEFT JOIN accounts ON accounts.id = card_balances.id
              WHERE slot = ?1 AND first <= ?2 AND (card_slots.version <= ?2 OR issued_cards.change > ?3)
                 AND blocked_at IS NULL",
         )?;

@@ -115,11 +115,9 @@ impl Tx<'_> {
 
     /// A transaction that the hub itself made with a card: the card counted it, and no row names it.
     fn card_committed(&self, number: u32, committed: Option<Committed>) {
-        tracing::info!(
-            card.number = number,
-            card.counter = committed.map(|of| of.counter),
-            "a card has the newest balance"
-        );
+        if let Some(Committed { counter, .. }) = committed {
+            tracing::info!(card.number = number, card.counter = counter, "the hub wrote a balance to a card");
+        }
     }
 
     fn is_blocked(&self, number: u32) -> Result<bool, StoreError> {

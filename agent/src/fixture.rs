@@ -146,6 +146,11 @@ impl Fund {
     }
 
     pub(crate) fn slot_key(&self, of: CardRef, version: u8, key: [u8; 16]) -> Signed<SlotKey> {
+        self.slot_key_since(of, (0, version), key)
+    }
+
+    /// A key of a card that has an older one.
+    pub(crate) fn slot_key_since(&self, of: CardRef, (oldest, version): (u8, u8), key: [u8; 16]) -> Signed<SlotKey> {
         self.hub.sign(&SlotKey {
             head: self.context().head(ObjectType::SlotKey),
             terminal: self.terminal,
@@ -154,6 +159,7 @@ impl Fund {
             slot: 3,
             version,
             key: ByteArray::from(key),
+            oldest,
         })
     }
 

@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::crypto::{Key, crc32};
 use crate::exchange::{CardError, Exchange};
-use crate::layout::{RECORD_BYTES, RECORD_PLACES};
+use crate::layout::{MAC_FILE, RECORD_BYTES, RECORD_PLACES};
 use crate::session::{Comm, Command, Session, send};
 
 /// The status of success.
@@ -26,6 +26,8 @@ pub const GET_VALUE: u8 = 0x6c;
 pub const DEBIT: u8 = 0xdc;
 const READ_RECORDS: u8 = 0xab;
 const COMMIT: u8 = 0xc7;
+/// Bytes of a transaction's counter and MAC.
+const COMMITTED_BYTES: usize = 12;
 /// Records in one short answer.
 const RECORDS_AT_ONCE: u8 = 4;
 
@@ -155,11 +157,15 @@ impl Session {
     /// [`CardError`]; after [`CardError::Link`] it is unknown whether it was committed.
     pub fn commit(&mut self, card: &mut dyn Exchange) -> Result<Committed, CardError> {
         let command = Command { name: "commit", code: COMMIT, header: &[0x01], data: &[] };
-        let data = self.command(card, command, Comm::Mac)?;
-        let whole =
-            <[u8; 12]>::try_from(data.as_slice()).map_err(|_| CardError::Foreign("a commit of another form"))?;
-        let [a, b, c, d, mac @ ..] = whole;
-        Ok(Committed { counter: u32::from_le_bytes([a, b, c, d]), mac })
+        committed(&self.command(card, command, Comm::Mac)?)
+    }
+
+    /// What the card said of its newest committed transaction, as its transaction MAC file keeps it.
+    ///
+    /// # Errors
+    /// [`CardError`].
+    pub fn last_committed(&mut self, card: &mut dyn Exchange) -> Result<Committed, CardError> {
+        committed(&self.read_data(card, MAC_FILE, COMMITTED_BYTES)?)
     }
 
     /// ChangeKey: of another key than the session's, from what it is to what it is to be.
@@ -222,6 +228,13 @@ impl Session {
         let data = self.command(card, command, comm)?;
         if data.is_empty() { Ok(()) } else { Err(CardError::Foreign("an answer where none is due")) }
     }
+}
+
+/// Counter and MAC, as the card gives them.
+fn committed(data: &[u8]) -> Result<Committed, CardError> {
+    let whole = <[u8; COMMITTED_BYTES]>::try_from(data).map_err(|_| CardError::Foreign("a commit of another form"))?;
+    let [a, b, c, d, mac @ ..] = whole;
+    Ok(Committed { counter: u32::from_le_bytes([a, b, c, d]), mac })
 }
 
 /// What a card says of a committed transaction.

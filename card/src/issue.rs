@@ -10,8 +10,9 @@ use crate::layout::{
     APPLICATION, BALANCE_BYTES, BALANCE_FILE, HUB_KEY, KEYS, MAC_FILE, RECORD_BYTES, RECORD_FILE, RECORD_PLACES, SLOTS,
     SPENT_FILE, VALUE_START,
 };
-use crate::purse::balance_file;
+use crate::purse::{balance_file, written_input};
 use crate::session::{Comm, Command, Session};
+use crate::tmac::{UID_BYTES, transaction_mac};
 
 /// The application's master key may change keys and settings; listing files is free, making them is not.
 const KEY_SETTINGS: u8 = 0b0000_1011;
@@ -196,25 +197,77 @@ fn share(
     session.done(card, Command { name: "share a file", code: 0x5f, header: &[file], data: &data }, Comm::Full)
 }
 
-/// Gives a slot another key: a terminal that knew the old one does not know the new one.
+/// What a card is to have.
+#[derive(Clone, Copy, Debug)]
+pub struct Renewal<'a> {
+    /// The card's UID.
+    pub uid: &'a [u8; UID_BYTES],
+    /// The hub's key of the card.
+    pub hub: &'a Key,
+    /// The transaction MAC's key of the card.
+    pub transaction_mac: &'a Key,
+    /// The newest balance; nothing where none was made yet.
+    pub balance: Option<&'a [u8]>,
+    /// Slot and version of each key that is due.
+    pub due: &'a [(u8, u8)],
+}
+
+/// What became of a renewal.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Renewed {
+    /// What the card said of the transaction that wrote the balance, told again where its answer had been lost; nothing
+    /// where the card carried the balance before, and was used since.
+    pub committed: Option<Committed>,
+    /// Slot and version of each key that the card has.
+    pub versions: Vec<(u8, u8)>,
+}
+
+/// Makes an issued card good again: writes the newest balance where it has another one, then gives each slot whose key
+/// is older the key that is due; a newer one stays. Which key a slot has, the card says, so that the whole can be
+/// repeated after any interruption, whatever was noted of it. `key` gives the card's key of a slot and version.
 ///
 /// # Errors
 /// [`CardError`].
-pub fn change_slot_key(
+pub fn renew(
     card: &mut dyn Exchange,
-    hub: &Key,
-    slot: u8,
-    old: &Key,
-    new: &Versioned,
+    with: &Renewal<'_>,
+    key: &dyn Fn(u8, u8) -> Result<Key, CardError>,
     random: &mut dyn FnMut() -> Block,
-) -> Result<(), CardError> {
-    if !SLOTS.contains(&slot) {
-        return Err(CardError::Range("the slot"));
-    }
+) -> Result<Renewed, CardError> {
+    let committed = with.balance.map(|balance| renew_balance(card, with, balance, random)).transpose()?.flatten();
     select(card, APPLICATION)?;
-    let mut session = Session::authenticate(card, HUB_KEY, hub, random())?;
-    if session.key_version(card, slot)? == new.1 {
-        return Ok(());
+    let mut session = Session::authenticate(card, HUB_KEY, with.hub, random())?;
+    let mut versions = Vec::with_capacity(with.due.len());
+    for (slot, due) in with.due {
+        if !SLOTS.contains(slot) {
+            return Err(CardError::Range("the slot"));
+        }
+        let has = session.key_version(card, *slot)?;
+        if has < *due {
+            session.change_other_key(card, *slot, &key(*slot, has)?, (&key(*slot, *due)?, *due))?;
+        }
+        versions.push((*slot, has.max(*due)));
     }
-    session.change_other_key(card, slot, old, (&new.0, new.1))
+    Ok(Renewed { committed, versions })
+}
+
+fn renew_balance(
+    card: &mut dyn Exchange,
+    with: &Renewal<'_>,
+    balance: &[u8],
+    random: &mut dyn FnMut() -> Block,
+) -> Result<Option<Committed>, CardError> {
+    let file = balance_file(balance)?;
+    select(card, APPLICATION)?;
+    let mut session = Session::authenticate(card, HUB_KEY, with.hub, random())?;
+    let last = session.last_committed(card)?;
+    if session.read_data(card, BALANCE_FILE, BALANCE_BYTES)?.as_slice() == file {
+        let mac = transaction_mac(with.transaction_mac, with.uid, last.counter, &written_input(balance)?);
+        return Ok((mac == last.mac).then_some(last));
+    }
+    // A session of its own: what was read in the one before is no part of this transaction.
+    select(card, APPLICATION)?;
+    let mut session = Session::authenticate(card, HUB_KEY, with.hub, random())?;
+    session.write_data(card, BALANCE_FILE, &file)?;
+    session.commit(card).map(Some)
 }

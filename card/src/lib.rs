@@ -9,7 +9,7 @@
 //! | `layout` | the application, its files, the record (card.md) |
 //! | `commands` | each command that is used |
 //! | `purse` | a purchase: open, read, debit, and the balance after it |
-//! | `issue` | the hub's part: application, files, keys, and re-keying |
+//! | `issue` | the hub's part: application, files, keys, and their renewal |
 //! | `tmac` | the transaction MAC, as the card computes it |
 
 pub mod commands;

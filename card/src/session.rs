@@ -24,13 +24,17 @@ pub enum Comm {
     Full,
 }
 
-/// A command: its code, what stays readable, what may be encrypted.
+/// A command.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Command<'d> {
-    pub(crate) name: &'static str,
-    pub(crate) code: u8,
-    pub(crate) header: &'d [u8],
-    pub(crate) data: &'d [u8],
+pub struct Command<'d> {
+    /// What an error calls it.
+    pub name: &'static str,
+    /// Its code.
+    pub code: u8,
+    /// What stays readable.
+    pub header: &'d [u8],
+    /// What may be encrypted.
+    pub data: &'d [u8],
 }
 
 /// Two secrets of the session, what names the session, and how many commands there were.
@@ -79,7 +83,10 @@ impl Session {
     }
 
     /// Sends a command and gives what its answer says, checked.
-    pub(crate) fn command(
+    ///
+    /// # Errors
+    /// [`CardError`].
+    pub fn command(
         &mut self,
         card: &mut dyn Exchange,
         command: Command<'_>,

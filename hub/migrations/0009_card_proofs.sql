@@ -9,7 +9,7 @@ CREATE TABLE card_envelopes (
     PRIMARY KEY (account, serial, envelope)
 ) STRICT, WITHOUT ROWID;
 -- Above this counter the card carries a balance that is kept. None: it may carry one that was sent before this table was
--- there, or before a restore.
+-- there, or before a restore. Then it is set by a proof over a balance of the present life.
 ALTER TABLE card_balances ADD COLUMN sure_from INTEGER DEFAULT 0;
 UPDATE card_balances SET sure_from = NULL;
 
@@ -20,12 +20,15 @@ CREATE TABLE card_commits (
     row     INTEGER UNIQUE,
     -- rows.key of the row that announced a sale.
     intent  INTEGER,
-    -- What the card counted. None where its answer never came.
+    -- The card's transaction counter, as the row tells it. None where the card's answer never came.
     counter INTEGER CHECK (counter > 0),
+    -- What the card had counted as spent before a sale.
+    before  INTEGER CHECK (before >= 0),
     -- 1 proven, 2 missing, 3 cannot be checked, 4 wrong, 5 repeated
     proof   INTEGER NOT NULL CHECK (proof BETWEEN 1 AND 5)
 ) STRICT;
-CREATE UNIQUE INDEX card_commits_by_counter ON card_commits (account, counter) WHERE proof IN (1, 3);
+CREATE UNIQUE INDEX card_commits_by_counter ON card_commits (account, counter) WHERE proof = 1;
+CREATE INDEX card_commits_by_account ON card_commits (account);
 CREATE INDEX card_commits_by_intent ON card_commits (intent);
 CREATE INDEX card_commits_flagged ON card_commits (proof) WHERE proof IN (2, 4, 5);
 
@@ -45,9 +48,13 @@ CREATE TABLE card_records (
     -- 1 made by the terminal that it names, 3 cannot be checked, 4 not
     proof       INTEGER NOT NULL CHECK (proof IN (1, 3, 4)),
     record      BLOB    NOT NULL,
-    UNIQUE (account, record)
+    UNIQUE (account, record, proof)
 ) STRICT;
 CREATE UNIQUE INDEX card_records_by_sale ON card_records (terminal, epoch, seq) WHERE proof = 1;
+-- Those of which no row of their terminal has told, and that are not booked.
+CREATE TABLE open_records (
+    record INTEGER PRIMARY KEY REFERENCES card_records (id)
+) STRICT;
 
 -- What is booked of a card's counter without a row of the terminal that sold.
 -- A sale that only the card told of, once its terminal will not tell of it any more: its epoch is closed.
@@ -79,6 +86,11 @@ CREATE TABLE card_repayments (
 -- Such bookings claim of the card's counter like rows do. row is 0 for them.
 ALTER TABLE card_claims ADD COLUMN carried INTEGER REFERENCES carried_sales (place);
 ALTER TABLE card_claims ADD COLUMN repayment INTEGER REFERENCES card_repayments (id);
+-- Claims up to this one came before proofs were noted.
+CREATE TABLE card_proofs_since (
+    claims_upto INTEGER NOT NULL
+) STRICT;
+INSERT INTO card_proofs_since SELECT ifnull(max(id), 0) FROM card_claims;
 
 -- Settlements pay what was booked of carried sales.
 ALTER TABLE settlements ADD COLUMN carried_upto INTEGER NOT NULL DEFAULT 0;

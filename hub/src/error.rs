@@ -128,6 +128,7 @@ impl From<StoreError> for Refused {
             | StoreError::Correction(_)
             | StoreError::Repayment(_)
             | StoreError::CardSession(_)
+            | StoreError::KeysBehind { .. }
             | StoreError::Closing(_)
             | StoreError::CardTaken { .. }
             | StoreError::PaymentsUnknown { .. }

@@ -137,6 +137,10 @@ impl std::fmt::Debug for CardKey {
         f.write_str("CardKey([REDACTED])")
     }
 }
+
+/// Keys of one card that a terminal keeps: the one that the card has, and those that it is to have next.
+pub const SLOT_KEYS_KEPT: u8 = 3;
+
 /// The key by which a terminal's shop speaks with one card that has keys: of its slot only.
 #[derive(Clone, Eq, PartialEq, minicbor::Encode, minicbor::Decode)]
 #[cbor(map)]
@@ -162,6 +166,9 @@ pub struct SlotKey {
     /// The key, diversified for this card and slot.
     #[n(6)]
     pub key: ByteArray<16>,
+    /// The version that the card had when this was signed: keys of older versions open it no more, and are dropped.
+    #[n(7)]
+    pub oldest: u8,
 }
 
 impl Payload for SlotKey {

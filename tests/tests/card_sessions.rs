@@ -113,10 +113,18 @@ async fn a_card_is_keyed_anew_after_a_theft_and_retired_in_the_end() {
     let shops = world.hub.ok(&["shop", "renew-slot", SHOP]).unwrap();
     let shop = shops.as_array().unwrap().iter().find(|shop| shop["code"] == SHOP).unwrap();
     assert_eq!((&shop["slot"], &shop["slot_version"]), (&1.into(), &2.into()), "{shop}");
-    world.grant("--rekey", "901");
-    let rekeyed = world.with_card(&chip, "rekey", "901");
-    ok(&rekeyed);
-    assert!(rekeyed.out.contains("newest keys"), "{rekeyed:?}");
+    // Another month was credited, and no terminal has told the card.
+    let carried = chip.data(application(), BALANCE_FILE).unwrap();
+    world.hub.credit("2026-12").unwrap();
+    world.grant("--renew", "901");
+    let mut torn = chip.clone();
+    torn.tear_at(9, Tear::AnswerLost);
+    let lost = world.with_card(&torn, "renew", "901");
+    assert!(lost.code == Some(1) && lost.err.contains("repeat"), "{lost:?}");
+    let renewed = world.with_card(&chip, "renew", "901");
+    ok(&renewed);
+    assert_ne!(chip.data(application(), BALANCE_FILE).unwrap(), carried, "the newest balance");
+    assert!(renewed.out.contains("newest balance and keys"), "{renewed:?}");
     world.grant("--retire", "901");
     ok(&world.with_card(&chip, "retire", "901"));
     assert_eq!(chip.value(application(), SPENT_FILE), None, "it is blank");

@@ -1,8 +1,14 @@
 //! The host of the purse card against a card made of software, in process: issued, spent, torn away at every APDU.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects, reason = "test code")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "test code"
+)]
 
 use cabas_card::commands::Committed;
-use cabas_card::issue::{self, CardKeys, State};
+use cabas_card::issue::{self, CardKeys, Renewal, Renewed, State};
 use cabas_card::layout::{
     APPLICATION, BALANCE_FILE, Purpose, RECORD_BYTES, RECORD_FILE, Record, SLOTS, SPENT_FILE, VALUE_START, card_key,
 };
@@ -280,18 +286,86 @@ fn issuing_torn_anywhere_is_repeated_until_it_is_done() {
     }
 }
 
+const NEWER: &[u8] = b"a newer signed balance";
+
+/// The hub's dialogue: the newest balance, and of each slot the key of a version.
+fn renew(field: &mut Field, due: &[(u8, u8)], random: &mut dyn FnMut() -> [u8; 16]) -> Result<Renewed, CardError> {
+    let CardKeys { hub, transaction_mac, .. } = keys();
+    let renewal = Renewal { uid: &UID, hub: &hub.0, transaction_mac: &transaction_mac.0, balance: Some(NEWER), due };
+    let key = |slot, version| card_key(&master(), &UID, Purpose::Application(slot), version);
+    issue::renew(field, &renewal, &key, random)
+}
+
+fn all_due(version: u8) -> Vec<(u8, u8)> {
+    SLOTS.map(|slot| (slot, version)).collect()
+}
+
+/// The balance that a slot reads by its key of a version; nothing where the card has another key.
+fn read_by(chip: &DesfireChip, slot: u8, version: u8) -> Option<Vec<u8>> {
+    let key = card_key(&master(), &UID, Purpose::Application(slot), version).unwrap();
+    let mut field = Field::new(chip);
+    let mut purse = Purse::open(&mut field, slot, &key, [1; 16]).ok()?;
+    Some(purse.balance().unwrap())
+}
+
 #[test]
-fn a_slot_is_keyed_anew_and_the_old_key_opens_no_more() {
+fn a_renewed_card_has_the_newest_balance_and_keys_and_the_old_ones_open_no_more() {
     let chip = issued();
-    let new = (card_key(&master(), &UID, Purpose::Application(4), 2).unwrap(), 2);
-    for _ in 0..2 {
-        let mut field = Field::new(&chip);
-        issue::change_slot_key(&mut field, &keys().hub.0, 4, &slot_key(4), &new, &mut random()).unwrap();
-    }
-    assert!(Purse::open(&mut Field::new(&chip), 4, &slot_key(4), [1; 16]).is_err());
-    let mut field = Field::new(&chip);
-    Purse::open(&mut field, 4, &new.0, [1; 16]).unwrap();
+    let due = [(1, 1), (2, 1), (3, 1), (4, 2), (5, 1), (6, 1), (7, 1), (8, 1)];
+    let renewed = renew(&mut Field::new(&chip), &due, &mut random()).unwrap();
+    let committed = renewed.committed.unwrap();
+    let mac_key = card_key(&master(), &UID, Purpose::TransactionMac, 1).unwrap();
+    assert_eq!((committed.counter, renewed.versions.as_slice()), (2, due.as_slice()));
+    assert_eq!(transaction_mac(&mac_key, &UID, 2, &written_input(NEWER).unwrap()), committed.mac);
+    assert_eq!((read_by(&chip, 4, 1), read_by(&chip, 4, 2).unwrap()), (None, NEWER.to_vec()));
+    assert_eq!(read_by(&chip, 5, 1).unwrap(), NEWER, "the other slots keep theirs");
+    // Again it does nothing, and says again what was committed; once the card was used that is no longer known.
+    assert_eq!(renew(&mut Field::new(&chip), &due, &mut random()).unwrap(), renewed);
     buy(&mut Field::new(&chip), 5, 1, 100).unwrap();
+    let later = renew(&mut Field::new(&chip), &due, &mut random()).unwrap();
+    assert_eq!((later.committed, later.versions), (None, due.to_vec()));
+    // A hub that lost its memory takes no key back, and learns what the card has.
+    assert_eq!(renew(&mut Field::new(&chip), &all_due(1), &mut random()).unwrap().versions, due);
+    assert_eq!(read_by(&chip, 4, 2).unwrap(), NEWER);
+    assert_eq!(spent(&chip), 100);
+}
+
+#[test]
+fn a_renewal_torn_anywhere_is_repeated_until_it_is_done_even_where_the_keys_changed_again_meanwhile() {
+    let apdus = {
+        let mut field = Field::new(&issued());
+        renew(&mut field, &all_due(2), &mut random()).unwrap();
+        field.apdus
+    };
+    assert!(apdus > 20, "{apdus}");
+    for tear in TEARS {
+        for apdu in 1..=apdus {
+            let mut chip = issued();
+            buy(&mut Field::new(&chip), 8, 1, 100).unwrap();
+            chip.tear_at(apdu, tear);
+            let mut random = random();
+            let first = renew(&mut Field::new(&chip), &all_due(2), &mut random);
+            // Whatever was torn, each slot has one of both keys and the card one of both balances.
+            for slot in SLOTS {
+                let read = [1, 2].map(|version| read_by(&chip, slot, version));
+                let whole = read.iter().flatten().collect::<Vec<_>>();
+                assert!(whole.len() == 1 && [BALANCE, NEWER].contains(&whole[0].as_slice()), "{tear:?} at {apdu}");
+                assert!(first.is_err() || read[1].as_deref() == Some(NEWER), "{tear:?} at {apdu}: told as done");
+            }
+            // Nothing of it was noted, and another theft came before the card is there again.
+            let again = renew(&mut Field::new(&chip), &all_due(3), &mut random)
+                .unwrap_or_else(|error| panic!("{tear:?} at {apdu}: {error}"));
+            assert_eq!(again.versions, all_due(3), "{tear:?} at {apdu}");
+            let committed =
+                again.committed.unwrap_or_else(|| panic!("{tear:?} at {apdu}: a commit is not accounted for"));
+            assert_eq!(committed.counter, 3, "{tear:?} at {apdu}: issue, purchase, balance");
+            for slot in SLOTS {
+                let read = [1, 2, 3].map(|version| read_by(&chip, slot, version));
+                assert_eq!(read, [None, None, Some(NEWER.to_vec())], "{tear:?} at {apdu}");
+            }
+            assert_eq!(spent(&chip), 100, "{tear:?} at {apdu}");
+        }
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `card issue`, `card retire`, `card rekey`: the hub speaks with a card on this machine's reader. `card inspect` only reads.
+//! `card issue`, `card retire`, `card renew`: the hub speaks with a card on this machine's reader. `card inspect` only reads.
 
 use cabas_protocol::Signer;
 use clap::Subcommand;
@@ -33,8 +33,8 @@ pub(super) enum Card {
         #[arg(long, value_name = "N")]
         card_number: u32,
     },
-    /// Give a card the newest keys of its slots, after one of them was stolen
-    Rekey {
+    /// Give a card its newest balance and the newest keys of its slots: where its balance is old, or a key was stolen
+    Renew {
         /// The number printed on the card
         #[arg(long, value_name = "N")]
         card_number: u32,
@@ -86,7 +86,7 @@ pub(super) async fn run(context: &Context, command: &Card) -> Result<(), Failure
     let (verb, card_number) = match command {
         Card::Issue { card_number } => ("issue", *card_number),
         Card::Retire { card_number } => ("retire", *card_number),
-        Card::Rekey { card_number } => ("rekey", *card_number),
+        Card::Renew { card_number } => ("renew", *card_number),
         Card::Inspect => return inspect::run(context),
     };
     let config = &context.config;

@@ -79,9 +79,7 @@ fn inspect(
 }
 
 fn not_read(error: &CardError) -> Failure {
-    Failure::Refused(format!(
-        "the card could not be read: {error}; hold it still, or have it keyed anew (`card rekey`)"
-    ))
+    Failure::Refused(format!("the card could not be read: {error}; hold it still, or have it renewed (`card renew`)"))
 }
 
 fn carried(journal: &Journal, bytes: &[u8], spent_cents: u32) -> Option<Carried> {

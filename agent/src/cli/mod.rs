@@ -52,7 +52,7 @@ enum Command {
     /// The journal: verify, export
     #[command(subcommand)]
     Journal(journal::Journal),
-    /// Purse cards on this machine's reader, by the hub's word: issue, retire, rekey
+    /// Purse cards on this machine's reader, by the hub's word: issue, retire, renew
     #[command(subcommand)]
     Card(card::Card),
     /// The receipt printer: test

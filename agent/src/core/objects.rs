@@ -5,7 +5,7 @@
 
 use cabas_protocol::balance::{Scope, SignedBalance};
 use cabas_protocol::hot_list::HotList;
-use cabas_protocol::keys::SlotKey;
+use cabas_protocol::keys::{SLOT_KEYS_KEPT, SlotKey};
 use cabas_protocol::objects::{Binding, Grid, Policy, TerminalConfig};
 use cabas_protocol::{CardRef, Cents, Epoch, Incarnation, PurseRef, Serial, TerminalId, TimeEpoch, Timestamp, Version};
 use std::fmt;
@@ -197,17 +197,18 @@ pub struct HeldSlotKey {
     pub is_same: bool,
 }
 
-/// Whether the key of a card is taken; `held` are the keys held of that card.
+/// Whether the key of a card is taken; `held` are the keys held of that card. One may come before the card has it, and the
+/// one that the card has after it.
 #[must_use]
 pub fn slot_key(me: Me, held: &[HeldSlotKey], offered: &SlotKey) -> Verdict {
     if (offered.terminal, offered.epoch) != (me.terminal, me.epoch) {
         return Verdict::Reject(Alarm::Misaddressed { what: "a card's key" });
     }
-    let newest = held.iter().filter(|held| held.slot == offered.slot).max_by_key(|held| held.version);
+    let newer = held.iter().filter(|held| held.slot == offered.slot && held.version > offered.version).count();
     match held.iter().find(|held| (held.slot, held.version) == (offered.slot, offered.version)) {
         Some(held) if held.is_same => Verdict::Ignore,
         Some(held) => Verdict::Reject(Alarm::SameNumber { what: "a card's key", number: held.version.into() }),
-        None if newest.is_some_and(|newest| newest.version > offered.version) => Verdict::Ignore,
+        None if newer >= usize::from(SLOT_KEYS_KEPT) => Verdict::Ignore,
         None => Verdict::Take,
     }
 }

@@ -223,6 +223,7 @@ fn the_key_of_a_card_is_taken_by_version_and_for_this_terminal_alone() {
         slot,
         version,
         key: minicbor::bytes::ByteArray::from([3; 16]),
+        oldest: 0,
     };
     let held = |slot, version, is_same| HeldSlotKey { slot, version, is_same };
     for (held, offered, verdict) in [
@@ -231,7 +232,8 @@ fn the_key_of_a_card_is_taken_by_version_and_for_this_terminal_alone() {
         (vec![held(1, 0, true)], key(1, 0, 7), "ignore"),
         (vec![held(1, 0, false)], key(1, 0, 7), "alarm"),
         (vec![held(1, 0, false)], key(1, 1, 7), "take"),
-        (vec![held(1, 2, false), held(1, 1, false)], key(1, 0, 7), "ignore"),
+        (vec![held(1, 2, false), held(1, 1, false)], key(1, 0, 7), "take"),
+        (vec![held(1, 3, false), held(1, 2, false), held(1, 1, false)], key(1, 0, 7), "ignore"),
         (vec![held(1, 2, false)], key(2, 0, 7), "take"),
     ] {
         let given = match slot_key(ME, &held, &offered) {

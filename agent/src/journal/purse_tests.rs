@@ -85,7 +85,7 @@ fn kinds(folder: &Path) -> Vec<u16> {
 }
 
 #[test]
-fn keys_of_cards_are_sealed_and_two_of_them_are_kept() {
+fn keys_of_cards_are_sealed_and_three_of_them_are_kept_until_the_card_has_the_next() {
     let (folder, fund) = (folder(), Fund::default());
     let mut journal = ready(&fund, folder.path(), 1000);
     let keys = |journal: &mut Journal| match journal.purse_start(moment(1, 5), by(), None).unwrap() {
@@ -97,13 +97,26 @@ fn keys_of_cards_are_sealed_and_two_of_them_are_kept() {
         let applied = fund.give(journal, vec![fund.slot_key(card(5), version, [key; 16]).into_bytes()]);
         (applied.taken, applied.alarms.len())
     };
+    let rekeyed = |journal: &mut Journal, version, key| {
+        let told = fund.slot_key_since(card(5), (version, version), [key; 16]);
+        fund.give(journal, vec![told.into_bytes()]).alarms.len()
+    };
     assert_eq!(give(&mut journal, 0, 1), (0, 0), "held");
     assert_eq!(give(&mut journal, 0, 9), (0, 1), "the same version with another key");
     assert_eq!(give(&mut journal, 1, 2), (1, 0));
     assert_eq!(keys(&mut journal), [2, 1]);
     assert_eq!(give(&mut journal, 2, 3), (1, 0));
+    assert_eq!(give(&mut journal, 3, 4), (1, 0));
+    assert_eq!(keys(&mut journal), [4, 3, 2], "three");
     assert_eq!(give(&mut journal, 0, 1), (0, 0), "older than those that are held");
-    assert_eq!(keys(&mut journal), [3, 2]);
+    // The card has a key now that is not the newest: what it lost is dropped, what it is to have is kept.
+    assert_eq!(rekeyed(&mut journal, 2, 3), 0);
+    assert_eq!(keys(&mut journal), [4, 3]);
+    assert_eq!(rekeyed(&mut journal, 3, 4), 0);
+    assert_eq!(keys(&mut journal), [4]);
+    // The one that the card has may come after the one that it is to have.
+    assert_eq!(give(&mut journal, 2, 3), (1, 0));
+    assert_eq!(keys(&mut journal), [4, 3]);
     let other = Fund { terminal: cabas_protocol::TerminalId::new(8), ..Fund::default() };
     assert_eq!(
         fund.give(&mut journal, vec![other.slot_key(card(5), 3, [4; 16]).into_bytes()]).alarms.len(),

@@ -7,14 +7,12 @@ use super::keyfile::TerminalKeys;
 use crate::core::objects::{self, Alarm, HeldSlotKey, Verdict};
 use cabas_card::Key;
 use cabas_protocol::CardRef;
-use cabas_protocol::keys::SlotKey;
+use cabas_protocol::keys::{SLOT_KEYS_KEPT, SlotKey};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rusqlite::{Connection, params};
 use zeroize::Zeroizing;
 
-/// Keys that are kept of one card: the newest, and the one before.
-const KEYS_KEPT: u32 = 2;
 /// What the sealing key is derived for.
 const PURPOSE: &[u8] = b"cabas slot keys 1";
 
@@ -81,9 +79,10 @@ impl CardSecrets {
 
     /// The keys held of a card, the newest first. One that was sealed under another key file opens nothing and is left out.
     pub(super) fn keys_of(&self, db: &Connection, card: CardRef) -> Result<Vec<(u8, SlotSecret)>, JournalError> {
-        let mut select =
-            db.prepare_cached("SELECT slot, version, sealed FROM slot_keys WHERE card = ?1 ORDER BY id DESC LIMIT ?2")?;
-        let held = select.query_map(params![card.as_bytes(), KEYS_KEPT], |row| {
+        let mut select = db.prepare_cached(
+            "SELECT slot, version, sealed FROM slot_keys WHERE card = ?1 ORDER BY version DESC, id DESC LIMIT ?2",
+        )?;
+        let held = select.query_map(params![card.as_bytes(), SLOT_KEYS_KEPT], |row| {
             Ok((row.get::<_, u8>(0)?, row.get::<_, u8>(1)?, row.get::<_, Vec<u8>>(2)?))
         })?;
         let mut keys = Vec::new();
@@ -119,10 +118,13 @@ impl Writer<'_> {
                  ON CONFLICT (card, slot, version) DO UPDATE SET sealed = ?4",
             )?;
             insert.execute(params![card, offered.slot, offered.version, sealed])?;
+        }
+        if matches!(verdict, Verdict::Take | Verdict::Ignore) {
+            // What the card has lost opens nothing but a forgery.
             self.tx.execute(
-                "DELETE FROM slot_keys WHERE card = ?1 AND id NOT IN \
-                 (SELECT id FROM slot_keys WHERE card = ?1 ORDER BY id DESC LIMIT ?2)",
-                params![card, KEYS_KEPT],
+                "DELETE FROM slot_keys WHERE card = ?1 AND (slot = ?2 AND version < ?3 OR id NOT IN \
+                 (SELECT id FROM slot_keys WHERE card = ?1 ORDER BY version DESC, id DESC LIMIT ?4))",
+                params![offered.card.as_bytes(), offered.slot, offered.oldest, SLOT_KEYS_KEPT],
             )?;
         }
         Ok(verdict)

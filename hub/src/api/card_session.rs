@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use cabas_card::issue::{self, CardKeys, State as CardState};
+use cabas_card::issue::{self, CardKeys, Renewal, Renewed, State as CardState};
 use cabas_card::layout::{Purpose, card_key};
 use cabas_card::tmac::UID_BYTES;
 use cabas_card::{CardError, Exchange, Key};
@@ -26,13 +26,13 @@ pub async fn card_session(State(app): State<Arc<App>>, request: Request) -> Resp
     message::answer(&app, request, handle).await
 }
 
-/// What a dialogue came to: which card, what was done, the versions of the keys that it has now.
+/// What a dialogue came to: which card, what was done, the versions of the keys that it has, what it committed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CardOutcome {
     verb: CardVerb,
     number: u32,
     uid: [u8; UID_BYTES],
-    result: Result<Vec<(u8, u8)>, CardError>,
+    result: Result<Renewed, CardError>,
 }
 
 /// What comes back to the terminal.
@@ -111,7 +111,7 @@ fn command(words: &str) -> Option<(CardVerb, u32)> {
     let verb = match verb {
         "issue" => CardVerb::Issue,
         "retire" => CardVerb::Retire,
-        "rekey" => CardVerb::Rekey,
+        "renew" => CardVerb::Renew,
         _ => return None,
     };
     Some((verb, number.parse().ok()?))
@@ -150,42 +150,44 @@ fn talk(
     verb: CardVerb,
     with: &Dialogue,
     random: &mut dyn FnMut() -> [u8; 16],
-) -> Result<Vec<(u8, u8)>, CardError> {
+) -> Result<Renewed, CardError> {
     let keys = with.keys()?;
     let hub = &keys.hub.0;
     let state = issue::state(card, hub, random)?;
+    let blank = Renewed { committed: None, versions: Vec::new() };
     match (verb, state) {
         (_, CardState::Strange) => Err(CardError::Range("another hub's card")),
-        (CardVerb::Issue, CardState::Issued) => rekey(card, with, hub, random),
-        (CardVerb::Issue, CardState::Blank | CardState::Begun) => {
-            issue::issue(card, &keys, &with.balance, random)?;
-            Ok(with.plan.due.clone())
+        (CardVerb::Issue | CardVerb::Renew, CardState::Issued) => renew(card, with, &keys, random),
+        (CardVerb::Issue, CardState::Blank | CardState::Begun) if with.plan.was_issued => {
+            Err(CardError::Range("a card that was issued before and has been erased: block it, and issue another one"))
         }
-        (CardVerb::Retire, CardState::Blank) => Ok(Vec::new()),
-        (CardVerb::Retire, CardState::Issued) => issue::retire(card, hub, random).map(|()| Vec::new()),
-        (CardVerb::Rekey, CardState::Issued) => rekey(card, with, hub, random),
-        (CardVerb::Retire | CardVerb::Rekey, CardState::Begun) | (CardVerb::Rekey, CardState::Blank) => {
+        (CardVerb::Issue, CardState::Blank | CardState::Begun) => {
+            let committed = issue::issue(card, &keys, &with.balance, random)?;
+            Ok(Renewed { committed: Some(committed), versions: with.plan.due.clone() })
+        }
+        (CardVerb::Retire, CardState::Blank) => Ok(blank),
+        (CardVerb::Retire, CardState::Issued) => issue::retire(card, hub, random).map(|()| blank),
+        (CardVerb::Retire | CardVerb::Renew, CardState::Begun) | (CardVerb::Renew, CardState::Blank) => {
             Err(CardError::Range("a card that is not issued"))
         }
     }
 }
 
-/// Gives each slot the key that is due.
-fn rekey(
+/// Gives the card the newest balance, and each slot the key that is due.
+fn renew(
     card: &mut dyn Exchange,
     with: &Dialogue,
-    hub: &Key,
+    keys: &CardKeys,
     random: &mut dyn FnMut() -> [u8; 16],
-) -> Result<Vec<(u8, u8)>, CardError> {
-    for (slot, version) in &with.plan.due {
-        let has = with.plan.slots.iter().find(|(known, _)| known == slot).map_or(*version, |(_, has)| *has);
-        if has != *version {
-            let purpose = Purpose::Application(*slot);
-            let (old, new) = (with.key(purpose, has)?, with.key(purpose, *version)?);
-            issue::change_slot_key(card, hub, *slot, &old, &(new, *version), random)?;
-        }
-    }
-    Ok(with.plan.due.clone())
+) -> Result<Renewed, CardError> {
+    let renewal = Renewal {
+        uid: &with.uid,
+        hub: &keys.hub.0,
+        transaction_mac: &keys.transaction_mac.0,
+        balance: with.plan.balance.is_some().then_some(with.balance.as_slice()),
+        due: &with.plan.due,
+    };
+    issue::renew(card, &renewal, &|slot, version| with.key(Purpose::Application(slot), version), random)
 }
 
 /// Numbers that nobody foresees, out of a seed that is drawn once.
@@ -211,8 +213,8 @@ async fn over(
         Err(error) => return Ok(Reply::Note(format!("{FAILED}{error}"))),
     };
     let CardOutcome { verb, number, uid, result } = outcome;
-    let versions = match result {
-        Ok(versions) => versions,
+    let renewed = match result {
+        Ok(renewed) => renewed,
         Err(error) => {
             tracing::warn!(terminal.id = %terminal, card.number = number, %error, "a card session failed");
             return Ok(Reply::Note(format!("{FAILED}card {number}: {error}; present it again and repeat")));
@@ -220,13 +222,13 @@ async fn over(
     };
     let sealed = app.secrets.seal_uid(&uid).map_err(|_| RefusalCode::Internal)?;
     let now = app.clock.now();
-    let done = move |tx: &mut Tx<'_>| tx.card_done((terminal, verb, number), &sealed, &versions, now);
+    let done = move |tx: &mut Tx<'_>| tx.card_done((terminal, verb, number), &sealed, &renewed, now);
     app.store.call(Lane::Sync, done).await?;
     tracing::info!(terminal.id = %terminal, card.number = number, ?verb, "a card session is done");
     Ok(Reply::Note(match verb {
         CardVerb::Issue => format!("card {number} is issued"),
         CardVerb::Retire => format!("card {number} is blank and blocked"),
-        CardVerb::Rekey => format!("card {number} has the newest keys"),
+        CardVerb::Renew => format!("card {number} has the newest balance and keys"),
     }))
 }
 

@@ -235,9 +235,9 @@ fn object(app: &App, signer: &Signer, item: Deliverable, cards: &mut Vec<Signed<
                 tracing::error!(card = %order.card, "a card's UID was sealed by another hub: issue it anew");
                 return None;
             };
-            let SlotKeyOrder { terminal, epoch, card, slot, version, .. } = order;
+            let SlotKeyOrder { terminal, epoch, card, slot, version, oldest, .. } = order;
             let (head, key) = (app.context.head(ObjectType::SlotKey), (*key.expose()).into());
-            signer.sign(&SlotKey { head, terminal, epoch, card, slot, version, key }).into_bytes()
+            signer.sign(&SlotKey { head, terminal, epoch, card, slot, version, key, oldest }).into_bytes()
         }
     };
     Some(bytes.into())

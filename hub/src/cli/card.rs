@@ -65,7 +65,7 @@ pub(super) enum Card {
 }
 
 #[derive(Args, Debug)]
-#[command(group(ArgGroup::new("verb").required(true).args(["issue", "retire", "rekey"])))]
+#[command(group(ArgGroup::new("verb").required(true).args(["issue", "retire", "renew"])))]
 pub(super) struct Grant {
     /// The terminal at whose reader the card will lie
     #[arg(long, value_name = "N")]
@@ -76,9 +76,9 @@ pub(super) struct Grant {
     /// Make this card blank, and block it
     #[arg(long, value_name = "M")]
     retire: Option<u32>,
-    /// Give this card the newest keys of its slots
+    /// Give this card its newest balance and the newest keys of its slots
     #[arg(long, value_name = "M")]
-    rekey: Option<u32>,
+    renew: Option<u32>,
     /// Whose card it will be
     #[arg(long, value_name = "CODE")]
     household: Option<String>,
@@ -97,7 +97,7 @@ struct Granted {
 
 fn grant(context: &Context, grant: &Grant) -> Result<(), Failure> {
     let verbs = [(CardVerb::Issue, "issue", grant.issue), (CardVerb::Retire, "retire", grant.retire)];
-    let verbs = verbs.into_iter().chain([(CardVerb::Rekey, "rekey", grant.rekey)]);
+    let verbs = verbs.into_iter().chain([(CardVerb::Renew, "renew", grant.renew)]);
     let until = context.clock.now().after_s(u64::from(grant.minutes).saturating_mul(60));
     let mut db = context.open(OpenMode::Existing)?;
     for (verb, name, number) in verbs {

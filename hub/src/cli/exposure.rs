@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use cabas_protocol::sync::Standing;
 use cabas_protocol::{Cents, TerminalId, Timestamp};
 use clap::Subcommand;
 use serde::Serialize;
@@ -15,15 +16,34 @@ use crate::store::{Exposure, GoodwillRule, OpenMode, PurseView, StoreError};
 
 #[derive(Serialize)]
 struct Shown {
-    /// The sum of the five parts.
+    /// The sum of the six parts.
     exposure_cents: u64,
     blocked_cards_cents: u64,
     locked_cents: u64,
+    lost_keys_cents: u64,
     goodwill_cents: u64,
     restored_missing_cents: u64,
     overpaid_shops_cents: u64,
     cards: Vec<CardLine>,
     terminals: Vec<TerminalLine>,
+    /// Terminals whose keys of purse cards are not in good hands; cards of several lines overlap.
+    keys: Vec<KeyLine>,
+}
+
+#[derive(Serialize)]
+struct KeyLine {
+    terminal: u32,
+    epoch: u32,
+    /// `silent`, `quarantined`, `revoked` or `closed`.
+    standing: &'static str,
+    slot: u8,
+    /// The newest version of the slot's keys that it may know.
+    version: u8,
+    /// Cards that it can play.
+    cards: u32,
+    /// To so many other terminals.
+    terminals: u32,
+    cents: u64,
 }
 
 #[derive(Serialize)]
@@ -59,21 +79,38 @@ fn shown(exposure: &Exposure, total: Cents) -> Shown {
     let terminal = |epoch: &crate::store::EpochExposure| TerminalLine {
         terminal: epoch.terminal.get(),
         epoch: epoch.epoch.get(),
-        standing: match standing_name(epoch.standing) {
-            "live" => "silent",
-            other => other,
-        },
+        standing: lost_name(epoch.standing),
         cents: epoch.cents.get(),
+    };
+    let key = |key: &crate::store::KeyExposure| KeyLine {
+        terminal: key.terminal.get(),
+        epoch: key.epoch.get(),
+        standing: lost_name(key.standing),
+        slot: key.slot,
+        version: key.version,
+        cards: key.cards,
+        terminals: key.terminals,
+        cents: key.cents.get(),
     };
     Shown {
         exposure_cents: total.get(),
         blocked_cards_cents: exposure.blocked_cards.get(),
         locked_cents: exposure.locked.get(),
+        lost_keys_cents: exposure.lost_keys.get(),
         goodwill_cents: exposure.goodwill.get(),
         restored_missing_cents: exposure.restored.get(),
         overpaid_shops_cents: exposure.overpaid.get(),
         cards: exposure.cards.iter().map(card).collect(),
         terminals: exposure.epochs.iter().map(terminal).collect(),
+        keys: exposure.keys.iter().map(key).collect(),
+    }
+}
+
+/// A live terminal is here because it is silent.
+fn lost_name(standing: Standing) -> &'static str {
+    match standing_name(standing) {
+        "live" => "silent",
+        other => other,
     }
 }
 
@@ -83,6 +120,7 @@ fn exposure_text(shown: &Shown) -> Result<String, std::fmt::Error> {
     for (name, cents) in [
         ("blocked cards, list not applied", shown.blocked_cards_cents),
         ("at terminals that do not answer", shown.locked_cents),
+        ("on cards whose keys were lost", shown.lost_keys_cents),
         ("goodwill not paid back", shown.goodwill_cents),
         ("missing since a restore", shown.restored_missing_cents),
         ("paid to shops and taken back since", shown.overpaid_shops_cents),
@@ -95,6 +133,15 @@ fn exposure_text(shown: &Shown) -> Result<String, std::fmt::Error> {
     for line in &shown.terminals {
         let TerminalLine { terminal, epoch, standing, cents } = line;
         writeln!(text, "  terminal {terminal} epoch {epoch} ({standing}): {} €", euros(*cents))?;
+    }
+    for line in &shown.keys {
+        let KeyLine { terminal, epoch, standing, slot, version, cards, terminals, cents } = line;
+        writeln!(
+            text,
+            "  keys of terminal {terminal} epoch {epoch} ({standing}), slot {slot} up to version {version}: {cards} cards, \
+             {} €, at {terminals} other terminals",
+            euros(*cents)
+        )?;
     }
     Ok(text)
 }

@@ -16,7 +16,7 @@ use crate::store::{OpenMode, ShopView, StoreError};
 pub(super) enum Shop {
     /// List the shops
     List,
-    /// Make a new key for the slot of a shop whose terminal was stolen: cards get it with `cabas-agent card rekey`
+    /// Make a new key for the slot of a shop whose terminal was stolen: cards get it with `cabas-agent card renew`
     RenewSlot {
         /// The shop's code
         #[arg(value_name = "CODE")]

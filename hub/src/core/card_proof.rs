@@ -1,6 +1,7 @@
 //! What a purse card proves of a row: its transaction MAC over what the row says was done, under a counter that only rises.
 //! The keys are not here: a witness remakes what card and terminal must have made.
 
+use cabas_card::CardError;
 use cabas_card::layout::{RECORD_BYTES, Record};
 use cabas_card::purse::{purchase_input, written_input};
 use cabas_card::tmac::TransactionInput;
@@ -130,40 +131,60 @@ fn small(cents: Cents) -> Option<u32> {
     u32::try_from(cents.get()).ok()
 }
 
-/// Judges a purchase: it is the card's where one of the balances that it may have carried gives its MAC. `carried` ends
-/// with the newest; a card without any has an empty one. Nothing where the card's key cannot be had.
+/// What a MAC that is made again says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Judged<'b> {
+    /// The card made it, with this balance on it.
+    Fits(&'b [u8]),
+    /// With none of these balances on it.
+    Not,
+    /// The card's key cannot be had.
+    Unknown,
+}
+
+/// Judges a purchase: it is the card's where one of the balances that it may have carried gives its MAC. `carried` begins
+/// with the newest; a card without any has an empty one.
 #[must_use]
-pub fn purchase(
+pub fn purchase<'b>(
     witness: &dyn CardWitness,
     uid_sealed: &[u8],
     answered: Answered<'_>,
     record: Record,
-    carried: &[Vec<u8>],
-) -> Option<bool> {
-    let bytes = witness.record(uid_sealed, record)?;
-    let spent_before = record.spent_after.checked_sub(record.cents)?;
-    for balance in carried.iter().rev().map(Vec::as_slice).chain([&[][..]]) {
-        let Ok(input) = purchase_input(Some(balance), spent_before, record.cents, &bytes) else { continue };
-        if witness.transaction_mac(uid_sealed, answered.counter, &input)? == answered.mac {
-            return Some(true);
-        }
-    }
-    Some(false)
+    carried: &'b [Vec<u8>],
+) -> Judged<'b> {
+    let before = record.spent_after.checked_sub(record.cents);
+    let Some((bytes, before)) = witness.record(uid_sealed, record).zip(before) else { return Judged::Unknown };
+    let balances = carried.iter().map(Vec::as_slice).chain([&[][..]]);
+    judge(witness, uid_sealed, answered, balances, |balance| {
+        purchase_input(Some(balance), before, record.cents, &bytes)
+    })
 }
 
 /// Judges the writing of a balance, of which one of `written` went to the card.
 #[must_use]
-pub fn writing(
+pub fn writing<'b>(
     witness: &dyn CardWitness,
     uid_sealed: &[u8],
     answered: Answered<'_>,
-    written: &[Vec<u8>],
-) -> Option<bool> {
-    for balance in written {
-        let Ok(input) = written_input(balance) else { continue };
-        if witness.transaction_mac(uid_sealed, answered.counter, &input)? == answered.mac {
-            return Some(true);
+    written: &'b [Vec<u8>],
+) -> Judged<'b> {
+    judge(witness, uid_sealed, answered, written.iter().map(Vec::as_slice), written_input)
+}
+
+fn judge<'b>(
+    witness: &dyn CardWitness,
+    uid_sealed: &[u8],
+    answered: Answered<'_>,
+    balances: impl Iterator<Item = &'b [u8]>,
+    input: impl Fn(&[u8]) -> Result<TransactionInput, CardError>,
+) -> Judged<'b> {
+    for balance in balances {
+        let Ok(input) = input(balance) else { continue };
+        match witness.transaction_mac(uid_sealed, answered.counter, &input) {
+            Some(mac) if mac == answered.mac => return Judged::Fits(balance),
+            Some(_) => {}
+            None => return Judged::Unknown,
         }
     }
-    Some(false)
+    Judged::Not
 }

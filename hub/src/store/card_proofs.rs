@@ -6,13 +6,13 @@ use cabas_protocol::{CardRef, Cents, FundId, Seq, Serial, Signed, SignedBalance,
 use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
-use super::model::{CardFlag, CardProofs};
+use super::model::{CardFlag, CardProofs, FundInfo};
 use super::purse_cards::PurseCard;
 use super::sql::{Sql, col};
 use super::terminals::EpochRecord;
 use super::tx::Tx;
-use crate::core::card_proof::{self, Answered, CardWitness, Proof, answered, record_of};
-use crate::core::ledger::{AccountId, RowKey};
+use crate::core::card_proof::{self, Answered, CardWitness, Judged, Proof, answered, record_of};
+use crate::core::ledger::{AccountId, EpochNo, RowKey};
 
 /// Balances that a card may carry and that are tried, the newest first: those of years.
 pub(super) const CARRIED_MAX: u32 = 1_000;
@@ -30,6 +30,23 @@ impl IssuedCard {
     fn is_sure(&self, counter: u32) -> bool {
         self.sure_from.is_some_and(|from| counter > from)
     }
+}
+
+/// A transaction of a card as it is noted.
+struct Commit {
+    row: Option<RowKey>,
+    intent: Option<RowKey>,
+    counter: Option<u32>,
+    before: Option<Cents>,
+    proof: Proof,
+    /// True where the card carried a balance of the hub's present life then.
+    is_of_now: bool,
+}
+
+/// True for a balance that this life of the hub made: every one after it is kept here.
+fn is_of_now(fund: &FundInfo, balance: &[u8]) -> bool {
+    let signed = Signed::<SignedBalance>::from_bytes(balance.to_vec()).ok();
+    signed.and_then(|signed| signed.peek().ok()).is_some_and(|read| read.head.incarnation == fund.incarnation)
 }
 
 impl Tx<'_> {
@@ -68,72 +85,76 @@ impl Tx<'_> {
     pub(super) fn sale_proof(
         &self,
         witness: &dyn CardWitness,
-        (record, fund, row): (&EpochRecord, FundId, RowKey),
+        (record, fund, row): (&EpochRecord, &FundInfo, RowKey),
         card: &PurseCard,
         sale: &Sale,
     ) -> Result<Proof, StoreError> {
         let intent = sale.intent.map(|seq| RowKey::new(record.number, seq));
-        let proof = self.judge_sale(witness, fund, card.id, sale, intent)?;
-        self.note_commit(card.id, Some(row), intent, sale.card_counter, proof)?;
+        let (proof, is_of_now) = self.judge_sale(witness, fund, card.id, sale, intent)?;
+        let before = sale.spent_after.minus(sale.fund_cents()?)?;
+        let counter = answered(sale).map(|answered| answered.counter);
+        self.note_commit(card.id, Commit { row: Some(row), intent, counter, before: Some(before), proof, is_of_now })?;
+        if let Some(seq) = sale.intent.filter(|_| !proof.is_false()) {
+            self.close_record(record.terminal, record.epoch, seq)?;
+        }
         if proof.is_flagged() {
             tracing::warn!(
-                terminal.id = %record.terminal, terminal.epoch = %record.epoch, row.seq = %row.seq(), card = %sale.card,
-                fund_cents = sale.fund_cents()?.get(), proof = proof.name(), "a card does not prove a sale"
+                terminal.id = %record.terminal, terminal.epoch = %record.epoch, row.seq = %row.seq(),
+                proof = proof.name(), "a card does not prove a sale"
             );
         }
         Ok(proof)
     }
 
+    /// What a card proves of a sale, and whether it carried a balance of the hub's present life.
     fn judge_sale(
         &self,
         witness: &dyn CardWitness,
-        fund: FundId,
+        fund: &FundInfo,
         card: AccountId,
         sale: &Sale,
         intent: Option<RowKey>,
-    ) -> Result<Proof, StoreError> {
-        let Some(issued) = self.issued(card)? else { return self.judge_unknown(card, answered(sale)) };
+    ) -> Result<(Proof, bool), StoreError> {
+        // A card that was issued elsewhere proves nothing to this hub.
+        let Some(issued) = self.issued(card)? else { return Ok((Proof::Unchecked, false)) };
+        let announced = intent.map(|intent| self.row_at(fund.fund, intent)).transpose()?.flatten();
+        let record = announced.and_then(|row| record_of(&row, sale));
+        let Some(record) = record.filter(|_| issued.card == sale.card) else { return Ok((Proof::Wrong, false)) };
         // One debit is one sale, whatever the card says of it.
-        if issued.card != sale.card || self.is_sold(intent)? {
-            return Ok(if issued.card == sale.card { Proof::Repeated } else { Proof::Wrong });
+        if self.is_sold(intent)? {
+            return Ok((Proof::Repeated, false));
         }
-        let Some(answered) = answered(sale) else { return Ok(Proof::Missing) };
-        let announced = intent.map(|intent| self.row_at(fund, intent)).transpose()?.flatten();
-        let Some(record) = announced.and_then(|row| record_of(&row, sale)) else { return Ok(Proof::Wrong) };
+        let Some(answered) = answered(sale) else { return Ok((Proof::Missing, false)) };
         let carried = self.envelopes(card, None)?;
         let judged = card_proof::purchase(witness, &issued.uid_sealed, answered, record, &carried);
-        self.judged(card, answered, judged, issued.is_sure(answered.counter))
-    }
-
-    /// A card that was issued elsewhere proves nothing to this hub but that its counter rises.
-    fn judge_unknown(&self, card: AccountId, answered: Option<Answered<'_>>) -> Result<Proof, StoreError> {
-        answered.map_or(Ok(Proof::Unchecked), |answered| self.judged(card, answered, None, false))
+        self.judged(fund, card, &issued, answered, judged)
     }
 
     /// Takes a row that says a newer balance was written to a card; false where a person must look.
     pub(super) fn card_written(
         &self,
         witness: &dyn CardWitness,
+        fund: &FundInfo,
         row: RowKey,
         written: &CardWritten,
     ) -> Result<bool, StoreError> {
         let Some(purse) = self.purse_no(written.purse)? else { return Ok(false) };
         let Some(card) = self.purse_card(purse)? else { return Ok(false) };
         let answered = Answered { counter: written.card_counter, mac: written.card_mac.as_slice() };
-        let proof = match self.issued(card.id)? {
-            None => self.judge_unknown(card.id, Some(answered))?,
-            Some(issued) if issued.card != written.card => Proof::Wrong,
+        let (proof, is_of_now) = match self.issued(card.id)? {
+            None => (Proof::Unchecked, false),
+            Some(issued) if issued.card != written.card => (Proof::Wrong, false),
             Some(issued) => {
                 let envelopes = self.envelopes(card.id, Some(written.serial))?;
                 let judged = card_proof::writing(witness, &issued.uid_sealed, answered, &envelopes);
-                self.judged(card.id, answered, judged, issued.is_sure(answered.counter))?
+                self.judged(fund, card.id, &issued, answered, judged)?
             }
         };
-        self.note_commit(card.id, Some(row), None, Some(written.card_counter), proof)?;
+        let counter = Some(written.card_counter);
+        self.note_commit(card.id, Commit { row: Some(row), intent: None, counter, before: None, proof, is_of_now })?;
         if proof.is_flagged() {
-            tracing::warn!(
-                row.key = row.get(), card = %written.card, proof = proof.name(), "a card does not prove a balance written to it"
-            );
+            let proof = proof.name();
+            tracing::warn!(row.key = row.get(), proof, "a card does not prove that a balance was written to it");
         }
         Ok(!proof.is_flagged())
     }
@@ -142,36 +163,28 @@ impl Tx<'_> {
     pub(super) fn hub_commit(&self, card: u32, counter: u32) -> Result<(), StoreError> {
         let read = "SELECT id FROM card_balances WHERE card = ?1";
         let account: Option<AccountId> = self.conn.query_row(read, [card], |row| col(row, 0)).optional()?;
-        match account {
-            Some(account) if !self.is_counted(account, counter)? => {
-                self.note_commit(account, None, None, Some(counter), Proof::Proven)
-            }
-            Some(_) | None => Ok(()),
+        let Some(account) = account.filter(|_| counter > 0) else { return Ok(()) };
+        if self.is_counted(account, counter)? {
+            return Ok(());
         }
+        let proof = Proof::Proven;
+        let own = Commit { row: None, intent: None, counter: Some(counter), before: None, proof, is_of_now: true };
+        self.note_commit(account, own)
     }
 
-    fn note_commit(
-        &self,
-        card: AccountId,
-        row: Option<RowKey>,
-        intent: Option<RowKey>,
-        counter: Option<u32>,
-        proof: Proof,
-    ) -> Result<(), StoreError> {
-        // A number that no card has says nothing, and what is not the card's is not counted.
+    fn note_commit(&self, card: AccountId, commit: Commit) -> Result<(), StoreError> {
+        let Commit { row, intent, counter, before, proof, is_of_now } = commit;
+        // A number that no card has says nothing.
         let counter = counter.filter(|counter| *counter > 0);
         self.conn
             .prepare_cached(
-                "INSERT INTO card_commits (account, row, intent, counter, proof) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO card_commits (account, row, intent, counter, before, proof) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute(params![Sql(card), row.map(Sql), intent.map(Sql), counter, proof.number()])?;
-        if let (Proof::Proven, Some(counter)) = (proof, counter) {
-            // A card carries what it carried then, or what was written to it since.
+            .execute(params![Sql(card), row.map(Sql), intent.map(Sql), counter, before.map(Sql), proof.number()])?;
+        if let (Proof::Proven, Some(counter), true) = (proof, counter, is_of_now) {
+            // From then on the card carries that balance, or one that was made after it: all of these are kept.
             self.conn
-                .prepare_cached(
-                    "UPDATE card_balances SET sure_from = min(ifnull(sure_from, ?2), ?2) WHERE id = ?1
-                        AND (sure_from IS NULL OR sure_from > ?2)",
-                )?
+                .prepare_cached("UPDATE card_balances SET sure_from = ?2 WHERE id = ?1 AND sure_from IS NULL")?
                 .execute(params![Sql(card), counter])?;
         }
         Ok(())
@@ -180,64 +193,75 @@ impl Tx<'_> {
     /// What is concluded of a MAC that was made again, or could not be.
     fn judged(
         &self,
+        fund: &FundInfo,
         card: AccountId,
+        issued: &IssuedCard,
         answered: Answered<'_>,
-        judged: Option<bool>,
-        is_sure: bool,
-    ) -> Result<Proof, StoreError> {
-        Ok(match judged {
-            Some(false) if is_sure => Proof::Wrong,
-            Some(_) | None if answered.counter == 0 => Proof::Wrong,
-            Some(_) | None if self.is_counted(card, answered.counter)? => Proof::Repeated,
-            Some(true) => Proof::Proven,
-            Some(false) | None => Proof::Unchecked,
-        })
+        judged: Judged<'_>,
+    ) -> Result<(Proof, bool), StoreError> {
+        let proof = match judged {
+            _ if answered.counter == 0 => Proof::Wrong,
+            Judged::Fits(_) if self.is_counted(card, answered.counter)? => Proof::Repeated,
+            Judged::Fits(balance) => return Ok((Proof::Proven, is_of_now(fund, balance))),
+            Judged::Not if issued.is_sure(answered.counter) => Proof::Wrong,
+            Judged::Not | Judged::Unknown => Proof::Unchecked,
+        };
+        Ok((proof, false))
     }
 
     fn is_counted(&self, card: AccountId, counter: u32) -> Result<bool, StoreError> {
         let mut read = self.conn.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM card_commits WHERE account = ?1 AND counter = ?2 AND proof IN (1, 3))",
+            "SELECT EXISTS (SELECT 1 FROM card_commits WHERE account = ?1 AND counter = ?2 AND proof = 1)",
         )?;
         Ok(read.query_row(params![Sql(card), counter], |row| row.get(0))?)
     }
 
     /// True where a sale of an announced debit has come.
-    pub(super) fn is_sold(&self, intent: Option<RowKey>) -> Result<bool, StoreError> {
-        let mut read = self.conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM card_commits WHERE intent = ?1)")?;
+    fn is_sold(&self, intent: Option<RowKey>) -> Result<bool, StoreError> {
+        let mut read = self
+            .conn
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM card_commits WHERE intent = ?1 AND proof IN (1, 2, 3))")?;
         Ok(read.query_row([intent.map(Sql)], |row| row.get(0))?)
     }
 
-    fn row_at(&self, fund: FundId, key: RowKey) -> Result<Option<Row>, StoreError> {
+    /// The highest cent that a card is proven to have counted before a sale of another terminal: it cannot have come there
+    /// by what one terminal says alone.
+    pub(super) fn proven_before(&self, card: AccountId, not_by: EpochNo) -> Result<Cents, StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT ifnull(max(before), 0) FROM card_commits WHERE account = ?1 AND proof = 1 AND row >> 32 <> ?2",
+        )?;
+        Ok(read.query_row(params![Sql(card), Sql(not_by)], |row| col(row, 0))?)
+    }
+
+    pub(super) fn row_at(&self, fund: FundId, key: RowKey) -> Result<Option<Row>, StoreError> {
         let mut read = self.conn.prepare_cached("SELECT envelope FROM rows WHERE key = ?1")?;
         let envelope: Option<Vec<u8>> = read.query_row([Sql(key)], |row| row.get(0)).optional()?;
         let row = envelope.and_then(|bytes| Signed::<Row>::from_bytes(bytes).ok());
         Ok(row.and_then(|row| row.read_trusted(fund).ok()).map(Verified::into_payload))
     }
 
-    /// What was sent of a card, oldest first.
+    /// What was sent of a card, the newest first.
     fn envelopes(&self, card: AccountId, of: Option<Serial>) -> Result<Vec<Vec<u8>>, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT envelope FROM card_envelopes WHERE account = ?1 AND (?2 IS NULL OR serial = ?2)
              ORDER BY serial DESC LIMIT ?3",
         )?;
-        let newest_first = read.query_map(params![Sql(card), of.map(Sql), CARRIED_MAX], |row| row.get(0))?;
-        let mut envelopes = newest_first.collect::<Result<Vec<_>, _>>()?;
-        envelopes.reverse();
-        Ok(envelopes)
+        let envelopes = read.query_map(params![Sql(card), of.map(Sql), CARRIED_MAX], |row| row.get(0))?;
+        Ok(envelopes.collect::<Result<_, _>>()?)
     }
 
     /// What a card's transactions come to, as far as the hub has heard of them.
     pub(super) fn proofs_of(&self, card: AccountId) -> Result<CardProofs, StoreError> {
         let mut read = self.conn.prepare_cached(
-            "SELECT ifnull(max(counter), 0), count(DISTINCT counter), count(*) FILTER (WHERE proof = 2),
-                count(*) FILTER (WHERE proof IN (4, 5)) FROM card_commits WHERE account = ?1 AND proof <> 4",
+            "SELECT ifnull(max(counter) FILTER (WHERE proof = 1), 0), count(*) FILTER (WHERE proof = 1),
+                count(*) FILTER (WHERE proof = 2), count(*) FILTER (WHERE proof IN (4, 5))
+             FROM card_commits WHERE account = ?1",
         )?;
-        let mut read_false =
-            self.conn.prepare_cached("SELECT count(*) FROM card_commits WHERE account = ?1 AND proof IN (4, 5)")?;
-        let (newest, known, missing): (u32, u32, u32) =
-            read.query_row([Sql(card)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        let refuted = read_false.query_row([Sql(card)], |row| row.get(0))?;
-        Ok(CardProofs { counter: newest, unheard: newest.saturating_sub(known), without_answer: missing, refuted })
+        Ok(read.query_row([Sql(card)], |row| {
+            let (counter, told): (u32, u32) = (row.get(0)?, row.get(1)?);
+            let unheard = counter.saturating_sub(told);
+            Ok(CardProofs { counter, unheard, without_answer: row.get(2)?, refuted: row.get(3)? })
+        })?)
     }
 
     /// Rows whose card did not prove what they say, the newest first.
@@ -269,6 +293,12 @@ impl Tx<'_> {
             });
         }
         Ok(flags)
+    }
+
+    /// Claims up to this one came before proofs were noted.
+    pub(super) fn unproven_claims(&self) -> Result<u64, StoreError> {
+        let mut read = self.conn.prepare_cached("SELECT claims_upto FROM card_proofs_since")?;
+        Ok(read.query_row([], |row| col(row, 0))?)
     }
 
     /// The proof that was noted of a row; nothing where it is none of a card.

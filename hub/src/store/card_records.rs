@@ -1,12 +1,12 @@
 //! The card as courier: records of sales that a card brought to another terminal than the one that sold. A record proves the
 //! debit, not that goods were given: it is provisional until the row of its terminal comes, or that terminal's epoch is
-//! closed. Then the shop is paid by the record alone, once.
+//! closed. Then the shop is paid by the record alone, once, as far as another terminal proves what the card had counted.
 
 use cabas_card::layout::{RECORD_BYTES, Record};
 use cabas_protocol::row::Courier;
 use cabas_protocol::sync::Standing;
 use cabas_protocol::{Cents, Epoch, Seq, Serial, TerminalId, Timestamp};
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
 use super::ingest::Verdict;
@@ -17,7 +17,7 @@ use super::terminals::standing_number;
 use super::tx::Tx;
 use crate::core::card_proof::{CardWitness, Proof};
 use crate::core::claims::Stretch;
-use crate::core::ledger::{AccountId, Entry, OverRight, RowKey, ShopNo, TransferKind};
+use crate::core::ledger::{AccountId, Entry, EpochNo, OverRight, RowKey, ShopNo, TransferKind};
 
 /// A record that is kept, as it is booked.
 pub(super) struct Carried {
@@ -36,37 +36,31 @@ impl Carried {
 }
 
 impl Tx<'_> {
-    /// Keeps a record that a card brought, once; false where a person must look.
+    /// Keeps a record that a card brought, once; false where a person must look. The bytes alone say what it is.
     pub(super) fn courier(
         &self,
-        books: &mut Books<'_>,
         witness: &dyn CardWitness,
         row: RowKey,
         courier: &Courier,
-        now: Timestamp,
     ) -> Result<bool, StoreError> {
         let Some(purse) = self.purse_no(courier.purse)? else { return Ok(false) };
         let account = AccountId::card(purse);
         let bytes: Option<&[u8; RECORD_BYTES]> = courier.record.as_slice().try_into().ok();
         let record = bytes.and_then(|bytes| Some((bytes, Record::parse(bytes).ok()?)));
         let (Some((bytes, record)), Some(_)) = (record, self.purse_card(purse)?) else { return Ok(false) };
-        let named = courier.origin;
-        let is_named =
-            (named.terminal.get(), named.epoch.get(), named.seq.get()) == (record.terminal, record.epoch, record.seq);
-        let proof = match self.issued(account)? {
+        let issued = self.issued(account)?;
+        let made = issued.as_ref().and_then(|issued| witness.record(&issued.uid_sealed, record));
+        let proof = match made {
             None => Proof::Unchecked,
-            Some(issued) if issued.card != courier.card || !is_named => Proof::Wrong,
-            Some(issued) => match witness.record(&issued.uid_sealed, record) {
-                None => Proof::Unchecked,
-                Some(made) if made == *bytes && !self.is_recorded_otherwise(&record, bytes)? => Proof::Proven,
-                Some(_) => Proof::Wrong,
-            },
+            Some(made) if made == *bytes && !self.is_recorded_otherwise(&record, bytes)? => Proof::Proven,
+            Some(_) => Proof::Wrong,
         };
         let mut insert = self.conn.prepare_cached(
             "INSERT INTO card_records (account, row, terminal, epoch, seq, cents, spent_after, serial, sold_at, proof, record)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (account, record) DO NOTHING",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (account, record, proof) DO NOTHING
+             RETURNING id",
         )?;
-        let is_new = insert.execute(params![
+        let values = params![
             Sql(account),
             Sql(row),
             record.terminal,
@@ -78,17 +72,23 @@ impl Tx<'_> {
             record.time_s,
             proof.number(),
             bytes.as_slice(),
-        ])? == 1;
-        if is_new && proof == Proof::Proven && self.is_closed(named.terminal, named.epoch)? {
-            self.book_carried(books, now)?;
+        ];
+        let new: Option<u64> = insert.query_row(values, |row| col(row, 0)).optional()?;
+        if let Some(id) = new.filter(|_| proof == Proof::Proven) {
+            self.open_record(id, &record)?;
         }
-        if proof.is_flagged() {
+        let (named, of_card) = (courier.origin, issued.map(|issued| issued.card));
+        let is_named = (named.terminal.get(), named.epoch.get(), named.seq.get())
+            == (record.terminal, record.epoch, record.seq)
+            && of_card.is_none_or(|card| card == courier.card);
+        if proof.is_flagged() || !is_named {
             tracing::warn!(
-                row.key = row.get(), card = %courier.card, terminal.id = record.terminal, fund_cents = record.cents,
-                "a card brought a record that the terminal it names did not make"
+                row.key = row.get(),
+                terminal.id = record.terminal,
+                "a record of a card is not of the terminal or the card that it is said to be of"
             );
         }
-        Ok(!proof.is_flagged())
+        Ok(!proof.is_flagged() && is_named)
     }
 
     /// True where another authentic record names the same debit.
@@ -101,12 +101,28 @@ impl Tx<'_> {
         Ok(read.query_row(values, |row| row.get(0))?)
     }
 
-    fn is_closed(&self, terminal: TerminalId, epoch: Epoch) -> Result<bool, StoreError> {
-        let mut read = self.conn.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM epochs WHERE terminal = ?1 AND epoch = ?2 AND standing = ?3)",
-        )?;
-        let values = params![Sql(terminal), Sql(epoch), standing_number(Standing::Closed)];
-        Ok(read.query_row(values, |row| row.get(0))?)
+    /// A record waits for its terminal's row, unless that has come.
+    fn open_record(&self, id: u64, record: &Record) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached(
+                "INSERT INTO open_records (record) SELECT ?1 WHERE NOT EXISTS (
+                    SELECT 1 FROM card_commits JOIN epochs ON epochs.number = intent >> 32
+                    WHERE terminal = ?2 AND epoch = ?3 AND intent = (epochs.number << 32) | ?4
+                        AND card_commits.proof IN (1, 2, 3))",
+            )?
+            .execute(params![Sql(id), record.terminal, record.epoch, record.seq])?;
+        Ok(())
+    }
+
+    /// The terminal's own row of a debit has come.
+    pub(super) fn close_record(&self, terminal: TerminalId, epoch: Epoch, seq: Seq) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached(
+                "DELETE FROM open_records WHERE record = (
+                    SELECT id FROM card_records WHERE terminal = ?1 AND epoch = ?2 AND seq = ?3 AND proof = 1)",
+            )?
+            .execute(params![Sql(terminal), Sql(epoch), Sql(seq)])?;
+        Ok(())
     }
 
     /// Books the sales of closed epochs that only cards told of, each once: gives what was settled. After a restore it waits
@@ -116,32 +132,35 @@ impl Tx<'_> {
             return Ok(Cents::ZERO);
         }
         let mut settled = Cents::ZERO;
-        for (shop, carried) in self.final_records()? {
-            settled = settled.plus(self.book_one(books, shop, &carried, now)?)?;
+        for (shop, epoch, carried) in self.final_records()? {
+            // A record says what its terminal says: the card must be proven to have counted so far, at another one.
+            if carried.spent_after <= self.proven_before(carried.account, epoch)? {
+                settled = settled.plus(self.book_one(books, shop, &carried, now)?)?;
+            }
         }
         Ok(settled)
     }
 
-    /// Records of closed epochs that are not booked, and of which no sale has come.
-    fn final_records(&self) -> Result<Vec<(ShopNo, Carried)>, StoreError> {
+    /// Open records of closed epochs. One that was announced in a row and followed by others without a sale was in doubt:
+    /// no goods were given for it.
+    fn final_records(&self) -> Result<Vec<(ShopNo, EpochNo, Carried)>, StoreError> {
         let mut read = self.conn.prepare_cached(
-            "SELECT terminals.shop, card_records.id, account, cents, spent_after, serial FROM card_records
+            "SELECT terminals.shop, epochs.number, card_records.id, account, cents, spent_after, serial FROM open_records
+             JOIN card_records ON card_records.id = open_records.record
              JOIN epochs ON epochs.terminal = card_records.terminal AND epochs.epoch = card_records.epoch
+             JOIN closings ON closings.epoch = epochs.number AND closings.state = 1
              JOIN terminals ON terminals.number = epochs.terminal
-             WHERE standing = ?1 AND proof = 1
-                AND NOT EXISTS (SELECT 1 FROM carried_sales WHERE record = card_records.id)
-                AND NOT EXISTS (SELECT 1 FROM card_commits WHERE intent = (epochs.number << 32) | card_records.seq)
-             ORDER BY account, spent_after",
+             WHERE standing = ?1 AND seq >= at_seq ORDER BY account, spent_after",
         )?;
         let records = read.query_map([standing_number(Standing::Closed)], |row| {
             let carried = Carried {
-                id: col(row, 1)?,
-                account: col(row, 2)?,
-                cents: col(row, 3)?,
-                spent_after: col(row, 4)?,
-                serial: col(row, 5)?,
+                id: col(row, 2)?,
+                account: col(row, 3)?,
+                cents: col(row, 4)?,
+                spent_after: col(row, 5)?,
+                serial: col(row, 6)?,
             };
-            Ok((col(row, 0)?, carried))
+            Ok((col(row, 0)?, col(row, 1)?, carried))
         })?;
         Ok(records.collect::<Result<_, _>>()?)
     }
@@ -171,6 +190,7 @@ impl Tx<'_> {
                 why.map_or(0, OverRight::number),
                 Sql(now)
             ])?;
+        self.conn.prepare_cached("DELETE FROM open_records WHERE record = ?1")?.execute([Sql(carried.id)])?;
         self.conn
             .prepare_cached("INSERT INTO card_claims (account, row, carried) VALUES (?1, 0, ?2)")?
             .execute(params![Sql(carried.account), Sql(place)])?;
@@ -209,9 +229,8 @@ impl Tx<'_> {
         let mut read = self.conn.prepare(
             "SELECT card_records.epoch, card_records.seq, card_balances.card, cents, spent_after, sold_at,
                 card_records.proof, carried_sales.settled,
-                EXISTS (SELECT 1 FROM card_commits JOIN epochs ON epochs.number = card_commits.intent >> 32
-                    WHERE epochs.terminal = card_records.terminal AND epochs.epoch = card_records.epoch
-                        AND card_commits.intent & 4294967295 = card_records.seq)
+                carried_sales.place IS NULL AND proof = 1
+                    AND NOT EXISTS (SELECT 1 FROM open_records WHERE record = card_records.id)
              FROM card_records JOIN card_balances ON card_balances.id = card_records.account
              LEFT JOIN carried_sales ON carried_sales.record = card_records.id
              WHERE card_records.terminal = ?1 ORDER BY card_records.epoch, card_records.seq",

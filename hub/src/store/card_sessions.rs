@@ -1,26 +1,21 @@
-//! Purse cards in the hand: who may do what with which, and by which keys shops speak with them.
+//! Purse cards in the hand: who may do what with which, and what was done.
 
+use cabas_card::commands::Committed;
+use cabas_card::issue::Renewed;
 use cabas_protocol::{CardRef, Epoch, PurseRef, SignedBalance, TerminalId, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::error::{CardSessionRefusal, StoreError};
-use super::model::{CardName, CardPlan, CardVerb, Deliverable, SlotKeyOrder};
-use super::news::{ByChange, limit};
+use super::model::{CardName, CardPlan, CardVerb};
 use super::sql::{Sql, col};
-use super::terminals::EpochRecord;
 use super::tx::Tx;
-
-/// Slots of one shop each; the others share what is left.
-const SINGLE_SLOTS: i64 = 5;
-/// Slots of a card.
-const SLOTS: i64 = 8;
 
 impl CardVerb {
     const fn number(self) -> u8 {
         match self {
             Self::Issue => 1,
             Self::Retire => 2,
-            Self::Rekey => 3,
+            Self::Renew => 3,
         }
     }
 }
@@ -58,7 +53,8 @@ impl Tx<'_> {
     /// of its own first, so that it can be begun again; the same card and number again change nothing.
     ///
     /// # Errors
-    /// [`CardSessionRefusal`]; [`StoreError::CardTaken`] for a number or a card that is another's.
+    /// [`CardSessionRefusal`]; [`StoreError::CardTaken`] for a number or a card that is another's;
+    /// [`StoreError::Restoring`] where the card would get a balance.
     pub fn card_plan(
         &mut self,
         (terminal, verb, number): (TerminalId, CardVerb, u32),
@@ -67,6 +63,9 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<CardPlan, StoreError> {
         let household = self.granted(terminal, verb, number, now)?;
+        if verb != CardVerb::Retire {
+            self.not_restoring()?;
+        }
         let read = "SELECT number FROM cards WHERE number = ?1 AND ref = ?2 AND tier = 1";
         let known: Option<u32> = self.conn.query_row(read, params![number, Sql(card)], |row| row.get(0)).optional()?;
         match (verb, known, household) {
@@ -74,10 +73,14 @@ impl Tx<'_> {
                 self.purse_card_add(number, card, &household, new_purse, now)?
             }
             (CardVerb::Issue, None, None) => return Err(CardSessionRefusal::NoHousehold.into()),
-            (CardVerb::Retire | CardVerb::Rekey, None, _) => return Err(CardSessionRefusal::OtherCard(number).into()),
+            (CardVerb::Retire | CardVerb::Renew, None, _) => return Err(CardSessionRefusal::OtherCard(number).into()),
+            (CardVerb::Renew, Some(_), _) if self.is_blocked(number)? => {
+                return Err(CardSessionRefusal::Blocked(number).into());
+            }
             (_, Some(_), _) => {}
         }
-        Ok(CardPlan { balance: self.card_balance(number)?, slots: self.card_slots(number)?, due: self.slots_due()? })
+        let was_issued = self.was_issued(number)?;
+        Ok(CardPlan { balance: self.card_balance(number)?, due: self.slots_due()?, was_issued })
     }
 
     /// Notes what was done with a card.
@@ -88,7 +91,7 @@ impl Tx<'_> {
         &mut self,
         (terminal, verb, number): (TerminalId, CardVerb, u32),
         uid_sealed: &[u8],
-        versions: &[(u8, u8)],
+        renewed: &Renewed,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.granted(terminal, verb, number, now)?;
@@ -106,28 +109,18 @@ impl Tx<'_> {
              ON CONFLICT (card) DO UPDATE SET uid_sealed = ?2, change = ?4",
             params![number, uid_sealed, Sql(now), Sql(change)],
         )?;
-        let mut set = self.conn.prepare_cached(
-            "INSERT INTO card_slots (card, slot, version) VALUES (?1, ?2, ?3)
-             ON CONFLICT (card, slot) DO UPDATE SET version = ?3",
-        )?;
-        for (slot, version) in versions {
-            set.execute(params![number, slot, version])?;
-        }
-        Ok(())
+        self.card_has_keys(number, &renewed.versions)?;
+        renewed.committed.map_or(Ok(()), |Committed { counter, .. }| self.hub_commit(number, counter))
     }
 
-    /// A slot gets a new key, for a terminal that knew the old one was stolen: cards get it as they come by.
-    ///
-    /// # Errors
-    /// [`StoreError::UnknownShop`] for a shop without a slot; [`StoreError::Exhausted`] after 255 keys.
-    pub fn slot_renew(&mut self, shop: &str) -> Result<(u8, u8), StoreError> {
-        let read = "SELECT slot, version FROM shops JOIN slots USING (slot) WHERE code = ?1";
-        let found: Option<(u8, u8)> =
-            self.conn.query_row(read, [shop], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        let (slot, version) = found.ok_or(StoreError::UnknownShop)?;
-        let version = version.checked_add(1).ok_or(StoreError::Exhausted("version of a slot's key"))?;
-        self.conn.execute("UPDATE slots SET version = ?2 WHERE slot = ?1", params![slot, version])?;
-        Ok((slot, version))
+    fn was_issued(&self, number: u32) -> Result<bool, StoreError> {
+        let read = "SELECT EXISTS (SELECT 1 FROM issued_cards WHERE card = ?1)";
+        Ok(self.conn.query_row(read, [number], |row| row.get(0))?)
+    }
+
+    fn is_blocked(&self, number: u32) -> Result<bool, StoreError> {
+        let read = "SELECT blocked_at IS NOT NULL FROM cards WHERE number = ?1";
+        Ok(self.conn.query_row(read, [number], |row| row.get(0))?)
     }
 
     fn granted(
@@ -151,61 +144,9 @@ impl Tx<'_> {
         Ok(card.balance(&self.fund()?, self.account(card.id)?.credits))
     }
 
-    fn card_slots(&self, number: u32) -> Result<Vec<(u8, u8)>, StoreError> {
-        let mut read = self.conn.prepare("SELECT slot, version FROM card_slots WHERE card = ?1 ORDER BY slot")?;
-        Ok(read.query_map([number], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
-    }
-
     fn slots_due(&self) -> Result<Vec<(u8, u8)>, StoreError> {
         let mut read = self.conn.prepare("SELECT slot, version FROM slots ORDER BY slot")?;
         Ok(read.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
-    }
-
-    /// The slot of a shop, given the first time it is asked for: the busiest have one each, the others share.
-    fn slot_of(&self, terminal: TerminalId) -> Result<Option<u8>, StoreError> {
-        let read = "SELECT slot FROM shops JOIN terminals ON terminals.shop = shops.number WHERE terminals.number = ?1";
-        Ok(self.conn.query_row(read, [Sql(terminal)], |row| row.get(0)).optional()?.flatten())
-    }
-
-    /// Gives every shop that has none a slot.
-    pub(super) fn slots_given(&self) -> Result<(), StoreError> {
-        self.conn.execute(
-            "WITH ranks AS (SELECT number, row_number() OVER (ORDER BY weight_permille DESC, number) - 1 AS rank FROM shops)
-             UPDATE shops SET slot = iif(rank < ?1, rank + 1, ?1 + 1 + (rank - ?1) % (?2 - ?1))
-             FROM ranks WHERE ranks.number = shops.number AND slot IS NULL",
-            params![SINGLE_SLOTS, SLOTS],
-        )?;
-        Ok(())
-    }
-
-    /// The keys by which a terminal's shop speaks with cards: made where they are signed, for the ledger holds no master.
-    pub(super) fn new_slot_keys(
-        &self,
-        found: &mut ByChange,
-        record: &EpochRecord,
-        since: u64,
-        at_most: usize,
-    ) -> Result<(), StoreError> {
-        let Some(slot) = self.slot_of(record.terminal)? else { return Ok(()) };
-        let mut read = self.conn.prepare_cached(
-            "SELECT issued_cards.change, cards.ref, uid_sealed, card_slots.version FROM issued_cards
-             JOIN cards ON cards.number = issued_cards.card
-             JOIN card_slots ON card_slots.card = issued_cards.card AND slot = ?1
-             WHERE issued_cards.change > ?2 AND blocked_at IS NULL ORDER BY issued_cards.change LIMIT ?3",
-        )?;
-        let mut rows = read.query(params![slot, Sql(since), limit(at_most)])?;
-        while let Some(row) = rows.next()? {
-            let order = SlotKeyOrder {
-                terminal: record.terminal,
-                epoch: record.epoch,
-                card: col(row, 1)?,
-                uid_sealed: row.get(2)?,
-                slot,
-                version: row.get(3)?,
-            };
-            found.insert(col(row, 0)?, Deliverable::SlotKey(order));
-        }
-        Ok(())
     }
 
     /// An epoch's terminal, for what is kept by terminal.

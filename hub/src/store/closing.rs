@@ -254,9 +254,10 @@ impl Tx<'_> {
             return Err(ClosingRefusal::NotTheNewest { named, acked: record.acked }.into());
         }
         self.end_proposal(proposal.id, 1, by, now)?;
+        // Who has the disk of one that was in order does not matter: two people say that it will not come back.
         self.conn.execute(
-            "UPDATE epochs SET standing = ?2 WHERE number = ?1",
-            params![Sql(record.number), standing_number(Standing::Closed)],
+            "UPDATE epochs SET keys_upto = iif(standing = ?3, NULL, keys_upto), standing = ?2 WHERE number = ?1",
+            params![Sql(record.number), standing_number(Standing::Closed), standing_number(Standing::Live)],
         )?;
         let (voided, purses) = self.with_books(|books| self.void_slices(books, record, proposal.id))?;
         self.refuse_waiting_refunds(record.number)?;

@@ -138,6 +138,7 @@ impl Tx<'_> {
         let epoch = next.max(Epoch::new(lives_before.saturating_mul(RESTORE_GAP).saturating_add(1)));
         let last: u32 = self.conn.query_row("SELECT ifnull(max(number), 0) FROM epochs", [], |row| row.get(0))?;
         let number = last.checked_add(1).and_then(EpochNo::new).ok_or(StoreError::Exhausted("epoch number"))?;
+        self.keys_end(terminal, None)?;
         let genesis = ChainId { fund: self.fund()?.fund, terminal, epoch }.genesis(key);
         let change = self.next_change()?;
         self.conn.execute(

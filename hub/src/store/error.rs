@@ -126,6 +126,17 @@ pub enum StoreError {
     /// A card session is not allowed.
     #[error(transparent)]
     CardSession(#[from] CardSessionRefusal),
+    /// Terminals keep no more keys of a card than so many.
+    #[error(
+        "{cards} cards have a key of slot {slot} so old that terminals would not keep it beside a newer one; renew these \
+         cards (cabas-agent card renew), or block them, then make the new key"
+    )]
+    KeysBehind {
+        /// The slot.
+        slot: u8,
+        /// How many cards.
+        cards: u32,
+    },
     /// A correction is not taken.
     #[error(transparent)]
     Correction(#[from] CorrectionRefusal),
@@ -191,6 +202,9 @@ pub enum CardSessionRefusal {
     /// The number is not that card's.
     #[error("the card on the reader is not card {0}")]
     OtherCard(u32),
+    /// A card that may spend nothing needs nothing.
+    #[error("card {0} is blocked; take it off the hot list first (cabas-hub card unblock), or retire it")]
+    Blocked(u32),
 }
 
 /// Why a correction is refused.

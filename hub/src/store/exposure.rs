@@ -1,5 +1,5 @@
 //! Money that is out of the hub's hands: at terminals that do not know of a blocked card, at terminals that do not answer,
-//! advanced as goodwill, missing since a restore.
+//! on cards whose keys are not in good hands, advanced as goodwill, missing since a restore.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use rusqlite::params;
 
 use super::error::StoreError;
 use super::import::tier_of_number;
+use super::key_exposure::KeyExposure;
 use super::purse_cards::PurseCard;
 use super::sql::{Sql, col};
 use super::terminals::standing_number;
@@ -19,13 +20,16 @@ use crate::core::ledger::{AccountId, AccountKind, Entry, EpochNo, PurseNo, Trans
 
 const DAY_S: u64 = 86_400;
 
-/// What may still go wrong, in cents; the four parts have no cent in common.
+/// What may still go wrong, in cents; the parts have no cent in common.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Exposure {
     /// What blocked cards can still spend at terminals that have not applied the list.
     pub blocked_cards: Cents,
     /// What lies at terminals that are silent, quarantined or revoked.
     pub locked: Cents,
+    /// What purse cards may still spend whose keys are at terminals that are silent, quarantined, revoked, or were when they
+    /// were closed: as far as other terminals still take those keys.
+    pub lost_keys: Cents,
     /// Goodwill that was not paid back.
     pub goodwill: Cents,
     /// What a restore left missing.
@@ -36,6 +40,8 @@ pub struct Exposure {
     pub cards: Vec<CardExposure>,
     /// One entry an enrolment that locks money.
     pub epochs: Vec<EpochExposure>,
+    /// One entry an enrolment whose keys still open cards.
+    pub keys: Vec<KeyExposure>,
 }
 
 /// A blocked card. Cards of one purse use the same money: their entries may overlap.
@@ -91,7 +97,7 @@ impl Exposure {
     /// # Errors
     /// [`StoreError::Money`].
     pub fn total(&self) -> Result<Cents, StoreError> {
-        Ok(Cents::sum([self.blocked_cards, self.locked, self.goodwill, self.restored, self.overpaid])?)
+        Ok(Cents::sum([self.blocked_cards, self.locked, self.lost_keys, self.goodwill, self.restored, self.overpaid])?)
     }
 }
 
@@ -117,6 +123,7 @@ impl Tx<'_> {
             }
         }
         self.blocked_cards(&open, &mut exposure)?;
+        self.lost_keys(&mut exposure, self.silent_s()?, now)?;
         Ok(exposure)
     }
 
@@ -179,8 +186,13 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Seconds without a call after which a terminal is silent.
+    fn silent_s(&self) -> Result<u64, StoreError> {
+        Ok(u64::from(self.goodwill_rule()?.silent_days).saturating_mul(DAY_S))
+    }
+
     fn open_epochs(&self, now: Timestamp) -> Result<Vec<Open>, StoreError> {
-        let silent_s = u64::from(self.goodwill_rule()?.silent_days).saturating_mul(DAY_S);
+        let silent_s = self.silent_s()?;
         let mut read = self.conn.prepare_cached(
             "SELECT number, terminal, epochs.epoch, max(ifnull(contact_at, 0), opened_at), list_applied FROM epochs
              LEFT JOIN contacts ON contacts.epoch = epochs.number WHERE standing <> ?1 ORDER BY terminal, epochs.epoch",

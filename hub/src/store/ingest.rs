@@ -50,6 +50,8 @@ struct Intake<'u> {
     is_late: bool,
     /// True where a hot list was applied: what blocked cards had left may go back.
     has_applied: bool,
+    /// True where cards told something, by sales or records.
+    has_card_rows: bool,
     /// True where this row and those after it are to be sent again once the restore has ended.
     waits: bool,
 }
@@ -93,6 +95,9 @@ impl Tx<'_> {
         if !upload.rows().is_empty() {
             self.with_books(|books| {
                 upload.rows().iter().try_for_each(|row| self.take_row(books, &mut intake, row))?;
+                if intake.has_card_rows {
+                    self.book_carried(books, now)?;
+                }
                 self.refunds_that_waited(books, &mut intake)
             })?;
         }
@@ -114,6 +119,7 @@ impl Tx<'_> {
                 "UPDATE epochs SET standing = ?2, quarantine = ?3 WHERE number = ?1",
                 params![Sql(record.number), standing_number(Standing::Quarantined), quarantine_number(quarantine)],
             )?;
+            self.keys_end(record.terminal, Some(record.epoch))?;
             intake.outcome.standing = Standing::Quarantined;
             self.wake(Wake::Terminal(record.terminal));
             tracing::error!(
@@ -256,7 +262,8 @@ impl Tx<'_> {
         if let RowBody::Return(back) = &row.row().body {
             return self.handed_back(books, intake, back, verdict.settled);
         }
-        if intake.record.standing != Standing::Closed && !self.is_card_word_right(books, intake, key, row)? {
+        intake.has_card_rows |= matches!(&row.row().body, RowBody::Courier(_));
+        if intake.record.standing != Standing::Closed && !self.is_card_word_right(intake, key, row)? {
             intake.alarm(AlarmKind::CardProof, row.seq());
         }
         if let RowBody::RefundRequest(asked) = &row.row().body {
@@ -269,17 +276,11 @@ impl Tx<'_> {
     }
 
     /// Takes what a row tells of a card beside sales; false where the card does not bear it out.
-    fn is_card_word_right(
-        &self,
-        books: &mut Books<'_>,
-        intake: &Intake<'_>,
-        key: RowKey,
-        row: &UploadRow,
-    ) -> Result<bool, StoreError> {
+    fn is_card_word_right(&self, intake: &Intake<'_>, key: RowKey, row: &UploadRow) -> Result<bool, StoreError> {
         if let RowBody::CardWritten(written) = &row.row().body {
-            self.card_written(intake.cards, key, written)
+            self.card_written(intake.cards, &intake.fund, key, written)
         } else if let RowBody::Courier(courier) = &row.row().body {
-            self.courier(books, intake.cards, key, courier, intake.now)
+            self.courier(intake.cards, key, courier)
         } else {
             Ok(true)
         }
@@ -383,7 +384,8 @@ impl Tx<'_> {
         let Some(purse) = self.known_purse(intake, claim.purse)? else { return over(OverRight::UnknownPurse) };
         if let (TransferKind::CardSale, RowBody::Sale(sale)) = (claim.kind, &row.row().body) {
             let Some(card) = self.purse_card(purse)? else { return over(OverRight::UnknownSlice) };
-            let proof = self.sale_proof(intake.cards, (&intake.record, intake.fund.fund, key), &card, sale)?;
+            let proof = self.sale_proof(intake.cards, (&intake.record, &intake.fund, key), &card, sale)?;
+            intake.has_card_rows = true;
             if proof.is_flagged() {
                 intake.alarm(AlarmKind::CardProof, row.seq());
             }
@@ -539,6 +541,7 @@ impl<'u> Intake<'u> {
             wakes: Vec::new(),
             is_late: false,
             has_applied: false,
+            has_card_rows: false,
             waits: false,
         }
     }

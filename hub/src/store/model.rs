@@ -365,8 +365,8 @@ pub enum CardVerb {
     Issue,
     /// It becomes blank again.
     Retire,
-    /// Its slots get their newest keys.
-    Rekey,
+    /// It gets the newest balance, and its slots the newest keys.
+    Renew,
 }
 
 /// What a dialogue with a card needs to know.
@@ -374,10 +374,10 @@ pub enum CardVerb {
 pub struct CardPlan {
     /// The newest balance; none before the first load.
     pub balance: Option<SignedBalance>,
-    /// Slot and version of each key that the card has.
-    pub slots: Vec<(u8, u8)>,
     /// Slot and version of each key that a card is to have.
     pub due: Vec<(u8, u8)>,
+    /// True where it was issued before: where it is blank now, what it counted is gone, and it may not begin at zero again.
+    pub was_issued: bool,
 }
 
 /// A slot's key of a card that a terminal is to have.
@@ -395,6 +395,8 @@ pub struct SlotKeyOrder {
     pub slot: u8,
     /// The key's version.
     pub version: u8,
+    /// The version that the card has: older ones open it no more.
+    pub oldest: u8,
 }
 
 /// What makes waiting terminals look again.

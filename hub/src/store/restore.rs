@@ -173,7 +173,7 @@ impl Tx<'_> {
         self.conn.execute("DELETE FROM hand_backs", [])?;
         self.conn.execute("INSERT INTO hand_backs (epoch) SELECT number FROM epochs WHERE standing <> 3", [])?;
         // What a backup of another life covers is not covered in this one.
-        self.conn.execute("UPDATE epochs SET backed_up_seq = 0, keys_confirmed = 0", [])?;
+        self.conn.execute("UPDATE epochs SET backed_up_seq = 0, keys_confirmed = 0, cards_confirmed = 0", [])?;
         // Cards may carry balances that were sent after the backup and are not known here.
         self.conn.execute("UPDATE card_balances SET sure_from = NULL", [])?;
         self.renumber(now)?;

@@ -53,12 +53,13 @@ impl Tx<'_> {
         Ok(TerminalKey { key, standing, acked, backed_up, want_held: to_hand_back, keys_confirmed })
     }
 
-    /// Notes the signing keys that a terminal has, by the news it says it took.
+    /// Notes the signing keys that a terminal has, and of which cards it has the newest keys, by the news it says it took.
     ///
     /// # Errors
     /// [`StoreError::UnknownTerminal`] or [`StoreError::UnknownEpoch`].
     pub fn keys_confirmed(&mut self, terminal: TerminalId, epoch: Epoch, cursor: u64) -> Result<u64, StoreError> {
         let record = self.epoch(terminal, epoch)?;
+        self.cards_confirmed(&record, cursor)?;
         let mut read =
             self.conn.prepare_cached("SELECT ifnull(max(change), 0) FROM signing_keys WHERE change <= ?1")?;
         let newest: u64 = read.query_row([Sql(cursor)], |row| col(row, 0))?;
@@ -78,6 +79,7 @@ impl Tx<'_> {
     pub fn terminal_revoke(&mut self, terminal: TerminalId, now: Timestamp) -> Result<u32, StoreError> {
         self.terminal_shop(terminal)?;
         self.void_codes(terminal)?;
+        self.keys_end(terminal, None)?;
         let (live, quarantined) = (standing_number(Standing::Live), standing_number(Standing::Quarantined));
         let revoked = self.conn.execute(
             "UPDATE epochs SET standing = ?2 WHERE terminal = ?1 AND standing IN (?3, ?4)",

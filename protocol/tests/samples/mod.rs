@@ -384,8 +384,9 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
         epoch: EPOCH,
         card: CARD,
         slot: 5,
-        version: 1,
+        version: 2,
         key: [0x55; 16].into(),
+        oldest: 1,
     };
     let refusal = Refusal {
         head: head(ObjectType::Refusal),

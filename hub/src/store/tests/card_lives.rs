@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use cabas_card::layout::Record;
-use cabas_protocol::row::{ListApplied, Sale, Tier};
+use cabas_protocol::row::{ListApplied, Sale};
 use cabas_protocol::{Incarnation, RowBody, Scope, SignedBalance, Version};
 use proptest::prelude::*;
 
@@ -133,16 +133,20 @@ struct Model {
     /// By enrolment and the row that announced it: debits that rows tell of, and those that cards told of elsewhere.
     told: BTreeSet<(u32, u32)>,
     carried: BTreeMap<(u32, u32), (usize, u64, u64, u32)>,
+    /// At which row each was closed.
+    closed_at: BTreeMap<u32, u32>,
     /// Of those, what was booked.
     booked: BTreeSet<(u32, u32)>,
     repaid: BTreeMap<usize, u64>,
 }
 
 impl Model {
-    /// Sales of closed enrolments that only cards told of are paid, once.
-    fn book(&mut self, allowed: impl Fn(usize, u32) -> Option<u64>) {
+    /// Sales of closed enrolments that only cards told of are paid, once, as far as another terminal has proven what the
+    /// card counted; those that were announced and followed by other rows were in doubt.
+    fn book(&mut self, allowed: impl Fn(usize, u32) -> Option<u64>, proven: impl Fn(usize, u32) -> u64) {
         for (place, (card, to, amount, serial)) in self.carried.clone() {
-            if self.closed.contains(&place.0) && !self.told.contains(&place) && self.booked.insert(place) {
+            let known = self.closed_at.get(&place.0).is_some_and(|at| place.1 >= *at);
+            if known && to <= proven(card, place.0) && !self.told.contains(&place) && self.booked.insert(place) {
                 let limit = allowed(card, serial).filter(|_| !self.released.contains(&card)).unwrap_or(0);
                 let settled = self.claim(card, to, amount, limit);
                 *self.sold.entry(CARDS[card].1).or_default() += settled;
@@ -194,7 +198,6 @@ impl Model {
                 let place = (record.terminal, record.seq);
                 let debit = (card, record.spent_after.into(), record.cents.into(), record.serial);
                 self.carried.entry(place).or_insert(debit);
-                self.book(allowed);
             }
             _ => {}
         }
@@ -267,10 +270,12 @@ impl Life {
                 // What the card refutes takes nobody's right.
                 self.chips[card].is_honest &= proof;
                 let terminal = &mut self.terminals[who].terminal;
+                let mut copy = self.chips[card].chip.clone();
+                (copy.spent, copy.counter) = (more, 6);
+                let sale = copy.debit(terminal, amount, serial);
                 let (card_counter, card_mac) =
                     if proof { (Some(7), Some(FORGED.to_vec().into())) } else { (None, None) };
-                let sale = super::world::sale(CARDS[card].0, amount, amount + more, serial);
-                terminal.write(RowBody::Sale(Sale { tier: Tier::Purse, card_counter, card_mac, ..sale }));
+                terminal.write(RowBody::Sale(Sale { card_counter, card_mac, ..sale }));
             }
             Step::Repay { card } => self.repay(card),
             Step::Sync { who, rows } => self.sync(who, rows),
@@ -434,11 +439,24 @@ impl Life {
             }
         }
         assert_eq!(outcome.disputed_rows, 0);
+        self.book(&serials);
         self.release();
         let sender = &mut self.terminals[who].terminal;
         if sender.head_at(acked) == outcome.acked {
             sender.acked = outcome.acked;
         }
+    }
+
+    /// What each card is proven to have counted is the hub's own word; what follows from it is not.
+    fn book(&mut self, serials: &BTreeMap<(u32, u32), u64>) {
+        let conn = &self.world.db.conn;
+        let proven = |card: usize, epoch: u32| {
+            let read = "SELECT ifnull(max(before), 0) FROM card_commits
+                WHERE account = (12 << 56) | ?1 AND proof = 1 AND row >> 32 <> ?2";
+            let found: u32 = conn.query_row(read, [OWN_PURSES[card], epoch], |row| row.get(0)).unwrap();
+            u64::from(found)
+        };
+        self.model.book(|card, serial| serials.get(&(OWN_PURSES[card], serial)).copied(), proven);
     }
 
     fn release(&mut self) {
@@ -453,8 +471,11 @@ impl Life {
         if self.model.closed.insert(self.terminals[who].number) {
             let terminal = self.terminals[who].terminal.clone();
             let serials = self.world.card_serials();
+            let number = self.terminals[who].number;
+            let at = self.model.chain.get(&number).map_or(0, Vec::len);
+            self.model.closed_at.insert(number, u32::try_from(at).unwrap());
             self.world.close(&terminal, "Ada", "Bo");
-            self.model.book(|card, serial| serials.get(&(OWN_PURSES[card], serial)).copied());
+            self.book(&serials);
             self.world.allocate();
             self.release();
         }
@@ -468,6 +489,8 @@ impl Life {
         std::fs::copy(&path, &copy).unwrap();
         self.world.restore(&copy);
         self.has_lost |= !model.closed.is_empty();
+        // A card that was found after the backup is blocked again: what it paid meanwhile may come after its release.
+        self.has_lost |= model.blocked.keys().any(|card| !self.model.blocked.contains_key(card));
         self.model = model;
         for who in 0..self.terminals.len() {
             let holder = &self.terminals[who];

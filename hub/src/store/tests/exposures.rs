@@ -20,7 +20,7 @@ impl World {
         self.db.write(|tx| tx.card_block(CardName::Number(number), NOW)).unwrap()
     }
 
-    fn calls(&mut self, terminal: &Terminal, days: u64) {
+    pub(super) fn calls(&mut self, terminal: &Terminal, days: u64) {
         let contact = Contact { terminal: terminal.id, epoch: terminal.epoch, status: terminal.status(), cursor: 0 };
         self.db.write(|tx| tx.contact(&contact, at(days * DAY))).unwrap();
     }

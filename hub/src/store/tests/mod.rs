@@ -29,6 +29,7 @@ mod refunds;
 mod restores;
 mod settlements;
 mod slices;
+mod slot_keys;
 mod threads;
 mod undo;
 mod voted;

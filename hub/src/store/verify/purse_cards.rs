@@ -12,7 +12,6 @@ use super::super::error::StoreError;
 use super::super::sql::{Sql, col, col_opt};
 use super::super::tx::Tx;
 use super::{FindingKind, VerifyReport};
-use crate::core::card_proof::Proof;
 use crate::core::claims::{Claimed, Stretch};
 use crate::core::effect::{Claim, Effect, effect};
 use crate::core::ledger::{AccountId, EpochNo, OverRight, PurseNo, RowKey, ShopNo, Transfer, TransferKind};
@@ -130,7 +129,7 @@ impl Tx<'_> {
                 id: col(row, 1)?,
                 by: match (col_opt(row, 3)?, col_opt(row, 4)?) {
                     (Some(place), None) => self.carried_by(place)?.map_or(By::Nothing, By::Record),
-                    (None, Some(repayment)) => self.repaid_by(repayment)?.map_or(By::Nothing, By::Repayment),
+                    (None, Some(repayment)) => self.repaid_by(repayment, id)?.map_or(By::Nothing, By::Repayment),
                     (None, None) => RowKey::of_number(col(row, 2)?).map_or(By::Nothing, By::Row),
                     (Some(_), Some(_)) => By::Nothing,
                 },
@@ -186,7 +185,14 @@ impl Tx<'_> {
         let serial = serial.unwrap_or(state.made);
         let was_unknown = stored.why == Some(OverRight::UnknownSerial) && serial > state.made;
         let is_false = match stored.by {
-            By::Row(row) => self.noted_proof(row)?.is_some_and(Proof::is_false),
+            By::Row(row) => match self.noted_proof(row)? {
+                Some(proof) => proof.is_false(),
+                None if stored.id > self.unproven_claims()? => {
+                    report.add(FindingKind::Claim, subject, "nothing is noted of its card's proof");
+                    return Ok(());
+                }
+                None => false,
+            },
             By::Record(_) | By::Repayment(_) | By::Nothing => false,
         };
         let expected = match (stored.is_late, is_false, was_unknown, allowed) {
@@ -223,7 +229,9 @@ impl Tx<'_> {
                 let claim = self.card_claim(fund, *row)?.filter(|(id, _)| *id == card);
                 claim.map(|(_, claim)| (claim.stretch, Some(claim.serial)))
             }
-            By::Record(carried) if carried.account == card => Some((carried.stretch()?, Some(carried.serial))),
+            By::Record(carried) if carried.account == card => {
+                carried.stretch().ok().map(|stretch| (stretch, Some(carried.serial)))
+            }
             By::Repayment(stretch) => Some((*stretch, None)),
             By::Record(_) | By::Nothing => None,
         })

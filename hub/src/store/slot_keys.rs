@@ -1,0 +1,183 @@
+//! The keys of slots: which slot a shop has, which keys its terminals get, and the next key after a theft.
+//!
+//! A card changes its key when it comes by, terminals when they sync: so terminals get the next key of every card ahead of
+//! the card, and keep both until they hear that the card has changed.
+
+use cabas_protocol::keys::SLOT_KEYS_KEPT;
+use cabas_protocol::{Epoch, TerminalId};
+use rusqlite::{OptionalExtension as _, params};
+
+use super::error::StoreError;
+use super::model::{Deliverable, SlotKeyOrder, Wake};
+use super::news::{ByChange, limit};
+use super::sql::{Sql, col};
+use super::terminals::{EpochRecord, standing_number};
+use super::tx::Tx;
+use cabas_protocol::sync::Standing;
+
+/// Slots of one shop each; the others share what is left.
+const SINGLE_SLOTS: i64 = 5;
+/// Slots of a card.
+const SLOTS: i64 = 8;
+
+impl Tx<'_> {
+    /// A slot gets a new key, for a terminal that knew the old one was stolen: cards get it as they come by, the slot's
+    /// terminals that are live at once.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownShop`] for a shop without a slot; [`StoreError::Exhausted`] after 255 keys;
+    /// [`StoreError::KeysBehind`] where terminals would have to keep more keys of a card than they do.
+    pub fn slot_renew(&mut self, shop: &str) -> Result<(u8, u8), StoreError> {
+        let read = "SELECT slot, version FROM shops JOIN slots USING (slot) WHERE code = ?1";
+        let found: Option<(u8, u8)> =
+            self.conn.query_row(read, [shop], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let (slot, version) = found.ok_or(StoreError::UnknownShop)?;
+        let version = version.checked_add(1).ok_or(StoreError::Exhausted("version of a slot's key"))?;
+        let read = "SELECT count(*) FROM card_slots JOIN cards ON cards.number = card_slots.card
+             WHERE slot = ?1 AND card_slots.version <= ?2 AND blocked_at IS NULL";
+        let too_old = version.saturating_sub(SLOT_KEYS_KEPT);
+        let cards = self.conn.query_row(read, params![slot, too_old], |row| row.get(0))?;
+        if cards > 0 {
+            return Err(StoreError::KeysBehind { slot, cards });
+        }
+        self.slot_at_least(slot, version)?;
+        Ok((slot, version))
+    }
+
+    /// Cards are to have this version in a slot, or a newer one: their next keys are told.
+    fn slot_at_least(&mut self, slot: u8, version: u8) -> Result<(), StoreError> {
+        let raised = self
+            .conn
+            .execute("UPDATE slots SET version = ?2 WHERE slot = ?1 AND version < ?2", params![slot, version])?;
+        if raised == 0 {
+            return Ok(());
+        }
+        let told = self.conn.execute(
+            "INSERT INTO keys_ahead (card, slot, version, change)
+             SELECT card, slot, ?2, (SELECT change FROM fund) + row_number() OVER (ORDER BY card)
+             FROM card_slots WHERE slot = ?1 AND version < ?2
+             ON CONFLICT (card, slot) DO UPDATE SET version = excluded.version, change = excluded.change",
+            params![slot, version],
+        )?;
+        let told = i64::try_from(told).map_err(|_| StoreError::Exhausted("change"))?;
+        if told > 0 {
+            self.conn.execute("UPDATE fund SET change = change + ?1, change_for_all = change + ?1", [told])?;
+            self.wake(Wake::All);
+        }
+        Ok(())
+    }
+
+    /// Notes the versions of the keys that a card has. A newer one than is due was given before the hub was restored.
+    pub(super) fn card_has_keys(&mut self, number: u32, versions: &[(u8, u8)]) -> Result<(), StoreError> {
+        for (slot, version) in versions {
+            self.conn
+                .prepare_cached(
+                    "INSERT INTO card_slots (card, slot, version, first) VALUES (?1, ?2, ?3, ?3)
+                     ON CONFLICT (card, slot) DO UPDATE SET version = ?3",
+                )?
+                .execute(params![number, slot, version])?;
+            self.slot_at_least(*slot, *version)?;
+        }
+        self.conn.execute(
+            "DELETE FROM keys_ahead WHERE card = ?1 AND version <= (SELECT version FROM card_slots
+                WHERE card_slots.card = keys_ahead.card AND card_slots.slot = keys_ahead.slot)",
+            [number],
+        )?;
+        // A next key always comes after the one that the card has.
+        let ahead = self
+            .conn
+            .prepare_cached("SELECT slot FROM keys_ahead WHERE card = ?1 ORDER BY slot")?
+            .query_map([number], |row| row.get(0))?
+            .collect::<Result<Vec<u8>, _>>()?;
+        for slot in ahead {
+            let change = self.change_for_all()?;
+            let renumber = "UPDATE keys_ahead SET change = ?3 WHERE card = ?1 AND slot = ?2";
+            self.conn.execute(renumber, params![number, slot, Sql(change)])?;
+        }
+        Ok(())
+    }
+
+    /// The slot of a terminal's shop.
+    fn slot_of(&self, terminal: TerminalId) -> Result<Option<u8>, StoreError> {
+        let read = "SELECT slot FROM shops JOIN terminals ON terminals.shop = shops.number WHERE terminals.number = ?1";
+        Ok(self.conn.query_row(read, [Sql(terminal)], |row| row.get(0)).optional()?.flatten())
+    }
+
+    /// Gives every shop that has none a slot: the busiest have one each, the others share.
+    pub(super) fn slots_given(&self) -> Result<(), StoreError> {
+        self.conn.execute(
+            "WITH ranks AS (SELECT number, row_number() OVER (ORDER BY weight_permille DESC, number) - 1 AS rank FROM shops)
+             UPDATE shops SET slot = iif(rank < ?1, rank + 1, ?1 + 1 + (rank - ?1) % (?2 - ?1))
+             FROM ranks WHERE ranks.number = shops.number AND slot IS NULL",
+            params![SINGLE_SLOTS, SLOTS],
+        )?;
+        Ok(())
+    }
+
+    /// The keys by which a terminal's shop speaks with cards, the next ones too: made where they are signed, for the ledger
+    /// holds no master. An enrolment that does not sell gets none.
+    pub(super) fn new_slot_keys(
+        &self,
+        found: &mut ByChange,
+        record: &EpochRecord,
+        since: u64,
+        at_most: usize,
+    ) -> Result<(), StoreError> {
+        let Some(slot) = self.slot_of(record.terminal)? else { return Ok(()) };
+        if !record.may_be_raised() {
+            return Ok(());
+        }
+        for which in [
+            "SELECT issued_cards.change, cards.ref, uid_sealed, card_slots.version, card_slots.version FROM issued_cards
+             JOIN cards ON cards.number = issued_cards.card
+             JOIN card_slots ON card_slots.card = issued_cards.card AND slot = ?1
+             WHERE issued_cards.change > ?2 AND NOT EXISTS (SELECT 1 FROM card_releases
+                JOIN card_balances ON card_balances.id = account WHERE card_balances.card = issued_cards.card)
+             ORDER BY issued_cards.change LIMIT ?3",
+            "SELECT keys_ahead.change, cards.ref, uid_sealed, keys_ahead.version, card_slots.version FROM keys_ahead
+             JOIN cards ON cards.number = keys_ahead.card JOIN issued_cards ON issued_cards.card = keys_ahead.card
+             JOIN card_slots ON card_slots.card = keys_ahead.card AND card_slots.slot = ?1
+             WHERE keys_ahead.slot = ?1 AND keys_ahead.change > ?2 AND NOT EXISTS (SELECT 1 FROM card_releases
+                JOIN card_balances ON card_balances.id = account WHERE card_balances.card = keys_ahead.card)
+             ORDER BY keys_ahead.change LIMIT ?3",
+        ] {
+            let mut read = self.conn.prepare_cached(which)?;
+            let mut rows = read.query(params![slot, Sql(since), limit(at_most)])?;
+            while let Some(row) = rows.next()? {
+                let order = SlotKeyOrder {
+                    terminal: record.terminal,
+                    epoch: record.epoch,
+                    card: col(row, 1)?,
+                    uid_sealed: row.get(2)?,
+                    slot,
+                    version: row.get(3)?,
+                    oldest: row.get(4)?,
+                };
+                found.insert(col(row, 0)?, Deliverable::SlotKey(order));
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes of which cards an enrolment has the newest keys, and no older ones, by the news that it took.
+    pub(super) fn cards_confirmed(&self, record: &EpochRecord, cursor: u64) -> Result<(), StoreError> {
+        let mut note = self.conn.prepare_cached(
+            "UPDATE epochs SET cards_confirmed = newest.change
+             FROM (SELECT ifnull(max(change), 0) AS change FROM issued_cards WHERE change <= ?2) AS newest
+             WHERE number = ?1 AND cards_confirmed < newest.change",
+        )?;
+        note.execute(params![Sql(record.number), Sql(cursor)])?;
+        Ok(())
+    }
+
+    /// Notes the newest keys that a terminal's enrolments, or one of them, may know: from here on they get no more.
+    pub(super) fn keys_end(&self, terminal: TerminalId, epoch: Option<Epoch>) -> Result<(), StoreError> {
+        self.conn.execute(
+            "UPDATE epochs SET keys_upto = (SELECT version FROM slots JOIN shops USING (slot)
+                JOIN terminals ON terminals.shop = shops.number WHERE terminals.number = epochs.terminal)
+             WHERE terminal = ?1 AND (?2 IS NULL OR epoch = ?2) AND keys_upto IS NULL AND standing <> ?3",
+            params![Sql(terminal), epoch.map(Sql), standing_number(Standing::Closed)],
+        )?;
+        Ok(())
+    }
+}

@@ -1,4 +1,5 @@
-//! `card issue`, `card retire`, `card rekey`: the hub speaks with a card on this machine's reader. `card inspect` only reads.
+//! `card issue`, `card retire`, `card rekey`: the hub speaks with a card on this machine's reader. `card inspect` only reads;
+//! `card selftest` needs no hub.
 
 use cabas_protocol::Signer;
 use clap::Subcommand;
@@ -8,6 +9,7 @@ use super::Context;
 use super::failure::Failure;
 use super::inspect;
 use super::lock::{self, Lock};
+use super::selftest;
 use crate::card::{NoCard, with_card};
 use crate::clock::Clock;
 use crate::journal::keyfile::TerminalKeys;
@@ -41,6 +43,8 @@ pub(super) enum Card {
     },
     /// Read what stands on a card, by this terminal's own key
     Inspect,
+    /// Try everything with a blank card, without a hub: what it does otherwise than is expected, and how fast it is
+    Selftest,
 }
 
 #[derive(Serialize)]
@@ -88,6 +92,7 @@ pub(super) async fn run(context: &Context, command: &Card) -> Result<(), Failure
         Card::Retire { card_number } => ("retire", *card_number),
         Card::Rekey { card_number } => ("rekey", *card_number),
         Card::Inspect => return inspect::run(context),
+        Card::Selftest => return selftest::run(context),
     };
     let config = &context.config;
     let Opened { keys, journal, lock: _lock } = Opened::from(context)?;

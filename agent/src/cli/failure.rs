@@ -49,6 +49,10 @@ pub(super) enum Failure {
     NoCard(#[source] NoCard),
     #[error("the card is as it was or can be done again: {0}")]
     CardSession(#[source] CardSessionError),
+    #[error("{differing} steps of the card are not as expected; it is {card_is}")]
+    CardDiffers { differing: usize, card_is: &'static str },
+    #[error("the system gives no randomness")]
+    NoRandomness,
     #[error("{0}")]
     Refused(String),
     #[error("no printer is set; set `printer`, such as tcp://192.168.1.50:9100 or /dev/usb/lp0")]

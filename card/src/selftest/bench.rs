@@ -25,14 +25,16 @@ pub(super) struct Bench<'c> {
     uid: [u8; UID_BYTES],
     keys: CardKeys,
     record_key: Key,
+    /// The transaction of the making.
+    first: Option<Committed>,
     /// The counter of the last transaction.
     counter: Option<u32>,
     /// What was spent so far, and by how many purchases.
     pub(super) spent: u32,
     pub(super) bought: u32,
     pub(super) records: Option<usize>,
-    /// The forms that fit every transaction so far.
-    pub(super) forms: Vec<Form>,
+    /// The transactions so far, and what each did.
+    transactions: Vec<(Committed, Vec<Done>)>,
     pub(super) steps: Vec<Step>,
     /// True where the card left.
     pub(super) is_gone: bool,
@@ -53,11 +55,12 @@ impl<'c> Bench<'c> {
             uid,
             keys,
             record_key,
+            first: None,
             counter: None,
             spent: 0,
             bought: 0,
             records: None,
-            forms: Vec::new(),
+            transactions: Vec::new(),
             steps: Vec::new(),
             is_gone: false,
         }
@@ -99,9 +102,15 @@ impl<'c> Bench<'c> {
     }
 
     pub(super) fn made(&mut self) -> Found {
-        let committed = issue::issue(&mut self.card, &self.keys, &BALANCE, self.random)?;
+        self.first = Some(issue::issue(&mut self.card, &self.keys, &BALANCE, self.random)?);
+        Ok(String::from("files, rights, keys, and a first balance"))
+    }
+
+    /// The transaction of the making.
+    pub(super) fn first_balance(&mut self) -> Found {
+        let first = self.first.ok_or_else(|| Unlike::Found(String::from("nothing was written")))?;
         let written = self.written(WRITE_DATA, BALANCE_FILE, &balance_file(&BALANCE)?)?;
-        self.fit(&committed, &[written])
+        self.fit(&first, &[written])
     }
 
     pub(super) fn taken_away(&mut self) -> Found {
@@ -166,20 +175,35 @@ impl<'c> Bench<'c> {
         Ok(Done::Data { code, header: extent(file, data.len())?, data: data.to_vec(), is_read: false })
     }
 
+    fn fits(&self, form: &Form, (committed, done): &(Committed, Vec<Done>)) -> bool {
+        let (mac_key, _) = &self.keys.transaction_mac;
+        form.fits(mac_key, &self.uid, committed, done)
+    }
+
+    /// The forms that fit every transaction, layout 1 first where it does.
+    pub(super) fn forms(&self) -> Vec<Form> {
+        let fits = |form: &Form| self.transactions.iter().all(|transaction| self.fits(form, transaction));
+        if self.transactions.is_empty() {
+            Vec::new()
+        } else if fits(&Form::LAYOUT_1) {
+            vec![Form::LAYOUT_1]
+        } else {
+            Form::all().into_iter().filter(fits).collect()
+        }
+    }
+
     /// Compares the card's MAC of a transaction with ours, and where it is another one, with those of all other forms.
     pub(super) fn fit(&mut self, committed: &Committed, done: &[Done]) -> Found {
-        let (mac_key, _) = &self.keys.transaction_mac;
-        let fits = |form: &Form| form.fits(mac_key, &self.uid, committed, done);
-        let fitting: Vec<Form> = Form::all().into_iter().filter(fits).collect();
-        // The first transaction begins with all forms that fit it.
-        if self.counter.is_none() {
-            self.forms.clone_from(&fitting);
+        let transaction = (*committed, done.to_vec());
+        let fitting = if self.fits(&Form::LAYOUT_1, &transaction) {
+            Some(Form::LAYOUT_1)
         } else {
-            self.forms.retain(|form| fitting.contains(form));
-        }
+            Form::all().into_iter().find(|form| self.fits(form, &transaction))
+        };
+        self.transactions.push(transaction);
         let is_next = self.counter.is_none_or(|before| before.checked_add(1) == Some(committed.counter));
         self.counter = Some(committed.counter);
-        let Some(least) = fitting.first() else {
+        let Some(least) = fitting else {
             return Err(Unlike::Found(String::from("its transaction MAC fits no form that is known here")));
         };
         let differences = least.differences();

@@ -125,7 +125,7 @@ pub fn run(card: &mut dyn Exchange, uid: [u8; UID_BYTES], random: &mut dyn FnMut
             *after = free_memory(&mut bench.card);
         }
     }
-    let forms = std::mem::take(&mut bench.forms);
+    let forms = bench.forms();
     Report { steps: bench.steps, memory_bytes, records: bench.records, forms, left }
 }
 

@@ -17,6 +17,7 @@ type Trial = (&'static str, fn(&mut Bench<'_>) -> Found);
 
 /// All, in order: each transaction adds to the one before what is not proven yet.
 pub(super) const TRIALS: &[Trial] = &[
+    ("the first balance", first_balance),
     ("a record alone", record_alone),
     ("debit and record", debit_and_record),
     ("value, debit and record", value_debit_and_record),
@@ -30,6 +31,10 @@ pub(super) const TRIALS: &[Trial] = &[
     ("every slot pays", every_slot),
     ("the newest records are kept", records_kept),
 ];
+
+fn first_balance(bench: &mut Bench<'_>) -> Found {
+    bench.first_balance()
+}
 
 fn record_alone(bench: &mut Bench<'_>) -> Found {
     let (mut session, record) = (bench.open(1)?, bench.record(1));

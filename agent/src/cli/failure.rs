@@ -7,6 +7,7 @@ use crate::card::NoCard;
 use crate::config::ConfigError;
 use crate::journal::JournalError;
 use crate::journal::export::ExportError;
+use crate::journal::seal::CredentialError;
 use crate::sync::enrol::EnrolError;
 use crate::sync::{CardSessionError, ClientError};
 
@@ -25,6 +26,8 @@ pub(super) enum Failure {
     Folder { folder: PathBuf, source: io::Error },
     #[error("{folder} is used by an agent that runs; stop it first (systemctl stop cabas-agent)", folder = folder.display())]
     InUse { folder: PathBuf },
+    #[error("credential {0}; see systemd-creds(1)")]
+    Credential(#[from] CredentialError),
     #[error("journal {file}: {source}", file = file.display())]
     Journal { file: PathBuf, source: JournalError },
     #[error("keys {file}: {why}; restore the file, or enrol again with a new code", file = file.display())]

@@ -232,3 +232,6 @@ notice-paid-before = The payment before this one had gone through. Present the c
 notice-card-again = Nothing was paid: present the card again
 error-in-doubt = The card may have paid. Present the same card again, or call the food fund.
 page-doubts = Payments to clear up
+page-card-keys = Card keys
+page-keys-credential = sealed by the machine
+page-keys-file = sealed by file

@@ -232,3 +232,6 @@ notice-paid-before = Le paiement précédent avait abouti. Ne présentez à nouv
 notice-card-again = Rien n'a été payé : présentez à nouveau la carte
 error-in-doubt = La carte a peut-être payé. Présentez à nouveau la même carte, ou appelez la caisse de l'alimentation.
 page-doubts = Paiements à éclaircir
+page-card-keys = Clés des cartes
+page-keys-credential = scellées par la machine
+page-keys-file = scellées par fichier

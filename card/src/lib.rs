@@ -10,6 +10,7 @@
 //! | `commands` | each command that is used |
 //! | `purse` | a purchase: open, read, debit, and the balance after it |
 //! | `issue` | the hub's part: application, files, keys, and their renewal |
+//! | `selftest` | all of it with a blank card, and what a real one does otherwise |
 //! | `tmac` | the transaction MAC, as the card computes it |
 
 pub mod commands;
@@ -18,6 +19,7 @@ pub mod exchange;
 pub mod issue;
 pub mod layout;
 pub mod purse;
+pub mod selftest;
 pub mod session;
 pub mod tmac;
 #[cfg(test)]

@@ -22,6 +22,11 @@ impl TransactionInput {
         Self(Vec::new())
     }
 
+    /// Bytes that were put together elsewhere.
+    pub(crate) const fn of(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     /// GetValue, Debit, Credit: code, file, and the four bytes of the value, padded with zeros.
     pub fn value(&mut self, code: u8, file: u8, value: u32) {
         let [a, b, c, d] = value.to_le_bytes();

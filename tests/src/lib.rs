@@ -10,6 +10,7 @@ pub mod hub;
 pub mod pcscd;
 pub mod ports;
 pub mod program;
+pub mod purse_shop;
 pub mod shop;
 pub mod terminal;
 pub mod virtual_card;

@@ -181,6 +181,42 @@ async fn a_purse_card_pays_at_two_shops_without_a_network_and_both_are_owed_to_t
     assert!(unknown.code == Some(1) && unknown.err.contains("no key for card"), "{unknown:?}");
 }
 
+#[tokio::test]
+async fn a_card_that_has_too_little_is_given_more_on_line_at_the_same_tap_and_off_line_is_not() {
+    let mut world = world().await;
+    let chip = DesfireChip::new(UID, Edition::Ev2K4, 7);
+    ready(&mut world, &chip).await;
+    let before = world.purse_card();
+    let more = before["left_cents"].as_u64().unwrap() + 100;
+    world.hub.kill_9().unwrap();
+    // Off line it is as it was: what is there is offered, nothing is taken.
+    let offered = world.admin.sell_to(more, &chip, "off-line").await.unwrap();
+    assert_eq!((&offered["state"], spent(&chip)), (&"offer".into(), 0), "{offered}");
+    let path = format!("/api/sales/{}", offered["id"].as_str().unwrap());
+    assert_eq!(world.admin.delete(&path).await.unwrap(), 200);
+    world.hub.start().unwrap();
+    world.admin.wait_until_synced().await.unwrap();
+    let id = world.admin.begin_sale(more, "on-line").await.unwrap();
+    let held = VirtualCard::insert(world.admin.pcscd.port(0, 0).unwrap(), chip.clone()).unwrap();
+    let sale = world.admin.sale_over(&id).await.unwrap();
+    assert_eq!((&sale["state"], spent(&chip)), (&"accepted".into(), more), "one tap: {sale}");
+    // What allowed it lies on the card too, for the next shop.
+    cabas_tests::program::wait_for("the larger balance on the card", || {
+        let balance = chip.data(application(), BALANCE_FILE).unwrap_or_default();
+        let on_card = cabas_protocol::Signed::<cabas_protocol::SignedBalance>::from_bytes(
+            balance[2..2 + usize::from(u16::from_be_bytes([balance[0], balance[1]]))].to_vec(),
+        )?;
+        Ok((on_card.peek()?.allowed.get() >= more).then_some(()))
+    })
+    .unwrap();
+    held.remove();
+    world.admin.wait_until_synced().await.unwrap();
+    assert_eq!(world.hub.owed(SHOP).unwrap(), more);
+    let after = world.purse_card();
+    assert!(after["spent_cents"] == more && after["allowed_cents"].as_u64() >= Some(more), "{after}");
+    world.hub.verify().unwrap();
+}
+
 /// Presents the same card again, as the screen asks.
 async fn again(shop: &Shop, sale: &Value, chip: &DesfireChip) -> Value {
     let path = format!("/api/sales/{}", sale["id"].as_str().unwrap());

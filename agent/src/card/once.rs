@@ -19,6 +19,9 @@ pub enum NoCard {
     /// None was presented in time.
     #[error("no card was presented in time")]
     None,
+    /// It is another kind of card.
+    #[error("what is on the reader is no MIFARE DESFire: its UID has another length than 7 bytes")]
+    NotDesfire,
     /// It cannot be used.
     #[error("what is on the reader is no card that can be used: {0:?}")]
     Foreign(ForeignCard),

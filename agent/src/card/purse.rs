@@ -105,6 +105,11 @@ pub fn over(card: &mut dyn Card) -> impl PurseCard + '_ {
     Spoken(Wire(card))
 }
 
+/// A [`Card`] of this program, as the card's host speaks with it.
+pub fn exchange_over(card: &mut dyn Card) -> impl Exchange + '_ {
+    Wire(card)
+}
+
 /// How a card on a reader is reached by the one who speaks with it, on a thread of one's own.
 pub trait Connect: Send + Sync {
     /// Connects to what lies on the reader.

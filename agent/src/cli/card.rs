@@ -1,20 +1,27 @@
-//! `card issue`, `card retire`, `card renew`: the hub speaks with a card on this machine's reader. `card inspect` only reads.
+//! `card issue`, `card retire`, `card renew`: the hub speaks with a card on this machine's reader. `card inspect` only reads;
+//! `card selftest` needs no hub.
 
 use cabas_protocol::Signer;
 use clap::Subcommand;
 use serde::Serialize;
+use std::path::Path;
 
 use super::Context;
 use super::failure::Failure;
 use super::inspect;
 use super::lock::{self, Lock};
+use super::selftest;
+use super::serve::systemd_credential;
 use crate::card::{NoCard, with_card};
 use crate::clock::Clock;
+use crate::core::ages::Moment;
 use crate::journal::keyfile::TerminalKeys;
-use crate::journal::{FILE, Journal, KEY_FILE};
+use crate::journal::{FILE, Journal, JournalError, KEY_FILE};
 use crate::out::print;
 use crate::sync::{HubClient, relay};
 
+/// What the journal's start row says.
+const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// Looks at the reader, five a second: one minute.
 pub(super) const LOOKS: u32 = 300;
 
@@ -41,6 +48,8 @@ pub(super) enum Card {
     },
     /// Read what stands on a card, by this terminal's own key
     Inspect,
+    /// Try everything with a blank card, without a hub: what it does otherwise than is expected, and how fast it is
+    Selftest,
 }
 
 #[derive(Serialize)]
@@ -58,7 +67,23 @@ pub(super) struct Opened {
 }
 
 impl Opened {
+    /// The hub speaks by keys of its own: those that lie here are left sealed.
     pub(super) fn from(context: &Context) -> Result<Self, Failure> {
+        Self::by(context, |file, _, signer, now| Journal::open(file, signer, now, PROGRAM))
+    }
+
+    /// The same with this terminal's own keys of cards.
+    pub(super) fn unsealed(context: &Context) -> Result<Self, Failure> {
+        let credential = systemd_credential()?;
+        Self::by(context, |file, keys, signer, now| {
+            Journal::open_with(file, (signer, keys, credential.as_ref()), now, PROGRAM)
+        })
+    }
+
+    fn by(
+        context: &Context,
+        open: impl FnOnce(&Path, &TerminalKeys, Signer, Moment) -> Result<Journal, JournalError>,
+    ) -> Result<Self, Failure> {
         let dir = &context.config.data_dir;
         let file = dir.join(FILE);
         if !file.exists() {
@@ -69,9 +94,8 @@ impl Opened {
         let keys =
             TerminalKeys::read(&key_file).map_err(|error| Failure::Keys { file: key_file, why: error.to_string() })?;
         let signer = signer_of(&keys, context)?;
-        let journal = Journal::open(&file, signer, Clock::system().now(), env!("CARGO_PKG_VERSION"))
-            .map_err(|source| Failure::Journal { file, source })?
-            .with_secrets(&keys);
+        let journal =
+            open(&file, &keys, signer, Clock::system().now()).map_err(|source| Failure::Journal { file, source })?;
         Ok(Self { keys, journal, lock })
     }
 }
@@ -88,6 +112,7 @@ pub(super) async fn run(context: &Context, command: &Card) -> Result<(), Failure
         Card::Retire { card_number } => ("retire", *card_number),
         Card::Renew { card_number } => ("renew", *card_number),
         Card::Inspect => return inspect::run(context),
+        Card::Selftest => return selftest::run(context),
     };
     let config = &context.config;
     let Opened { keys, journal, lock: _lock } = Opened::from(context)?;

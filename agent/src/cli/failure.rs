@@ -7,6 +7,7 @@ use crate::card::NoCard;
 use crate::config::ConfigError;
 use crate::journal::JournalError;
 use crate::journal::export::ExportError;
+use crate::journal::seal::CredentialError;
 use crate::sync::enrol::EnrolError;
 use crate::sync::{CardSessionError, ClientError};
 
@@ -25,6 +26,8 @@ pub(super) enum Failure {
     Folder { folder: PathBuf, source: io::Error },
     #[error("{folder} is used by an agent that runs; stop it first (systemctl stop cabas-agent)", folder = folder.display())]
     InUse { folder: PathBuf },
+    #[error("credential {0}; see systemd-creds(1)")]
+    Credential(#[from] CredentialError),
     #[error("journal {file}: {source}", file = file.display())]
     Journal { file: PathBuf, source: JournalError },
     #[error("keys {file}: {why}; restore the file, or enrol again with a new code", file = file.display())]
@@ -49,6 +52,10 @@ pub(super) enum Failure {
     NoCard(#[source] NoCard),
     #[error("the card is as it was or can be done again: {0}")]
     CardSession(#[source] CardSessionError),
+    #[error("{differing} steps of the card are not as expected; it is {card_is}")]
+    CardDiffers { differing: usize, card_is: &'static str },
+    #[error("the system gives no randomness")]
+    NoRandomness,
     #[error("{0}")]
     Refused(String),
     #[error("no printer is set; set `printer`, such as tcp://192.168.1.50:9100 or /dev/usb/lp0")]

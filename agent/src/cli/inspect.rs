@@ -41,7 +41,7 @@ struct Carried {
 }
 
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
-    let Opened { keys, mut journal, lock: _lock } = Opened::from(context)?;
+    let Opened { keys, mut journal, lock: _lock } = Opened::unsealed(context)?;
     let no_journal = |source: JournalError| Failure::Journal { file: context.config.data_dir.join(FILE), source };
     let card_key = keys.card_key();
     let inspected = with_card(&context.config.reader(), LOOKS, |card, uid: &Uid| {

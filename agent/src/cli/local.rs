@@ -164,6 +164,7 @@ fn status_text(status: &Value) -> String {
         lines.push(format!("{part}: {}", at(&format!("/{part}/message_en"))));
     }
     lines.push(format!("clock: {}", at("/clock/quality")));
+    lines.push(format!("keys of purse cards sealed by: {}", at("/sealed_by")));
     for alarm in status.get("alarms").and_then(Value::as_array).into_iter().flatten() {
         lines.push(format!("ALARM {}", plain(&text_of(alarm, "text"))));
     }

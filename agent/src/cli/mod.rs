@@ -9,6 +9,7 @@ mod journal;
 mod local;
 mod lock;
 mod printer;
+mod selftest;
 mod serve;
 
 use std::path::PathBuf;
@@ -52,7 +53,7 @@ enum Command {
     /// The journal: verify, export
     #[command(subcommand)]
     Journal(journal::Journal),
-    /// Purse cards on this machine's reader, by the hub's word: issue, retire, renew
+    /// Purse cards on this machine's reader: issue, retire, renew by the hub's word; inspect; selftest
     #[command(subcommand)]
     Card(card::Card),
     /// The receipt printer: test

@@ -1,5 +1,6 @@
 //! `run`: opens the journal, starts the threads of the devices, serves the page, syncs, until it is told to stop.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::lock;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::keyfile::TerminalKeys;
+use crate::journal::seal::{SealCredential, SealedBy};
 use crate::journal::{self, FILE, Journal, KEY_FILE};
 use crate::service::counter::Alive;
 use crate::service::{Parts, Service, Settings};
@@ -33,9 +35,11 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let no_keys = |why: String| Failure::Keys { file: key_file.clone(), why };
     let keys = TerminalKeys::read(&key_file).map_err(|error| no_keys(error.to_string()))?;
     let signer = || keys.signer().ok_or_else(|| no_keys(String::from("it holds no key")));
-    let journal = Journal::open(&file, signer()?, clock.now(), env!("CARGO_PKG_VERSION"))
-        .map_err(|source| Failure::Journal { file: file.clone(), source })?
-        .with_secrets(&keys);
+    let credential = systemd_credential()?;
+    let secrets = (signer()?, &keys, credential.as_ref());
+    let journal = Journal::open_with(&file, secrets, clock.now(), env!("CARGO_PKG_VERSION"))
+        .map_err(|source| Failure::Journal { file: file.clone(), source })?;
+    let sealed_by = if credential.is_some() { SealedBy::Credential } else { SealedBy::KeyFile };
     let hub_url = config.hub_url.clone().unwrap_or_else(|| journal.state().id.hub_url.clone());
     let client = HubClient::new(&hub_url, config.hub_ca.as_deref())?;
     let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(start("the page's address"))?;
@@ -44,7 +48,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let link = Arc::new(HubLink::new(client, signer()?, journal.clone(), clock.clone()));
     let (network, network_seen) = watch::channel(Network::default());
     let parts = Parts {
-        settings: settings(config)?,
+        settings: settings(config, sealed_by)?,
         clock: clock.clone(),
         journal,
         link: Arc::clone(&link),
@@ -87,14 +91,21 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-fn settings(config: &Config) -> Result<Settings, Failure> {
+fn settings(config: &Config, sealed_by: SealedBy) -> Result<Settings, Failure> {
     Ok(Settings {
         sale_max: config.sale_max()?,
         timeout: Duration::from_secs(u64::from(config.sale_timeout_s)),
         extend_timeout: Duration::from_millis(u64::from(config.extend_timeout_ms)),
         auto_print: config.auto_print,
         language: config.language()?,
+        sealed_by,
     })
+}
+
+/// What systemd decrypted for this run, where it did.
+pub(super) fn systemd_credential() -> Result<Option<SealCredential>, Failure> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    Ok(SealCredential::read(folder.as_deref())?)
 }
 
 async fn wait_for_the_end() -> std::io::Result<()> {

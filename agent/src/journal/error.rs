@@ -55,6 +55,14 @@ pub enum JournalError {
     /// The request's id names another operation.
     #[error("the request_id was used for another operation; use a new one")]
     RequestTaken,
+    /// The keys of cards need a credential to be opened.
+    #[error(
+        "its keys of purse cards are sealed by the systemd credential {}, which was not given; start the agent by its unit \
+         with LoadCredentialEncrypted=, or where that credential is lost give it a new one (the keys are fetched anew), or \
+         enrol again",
+        super::seal::CREDENTIAL
+    )]
+    NoCredential,
     /// Too much is waiting for the journal.
     #[error("the journal has too much to do; try again")]
     Busy,
@@ -111,7 +119,9 @@ impl JournalError {
         match self {
             Self::Sql(error) => Some(sql_trouble(error)),
             Self::Inconsistent(_) | Self::Stored(_) => Some(Trouble::Corrupt),
-            Self::Pragma { .. } | Self::NotAJournal(_) | Self::Newer { .. } | Self::Closed => Some(Trouble::Other),
+            Self::Pragma { .. } | Self::NotAJournal(_) | Self::Newer { .. } | Self::NoCredential | Self::Closed => {
+                Some(Trouble::Other)
+            }
             Self::NotEnrolled(_) | Self::Money(_) | Self::Full | Self::RequestTaken | Self::Busy => None,
         }
     }

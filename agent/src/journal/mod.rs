@@ -23,6 +23,7 @@ mod purse;
 mod recalls;
 mod sales;
 mod schema;
+pub mod seal;
 mod secrets;
 mod state;
 mod undo;
@@ -52,6 +53,7 @@ use append::Writer;
 use cabas_protocol::Signer;
 use cabas_protocol::row::{RowBody, Start};
 use rusqlite::{Connection, TransactionBehavior};
+use seal::SealCredential;
 use secrets::CardSecrets;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -86,7 +88,33 @@ impl Journal {
     /// # Errors
     /// [`JournalError`] says why it cannot be used.
     pub fn open(path: &Path, signer: Signer, now: Moment, program: &str) -> Result<Self, JournalError> {
+        Self::open_if(path, signer, now, program, |_| Ok(()))
+    }
+
+    /// The same with the terminal's secrets, and the credential that systemd gives: what was sealed otherwise is sealed by
+    /// both from here on.
+    ///
+    /// # Errors
+    /// [`JournalError`]; [`JournalError::NoCredential`] where keys cannot be opened without one, and nothing is written.
+    pub fn open_with(
+        path: &Path,
+        (signer, keys, credential): (Signer, &keyfile::TerminalKeys, Option<&SealCredential>),
+        now: Moment,
+        program: &str,
+    ) -> Result<Self, JournalError> {
+        let journal = Self::open_if(path, signer, now, program, |db| seal::check(db, credential))?;
+        journal.unsealed(now, CardSecrets::new(keys, credential))
+    }
+
+    fn open_if(
+        path: &Path,
+        signer: Signer,
+        now: Moment,
+        program: &str,
+        check: impl FnOnce(&Connection) -> Result<(), JournalError>,
+    ) -> Result<Self, JournalError> {
         let db = schema::open(path, false)?;
+        check(&db)?;
         let state = State::load(&db)?;
         if state.id.key != *signer.public() {
             return Err(JournalError::Inconsistent("the terminal's key is not the one that was enrolled"));
@@ -115,9 +143,9 @@ impl Journal {
     }
 
     /// Takes the terminal's secrets: without them it holds no keys of cards and makes no records for them.
-    #[must_use]
-    pub fn with_secrets(mut self, keys: &keyfile::TerminalKeys) -> Self {
-        self.secrets = Some(Arc::new(CardSecrets::new(keys)));
+    #[cfg(test)]
+    pub(crate) fn with_secrets(mut self, keys: &keyfile::TerminalKeys) -> Self {
+        self.secrets = Some(Arc::new(CardSecrets::new(keys, None)));
         self
     }
 

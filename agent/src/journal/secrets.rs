@@ -1,9 +1,11 @@
 //! The keys of cards: sealed in the journal's file, open only for a purchase. What seals them lies in the terminal's key
-//! file, so that a copy of the journal opens no card.
+//! file, so that a copy of the journal opens no card; where systemd gives a credential, in that too ([`super::seal`]), so
+//! that a copy of the whole disk opens none.
 
 use super::append::Writer;
 use super::error::JournalError;
 use super::keyfile::TerminalKeys;
+use super::seal::{SealCredential, SealedBy};
 use crate::core::objects::{self, Alarm, HeldSlotKey, Verdict};
 use cabas_card::Key;
 use cabas_protocol::CardRef;
@@ -15,6 +17,11 @@ use zeroize::Zeroizing;
 
 /// What the sealing key is derived for.
 const PURPOSE: &[u8] = b"cabas slot keys 1";
+/// What the key file's part of it is derived for, where a credential is the other.
+const PURPOSE_BOTH: &[u8] = b"cabas slot keys 2";
+
+/// Card, slot and version: which key it is.
+pub(super) type Name = (CardRef, u8, u8);
 
 /// A key by which one card is spoken to.
 #[derive(Clone, Eq, PartialEq)]
@@ -32,9 +39,14 @@ impl std::fmt::Debug for SlotSecret {
     }
 }
 
-/// What the terminal's key file gives for cards.
+/// What the terminal's key file gives for cards, and systemd's credential where there is one.
 pub(super) struct CardSecrets {
-    sealing: Option<LessSafeKey>,
+    /// From the key file alone.
+    by_file: Option<LessSafeKey>,
+    /// From both.
+    by_credential: Option<LessSafeKey>,
+    /// What new keys are sealed by.
+    pub(super) sealed_by: SealedBy,
     /// The key of the MACs in records.
     pub(super) record_key: Key,
 }
@@ -51,29 +63,45 @@ fn name(card: CardRef, slot: u8, version: u8) -> Aad<Vec<u8>> {
 }
 
 impl CardSecrets {
-    pub(super) fn new(keys: &TerminalKeys) -> Self {
-        let sealing = UnboundKey::new(&CHACHA20_POLY1305, keys.derived(PURPOSE).as_slice()).map(LessSafeKey::new);
-        Self { sealing: sealing.ok(), record_key: keys.record_key() }
+    pub(super) fn new(keys: &TerminalKeys, credential: Option<&SealCredential>) -> Self {
+        let key = |bytes: &[u8; 32]| UnboundKey::new(&CHACHA20_POLY1305, bytes).map(LessSafeKey::new).ok();
+        let by_credential = credential.map(|credential| credential.mixed_with(&keys.derived(PURPOSE_BOTH)));
+        Self {
+            by_file: key(&keys.derived(PURPOSE)),
+            by_credential: by_credential.and_then(|mixed| key(&mixed)),
+            sealed_by: if credential.is_some() { SealedBy::Credential } else { SealedBy::KeyFile },
+            record_key: keys.record_key(),
+        }
     }
 
-    /// Nonce and sealed key (RFC 8439); nothing where the system gives no randomness.
-    fn seal(&self, key: &SlotKey) -> Option<Vec<u8>> {
+    fn sealing(&self, by: SealedBy) -> Option<&LessSafeKey> {
+        match by {
+            SealedBy::KeyFile => self.by_file.as_ref(),
+            SealedBy::Credential => self.by_credential.as_ref(),
+        }
+    }
+
+    /// The key, sealed; nothing where the system gives no randomness.
+    pub(super) fn seal(&self, (card, slot, version): Name, key: &[u8; 16]) -> Option<Vec<u8>> {
         let mut nonce = [0; NONCE_LEN];
         SystemRandom::new().fill(&mut nonce).ok()?;
-        let mut sealed = Zeroizing::new(key.key.to_vec());
-        let name = name(key.card, key.slot, key.version);
-        let sealing = self.sealing.as_ref()?;
+        let mut sealed = Zeroizing::new(key.to_vec());
+        let sealing = self.sealing(self.sealed_by)?;
+        let name = name(card, slot, version);
         let tag = sealing
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), name, sealed.as_mut_slice())
             .ok()?;
-        Some([nonce.as_slice(), &sealed, tag.as_ref()].concat())
+        Some([self.sealed_by.mark(), &nonce, &sealed, tag.as_ref()].concat())
     }
 
-    fn open(&self, name: Aad<Vec<u8>>, sealed: &[u8]) -> Option<Key> {
+    /// Opens what was sealed, by this or by the key file alone; nothing where it was by something else.
+    pub(super) fn open(&self, (card, slot, version): Name, sealed: &[u8]) -> Option<Key> {
+        let (by, sealed) = SealedBy::of(sealed)?;
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
         let mut open = Zeroizing::new(sealed.to_vec());
-        let sealing = self.sealing.as_ref()?;
-        let key = sealing.open_in_place(Nonce::assume_unique_for_key(*nonce), name, open.as_mut_slice()).ok()?;
+        let name = name(card, slot, version);
+        let key =
+            self.sealing(by)?.open_in_place(Nonce::assume_unique_for_key(*nonce), name, open.as_mut_slice()).ok()?;
         <[u8; 16]>::try_from(&*key).ok().map(Key::new)
     }
 
@@ -88,7 +116,7 @@ impl CardSecrets {
         let mut keys = Vec::new();
         for held in held {
             let (slot, version, sealed) = held?;
-            if let Some(key) = self.open(name(card, slot, version), &sealed) {
+            if let Some(key) = self.open((card, slot, version), &sealed) {
                 keys.push((version, SlotSecret { slot, key }));
             }
         }
@@ -111,7 +139,9 @@ impl Writer<'_> {
             .collect();
         let verdict = objects::slot_key(self.state.id.me(), &held, offered);
         if verdict == Verdict::Take {
-            let Some(sealed) = secrets.seal(offered) else { return Ok(no_secrets()) };
+            let Some(sealed) = secrets.seal((offered.card, offered.slot, offered.version), &offered.key) else {
+                return Ok(no_secrets());
+            };
             let card = offered.card.as_bytes();
             let mut insert = self.tx.prepare_cached(
                 "INSERT INTO slot_keys (card, slot, version, sealed) VALUES (?1, ?2, ?3, ?4) \

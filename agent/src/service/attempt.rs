@@ -1,8 +1,8 @@
 //! A try to sell: the journal decides, and where only the money here is too little the hub is asked once.
 
-use super::Counter;
+use super::{Counter, Service};
 use crate::clock::Stopwatch;
-use crate::journal::{JournalError, SaleAsk, SaleRecord, Sold};
+use crate::journal::{Declined, JournalError, SaleAsk, SaleRecord, Sold};
 use cabas_protocol::{Cents, RequestId};
 use std::time::Duration;
 
@@ -13,31 +13,34 @@ pub(super) struct Tried {
     pub(super) hub: Duration,
 }
 
+impl Service {
+    /// Asks the hub for a larger balance, where only that is missing; true where one lies here then.
+    pub(super) async fn extend(&self, declined: &Declined, request: RequestId) -> bool {
+        let (Some(purse), Some(level), true) =
+            (declined.purse, declined.allowed_at_least, declined.reason.may_extend())
+        else {
+            return false;
+        };
+        match self.link.extend(purse, level, request, self.settings.extend_timeout).await {
+            Ok(is_larger) => is_larger,
+            Err(error) => {
+                self.link.count_refused_unfunded();
+                tracing::info!(%error, "the hub was not there to extend a balance");
+                false
+            }
+        }
+    }
+}
+
 impl Counter {
     pub(super) async fn try_sell(&self, ask: &SaleAsk, most: Option<Cents>) -> Tried {
         let (sold, commit) = self.sell_once(ask, most).await;
         let Ok(Sold::Declined(declined)) = &sold else { return Tried { sold, commit, hub: Duration::ZERO } };
-        let (Some(purse), Some(level), true) =
-            (declined.purse, declined.allowed_at_least, declined.reason.may_extend())
-        else {
-            return Tried { sold, commit, hub: Duration::ZERO };
-        };
         let asked = Stopwatch::start();
-        let timeout = self.service.settings.extend_timeout;
-        let extended = self.service.link.extend(purse, level, ask.request, timeout).await;
+        let is_extended = self.service.extend(declined, ask.request).await;
         let hub = asked.elapsed();
-        match extended {
-            Ok(true) => {
-                let (sold, commit) = self.sell_once(ask, most).await;
-                Tried { sold, commit, hub }
-            }
-            Ok(false) => Tried { sold, commit, hub },
-            Err(error) => {
-                self.service.link.count_refused_unfunded();
-                tracing::info!(%error, "the hub was not there to extend a balance");
-                Tried { sold, commit, hub }
-            }
-        }
+        let (sold, commit) = if is_extended { self.sell_once(ask, most).await } else { (sold, commit) };
+        Tried { sold, commit, hub }
     }
 
     async fn sell_once(&self, ask: &SaleAsk, most: Option<Cents>) -> (Result<Sold, JournalError>, Duration) {

@@ -14,7 +14,7 @@ use crate::journal::{
 use cabas_card::CardError;
 use cabas_card::purse::DebitError;
 use cabas_card::tmac::UID_BYTES;
-use cabas_protocol::{Cents, Serial};
+use cabas_protocol::{Cents, RequestId, Serial};
 
 /// The journal, as the dialogue uses it: each call returns once its work is done.
 pub(super) trait Books {
@@ -29,6 +29,10 @@ pub(super) trait Books {
 
     /// False where nobody waits for the end any more: nothing new may be begun then.
     fn is_awaited(&self) -> bool;
+
+    /// Asks the hub to allow a card more, where what it lacks is for the hub to give; true where a larger balance lies here
+    /// then. It waits no longer than a customer does.
+    fn extend(&mut self, declined: &Declined, request: RequestId) -> bool;
 }
 
 /// A purchase that is asked for.
@@ -122,18 +126,28 @@ pub(super) fn purchase(card: &mut dyn PurseCard, books: &mut impl Books, purchas
             tell(paid);
         }
     };
-    let done = session(card, &keys, |open| match pay(open, books, purchase, most) {
-        Ok((record, on_card)) => {
-            let purse = record.sale.purse;
-            told(Paid::Accepted(Box::new(record)));
-            afterwards(open, books, by, purse, on_card);
-        }
-        Err(paid) => told(paid),
-    });
-    match done {
-        Ok(()) => {}
-        Err(Unopened::Left) => told(Paid::Again),
-        Err(Unopened::Locked) => told(locked()),
+    let mut may_extend = true;
+    loop {
+        let done = session(card, &keys, |open| match pay(open, books, purchase, most) {
+            Ok((record, on_card)) => {
+                let purse = record.sale.purse;
+                told(Paid::Accepted(Box::new(record)));
+                afterwards(open, books, by, purse, on_card);
+                None
+            }
+            Err(paid) => Some(paid),
+        });
+        return match done {
+            Ok(None) => {}
+            // Nothing was announced. The card is opened anew: no session is held while the hub is asked.
+            Ok(Some(Paid::Declined(declined, _))) if may_extend && books.extend(&declined, request) => {
+                may_extend = false;
+                continue;
+            }
+            Ok(Some(paid)) => told(paid),
+            Err(Unopened::Left) => told(Paid::Again),
+            Err(Unopened::Locked) => told(locked()),
+        };
     }
 }
 
@@ -152,23 +166,34 @@ fn settle(
     doubt: Doubt,
 ) -> Option<Paid> {
     let is_this = doubt.request == purchase.ask.request;
-    let read = session(card, keys, |open| -> Result<CardSays, CardError> {
-        Ok(CardSays { uid: purchase.uid, spent: open.spent()?, records: open.records()? })
-    });
-    let Ok(Ok(says)) = read else {
-        return Some(if is_this { Paid::InDoubt } else { Paid::Again });
-    };
-    let (now, intent) = (books.now(), doubt.intent);
-    match books.work(move |journal| journal.settle(now, intent, &says)) {
-        Ok(Settled::Debited(record)) if is_this => Some(Paid::Accepted(Box::new(record))),
-        Ok(Settled::Debited(record)) => Some(Paid::Earlier(Box::new(record))),
-        Ok(Settled::NotDebited) => None,
-        Ok(Settled::Open) => Some(Paid::Unsettled(Box::new(doubt))),
-        Err(error) => {
-            tracing::error!(%error, "whether a card was debited could not be written down");
-            Some(if is_this { Paid::InDoubt } else { Paid::Failed(error) })
-        }
+    match ask_card(card, books, purchase.uid, keys, &doubt) {
+        Some(Ok(Settled::Debited(record))) if is_this => Some(Paid::Accepted(Box::new(record))),
+        Some(Ok(Settled::Debited(record))) => Some(Paid::Earlier(Box::new(record))),
+        Some(Ok(Settled::NotDebited)) => None,
+        Some(Ok(Settled::Open)) => Some(Paid::Unsettled(Box::new(doubt))),
+        Some(Err(error)) => Some(if is_this { Paid::InDoubt } else { Paid::Failed(error) }),
+        None => Some(if is_this { Paid::InDoubt } else { Paid::Again }),
     }
+}
+
+/// Asks a card what became of a debit, and writes it down; nothing where the card could not be read.
+fn ask_card(
+    card: &mut dyn PurseCard,
+    books: &mut impl Books,
+    uid: [u8; UID_BYTES],
+    keys: &[SlotSecret],
+    doubt: &Doubt,
+) -> Option<Result<Settled, JournalError>> {
+    let read = session(card, keys, |open| -> Result<CardSays, CardError> {
+        Ok(CardSays { uid, spent: open.spent()?, records: open.records()? })
+    });
+    let Ok(Ok(says)) = read else { return None };
+    let (now, intent) = (books.now(), doubt.intent);
+    let settled = books.work(move |journal| journal.settle(now, intent, &says));
+    if let Err(error) = &settled {
+        tracing::error!(%error, "whether a card was debited could not be written down");
+    }
+    Some(settled)
 }
 
 /// Reads, decides, announces, debits, proves: the sale's row, and the balance that the card carries.
@@ -268,23 +293,37 @@ fn afterwards(
     }
 }
 
-/// What a card could pay: nothing is debited.
-///
-/// # Errors
-/// What became of the tap instead.
-pub(super) fn look(card: &mut dyn PurseCard, books: &mut impl Books, by: PresentedBy) -> Result<CardView, Paid> {
+/// What a look at a card came to.
+#[derive(Debug)]
+pub(super) struct Looked {
+    /// What it could pay, or what became of the tap instead.
+    pub(super) view: Result<CardView, Paid>,
+    /// An earlier sale of this card that turned out to be paid.
+    pub(super) earlier: Option<Box<SaleRecord>>,
+}
+
+/// What a card could pay: nothing is debited. A debit that nobody answered for is settled by the way.
+pub(super) fn look(card: &mut dyn PurseCard, books: &mut impl Books, by: PresentedBy, uid: [u8; UID_BYTES]) -> Looked {
     let now = books.now();
-    let keys = match books.work(move |journal| journal.purse_start(now, by, None)).map_err(Paid::Failed)? {
-        PurseStart::Go { keys, .. } => keys,
-        PurseStart::Known(record) => return Err(Paid::Accepted(Box::new(record))),
-        PurseStart::Declined(declined) => return Ok(CardView::Declined(declined)),
+    let only = |view| Looked { view, earlier: None };
+    let (keys, doubt) = match books.work(move |journal| journal.purse_start(now, by, None)) {
+        Ok(PurseStart::Go { keys, doubt }) => (keys, doubt),
+        Ok(PurseStart::Known(record)) => return only(Err(Paid::Accepted(Box::new(record)))),
+        Ok(PurseStart::Declined(declined)) => return only(Ok(CardView::Declined(declined))),
+        Err(error) => return only(Err(Paid::Failed(error))),
     };
-    let read = match session(card, &keys, read) {
-        Ok(Ok(read)) => read,
-        Ok(Err(_)) | Err(Unopened::Left) => return Err(Paid::Again),
-        Err(Unopened::Locked) => return Err(locked()),
+    let mut earlier = None;
+    if let Some(doubt) = doubt
+        && let Some(Ok(Settled::Debited(record))) = ask_card(card, books, uid, &keys, &doubt)
+    {
+        earlier = Some(Box::new(record));
+    }
+    let view = match session(card, &keys, read) {
+        Ok(Ok(read)) => books.work(move |journal| journal.view_purse(now, by, &read)).map_err(Paid::Failed),
+        Ok(Err(_)) | Err(Unopened::Left) => Err(Paid::Again),
+        Err(Unopened::Locked) => Err(locked()),
     };
-    books.work(move |journal| journal.view_purse(now, by, &read)).map_err(Paid::Failed)
+    Looked { view, earlier }
 }
 
 #[cfg(test)]

@@ -27,6 +27,15 @@ struct Direct {
     /// From this piece of work on nobody waits any more.
     given_up_after: Option<u32>,
     done: u32,
+    /// What the hub gives where it is asked for more.
+    hub: Option<Vec<u8>>,
+    asked: Vec<(DeclineReason, Option<Cents>)>,
+}
+
+impl Direct {
+    fn new(journal: Journal) -> Self {
+        Self { journal, left: None, given_up_after: None, done: 0, hub: None, asked: Vec::new() }
+    }
 }
 
 impl Books for Direct {
@@ -50,6 +59,12 @@ impl Books for Direct {
     fn is_awaited(&self) -> bool {
         self.given_up_after.is_none_or(|after| self.done < after)
     }
+
+    fn extend(&mut self, declined: &Declined, _: RequestId) -> bool {
+        self.asked.push((declined.reason, declined.allowed_at_least));
+        let Some(balance) = self.hub.take() else { return false };
+        Fund::default().give(&mut self.journal, vec![balance]).taken == 1
+    }
 }
 
 struct Shop {
@@ -70,7 +85,7 @@ fn shop(allowed: u64, spent: u32) -> Shop {
     assert_eq!(fund.give(&mut journal, objects).taken, 3);
     let card = Double::new(KEY, spent);
     card.chip().balance = fund.card_balance(5, 1, allowed).into_bytes();
-    Shop { folder, fund, books: Direct { journal, left: None, given_up_after: None, done: 0 }, card }
+    Shop { folder, fund, books: Direct::new(journal), card }
 }
 
 fn sales_in(folder: &Path) -> (u32, u32) {
@@ -108,7 +123,7 @@ impl Shop {
         let Self { folder, fund, books, card } = self;
         drop(books);
         let journal = fund.open(folder.path(), moment(2, 1));
-        Self { folder, fund, books: Direct { journal, left: None, given_up_after: None, done: 0 }, card }
+        Self { folder, fund, books: Direct::new(journal), card }
     }
 
     /// Debits, and the counter.
@@ -352,9 +367,72 @@ fn a_balance_is_looked_at_and_nothing_is_debited() {
     let mut shop = shop(1000, 400);
     let by = PresentedBy { card: card(5), proven: Tier::Purse, uid: UidClass::Unique };
     let mut card = shop.card.clone();
-    let view = look(&mut card, &mut shop.books, by).unwrap();
-    assert_eq!(view, CardView::Usable { available: cents(600) });
+    let mut shown = |shop: &mut Shop| look(&mut card, &mut shop.books, by, UID);
+    assert_eq!(shown(&mut shop).view.unwrap(), CardView::Usable { available: cents(600) });
     shop.card.chip().tear = Tear::Reading;
-    assert!(matches!(look(&mut card, &mut shop.books, by), Err(Paid::Again)));
+    assert!(matches!(shown(&mut shop).view, Err(Paid::Again)));
     assert_eq!(shop.debits(), 0);
+}
+
+#[test]
+fn a_look_at_a_balance_settles_a_doubt_and_debits_nothing_more() {
+    let by = PresentedBy { card: card(5), proven: Tier::Purse, uid: UidClass::Unique };
+    for (tear, left, was_debited) in [(Tear::CommitDone, 300, true), (Tear::CommitNotDone, 600, false)] {
+        let mut shop = shop(1000, 400);
+        shop.card.chip().tear = tear;
+        assert!(matches!(shop.tap(1), Paid::InDoubt));
+        let mut card = shop.card.clone();
+        // A card that leaves again, and one that does not tell, settle nothing.
+        shop.card.chip().tear = Tear::Opening;
+        assert!(look(&mut card, &mut shop.books, by, UID).earlier.is_none());
+        let records = std::mem::take(&mut shop.card.chip().records);
+        if was_debited {
+            let looked = look(&mut card, &mut shop.books, by, UID);
+            assert!(looked.earlier.is_none() && looked.view.is_ok(), "{looked:?}");
+            assert_eq!(sales_in(shop.folder.path()), (0, 1), "a doubt still");
+        }
+        shop.card.chip().records = records;
+        let looked = look(&mut card, &mut shop.books, by, UID);
+        assert_eq!(looked.earlier.is_some(), was_debited, "{tear:?}");
+        assert_eq!(looked.view.unwrap(), CardView::Usable { available: cents(left) });
+        assert_eq!(
+            (shop.debits(), sales_in(shop.folder.path())),
+            (u32::from(was_debited), (u32::from(was_debited), 0))
+        );
+        assert!(look(&mut card, &mut shop.books, by, UID).earlier.is_none(), "once");
+        assert!(matches!(shop.tap(1), Paid::Accepted(_)));
+        assert_eq!((shop.debits(), sales_in(shop.folder.path())), (1, (1, 0)), "{tear:?}");
+    }
+}
+
+#[test]
+fn a_card_that_has_too_little_is_given_more_by_the_hub_at_the_same_tap() {
+    let mut shop = shop(1000, 800);
+    let larger = shop.fund.card_balance(5, 2, 1100).into_bytes();
+    shop.books.hub = Some(larger.clone());
+    assert!(matches!(shop.tap(1), Paid::Accepted(record) if record.sale.serial == Serial::new(2)));
+    assert_eq!(shop.books.asked, [(DeclineReason::InsufficientFunds, Some(cents(1100)))]);
+    assert_eq!((shop.counted(), sales_in(shop.folder.path())), ((1, 1100), (1, 0)));
+    {
+        let chip = shop.card.chip();
+        assert_eq!((chip.opened, &chip.balance), (2, &larger), "written after it was accepted");
+    }
+    // The hub is asked once a tap, whatever it gives, and where it gives nothing the sale is declined.
+    shop.books.hub = Some(shop.fund.card_balance(5, 3, 1399).into_bytes());
+    for asked in [2, 3] {
+        let paid = shop.tap(asked);
+        assert!(matches!(&paid, Paid::Declined(declined, None) if declined.reason == DeclineReason::InsufficientFunds));
+        assert_eq!((shop.books.asked.len(), shop.debits()), (usize::try_from(asked).unwrap(), 1));
+    }
+}
+
+#[test]
+fn a_card_that_leaves_while_the_hub_is_asked_pays_at_its_next_tap_without_asking_again() {
+    let mut shop = shop(1000, 800);
+    shop.books.hub = Some(shop.fund.card_balance(5, 2, 1100).into_bytes());
+    shop.card.chip().tear_after(1, Tear::Opening);
+    assert!(matches!(shop.tap(1), Paid::Again));
+    assert_eq!((shop.debits(), sales_in(shop.folder.path())), (0, (0, 0)));
+    assert!(matches!(shop.tap(1), Paid::Accepted(_)));
+    assert_eq!((shop.books.asked.len(), shop.counted()), (1, (1, 1100)));
 }

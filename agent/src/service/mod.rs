@@ -21,6 +21,7 @@ use crate::clock::{self, Clock};
 use crate::core::receipt::Language;
 use crate::core::sale::SaleState;
 use crate::core::split::{AskedLine, Categories};
+use crate::journal::seal::SealedBy;
 use crate::journal::{Closing, Entry, JournalHandle, SaleRecord};
 use crate::printer::{JobId, PrinterHandle, PrinterState};
 use crate::sync::{HubLink, Network, NetworkState};
@@ -53,6 +54,8 @@ pub struct Settings {
     pub auto_print: bool,
     /// The language of receipts.
     pub language: Language,
+    /// What the keys of cards are sealed by.
+    pub sealed_by: SealedBy,
 }
 
 /// Something that the screens want to know.

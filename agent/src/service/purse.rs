@@ -3,26 +3,27 @@
 
 use super::board::SaleView;
 use super::counter::Open;
-use super::dialogue::{self, Books, Paid, Purchase};
+use super::dialogue::{self, Books, Looked, Paid, Purchase};
 use super::parts::Part;
-use super::{BeginAsk, Begun, Counter, Event, Refusal};
+use super::{BeginAsk, Begun, Counter, Event, Refusal, Service};
 use crate::card::PresentedCard;
 use crate::card::purse::CardLink;
-use crate::clock::{Clock, Stopwatch};
+use crate::clock::Stopwatch;
 use crate::core::ages::Moment;
 use crate::core::sale::{SaleEvent, SaleState};
-use crate::journal::{CardView, Doubt, Journal, JournalError, JournalHandle, PresentedBy, SaleAsk, SaleRecord};
+use crate::journal::{CardView, Declined, Doubt, Journal, JournalError, PresentedBy, SaleAsk, SaleRecord};
 use cabas_card::LinkLost;
 use cabas_card::tmac::UID_BYTES;
 use cabas_protocol::{Cents, RequestId};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-/// How long a dialogue may take: ten times what a slow reader needs. What comes later finds the sale in doubt.
+/// How long a dialogue may take, without what it waits for the hub: ten times what a slow reader needs. What comes later
+/// finds the sale in doubt.
 const DIALOGUE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Remarks on a tap that is over: they stay until the next one.
@@ -51,12 +52,13 @@ pub(super) struct OnReader {
     pub(super) purse: Option<PurseAt>,
 }
 
-/// The journal's thread, from a thread that may wait.
+/// The journal's thread and the hub, from a thread that may wait.
 struct Remote {
-    journal: JournalHandle,
-    clock: Clock,
+    service: Arc<Service>,
     runtime: tokio::runtime::Handle,
     given_up: Arc<AtomicBool>,
+    /// Microseconds that were spent waiting for the hub.
+    hub_us: Arc<AtomicU64>,
 }
 
 impl Books for Remote {
@@ -64,22 +66,34 @@ impl Books for Remote {
         &mut self,
         work: impl FnOnce(&mut Journal) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
-        self.runtime.block_on(self.journal.customer(work))
+        self.runtime.block_on(self.service.journal.customer(work))
     }
 
     fn now(&self) -> Moment {
-        self.clock.now()
+        self.service.clock.now()
     }
 
     fn is_awaited(&self) -> bool {
         !self.given_up.load(Ordering::Acquire)
     }
+
+    fn extend(&mut self, declined: &Declined, request: RequestId) -> bool {
+        let asked = Stopwatch::start();
+        let larger = self.is_awaited() && self.runtime.block_on(self.service.extend(declined, request));
+        let us = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.hub_us.fetch_add(us, Ordering::Relaxed);
+        larger
+    }
 }
 
 impl Counter {
     fn books(&self) -> Remote {
-        let (journal, clock) = (self.service.journal.clone(), self.service.clock.clone());
-        Remote { journal, clock, runtime: tokio::runtime::Handle::current(), given_up: Arc::default() }
+        Remote {
+            service: Arc::clone(&self.service),
+            runtime: tokio::runtime::Handle::current(),
+            given_up: Arc::default(),
+            hub_us: Arc::default(),
+        }
     }
 
     /// What lies on the reader; where somebody waits for a card, whether it is one that counts for itself.
@@ -114,21 +128,24 @@ impl Counter {
         }
     }
 
-    async fn play(&mut self, link: CardLink, purchase: Purchase) -> Paid {
+    /// Plays a purchase; gives what became of it, and for how long the hub was waited for.
+    async fn play(&mut self, link: CardLink, purchase: Purchase) -> (Paid, Duration) {
         self.let_go().await;
         let (told, heard) = oneshot::channel();
         let mut books = self.books();
-        let given_up = books.given_up.clone();
+        let (given_up, hub_us) = (books.given_up.clone(), books.hub_us.clone());
         self.talk = Some(tokio::task::spawn_blocking(move || match link.connect() {
             Ok(mut card) => dialogue::purchase(&mut *card, &mut books, &purchase, |paid| drop(told.send(paid))),
             Err(LinkLost) => drop(told.send(Paid::Again)),
         }));
         // Nothing heard is nothing known: the card's next tap tells.
-        let heard = tokio::time::timeout(DIALOGUE_TIMEOUT, heard).await.ok().and_then(Result::ok);
-        heard.unwrap_or_else(|| {
+        let patience = DIALOGUE_TIMEOUT.saturating_add(self.service.settings.extend_timeout);
+        let heard = tokio::time::timeout(patience, heard).await.ok().and_then(Result::ok);
+        let paid = heard.unwrap_or_else(|| {
             given_up.store(true, Ordering::Release);
             Paid::InDoubt
-        })
+        });
+        (paid, Duration::from_micros(hub_us.load(Ordering::Relaxed)))
     }
 
     /// A purse card at a sale.
@@ -145,10 +162,10 @@ impl Counter {
         self.step(id, SaleEvent::Card);
         let ask = SaleAsk { request: id, till_ref: begun.till_ref.clone(), lines: begun.lines.clone(), card: by };
         let purchase = Purchase { ask, uid: at.uid, most: part.map(|part| part.most) };
-        let paid = self.play(at.link, purchase).await;
+        let (paid, hub) = self.play(at.link, purchase).await;
         match paid {
             Paid::Accepted(record) => {
-                self.service.metrics.paid_by_card(watch.elapsed());
+                self.service.metrics.paid_by_card(watch.elapsed().saturating_sub(hub));
                 self.accepted(id, *record);
             }
             Paid::Declined(_, Some(most)) => self.offer(begun, deadline, Part { card: by.card, most, is_taken: false }),
@@ -177,7 +194,7 @@ impl Counter {
                 }
             }
         }
-        self.clear_up(id).await;
+        self.clear_up(Some(id)).await;
     }
 
     /// Nothing was paid: the sale waits on.
@@ -206,8 +223,8 @@ impl Counter {
     }
 
     /// Sales on the board that were in doubt, and are not any more.
-    async fn clear_up(&self, current: RequestId) {
-        let doubted: Vec<_> = self.service.board().in_doubt().filter(|id| *id != current).collect();
+    async fn clear_up(&self, current: Option<RequestId>) {
+        let doubted: Vec<_> = self.service.board().in_doubt().filter(|id| Some(*id) != current).collect();
         for id in doubted {
             let ended = move |journal: &mut Journal| Ok((journal.find_sale(id)?, journal.find_doubt(id)?.is_some()));
             match self.service.journal.customer(ended).await {
@@ -253,16 +270,21 @@ impl Counter {
         self.let_go().await;
         let (mut books, by) = (self.books(), by.proven());
         let looked = tokio::task::spawn_blocking(move || match at.link.connect() {
-            Ok(mut card) => dialogue::look(&mut *card, &mut books, by),
-            Err(LinkLost) => Err(Paid::Again),
+            Ok(mut card) => dialogue::look(&mut *card, &mut books, by, at.uid),
+            Err(LinkLost) => Looked { view: Err(Paid::Again), earlier: None },
         });
-        match tokio::time::timeout(DIALOGUE_TIMEOUT, looked).await {
-            Ok(Ok(Ok(CardView::Usable { available }))) => Ok(available),
-            Ok(Ok(Ok(CardView::Declined(declined)) | Err(Paid::Declined(declined, _)))) => {
-                Err(Refusal::Card(declined.reason))
-            }
-            Ok(Ok(Err(Paid::Failed(error)))) => Err(error.into()),
-            Ok(Ok(Err(_)) | Err(_)) | Err(_) => Err(Refusal::NoCard),
+        let Ok(Ok(Looked { view, earlier })) = tokio::time::timeout(DIALOGUE_TIMEOUT, looked).await else {
+            return Err(Refusal::NoCard);
+        };
+        if let Some(record) = earlier {
+            self.accepted_earlier(*record);
+        }
+        self.clear_up(None).await;
+        match view {
+            Ok(CardView::Usable { available }) => Ok(available),
+            Ok(CardView::Declined(declined)) | Err(Paid::Declined(declined, _)) => Err(Refusal::Card(declined.reason)),
+            Err(Paid::Failed(error)) => Err(error.into()),
+            Err(_) => Err(Refusal::NoCard),
         }
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Chip {
     pub(super) debits: u32,
     pub(super) tear: Tear,
     pub(super) opened: u32,
+    /// A tear for the time after so many further sessions.
+    later: Option<(u32, Tear)>,
 }
 
 /// The card, in the hand of a test and on the reader at once.
@@ -50,6 +52,7 @@ impl Double {
             debits: 0,
             tear: Tear::Nowhere,
             opened: 0,
+            later: None,
         };
         Self(Arc::new(Mutex::new(chip)))
     }
@@ -73,6 +76,12 @@ impl PurseCard for Double {
     fn open(&mut self, slot: u8, key: &Key) -> Result<Box<dyn OpenPurse + '_>, CardError> {
         assert_eq!(slot, 3);
         let mut chip = self.chip();
+        if let Some((_, tear)) = chip.later.take_if(|(sessions, _)| *sessions == 0) {
+            chip.tear = tear;
+        }
+        if let Some((sessions, _)) = &mut chip.later {
+            *sessions -= 1;
+        }
         chip.torn(Tear::Opening)?;
         if key.expose() != &chip.key {
             return Err(CardError::Refused { command: "authenticate", status: WRONG_KEY });
@@ -83,6 +92,11 @@ impl PurseCard for Double {
 }
 
 impl Chip {
+    /// Lets the field be lost once, after so many further sessions.
+    pub(super) fn tear_after(&mut self, sessions: u32, tear: Tear) {
+        self.later = Some((sessions, tear));
+    }
+
     fn torn(&mut self, at: Tear) -> Result<(), LinkLost> {
         if self.tear == at {
             self.tear = Tear::Nowhere;

@@ -209,3 +209,37 @@ async fn a_card_that_answers_after_the_screen_gave_up_is_shown_as_accepted_when_
     shop.service.journal.customer(prove).await.unwrap();
     assert_eq!(shop.service.sale(request(1)).await.unwrap()["state"], "accepted");
 }
+
+#[tokio::test]
+async fn a_look_at_the_balance_settles_a_doubt_and_the_screens_are_told() {
+    for (tear, left, restarts) in
+        [(Tear::CommitDone, 400, false), (Tear::CommitDone, 400, true), (Tear::CommitNotDone, 1000, false)]
+    {
+        let (mut shop, card) = purse_shop();
+        card.chip().tear = tear;
+        shop.begin(1, 600).await.unwrap();
+        shop.tap(&card).await;
+        shop.until(1, "in_doubt").await;
+        assert_eq!(shop.service.cancel(request(1)).await.unwrap_err(), Refusal::InDoubt);
+        if restarts {
+            shop = open(shop.close().await, settings());
+        }
+        let mut events = shop.service.events();
+        let service = Arc::clone(&shop.service);
+        let asked = tokio::spawn(async move { service.balance().await });
+        while !shop.service.board().balance_asked {
+            tokio::task::yield_now().await;
+        }
+        shop.tap(&card).await;
+        assert_eq!(asked.await.unwrap().unwrap()["available_cents"], left, "{tear:?}");
+        assert_eq!(shop.service.status()["doubts"], json!([]), "{tear:?}");
+        let state = if tear == Tear::CommitDone { "accepted" } else { "failed" };
+        let mut told = None;
+        while told.is_none() {
+            if let Event::Sale(sale) = events.recv().await.unwrap() {
+                told = Some(serde_json::from_str::<Value>(&sale).unwrap());
+            }
+        }
+        assert_eq!((&told.unwrap()["state"], card.chip().debits), (&json!(state), u32::from(left == 400)), "{tear:?}");
+    }
+}

@@ -38,6 +38,7 @@ impl Service {
             "printer": printer(&self.texts, &self.printer.state().borrow(), *self.printer.kept().borrow()),
             "journal": journal(&self.texts, &state, trouble),
             "clock": clock(&state, now),
+            "sealed_by": self.settings.sealed_by.name(),
             "refused_unfunded": self.link.refused_unfunded(),
             "alarms": state.alarms.iter().take(ALARMS_SHOWN).map(|alarm| json!({
                 "at": alarm.at.get(), "text": alarm.text,

@@ -34,6 +34,7 @@ fn settings() -> Settings {
         extend_timeout: Duration::from_millis(200),
         auto_print: false,
         language: Language::French,
+        sealed_by: crate::journal::seal::SealedBy::KeyFile,
     }
 }
 

@@ -68,6 +68,7 @@ async fn shop(allowed: u64, parts: bool, timeout: Duration) -> Shop {
         extend_timeout: Duration::from_millis(200),
         auto_print: false,
         language: Language::French,
+        sealed_by: crate::journal::seal::SealedBy::KeyFile,
     };
     let printer = printer::start(PrinterConfig::default()).unwrap();
     let parts = Parts { settings, clock, journal: journal.clone(), link, network: seen, printer };

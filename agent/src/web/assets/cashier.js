@@ -87,6 +87,7 @@ function showStatus(next) {
     ["page-reader", words(status.reader), status.reader.state === "ready"],
     ["page-printer", words(status.printer), !["paper_out", "cover_open", "unreachable", "hanging", "off_line", "last_job_unsure"].includes(status.printer.state)],
     ["page-journal", words(status.journal), status.journal.state === "ok"],
+    ["page-card-keys", word(status.sealed_by === "credential" ? "page-keys-credential" : "page-keys-file"), true],
   ];
   if (status.doubts.length > 0) {
     rows.push(["page-doubts", status.doubts.map((doubt) => "n° " + doubt.stan + " " + money(doubt.cents)).join(", "), false]);

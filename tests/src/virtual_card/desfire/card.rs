@@ -4,6 +4,7 @@ use super::access::{Grant, Rights, granted};
 use super::file::{Contents, File};
 use super::memory::{Application, KeySlot, Memory};
 use super::transaction::Transaction;
+use super::transaction_mac::MacForm;
 use super::{Edition, version};
 use crate::virtual_card::ev2::crypto::Key;
 use crate::virtual_card::ev2::fields::Fields;
@@ -26,6 +27,7 @@ const ANSWER_BYTES_MAX: usize = 256;
 pub(super) struct Card {
     pub(super) uid: [u8; 7],
     pub(super) edition: Edition,
+    pub(super) mac_form: MacForm,
     // Kept without power.
     pub(super) memory: Memory,
     random: Random,
@@ -125,6 +127,7 @@ impl Card {
         Self {
             uid,
             edition,
+            mac_form: MacForm::default(),
             memory: Memory::new(edition.memory_bytes()),
             random: Random::new(seed),
             selected: None,

@@ -172,7 +172,7 @@ impl Card {
     /// Adds to the transaction MAC's input, where there is such a MAC.
     fn note(&mut self, add: impl FnOnce(&mut Input)) -> Result<(), Status> {
         if self.application()?.transaction_mac().is_some() {
-            add(&mut self.transaction.input);
+            self.transaction.input.add_as(self.mac_form, add);
         }
         Ok(())
     }

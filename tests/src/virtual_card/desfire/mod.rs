@@ -30,6 +30,7 @@ mod version;
 
 use self::card::Card;
 use self::file::{Contents, File};
+pub use self::transaction_mac::MacForm;
 use super::tear::Held;
 use super::{InField, Reaction, Tear};
 use std::fmt;
@@ -81,6 +82,11 @@ impl DesfireChip {
     #[must_use]
     pub fn uid(&self) -> [u8; 7] {
         self.0.body().silicon.uid
+    }
+
+    /// Sums transactions up in another form from here on.
+    pub fn sum_up(&self, form: MacForm) {
+        self.0.body().silicon.mac_form = form;
     }
 
     /// Takes an APDU.

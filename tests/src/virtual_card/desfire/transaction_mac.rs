@@ -83,6 +83,44 @@ impl TransactionMacFile {
     }
 }
 
+/// How a card sums a transaction up. No published vector settles it for values and reads, so silicon may do otherwise than
+/// the documents say.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum MacForm {
+    /// As above.
+    #[default]
+    Documented,
+    /// `GetValue` adds nothing.
+    WithoutGetValue,
+    /// Reads add nothing.
+    WithoutReads,
+    /// A value has a block of its own.
+    ValuesApart,
+    /// Commands count by the code of their older form: 3B for 8B.
+    OlderCodes,
+    /// In a way that nobody has thought of.
+    Unheard,
+}
+
+impl MacForm {
+    /// What a command really adds.
+    fn of(self, added: &[u8]) -> Vec<u8> {
+        let [instruction, rest @ ..] = added else { return Vec::new() };
+        match (self, instruction) {
+            (Self::WithoutGetValue, 0x6c) | (Self::WithoutReads, 0x6c | 0xad | 0xbd) => Vec::new(),
+            (Self::ValuesApart, 0x6c | 0xdc) => {
+                let (head, value) = added.split_at(2.min(added.len()));
+                [zero_padded(head.to_vec()), zero_padded(value.iter().take(4).copied().collect())].concat()
+            }
+            (Self::OlderCodes, 0x8b) => [&[0x3b], rest].concat(),
+            (Self::OlderCodes, 0x8d) => [&[0x3d], rest].concat(),
+            (Self::OlderCodes, 0xad) => [&[0xbd], rest].concat(),
+            (Self::Unheard, _) => added.iter().rev().copied().collect(),
+            _ => added.to_vec(),
+        }
+    }
+}
+
 /// The transaction MAC input so far.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Input {
@@ -94,6 +132,14 @@ pub(super) struct Input {
 impl Input {
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
+    }
+
+    /// Adds as a card of this form does.
+    pub(super) fn add_as(&mut self, form: MacForm, add: impl FnOnce(&mut Self)) {
+        let before = self.bytes.len();
+        add(self);
+        let added = self.bytes.split_off(before.min(self.bytes.len()));
+        self.bytes.extend(form.of(&added));
     }
 
     /// A command with data: its parameters fill whole blocks, then its data.

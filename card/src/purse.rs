@@ -39,7 +39,7 @@ impl<'c> Purse<'c> {
         Ok(Self { card, session, input: TransactionInput::new() })
     }
 
-    /// The signed balance that the card carries; empty where none was written.
+    /// The signed balance that the card carries; empty where none was written; the whole file where it is anything else.
     ///
     /// # Errors
     /// [`CardError`].
@@ -152,8 +152,11 @@ pub(crate) fn balance_file(balance: &[u8]) -> Result<[u8; BALANCE_BYTES], CardEr
     Ok(file)
 }
 
+/// A file that is not exactly one of a balance comes back whole, so that nobody takes it for one: it enters the
+/// transaction MAC as it is.
 fn balance_in(file: &[u8]) -> Result<Vec<u8>, CardError> {
     let (len, body) = file.split_first_chunk::<2>().ok_or(CardError::Foreign("a balance file"))?;
-    let balance = body.get(..usize::from(u16::from_be_bytes(*len)));
-    balance.map(<[u8]>::to_vec).ok_or(CardError::Foreign("a balance that is longer than its file"))
+    let balance = body.get(..usize::from(u16::from_be_bytes(*len))).unwrap_or(file);
+    let is_whole = balance_file(balance).is_ok_and(|whole| whole == file);
+    Ok(if is_whole { balance.to_vec() } else { file.to_vec() })
 }

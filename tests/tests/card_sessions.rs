@@ -217,6 +217,28 @@ async fn a_card_that_has_too_little_is_given_more_on_line_at_the_same_tap_and_of
     world.hub.verify().unwrap();
 }
 
+#[tokio::test]
+async fn what_a_thief_wrote_onto_a_card_costs_no_other_shop_its_sale() {
+    let mut world = world().await;
+    let chip = DesfireChip::new(UID, Edition::Ev2K4, 7);
+    ready(&mut world, &chip).await;
+    let genuine = chip.data(application(), BALANCE_FILE).unwrap();
+    let mut padded = genuine.clone();
+    *padded.last_mut().unwrap() = 1;
+    for (number, file) in [padded, vec![0xa5; genuine.len()]].into_iter().enumerate() {
+        chip.deface(application(), BALANCE_FILE, &file);
+        let sale = world.admin.sell_to(100, &chip, &format!("defaced-{number}")).await.unwrap();
+        assert_eq!(sale["state"], "accepted", "{sale}");
+        assert_ne!(chip.data(application(), BALANCE_FILE).unwrap(), file, "it carries the hub's word again");
+    }
+    world.admin.wait_until_synced().await.unwrap();
+    assert_eq!(world.hub.owed(SHOP).unwrap(), 200);
+    assert_eq!(world.hub.ok(&["card", "proofs"]).unwrap(), Value::Array(Vec::new()));
+    let card = world.purse_card();
+    assert_eq!((&card["card_counters_unheard"], &card["proofs_refuted"]), (&0.into(), &0.into()), "{card}");
+    world.hub.verify().unwrap();
+}
+
 /// Presents the same card again, as the screen asks.
 async fn again(shop: &Shop, sale: &Value, chip: &DesfireChip) -> Value {
     let path = format!("/api/sales/{}", sale["id"].as_str().unwrap());

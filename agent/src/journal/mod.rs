@@ -41,7 +41,7 @@ pub use error::{JournalError, Trouble};
 pub use handle::JournalHandle;
 pub use hub::{Applied, HeldKey, HeldPage, Inbound, Unsent};
 pub use objects::HubObject;
-pub use purse::{Intended, Intent, PurseRead, PurseStart};
+pub use purse::{HeldBalance, Intended, Intent, PurseRead, PurseStart};
 pub use sales::{CardView, Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
 pub use secrets::SlotSecret;
 pub use state::{AlarmNote, HubView, Identity, Newest, Reserved, State, Totals};

@@ -72,6 +72,20 @@ pub enum Intended {
     Declined(Declined, Option<Cents>),
     /// The amounts cannot be split by the grid that holds.
     NotSplit(SplitError),
+    /// The card carries what the hub did not sign for it: nobody could tell its proof from a false one. The balance that is
+    /// held here is to be written over it first.
+    Foreign(HeldBalance),
+}
+
+/// A balance of a purse's own card that is held here.
+#[derive(Clone, Debug)]
+pub struct HeldBalance {
+    /// The purse.
+    pub purse: PurseRef,
+    /// Its number.
+    pub serial: Serial,
+    /// As the hub signed it.
+    pub bytes: Vec<u8>,
 }
 
 impl Journal {
@@ -171,9 +185,8 @@ impl Journal {
         on_card: Option<Serial>,
     ) -> Result<Option<(Serial, Vec<u8>)>, JournalError> {
         self.read(|db, _| {
-            let mut select = db.prepare_cached("SELECT serial, bytes FROM balances WHERE purse = ?1 AND scope = 0")?;
-            let held = select.query_row([purse.as_bytes()], |row| Ok((Serial::new(row.get(0)?), row.get(1)?)));
-            Ok(held.optional()?.filter(|(serial, _)| on_card.is_none_or(|on_card| *serial > on_card)))
+            let held = held_balance(db, purse)?.map(|held| (held.serial, held.bytes));
+            Ok(held.filter(|(serial, _)| on_card.is_none_or(|on_card| *serial > on_card)))
         })
     }
 }
@@ -184,10 +197,12 @@ fn keys_of(secrets: Option<&CardSecrets>, db: &Connection, card: CardRef) -> Res
     Ok(keys.into_iter().map(|(_, secret)| secret).collect())
 }
 
-/// The number that a balance on a card claims: it may be signed by a key that is not known here yet.
-fn claimed(purse: PurseRef, bytes: &[u8]) -> Option<Serial> {
-    let balance = Signed::<SignedBalance>::from_bytes(bytes.to_vec()).ok()?.peek().ok()?;
-    is_of_card(&balance, purse).then_some(balance.serial)
+fn held_balance(db: &Connection, purse: PurseRef) -> Result<Option<HeldBalance>, JournalError> {
+    let mut select = db.prepare_cached("SELECT serial, bytes FROM balances WHERE purse = ?1 AND scope = 0")?;
+    let held = select.query_row([purse.as_bytes()], |row| {
+        Ok(HeldBalance { purse, serial: Serial::new(row.get(0)?), bytes: row.get(1)? })
+    });
+    Ok(held.optional()?)
 }
 
 /// A balance that a card carries, where the hub signed it for this purse's card.
@@ -198,15 +213,15 @@ fn balance_of_card(state: &State, purse: PurseRef, bytes: &[u8]) -> Option<HubOb
 }
 
 impl Writer<'_> {
-    /// Takes over the balance that a card carries, as if the hub had sent it; gives the number that it says it has, so that
-    /// no older one is written over it.
+    /// Takes over the balance that a card carries, as if the hub had sent it; gives its number. What is not signed for this
+    /// card counts for nothing, whatever number it says it has.
     fn take_over(&mut self, card: PresentedBy, bytes: &[u8]) -> Result<Option<Serial>, JournalError> {
         let Some(purse) = known_of(self.tx, self.state, self.now, card)?.purse else { return Ok(None) };
         let Some(object) = balance_of_card(self.state, purse, bytes) else {
             if !bytes.is_empty() {
                 tracing::warn!("a card carries a balance that is not signed for it: it does not count");
             }
-            return Ok(claimed(purse, bytes));
+            return Ok(None);
         };
         let mut applied = Applied { alarms: Vec::new(), taken: 0, believed: true };
         self.take(&object, &mut applied)?;
@@ -242,6 +257,11 @@ impl Writer<'_> {
         let whole = Cents::sum(lines.iter().map(|line| line.fund))?;
         let on_card = self.take_over(ask.card, &read.balance)?;
         let known = self.known_of_purse(ask.card, read.spent)?;
+        if let (Some(purse), None, false) = (known.purse, on_card, read.balance.is_empty())
+            && let Some(held) = held_balance(self.tx, purse)?
+        {
+            return Ok(Intended::Foreign(held));
+        }
         let decision = decide(&facts(self.state, self.now, &known), whole, most);
         let (fund, spent_after, serial) = match decision {
             PurseDecision::Pay { fund, spent_after, serial } => (fund, spent_after, serial),

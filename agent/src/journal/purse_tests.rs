@@ -184,14 +184,6 @@ fn what_a_card_may_pay_is_decided_by_its_own_counter_and_the_newest_signed_balan
         journal.intend(moment(1, 10), &wish(1, amount), &UID, &read, None).unwrap()
     };
     assert_eq!(declined(try_with(400, vec![], 601)).0, DeclineReason::InsufficientFunds);
-    // What is not signed, for another purse, or for a terminal does not count.
-    let stranger = cabas_protocol::Signer::from_seed(&[77; 32]).unwrap();
-    let forged = stranger.sign(&fund.card_balance(5, 9, 99_999).peek().unwrap()).into_bytes();
-    for balance in
-        [forged, fund.card_balance(6, 9, 99_999).into_bytes(), fund.balance(5, 9, 99_999).into_bytes(), vec![1, 2, 3]]
-    {
-        assert_eq!(declined(try_with(400, balance, 601)).0, DeclineReason::InsufficientFunds);
-    }
     // A newer one that the card brings is taken over.
     let brought = fund.card_balance(5, 2, 1001).into_bytes();
     assert!(matches!(try_with(400, brought, 601), Intended::Go(intent) if intent.on_card == Some(Serial::new(2))));
@@ -227,18 +219,25 @@ fn a_part_is_offered_as_of_a_slice() {
 }
 
 #[test]
-fn a_newer_balance_by_a_key_that_is_not_known_here_yet_allows_nothing_and_is_not_overwritten() {
+fn what_the_hub_did_not_sign_for_a_card_is_replaced_before_it_pays() {
     let (folder, fund) = (folder(), Fund::default());
     let mut journal = ready(&fund, folder.path(), 1000);
     let stranger = cabas_protocol::Signer::from_seed(&[77; 32]).unwrap();
-    let balance = stranger.sign(&fund.card_balance(5, 9, 99_999).peek().unwrap()).into_bytes();
-    let read = PurseRead { balance, spent: 400 };
-    let above = journal.intend(moment(1, 10), &wish(1, 601), &UID, &read, None).unwrap();
-    assert_eq!(declined(above).0, DeclineReason::InsufficientFunds);
-    let within = journal.intend(moment(1, 10), &wish(1, 600), &UID, &read, None).unwrap();
-    let Intended::Go(intent) = within else { panic!("{within:?}") };
-    assert_eq!(intent.on_card, Some(Serial::new(9)));
-    assert_eq!(journal.newer_balance(purse(5), intent.on_card).unwrap(), None);
+    let forged = stranger.sign(&fund.card_balance(5, 9, 99_999).peek().unwrap()).into_bytes();
+    let of_other = fund.card_balance(6, 9, 99_999).into_bytes();
+    let of_terminal = fund.balance(5, 9, 99_999).into_bytes();
+    for balance in [forged, of_other, of_terminal, vec![7; 160]] {
+        let read = PurseRead { balance, spent: 400 };
+        let found = journal.intend(moment(1, 10), &wish(1, 600), &UID, &read, None).unwrap();
+        let Intended::Foreign(held) = found else { panic!("{found:?}") };
+        assert_eq!((held.purse, held.serial), (purse(5), Serial::new(1)));
+        let read = PurseRead { balance: held.bytes, spent: 400 };
+        let above = journal.intend(moment(1, 10), &wish(2, 601), &UID, &read, None).unwrap();
+        assert_eq!(declined(above).0, DeclineReason::InsufficientFunds);
+    }
+    // A card that carries none pays by what is held here.
+    let read = PurseRead { balance: Vec::new(), spent: 400 };
+    assert!(matches!(journal.intend(moment(1, 10), &wish(1, 600), &UID, &read, None).unwrap(), Intended::Go(_)));
 }
 
 #[test]

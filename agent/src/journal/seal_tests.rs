@@ -54,7 +54,7 @@ fn keys_are_sealed_again_once_there_is_a_credential_and_nothing_sealed_by_the_fi
         }
     }
     let mut journal = open(&fund, folder.path(), moment(3, 1), Some(&credential(7))).unwrap();
-    assert_eq!(keys(&mut journal), [3, 2]);
+    assert_eq!(keys(&mut journal), [3, 2, 1]);
 }
 
 #[test]

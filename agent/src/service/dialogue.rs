@@ -8,8 +8,8 @@ use crate::card::purse::{OpenPurse, PurseCard};
 use crate::core::ages::Moment;
 use crate::core::split::SplitError;
 use crate::journal::{
-    CardSays, CardView, Declined, Doubt, Intended, Intent, Journal, JournalError, PresentedBy, PurseRead, PurseStart,
-    SaleAsk, SaleRecord, Settled, SlotSecret,
+    CardSays, CardView, Declined, Doubt, HeldBalance, Intended, Intent, Journal, JournalError, PresentedBy, PurseRead,
+    PurseStart, SaleAsk, SaleRecord, Settled, SlotSecret,
 };
 use cabas_card::CardError;
 use cabas_card::purse::DebitError;
@@ -65,6 +65,20 @@ pub(super) enum Paid {
     Earlier(Box<SaleRecord>),
     /// The journal could not be written, and the card was not debited.
     Failed(JournalError),
+}
+
+/// Why a purchase does not go on.
+enum Stop {
+    /// This became of it.
+    Told(Paid),
+    /// What the card carries is to be replaced first.
+    Foreign(HeldBalance),
+}
+
+impl From<Paid> for Stop {
+    fn from(paid: Paid) -> Self {
+        Self::Told(paid)
+    }
 }
 
 /// Why no session was opened.
@@ -126,7 +140,7 @@ pub(super) fn purchase(card: &mut dyn PurseCard, books: &mut impl Books, purchas
             tell(paid);
         }
     };
-    let mut may_extend = true;
+    let (mut may_extend, mut may_mend) = (true, true);
     loop {
         let done = session(card, &keys, |open| match pay(open, books, purchase, most) {
             Ok((record, on_card)) => {
@@ -135,20 +149,45 @@ pub(super) fn purchase(card: &mut dyn PurseCard, books: &mut impl Books, purchas
                 afterwards(open, books, by, purse, on_card);
                 None
             }
-            Err(paid) => Some(paid),
+            Err(stop) => Some(stop),
         });
         return match done {
             Ok(None) => {}
             // Nothing was announced. The card is opened anew: no session is held while the hub is asked.
-            Ok(Some(Paid::Declined(declined, _))) if may_extend && books.extend(&declined, request) => {
+            Ok(Some(Stop::Told(Paid::Declined(declined, _)))) if may_extend && books.extend(&declined, request) => {
                 may_extend = false;
                 continue;
             }
-            Ok(Some(paid)) => told(paid),
+            Ok(Some(Stop::Foreign(held))) if may_mend && mend(card, books, &keys, by, &held) => {
+                may_mend = false;
+                continue;
+            }
+            Ok(Some(Stop::Foreign(_))) => told(Paid::Again),
+            Ok(Some(Stop::Told(paid))) => told(paid),
             Err(Unopened::Left) => told(Paid::Again),
             Err(Unopened::Locked) => told(locked()),
         };
     }
+}
+
+/// Writes the balance that is held here over what the hub did not sign, in a transaction of its own; false where the card
+/// left, or it could not be written down.
+fn mend(
+    card: &mut dyn PurseCard,
+    books: &mut impl Books,
+    keys: &[SlotSecret],
+    by: PresentedBy,
+    held: &HeldBalance,
+) -> bool {
+    let HeldBalance { purse, serial, bytes } = held;
+    let (purse, serial) = (*purse, *serial);
+    let Ok(Ok(proof)) = session(card, keys, |open| open.write_balance(bytes)) else { return false };
+    let now = books.now();
+    let written = books.work(move |journal| journal.card_written(now, by.card, purse, serial, proof));
+    if let Err(error) = &written {
+        tracing::error!(%error, "that a card has a genuine balance again could not be written down");
+    }
+    written.is_ok()
 }
 
 /// A copy of a card's UID, perhaps.
@@ -202,41 +241,42 @@ fn pay(
     books: &mut impl Books,
     purchase: &Purchase,
     most: Option<Cents>,
-) -> Result<(SaleRecord, Option<Serial>), Paid> {
+) -> Result<(SaleRecord, Option<Serial>), Stop> {
     let read = match read(open) {
         Ok(read) => read,
         Err(error) => {
             tracing::info!(%error, "a card could not be read");
-            return Err(Paid::Again);
+            return Err(Paid::Again.into());
         }
     };
     if !books.is_awaited() {
-        return Err(Paid::Again);
+        return Err(Paid::Again.into());
     }
     let (now, wish) = (books.now(), purchase.clone());
     let intended = books.work(move |journal| journal.intend(now, &wish.ask, &wish.uid, &read, most));
     let intent = match intended.map_err(Paid::Failed)? {
         Intended::Go(intent) => *intent,
-        Intended::Known(record) => return Err(Paid::Accepted(Box::new(record))),
-        Intended::Declined(declined, offer) => return Err(Paid::Declined(declined, offer)),
-        Intended::NotSplit(error) => return Err(Paid::NotSplit(error)),
+        Intended::Known(record) => return Err(Paid::Accepted(Box::new(record)).into()),
+        Intended::Declined(declined, offer) => return Err(Paid::Declined(declined, offer).into()),
+        Intended::NotSplit(error) => return Err(Paid::NotSplit(error).into()),
+        Intended::Foreign(held) => return Err(Stop::Foreign(held)),
     };
     let Intent { doubt, cents, record, on_card } = intent;
     let (seq, now) = (doubt.intent, books.now());
     if !books.is_awaited() {
         books.work(move |journal| journal.not_debited(now, seq)).map_err(Paid::Failed)?;
-        return Err(Paid::Again);
+        return Err(Paid::Again.into());
     }
     let proof = match open.debit(cents, &record) {
         Ok(proof) => proof,
         Err(DebitError::NotDebited(error)) => {
             tracing::info!(%error, intent.seq = seq.get(), "a card was not debited");
             books.work(move |journal| journal.not_debited(now, seq)).map_err(Paid::Failed)?;
-            return Err(Paid::Again);
+            return Err(Paid::Again.into());
         }
         Err(DebitError::InDoubt(error)) => {
             tracing::warn!(%error, intent.seq = seq.get(), "whether a card was debited is not known");
-            return Err(in_doubt(books, &doubt));
+            return Err(in_doubt(books, &doubt).into());
         }
     };
     match books.work(move |journal| journal.prove(now, seq, proof)) {
@@ -244,7 +284,7 @@ fn pay(
         Err(error) => {
             // The card has paid, and no row says so: the card's own record will, at its next tap.
             tracing::error!(%error, intent.seq = seq.get(), "a sale that a card has paid could not be written down");
-            Err(in_doubt(books, &doubt))
+            Err(in_doubt(books, &doubt).into())
         }
     }
 }

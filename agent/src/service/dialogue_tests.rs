@@ -436,3 +436,22 @@ fn a_card_that_leaves_while_the_hub_is_asked_pays_at_its_next_tap_without_asking
     assert!(matches!(shop.tap(1), Paid::Accepted(_)));
     assert_eq!((shop.books.asked.len(), shop.counted()), (1, (1, 1100)));
 }
+
+#[test]
+fn what_the_hub_did_not_sign_is_written_over_before_the_card_pays() {
+    let mut shop = shop(1000, 400);
+    let genuine = shop.fund.card_balance(5, 1, 1000).into_bytes();
+    shop.card.chip().balance = vec![7; 160];
+    assert!(matches!(shop.tap(1), Paid::Accepted(_)));
+    let carried = shop.card.chip().balance.clone();
+    let found = (carried, shop.card.chip().spent);
+    assert_eq!(found, (genuine, 700));
+    // Its own transaction is told of, and a card that leaves before it is only asked for again.
+    shop.card.chip().balance = vec![7; 160];
+    shop.card.chip().tear_after(1, Tear::Opening);
+    assert!(matches!(shop.tap(2), Paid::Again));
+    assert_eq!(shop.card.chip().spent, 700);
+    assert!(shop.books.journal.find_doubt(request(2)).unwrap().is_none());
+    let report = verify::verify(&shop.folder.path().join(FILE), None).unwrap();
+    assert_eq!((report.sales, report.problems.len()), (1, 0));
+}

@@ -120,6 +120,16 @@ impl DesfireChip {
         })
     }
 
+    /// Writes into a data file, as one who has a slot's key could.
+    pub fn deface(&self, application: u32, file: u8, bytes: &[u8]) {
+        let mut body = self.0.body();
+        let of = body.silicon.memory.applications.get_mut(&application).and_then(|all| all.files.get_mut(&file));
+        if let Some(Contents::Standard(data) | Contents::Backup(data)) = of.map(|file| &mut file.contents) {
+            data.clear();
+            data.extend_from_slice(bytes);
+        }
+    }
+
     /// Looks into a data file, of either kind.
     #[must_use]
     pub fn data(&self, application: u32, file: u8) -> Option<Vec<u8>> {

@@ -6,6 +6,7 @@ pub mod cpu;
 pub mod devices;
 pub mod example;
 pub mod fdatasync;
+pub mod fleet;
 pub mod hub;
 pub mod pcscd;
 pub mod ports;

@@ -3,6 +3,8 @@
 //!
 //! A debit that nobody answered for is settled first, at the next tap of the same card, whatever that tap is for; where it
 //! turns out as paid, that tap pays nothing more.
+//!
+//! It needs a card, a journal and the time, and nothing of the counter: who has those three can play it.
 
 use crate::card::purse::{OpenPurse, PurseCard};
 use crate::core::ages::Moment;
@@ -17,7 +19,7 @@ use cabas_card::tmac::UID_BYTES;
 use cabas_protocol::{Cents, Serial};
 
 /// The journal, as the dialogue uses it: each call returns once its work is done.
-pub(super) trait Books {
+pub trait Books {
     /// Does work in the journal.
     fn work<T: Send + 'static>(
         &mut self,
@@ -33,18 +35,18 @@ pub(super) trait Books {
 
 /// A purchase that is asked for.
 #[derive(Clone)]
-pub(super) struct Purchase {
+pub struct Purchase {
     /// The sale.
-    pub(super) ask: SaleAsk,
+    pub ask: SaleAsk,
     /// The card's UID.
-    pub(super) uid: [u8; UID_BYTES],
+    pub uid: [u8; UID_BYTES],
     /// What the fund pays at the most, where the member has taken a part.
-    pub(super) most: Option<Cents>,
+    pub most: Option<Cents>,
 }
 
 /// What became of a tap.
 #[derive(Debug)]
-pub(super) enum Paid {
+pub enum Paid {
     /// The sale is written down.
     Accepted(Box<SaleRecord>),
     /// It may not be; the part that could be paid, where one could.
@@ -98,7 +100,7 @@ fn session<T>(
 }
 
 /// Plays a purchase. `tell` hears once what became of it; what is exchanged with the card afterwards may be cut off.
-pub(super) fn purchase(card: &mut dyn PurseCard, books: &mut impl Books, purchase: &Purchase, tell: impl FnOnce(Paid)) {
+pub fn purchase(card: &mut dyn PurseCard, books: &mut impl Books, purchase: &Purchase, tell: impl FnOnce(Paid)) {
     let (now, by, request) = (books.now(), purchase.ask.card, purchase.ask.request);
     let (keys, doubt) = match books.work(move |journal| journal.purse_start(now, by, Some(request))) {
         Ok(PurseStart::Go { keys, doubt }) => (keys, doubt),
@@ -272,7 +274,7 @@ fn afterwards(
 ///
 /// # Errors
 /// What became of the tap instead.
-pub(super) fn look(card: &mut dyn PurseCard, books: &mut impl Books, by: PresentedBy) -> Result<CardView, Paid> {
+pub fn look(card: &mut dyn PurseCard, books: &mut impl Books, by: PresentedBy) -> Result<CardView, Paid> {
     let now = books.now();
     let keys = match books.work(move |journal| journal.purse_start(now, by, None)).map_err(Paid::Failed)? {
         PurseStart::Go { keys, .. } => keys,

@@ -1,6 +1,7 @@
 //! What stands in for plastic and paper, and the world of an end-to-end test: real programs, real pcscd, real sockets.
 #![allow(clippy::indexing_slicing, reason = "a JSON value answers null for what is not there")]
 
+pub mod bare_purse;
 pub mod browser;
 pub mod cpu;
 pub mod devices;

@@ -21,6 +21,9 @@ use cabas_protocol::{Cents, Serial};
 /// The journal, as the dialogue uses it: each call returns once its work is done.
 pub trait Books {
     /// Does work in the journal.
+    ///
+    /// # Errors
+    /// [`JournalError`]: whether the work was done is known only where the error says so.
     fn work<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut Journal) -> Result<T, JournalError> + Send + 'static,

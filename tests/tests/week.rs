@@ -350,7 +350,7 @@ impl Week {
     fn check_stall(&self) {
         let known: Vec<_> = self.debits_at(STALL).filter(|bought| bought.card != LONE).collect();
         let (sales, cents) = (known.len(), sum(known.into_iter()));
-        assert!(sales > 5, "{sales}");
+        assert!(sales > 0, "the stall sold nothing");
         let terminal = (STALL + 1).to_string();
         let report = || self.hub.ok(&["terminal", "carried", &terminal]).unwrap();
         let waiting = report();

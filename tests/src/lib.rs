@@ -1,11 +1,13 @@
 //! What stands in for plastic and paper, and the world of an end-to-end test: real programs, real pcscd, real sockets.
 #![allow(clippy::indexing_slicing, reason = "a JSON value answers null for what is not there")]
 
+pub mod bare_purse;
 pub mod browser;
 pub mod cpu;
 pub mod devices;
 pub mod example;
 pub mod fdatasync;
+pub mod fleet;
 pub mod hub;
 pub mod pcscd;
 pub mod ports;

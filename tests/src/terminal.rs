@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
 use cabas_protocol::chain::ChainId;
-use cabas_protocol::enrol::{Code, EnrolAnswer, EnrolRequest};
+use cabas_protocol::enrol::{Code, EnrolAnswer, EnrolRequest, TerminalSecrets};
 use cabas_protocol::extend::ExtendRequest;
 use cabas_protocol::head::HeadContext;
 use cabas_protocol::ids::BootId;
-use cabas_protocol::keys::{HubKeys, KeyCert};
+use cabas_protocol::keys::{HubKeys, KeyCert, SlotKey};
 use cabas_protocol::refusal::Refusal;
 use cabas_protocol::row::{ClockQuality, Line, ListApplied, RowTime, Sale, Start, Tier};
 use cabas_protocol::sign::{Payload, peek_type};
@@ -83,7 +83,11 @@ pub struct Terminal {
     pub hands_back: bool,
     /// Every row that it made since [`Self::keep_journal`]: what a restored hub has lost is sent again.
     journal: Option<Vec<Signed<Row>>>,
-    stan: Stan,
+    pub(crate) stan: Stan,
+    /// What the hub gave it at enrolment.
+    pub(crate) secrets: TerminalSecrets,
+    /// The newest key of each purse card.
+    pub(crate) slot_keys: BTreeMap<CardRef, SlotKey>,
 }
 
 impl Terminal {
@@ -125,7 +129,7 @@ impl Terminal {
         if answer.request != hash {
             bail!("the answer belongs to another request");
         }
-        code_keys.open(&hash, &answer.sealed)?;
+        let secrets = code_keys.open(&hash, &answer.sealed)?;
         let Head { fund, incarnation, time_epoch, .. } = answer.head;
         let genesis = ChainId { fund, terminal: answer.terminal, epoch: answer.epoch }.genesis(signer.public());
         Ok(Self {
@@ -147,6 +151,8 @@ impl Terminal {
             hands_back: true,
             journal: None,
             stan: Stan::FIRST,
+            secrets,
+            slot_keys: BTreeMap::new(),
         })
     }
 
@@ -404,6 +410,10 @@ impl Terminal {
                 self.held.insert(balance.purse, object.to_vec());
                 self.balances.insert(balance.purse, balance);
             }
+            if peek_type(object)? == ObjectType::SlotKey {
+                let key = self.keys.verify(&Signed::<SlotKey>::from_bytes(object.to_vec())?)?.into_payload();
+                self.slot_keys.insert(key.card, key);
+            }
         }
         Ok(())
     }
@@ -432,6 +442,8 @@ impl Terminal {
             hands_back: self.hands_back,
             journal: self.journal.clone(),
             stan: self.stan,
+            secrets: self.secrets.clone(),
+            slot_keys: self.slot_keys.clone(),
         })
     }
 

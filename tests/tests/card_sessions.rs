@@ -2,68 +2,15 @@
 //! through the real pcscd, and the card is made of software.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-use cabas_card::layout::{APPLICATION, BALANCE_FILE, SPENT_FILE, VALUE_START};
-use cabas_tests::hub::{Hub, http_client};
-use cabas_tests::program::Said;
+mod card_world;
+
+use cabas_card::layout::{BALANCE_FILE, SPENT_FILE, VALUE_START};
+use cabas_tests::hub::http_client;
 use cabas_tests::shop::Shop;
 use cabas_tests::virtual_card::desfire::{DesfireChip, Edition};
 use cabas_tests::virtual_card::{Tear, VirtualCard};
+use card_world::{SHOP, UID, application, ok, ready, spent, world};
 use serde_json::Value;
-
-const UID: [u8; 7] = [0x04, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66];
-const SHOP: &str = "biocoop-platanes";
-
-struct World {
-    hub: Hub,
-    admin: Shop,
-    dir: tempfile::TempDir,
-}
-
-async fn world() -> World {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
-    let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
-    hub.credit("2026-11").unwrap();
-    let mut admin = Shop::enrolled(&dir.path().join("admin"), &http_client().unwrap(), &hub, SHOP).await.unwrap();
-    admin.stop().unwrap();
-    World { hub, admin, dir }
-}
-
-impl World {
-    fn grant(&self, verb: &str, card: &str) {
-        let grant = ["card", "grant", "--terminal", "1", verb, card, "--household", "F001"];
-        self.hub.ok(&grant).unwrap();
-    }
-
-    /// Runs a command with a card on the reader.
-    fn with_card(&self, chip: &DesfireChip, verb: &str, card: &str) -> Said {
-        let held = VirtualCard::insert(self.admin.pcscd.port(0, 0).unwrap(), chip.clone()).unwrap();
-        let said = self.admin.said(&["card", verb, "--card-number", card]).unwrap();
-        held.remove();
-        said
-    }
-
-    fn inspect(&self, chip: &DesfireChip) -> Said {
-        let held = VirtualCard::insert(self.admin.pcscd.port(0, 0).unwrap(), chip.clone()).unwrap();
-        let said = self.admin.said(&["card", "inspect", "--json"]).unwrap();
-        held.remove();
-        said
-    }
-
-    fn purse_card(&self) -> Value {
-        let purse = self.hub.ok(&["purse", "show", "--household", "F001"]).unwrap();
-        purse["cards"][0].clone()
-    }
-}
-
-fn application() -> u32 {
-    let [a, b, c] = APPLICATION;
-    u32::from_le_bytes([a, b, c, 0])
-}
-
-fn ok(said: &Said) {
-    assert_eq!(said.code, Some(0), "{said:?}");
-}
 
 #[tokio::test]
 async fn a_card_is_issued_once_allowed_and_carries_its_signed_balance() {
@@ -130,19 +77,6 @@ async fn a_card_is_keyed_anew_after_a_theft_and_retired_in_the_end() {
     assert_eq!(chip.value(application(), SPENT_FILE), None, "it is blank");
     assert_eq!(world.purse_card()["blocked"], true, "{}", world.purse_card());
     world.hub.verify().unwrap();
-}
-
-/// The card is issued and its keys are at the terminal.
-async fn ready(world: &mut World, chip: &DesfireChip) {
-    world.grant("--issue", "901");
-    ok(&world.with_card(chip, "issue", "901"));
-    world.admin.start().await.unwrap();
-    world.admin.wait_until_synced().await.unwrap();
-}
-
-fn spent(chip: &DesfireChip) -> u64 {
-    let value = u64::try_from(chip.value(application(), SPENT_FILE).unwrap()).unwrap();
-    u64::from(VALUE_START).checked_sub(value).unwrap()
 }
 
 #[tokio::test]

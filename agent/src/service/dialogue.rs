@@ -3,6 +3,8 @@
 //!
 //! A debit that nobody answered for is settled first, at the next tap of the same card, whatever that tap is for; where it
 //! turns out as paid, that tap pays nothing more.
+//!
+//! It needs a card, a journal and the time, and nothing of the counter: who has those three can play it.
 
 use crate::card::purse::{OpenPurse, PurseCard};
 use crate::core::ages::Moment;
@@ -17,8 +19,11 @@ use cabas_card::tmac::UID_BYTES;
 use cabas_protocol::{Cents, RequestId, Serial};
 
 /// The journal, as the dialogue uses it: each call returns once its work is done.
-pub(super) trait Books {
+pub trait Books {
     /// Does work in the journal.
+    ///
+    /// # Errors
+    /// [`JournalError`]: whether the work was done is known only where the error says so.
     fn work<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut Journal) -> Result<T, JournalError> + Send + 'static,
@@ -37,18 +42,18 @@ pub(super) trait Books {
 
 /// A purchase that is asked for.
 #[derive(Clone)]
-pub(super) struct Purchase {
+pub struct Purchase {
     /// The sale.
-    pub(super) ask: SaleAsk,
+    pub ask: SaleAsk,
     /// The card's UID.
-    pub(super) uid: [u8; UID_BYTES],
+    pub uid: [u8; UID_BYTES],
     /// What the fund pays at the most, where the member has taken a part.
-    pub(super) most: Option<Cents>,
+    pub most: Option<Cents>,
 }
 
 /// What became of a tap.
 #[derive(Debug)]
-pub(super) enum Paid {
+pub enum Paid {
     /// The sale is written down.
     Accepted(Box<SaleRecord>),
     /// It may not be; the part that could be paid, where one could.
@@ -116,7 +121,7 @@ fn session<T>(
 }
 
 /// Plays a purchase. `tell` hears once what became of it; what is exchanged with the card afterwards may be cut off.
-pub(super) fn purchase(card: &mut dyn PurseCard, books: &mut impl Books, purchase: &Purchase, tell: impl FnOnce(Paid)) {
+pub fn purchase(card: &mut dyn PurseCard, books: &mut impl Books, purchase: &Purchase, tell: impl FnOnce(Paid)) {
     let (now, by, request) = (books.now(), purchase.ask.card, purchase.ask.request);
     let (keys, doubt) = match books.work(move |journal| journal.purse_start(now, by, Some(request))) {
         Ok(PurseStart::Go { keys, doubt }) => (keys, doubt),
@@ -335,15 +340,15 @@ fn afterwards(
 
 /// What a look at a card came to.
 #[derive(Debug)]
-pub(super) struct Looked {
+pub struct Looked {
     /// What it could pay, or what became of the tap instead.
-    pub(super) view: Result<CardView, Paid>,
+    pub view: Result<CardView, Paid>,
     /// An earlier sale of this card that turned out to be paid.
-    pub(super) earlier: Option<Box<SaleRecord>>,
+    pub earlier: Option<Box<SaleRecord>>,
 }
 
 /// What a card could pay: nothing is debited. A debit that nobody answered for is settled by the way.
-pub(super) fn look(card: &mut dyn PurseCard, books: &mut impl Books, by: PresentedBy, uid: [u8; UID_BYTES]) -> Looked {
+pub fn look(card: &mut dyn PurseCard, books: &mut impl Books, by: PresentedBy, uid: [u8; UID_BYTES]) -> Looked {
     let now = books.now();
     let only = |view| Looked { view, earlier: None };
     let (keys, doubt) = match books.work(move |journal| journal.purse_start(now, by, None)) {

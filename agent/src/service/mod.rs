@@ -4,7 +4,7 @@
 mod attempt;
 pub mod board;
 pub mod counter;
-mod dialogue;
+pub mod dialogue;
 pub mod metrics;
 mod parts;
 mod purse;

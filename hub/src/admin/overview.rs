@@ -196,6 +196,18 @@ pub fn terminal_line(view: TerminalView) -> TerminalLine {
     }
 }
 
+/// What an alarm can be about.
+#[cfg(test)]
+pub const ALARMS: [&str; 7] = [
+    alarm_name(AlarmKind::Fork),
+    alarm_name(AlarmKind::Gap),
+    alarm_name(AlarmKind::OverRight),
+    alarm_name(AlarmKind::FutureIncarnation),
+    alarm_name(AlarmKind::NotAuthentic),
+    alarm_name(AlarmKind::Split),
+    alarm_name(AlarmKind::CardProof),
+];
+
 const fn alarm_name(kind: AlarmKind) -> &'static str {
     match kind {
         AlarmKind::Fork => "fork",

@@ -86,7 +86,7 @@ impl Shop {
     }
 
     fn tap_of(&mut self, number: u64, amount: u64, most: Option<u64>) -> Paid {
-        let by = PresentedBy { card: card(5), proven: Tier::Purse, uid: UidClass::Unique };
+        let by = PresentedBy { card: card(5), proven: Tier::Purse, uid: UidClass::Unique, counter: None };
         let ask = SaleAsk { request: request(number), till_ref: None, lines: lines(amount), card: by };
         let wish = Purchase { ask, uid: UID, most: most.map(cents) };
         let mut told = None;
@@ -350,7 +350,7 @@ fn after_accepted_the_card_gets_a_newer_balance_and_gives_records_and_may_leave_
 #[test]
 fn a_balance_is_looked_at_and_nothing_is_debited() {
     let mut shop = shop(1000, 400);
-    let by = PresentedBy { card: card(5), proven: Tier::Purse, uid: UidClass::Unique };
+    let by = PresentedBy { card: card(5), proven: Tier::Purse, uid: UidClass::Unique, counter: None };
     let mut card = shop.card.clone();
     let view = look(&mut card, &mut shop.books, by).unwrap();
     assert_eq!(view, CardView::Usable { available: cents(600) });

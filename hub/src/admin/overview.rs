@@ -204,6 +204,7 @@ const fn alarm_name(kind: AlarmKind) -> &'static str {
         AlarmKind::FutureIncarnation => "future_incarnation",
         AlarmKind::NotAuthentic => "not_authentic",
         AlarmKind::Split => "not_split_by_the_grid",
+        AlarmKind::CopiedCard => "copied_card",
     }
 }
 

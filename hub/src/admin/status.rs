@@ -75,7 +75,7 @@ struct Words {
     standings: [(&'static str, &'static str); 5],
     never: &'static str,
     ago: [&'static str; 4],
-    alarms: [(&'static str, &'static str); 6],
+    alarms: [(&'static str, &'static str); 7],
     failed: &'static str,
 }
 
@@ -114,6 +114,7 @@ const FRENCH: Words = Words {
         ("future_incarnation", "lignes d'une vie ultérieure du serveur"),
         ("not_authentic", "lignes non authentiques reçues"),
         ("not_split_by_the_grid", "ventes non réparties selon la grille"),
+        ("copied_card", "carte peut-être copiée : cabas-hub card copies"),
     ],
     failed: "La base de données ne répond pas. Voir le journal du serveur.\n",
 };
@@ -153,6 +154,7 @@ const ENGLISH: Words = Words {
         ("future_incarnation", "rows of a later life of the hub"),
         ("not_authentic", "rows came that are not authentic"),
         ("not_split_by_the_grid", "sales not split as the grid says"),
+        ("copied_card", "a card may have been copied: cabas-hub card copies"),
     ],
     failed: "The database does not answer. See the hub's log.\n",
 };

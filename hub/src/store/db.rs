@@ -25,7 +25,7 @@ const STATEMENTS_KEPT: usize = 128;
 pub(super) const APPLICATION_ID: i64 = 0x4361_6261;
 
 /// Every migration, oldest first; never edited, only added to.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_lifecycle.sql"),
     include_str!("../../migrations/0003_undo.sql"),
@@ -34,9 +34,10 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("../../migrations/0006_rules.sql"),
     include_str!("../../migrations/0007_purse_cards.sql"),
     include_str!("../../migrations/0008_card_sessions.sql"),
+    include_str!("../../migrations/0011_identity_cards.sql"),
 ];
 /// The form that this program writes.
-pub const SCHEMA_VERSION: i64 = 8;
+pub const SCHEMA_VERSION: i64 = 9;
 
 /// What may be done with the file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -188,6 +188,9 @@ pub enum CardSessionRefusal {
     /// The number is not that card's.
     #[error("the card on the reader is not card {0}")]
     OtherCard(u32),
+    /// It was issued as something else.
+    #[error("card {0} is bound as another kind of card, and a card never changes its kind; take a new one")]
+    OtherTier(u32),
 }
 
 /// Why a correction is refused.

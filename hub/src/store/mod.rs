@@ -38,6 +38,7 @@ mod settlements;
 mod shops;
 mod slices;
 mod sql;
+mod taps;
 mod terminals;
 mod thread;
 mod tx;

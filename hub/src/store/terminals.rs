@@ -361,6 +361,7 @@ const fn alarm_number(kind: AlarmKind) -> u8 {
         AlarmKind::FutureIncarnation => 4,
         AlarmKind::NotAuthentic => 5,
         AlarmKind::Split => 6,
+        AlarmKind::CopiedCard => 7,
     }
 }
 
@@ -372,6 +373,7 @@ fn alarm_of_number(number: u8) -> Option<AlarmKind> {
         AlarmKind::FutureIncarnation,
         AlarmKind::NotAuthentic,
         AlarmKind::Split,
+        AlarmKind::CopiedCard,
     ]
     .into_iter()
     .find(|kind| alarm_number(*kind) == number)

@@ -24,10 +24,28 @@ async fn world() -> World {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(dir.path().join("hub")).unwrap();
     let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
-    hub.credit("2026-11").unwrap();
     let mut admin = Shop::enrolled(&dir.path().join("admin"), &http_client().unwrap(), &hub, SHOP).await.unwrap();
     admin.stop().unwrap();
+    hub.credit("2026-11").unwrap();
     World { hub, admin, dir }
+}
+
+/// A second shop, where a part of the household's money lies, and the card.
+async fn two_shops() -> (World, Shop, Ntag424Chip) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
+    let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
+    let http = http_client().unwrap();
+    let mut admin = Shop::enrolled(&dir.path().join("admin"), &http, &hub, SHOP).await.unwrap();
+    let mut stall = Shop::enrolled(&dir.path().join("stall"), &http, &hub, STALL).await.unwrap();
+    hub.credit("2026-11").unwrap();
+    admin.stop().unwrap();
+    stall.stop().unwrap();
+    let mut world = World { hub, admin, dir };
+    let chip = world.ready().await;
+    stall.start().await.unwrap();
+    stall.wait_until_synced().await.unwrap();
+    (world, stall, chip)
 }
 
 impl World {
@@ -100,10 +118,7 @@ async fn a_card_is_issued_once_allowed_torn_or_not_keyed_anew_and_retired() {
 
 #[tokio::test]
 async fn a_card_pays_from_the_slice_on_line_and_without_a_network_over_a_restart() {
-    let mut world = world().await;
-    let chip = world.ready().await;
-    let dir = world.dir.path().join("stall");
-    let stall = Shop::enrolled(&dir, &http_client().unwrap(), &world.hub, STALL).await.unwrap();
+    let (mut world, stall, chip) = two_shops().await;
     let sale = world.admin.sell_to(1250, &chip, "on-line").await.unwrap();
     assert_eq!((&sale["state"], &sale["proven"]), (&json!("accepted"), &json!(true)), "{sale}");
     world.admin.wait_until_synced().await.unwrap();
@@ -149,10 +164,7 @@ async fn copies_are_declined_neutrally_and_told() {
 
 #[tokio::test]
 async fn a_copy_at_another_shop_without_a_network_is_told_by_the_hub_and_both_shops_are_paid() {
-    let mut world = world().await;
-    let mut chip = world.ready().await;
-    let dir = world.dir.path().join("stall");
-    let stall = Shop::enrolled(&dir, &http_client().unwrap(), &world.hub, STALL).await.unwrap();
+    let (mut world, stall, mut chip) = two_shops().await;
     world.hub.kill_9().unwrap();
     assert_eq!(world.admin.sell_to(700, &chip, "card").await.unwrap()["state"], "accepted");
     // Somebody has the key of the stall, and made a copy that counts as the card did.

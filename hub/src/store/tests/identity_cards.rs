@@ -101,6 +101,7 @@ fn a_card_never_changes_its_kind() {
 #[test]
 fn a_count_that_repeats_or_falls_is_told_and_its_sale_is_settled_all_the_same() {
     let (mut world, mut a, mut b) = world();
+    assert!(world.extend(&b, 1, 1_000).is_some(), "each terminal has a slice");
     // What comes late from another terminal is no fall, what repeats there is; within one journal both are.
     let taps: [(bool, Option<u32>, Option<TapFault>); 8] = [
         (true, Some(10), None),

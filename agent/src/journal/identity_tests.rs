@@ -122,3 +122,22 @@ fn a_card_whose_key_is_not_here_is_not_asked() {
     };
     assert_eq!(declined.reason, DeclineReason::NoBalance);
 }
+
+#[test]
+fn verify_tells_a_sale_whose_count_of_taps_does_not_rise() {
+    for counter in [Some(7), Some(6), None] {
+        let (folder, fund) = (tempfile::tempdir().unwrap(), Fund::default());
+        let mut journal = ready(&fund, folder.path());
+        let Sold::Accepted(record) = journal.sell(moment(1, 20), &wish(1, 400, by(7))).unwrap() else { panic!() };
+        let again = cabas_protocol::row::Sale {
+            stan: record.sale.stan.next(),
+            spent_after: cents(800),
+            card_counter: counter,
+            request: None,
+            ..record.sale
+        };
+        journal.write(moment(1, 21), |writer| writer.append(RowBody::Sale(again), None)).unwrap();
+        let report = verify::verify(&folder.path().join(FILE), Some(*fund.root.public())).unwrap();
+        assert!(report.problems.iter().any(|problem| problem.contains("does not rise")), "{counter:?}: {report:?}");
+    }
+}

@@ -78,6 +78,9 @@ fn issued() -> Ntag424Chip {
     chip
 }
 
+/// Something that is done in a session.
+type Act<'a> = &'a dyn Fn(&mut Session, &mut Field<Ntag424Chip>) -> Result<(), CardError>;
+
 fn prove(chip: &Ntag424Chip, number: u8, key: &Key) -> Result<Proven, CardError> {
     identity::prove(&mut Field::new(chip), number, key, [number; 16])
 }
@@ -113,7 +116,7 @@ fn a_stolen_key_opens_no_other_and_changes_nothing_on_the_card() {
     let before = prove(&chip, 1, &stolen).unwrap().counter;
     assert!(identity::rekey(&mut Field::new(&chip), &keys, &due(2), &stolen, &mut random()).is_err());
     assert!(identity::retire(&mut Field::new(&chip), &keys, &stolen, &mut random()).is_err());
-    let in_session = |act: &dyn Fn(&mut Session, &mut Field<Ntag424Chip>) -> Result<(), CardError>| {
+    let in_session = |act: Act<'_>| {
         let mut field = Field::new(&chip);
         assert_eq!(field.exchange(&SELECT).unwrap().status, 0x9000);
         let mut session = Session::authenticate(&mut field, 1, &stolen, [9; 16]).unwrap();

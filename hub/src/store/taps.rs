@@ -58,6 +58,22 @@ impl Tx<'_> {
         })
     }
 
+    /// True where the tap of a sale is kept as its row says, and marked where it is a copy's.
+    pub(super) fn is_tap_kept(&self, row: RowKey, sale: &Sale) -> Result<bool, StoreError> {
+        if sale.tier != Tier::Identity {
+            return Ok(true);
+        }
+        let mut read = self.conn.prepare_cached(
+            "SELECT card = ?2 AND counter IS ?3 AND cents = ?4 AND (why > 0 OR (counter IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM identity_taps AS other WHERE other.card = ?2 AND other.counter >= ?3 AND other.row <> ?1
+                    AND (other.row BETWEEN ?5 AND ?1 OR (other.counter = ?3 AND other.why = 0)))))
+             FROM identity_taps WHERE row = ?1",
+        )?;
+        let (cents, first) = (sale.fund_cents()?, RowKey::new(row.epoch(), Seq::new(0)));
+        let values = params![Sql(row), Sql(sale.card), sale.card_counter, Sql(cents), Sql(first)];
+        Ok(read.query_row(values, |kept| kept.get(0)).optional()?.unwrap_or(false))
+    }
+
     /// The number printed on a card, for people; nothing where the hub does not know it.
     pub(super) fn card_number(&self, sale: &Sale) -> Result<Option<u32>, StoreError> {
         let read = "SELECT number FROM cards WHERE ref = ?1";

@@ -6,7 +6,7 @@ use cabas_protocol::row::{Sale, Tier};
 
 use super::world::{NOW, Terminal, World, at, card_ref, cents, purse_ref, sale};
 use crate::store::{
-    AlarmKind, CardPlan, CardSessionRefusal, CardVerb, Deliverable, SlotKeyOrder, StoreError, TapFault,
+    AlarmKind, CardPlan, CardSessionRefusal, CardVerb, Deliverable, FindingKind, SlotKeyOrder, StoreError, TapFault,
 };
 
 const NUMBER: u8 = 61;
@@ -143,4 +143,29 @@ fn the_same_rows_again_are_no_copy_and_plain_cards_have_no_taps() {
     }
     assert_eq!(world.number::<u32>("SELECT count(*) FROM identity_taps"), 1);
     assert_eq!(world.db.read(|tx| tx.copied_taps(100)).unwrap(), []);
+}
+
+#[test]
+fn a_tap_that_is_kept_otherwise_than_its_row_says_is_found() {
+    for sql in [
+        "DELETE FROM identity_taps WHERE counter = 5",
+        "UPDATE identity_taps SET counter = 6 WHERE counter = 5",
+        "UPDATE identity_taps SET cents = 1 WHERE counter = 5",
+        "UPDATE identity_taps SET card = x'cc00000000000001' WHERE counter = 5",
+        "UPDATE identity_taps SET why = 0 WHERE why = 1",
+        "UPDATE identity_taps SET why = 0 WHERE why = 2",
+        "UPDATE identity_taps SET why = 0 WHERE why = 3",
+    ] {
+        let (mut world, mut a, mut b) = world();
+        for (number, counter) in [(1, Some(5)), (2, Some(9)), (3, Some(8)), (4, None)] {
+            a.identity_sale(100, number * 100, counter);
+        }
+        world.sync(&mut a);
+        b.identity_sale(100, 100, Some(9));
+        world.sync(&mut b);
+        world.audit();
+        world.tamper(sql);
+        let findings = world.verify().findings;
+        assert!(findings.iter().any(|finding| finding.kind == FindingKind::Card), "{sql}: {findings:?}");
+    }
 }

@@ -188,7 +188,7 @@ impl World {
     pub(super) fn tamper(&mut self, sql: &str) {
         let conn = rusqlite::Connection::open(self.path()).unwrap();
         conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;").unwrap();
-        const KEPT: [&str; 11] = [
+        const KEPT: [&str; 12] = [
             "rows",
             "moves",
             "serials",
@@ -200,6 +200,7 @@ impl World {
             "corrected",
             "tapped",
             "released",
+            "taps",
         ];
         for trigger in KEPT {
             for name in ["stay", "remain"] {

@@ -85,7 +85,7 @@ pub(crate) fn lines(amount: u64) -> Vec<AskedLine> {
 }
 
 pub(crate) fn presented(number: u8) -> PresentedBy {
-    PresentedBy { card: card(number), proven: Tier::Plain, uid: UidClass::Unique }
+    PresentedBy { card: card(number), proven: Tier::Plain, uid: UidClass::Unique, counter: None }
 }
 
 pub(crate) fn ask(number: u64, by: u8, amount: u64) -> SaleAsk {

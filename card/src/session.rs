@@ -100,6 +100,22 @@ impl Session {
         self.unwrapped(&answer.data, comm)
     }
 
+    /// The same where the card chooses whether the answer, of so many bytes, is encrypted: it has a MAC either way.
+    pub(crate) fn command_told(
+        &mut self,
+        card: &mut dyn Exchange,
+        command: Command<'_>,
+        len: usize,
+    ) -> Result<Zeroizing<Vec<u8>>, CardError> {
+        let sent = self.wrapped(command, Comm::Mac)?;
+        let answer = send(card, command.code, &sent)?;
+        if answer.status != SUCCESS {
+            return Err(CardError::Refused { command: command.name, status: answer.status });
+        }
+        let is_plain = answer.data.len() == len.saturating_add(MAC_BYTES);
+        self.unwrapped(&answer.data, if is_plain { Comm::Mac } else { Comm::Full })
+    }
+
     /// The data field of a command.
     pub(crate) fn wrapped(&self, command: Command<'_>, comm: Comm) -> Result<Zeroizing<Vec<u8>>, CardError> {
         let mut out = Zeroizing::new(command.header.to_vec());

@@ -223,7 +223,7 @@ impl FleetShop {
     pub fn presented(&self, chip: &DesfireChip) -> anyhow::Result<PresentedBy> {
         let uid = Uid::new(&chip.uid())?;
         let card = self.keys.card_key().card_ref(uid.as_bytes());
-        Ok(PresentedBy { card, proven: Tier::Purse, uid: UidClass::Unique })
+        Ok(PresentedBy { card, proven: Tier::Purse, uid: UidClass::Unique, counter: None })
     }
 
     /// Holds a card to the reader for a sale. Where the power went the program was started again.

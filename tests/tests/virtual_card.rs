@@ -6,7 +6,10 @@ use cabas_tests::program::wait_for;
 use cabas_tests::virtual_card::desfire::{DesfireChip, Edition};
 use cabas_tests::virtual_card::ntag424::Ntag424Chip;
 use cabas_tests::virtual_card::{InField, Reaction, Tear, VirtualCard};
-use ntag424::types::file_settings::CommMode;
+use ntag424::types::file_settings::{
+    Access, AccessRights, CommMode, CryptoMode, CtrRetAccess, FileSettingsUpdate, Offset, PiccData, PlainMirror,
+    ReadCtrFeatures, ReadCtrMirror, Sdm,
+};
 use ntag424::types::{File, KeyNumber, NonMasterKeyNumber};
 use ntag424::{AuthenticatedSession as _, Response, Session, Transport};
 use std::ffi::CStr;
@@ -30,6 +33,42 @@ fn an_independent_host_uses_the_tag() {
     let mut field = InProcess(chip);
     assert!(block_on(Session::new().authenticate_aes(&mut field, KeyNumber::Key0, &ZERO, RANDOM)).is_err());
     assert!(block_on(Session::new().authenticate_aes(&mut field, KeyNumber::Key0, &NEW, RANDOM)).is_ok());
+}
+
+/// What counts the reads is set up and asked by the other host, in both forms of the answer.
+#[test]
+fn an_independent_host_reads_how_often_the_tag_was_read() {
+    for (ret_access, number) in
+        [(CtrRetAccess::Free, KeyNumber::Key3), (CtrRetAccess::Key(KeyNumber::Key1), KeyNumber::Key1)]
+    {
+        let mut field = InProcess(Ntag424Chip::new(UID, 1));
+        let features = ReadCtrFeatures { limit: None, ret_access };
+        let read_ctr = ReadCtrMirror { offset: Offset::new(0x00ff_ffff).unwrap(), features };
+        let counted = PiccData::Plain(PlainMirror::RCtr { read_ctr });
+        let sdm = Sdm::try_new(counted, None, None, CryptoMode::Aes).unwrap();
+        let hub = Access::Key(KeyNumber::Key0);
+        let rights = AccessRights { read: Access::Free, write: hub, read_write: hub, change: hub };
+        let settings = FileSettingsUpdate::new(CommMode::Plain, rights).with_sdm(sdm);
+        block_on(async {
+            let session = Session::new().authenticate_aes(&mut field, KeyNumber::Key0, &ZERO, RANDOM).await.unwrap();
+            let session = session.change_file_settings(&mut field, File::Ndef, &settings).await.unwrap();
+            let (told, _) = session.get_file_settings(&mut field, File::Ndef).await.unwrap();
+            assert_eq!((told.access_rights, told.sdm), (rights, Some(sdm)));
+        });
+        let read = native(0xad, &[2, 0, 0, 0, 1, 0, 0]);
+        for times in [1, 2] {
+            assert_eq!(field.0.react(&SELECT_TAG), Reaction::Answer(vec![0x90, 0]));
+            // Twice in a row is once.
+            for _ in 0..2 {
+                assert_eq!(field.0.react(&read), Reaction::Answer(vec![0, 0x91, 0]));
+            }
+            block_on(async {
+                let session = Session::new().authenticate_aes(&mut field, number, &ZERO, RANDOM).await.unwrap();
+                let (reads, _) = session.get_file_counters(&mut field, File::Ndef).await.unwrap();
+                assert_eq!(reads, times);
+            });
+        }
+    }
 }
 
 #[test]

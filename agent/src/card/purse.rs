@@ -1,8 +1,9 @@
-//! A card that counts for itself, step by step (`card/card.md`). What is decided between the steps is not decided here.
+//! A card that has keys, step by step (`card/card.md`): one that counts for itself, or one that proves who it is. What is decided between the steps is not decided here.
 
 use super::{Answer, Card, CardError as LinkError};
 use cabas_card::commands::Committed;
 use cabas_card::crypto::{BLOCK, Block};
+use cabas_card::identity::{self, Proven};
 use cabas_card::layout::RECORD_BYTES;
 use cabas_card::purse::{DebitError, Purse};
 use cabas_card::{CardError, Exchange, Key, LinkLost};
@@ -10,7 +11,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use std::fmt;
 use std::sync::Arc;
 
-/// A card on a reader, to be opened for a purchase.
+/// A card on a reader, to be opened for a purchase or asked who it is.
 pub trait PurseCard {
     /// Opens a session by the key of a slot: afterwards card and terminal have proven themselves to each other. What a
     /// session before it had not committed is gone.
@@ -18,6 +19,12 @@ pub trait PurseCard {
     /// # Errors
     /// [`CardError`].
     fn open(&mut self, slot: u8, key: &Key) -> Result<Box<dyn OpenPurse + '_>, CardError>;
+
+    /// Lets a card that only proves who it is do so, by the key with this number, and count the tap.
+    ///
+    /// # Errors
+    /// [`CardError`].
+    fn prove(&mut self, number: u8, key: &Key) -> Result<Proven, CardError>;
 }
 
 /// A card in a session. The order of calls is that of `card/card.md`: balance, counter, debit; then what may be cut off.
@@ -81,10 +88,18 @@ pub struct Spoken<E>(pub E);
 
 impl<E: Exchange> PurseCard for Spoken<E> {
     fn open(&mut self, slot: u8, key: &Key) -> Result<Box<dyn OpenPurse + '_>, CardError> {
-        let mut random: Block = [0; BLOCK];
-        SystemRandom::new().fill(&mut random).map_err(|_| CardError::Range("the system's randomness"))?;
-        Ok(Box::new(Purse::open(&mut self.0, slot, key, random)?))
+        Ok(Box::new(Purse::open(&mut self.0, slot, key, random()?)?))
     }
+
+    fn prove(&mut self, number: u8, key: &Key) -> Result<Proven, CardError> {
+        identity::prove(&mut self.0, number, key, random()?)
+    }
+}
+
+fn random() -> Result<Block, CardError> {
+    let mut random: Block = [0; BLOCK];
+    SystemRandom::new().fill(&mut random).map_err(|_| CardError::Range("the system's randomness"))?;
+    Ok(random)
 }
 
 /// A [`Card`] of this program as the card's host speaks with it.

@@ -25,10 +25,10 @@ const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// Looks at the reader, five a second: one minute.
 pub(super) const LOOKS: u32 = 300;
 
-/// Purse cards. Whatever changes one the hub must have allowed before: `cabas-hub card grant`.
+/// Cards with keys. Whatever changes one the hub must have allowed before: `cabas-hub card grant`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Card {
-    /// Issue a blank purse card: the hub makes its files and keys, through this reader
+    /// Issue a blank card, as a purse or an identity: the hub makes its files and keys, through this reader
     Issue {
         /// The number printed on the card
         #[arg(long, value_name = "N")]

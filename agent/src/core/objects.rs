@@ -87,11 +87,38 @@ pub enum Alarm {
         /// The newest row that the hub has.
         acked: u32,
     },
+    /// A card that is bound as one that proves itself, and there is a copy of it.
+    #[error("card {card} {sign}: not accepted, and the fund should block it")]
+    CardCopied {
+        /// The card.
+        card: Masked,
+        /// What says so.
+        sign: CopySign,
+    },
     /// The hub has another row in the place of one of this journal.
     #[error("row {acked} at the hub is not the row of this journal: the journal was copied")]
     JournalForked {
         /// The row.
         acked: u32,
+    },
+}
+
+/// What says that a card is a copy, or was copied.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum CopySign {
+    /// What has its number does not have its key.
+    #[error("did not prove that it has its key")]
+    NoKey,
+    /// It proved another number than it shows.
+    #[error("proved another number than it shows")]
+    OtherNumber,
+    /// It counted its taps further before.
+    #[error("counted {counter} taps, and {held} before")]
+    CounterFell {
+        /// What it showed before.
+        held: u32,
+        /// What it shows.
+        counter: u32,
     },
 }
 

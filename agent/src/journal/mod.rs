@@ -15,6 +15,7 @@ mod error;
 pub mod export;
 pub mod handle;
 mod hub;
+mod identity;
 pub mod keyfile;
 mod load;
 mod objects;
@@ -40,6 +41,7 @@ pub use doubts::{CardSays, DOUBTS_MAX, Doubt, Settled};
 pub use error::{JournalError, Trouble};
 pub use handle::JournalHandle;
 pub use hub::{Applied, HeldKey, HeldPage, Inbound, Unsent};
+pub use identity::IdentityStart;
 pub use objects::HubObject;
 pub use purse::{HeldBalance, Intended, Intent, PurseRead, PurseStart};
 pub use sales::{CardView, Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
@@ -288,6 +290,8 @@ fn checkpoint(db: &Connection, mode: &str) -> Result<bool, JournalError> {
     Ok(busy == 0)
 }
 
+#[cfg(test)]
+mod identity_tests;
 #[cfg(test)]
 mod money_tests;
 #[cfg(test)]

@@ -89,18 +89,6 @@ pub struct HeldBalance {
 }
 
 impl Journal {
-    /// True where the card is bound as one that counts for itself.
-    ///
-    /// # Errors
-    /// [`JournalError`].
-    pub fn is_purse(&mut self, card: CardRef) -> Result<bool, JournalError> {
-        self.read(|db, _| {
-            let mut select =
-                db.prepare_cached("SELECT EXISTS (SELECT 1 FROM bindings WHERE card = ?1 AND tier = 1)")?;
-            Ok(select.query_row([card.as_bytes()], |row| row.get(0))?)
-        })
-    }
-
     /// The keys by which a card may be spoken to, the newest first.
     ///
     /// # Errors
@@ -192,7 +180,11 @@ impl Journal {
 }
 
 /// The keys of a card, the newest first; none where the terminal's secrets are not at hand.
-fn keys_of(secrets: Option<&CardSecrets>, db: &Connection, card: CardRef) -> Result<Vec<SlotSecret>, JournalError> {
+pub(super) fn keys_of(
+    secrets: Option<&CardSecrets>,
+    db: &Connection,
+    card: CardRef,
+) -> Result<Vec<SlotSecret>, JournalError> {
     let keys = secrets.map(|secrets| secrets.keys_of(db, card)).transpose()?.unwrap_or_default();
     Ok(keys.into_iter().map(|(_, secret)| secret).collect())
 }

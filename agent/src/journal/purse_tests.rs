@@ -29,7 +29,7 @@ fn assert_sound(folder: &Path, fund: &Fund) -> verify::Report {
 }
 
 fn by() -> PresentedBy {
-    PresentedBy { card: card(5), proven: Tier::Purse, uid: UidClass::Unique }
+    PresentedBy { card: card(5), proven: Tier::Purse, uid: UidClass::Unique, counter: None }
 }
 
 fn wish(number: u64, amount: u64) -> SaleAsk {
@@ -244,7 +244,8 @@ fn what_the_hub_did_not_sign_for_a_card_is_replaced_before_it_pays() {
 fn a_purse_card_that_proves_nothing_is_refused() {
     let (folder, fund) = (folder(), Fund::default());
     let mut journal = ready(&fund, folder.path(), 1000);
-    assert!(journal.is_purse(card(5)).unwrap() && !journal.is_purse(card(1)).unwrap());
+    let bound = [5, 1, 9].map(|number| journal.bound_tier(card(number)).unwrap());
+    assert_eq!(bound, [Some(Tier::Purse), Some(Tier::Plain), None]);
     match journal.sell(moment(1, 10), &crate::fixture::ask(1, 5, 10)).unwrap() {
         Sold::Declined(declined) => assert_eq!(declined.reason, DeclineReason::TierTooLow),
         other => panic!("{other:?}"),

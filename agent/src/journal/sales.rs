@@ -29,6 +29,8 @@ pub struct PresentedBy {
     pub proven: Tier,
     /// What its UID is worth.
     pub uid: UidClass,
+    /// How often it was tapped in its life, as it proved (tier T2).
+    pub counter: Option<u32>,
 }
 
 /// A sale that is asked for.
@@ -207,6 +209,9 @@ impl Writer<'_> {
         let lines = part_of(&lines, most)?;
         let fund = whole.min(most);
         let known = known_of(self.tx, self.state, self.now, ask.card)?;
+        if let Some(reason) = self.copied(ask.card)? {
+            return Ok((Sold::Declined(declined(reason, &known, fund)), fund));
+        }
         let (spent_after, serial) = match authorize(&facts(self.state, self.now, &known), fund) {
             Decision::Approve { .. } if fund.is_zero() => {
                 return Ok((Sold::Declined(declined(DeclineReason::InsufficientFunds, &known, fund)), fund));
@@ -218,6 +223,7 @@ impl Writer<'_> {
         let asked = (fund < whole).then_some(whole);
         let sale = Sale { asked, ..self.sale(ask, purse, lines, spent_after, serial, categories.version) };
         let seq = self.append(RowBody::Sale(sale.clone()), ask.till_ref.as_deref())?;
+        self.keep_taps(ask.card)?;
         self.raise(ask.card.proven, &sale, known.counters.plain_today.plus(fund)?, day)?;
         let at = self.state.hub.anchor.time(self.now);
         Ok((Sold::Accepted(SaleRecord { seq, sale, at, till_ref: ask.till_ref.clone() }), fund))
@@ -246,7 +252,7 @@ impl Writer<'_> {
             request: Some(ask.request),
             asked: None,
             intent: None,
-            card_counter: None,
+            card_counter: ask.card.counter,
             card_mac: None,
         }
     }
@@ -352,7 +358,7 @@ pub(super) fn counters_of(db: &Connection, purse: PurseRef) -> Result<Option<Sto
 }
 
 /// A tier that is not known is the highest: no card proves more.
-const fn tier_of(number: u8) -> Tier {
+pub(super) const fn tier_of(number: u8) -> Tier {
     match number {
         3 => Tier::Plain,
         2 => Tier::Identity,

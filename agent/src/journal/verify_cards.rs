@@ -28,6 +28,8 @@ pub(super) struct Cards {
     spent: BTreeMap<CardRef, Cents>,
     /// By purse: the largest counter of a sale here.
     sold: BTreeMap<PurseRef, Cents>,
+    /// By card that proves who it is: its count of taps at its newest sale.
+    taps: BTreeMap<CardRef, u32>,
 }
 
 impl Cards {
@@ -91,6 +93,13 @@ impl Check {
         *spent = sale.spent_after.max(*spent);
         let sold = self.cards.sold.entry(sale.purse).or_default();
         *sold = sale.spent_after.max(*sold);
+    }
+
+    /// A sale of a card that proved who it is: it has counted further than at its sale before.
+    pub(super) fn identity_sale(&mut self, seq: Seq, sale: &Sale) {
+        let before = sale.card_counter.and_then(|counter| self.cards.taps.insert(sale.card, counter));
+        let rises = sale.card_counter.is_some_and(|counter| before.is_none_or(|before| counter > before));
+        self.expect(rises, || format!("row {seq}: the card's count of taps does not rise"));
     }
 
     /// The table beside the rows names the same ends as the rows.

@@ -71,6 +71,9 @@ impl Check {
             self.next_stan(seq, sale.stan);
             self.claim(seq, sale.purse, fund, sale.spent_after);
         }
+        if sale.tier == Tier::Identity {
+            self.identity_sale(seq, sale);
+        }
         let sold = Sold {
             purse: sale.purse,
             is_of_card: sale.tier == Tier::Purse,

@@ -209,9 +209,20 @@ impl Counter {
         part: Option<Part>,
         by: PresentedBy,
     ) {
+        self.step(begun.request, SaleEvent::Card);
+        self.decide(begun, deadline, part, by).await;
+    }
+
+    /// The same once the card has proven what it can.
+    pub(super) async fn decide(
+        &mut self,
+        begun: BeginAsk,
+        deadline: Pin<Box<Sleep>>,
+        part: Option<Part>,
+        by: PresentedBy,
+    ) {
         let watch = Stopwatch::start();
         let id = begun.request;
-        self.step(id, SaleEvent::Card);
         let ask = SaleAsk { request: id, till_ref: begun.till_ref.clone(), lines: begun.lines.clone(), card: by };
         let most = part.map(|part| part.most);
         let Tried { sold, commit, hub } = self.try_sell(&ask, most).await;
@@ -221,13 +232,16 @@ impl Counter {
                 self.service.metrics.accepted(own, commit);
                 self.accepted(id, record);
             }
-            Ok(Sold::Declined(declined)) => match self.offer_of(&ask, most).await {
-                Some(most) => self.offer(begun, deadline, Part { card: by.card, most, is_taken: false }),
-                None => {
-                    self.release(id).await;
-                    self.declined(id, declined);
+            Ok(Sold::Declined(declined)) => {
+                self.keep_tap(by).await;
+                match self.offer_of(&ask, most).await {
+                    Some(most) => self.offer(begun, deadline, Part { card: by.card, most, is_taken: false }),
+                    None => {
+                        self.release(id).await;
+                        self.declined(id, declined);
+                    }
                 }
-            },
+            }
             Ok(Sold::NotSplit(error)) => {
                 // The grid changed while the sale waited: the cashier enters it again.
                 tracing::warn!(%error, "a sale no longer fits the shop's grid");

@@ -101,7 +101,7 @@ impl Shop {
     }
 
     fn tap_of(&mut self, number: u64, amount: u64, most: Option<u64>) -> Paid {
-        let by = PresentedBy { card: card(5), proven: Tier::Purse, uid: UidClass::Unique };
+        let by = PresentedBy { card: card(5), proven: Tier::Purse, uid: UidClass::Unique, counter: None };
         let ask = SaleAsk { request: request(number), till_ref: None, lines: lines(amount), card: by };
         let wish = Purchase { ask, uid: UID, most: most.map(cents) };
         let mut told = None;
@@ -365,7 +365,7 @@ fn after_accepted_the_card_gets_a_newer_balance_and_gives_records_and_may_leave_
 #[test]
 fn a_balance_is_looked_at_and_nothing_is_debited() {
     let mut shop = shop(1000, 400);
-    let by = PresentedBy { card: card(5), proven: Tier::Purse, uid: UidClass::Unique };
+    let by = PresentedBy { card: card(5), proven: Tier::Purse, uid: UidClass::Unique, counter: None };
     let mut card = shop.card.clone();
     let mut shown = |shop: &mut Shop| look(&mut card, &mut shop.books, by, UID);
     assert_eq!(shown(&mut shop).view.unwrap(), CardView::Usable { available: cents(600) });
@@ -376,7 +376,7 @@ fn a_balance_is_looked_at_and_nothing_is_debited() {
 
 #[test]
 fn a_look_at_a_balance_settles_a_doubt_and_debits_nothing_more() {
-    let by = PresentedBy { card: card(5), proven: Tier::Purse, uid: UidClass::Unique };
+    let by = PresentedBy { card: card(5), proven: Tier::Purse, uid: UidClass::Unique, counter: None };
     for (tear, left, was_debited) in [(Tear::CommitDone, 300, true), (Tear::CommitNotDone, 600, false)] {
         let mut shop = shop(1000, 400);
         shop.card.chip().tear = tear;

@@ -2,7 +2,7 @@
 
 use super::board::SaleView;
 use super::counter::Open;
-use super::purse::OnReader;
+use super::purse::{Keyed, OnReader};
 use super::{BeginAsk, Command, Counter, Refusal, Service};
 use crate::core::part::part_of;
 use crate::core::sale::{SaleEvent, SaleState};
@@ -71,15 +71,16 @@ impl Counter {
         part: Option<Part>,
         seen: OnReader,
     ) {
-        let OnReader { by, purse } = seen;
+        let OnReader { by, keyed } = seen;
         match part {
             Some(part) if !part.is_taken || part.card != by.card => {
                 let other = part.card != by.card;
                 self.open = Open::Sale { ask, deadline, part: Some(part), doubt: None };
                 self.notice(other.then_some("notice-same-card"));
             }
-            part => match purse {
-                Some(at) => self.pay(ask, deadline, part, by, at).await,
+            part => match keyed {
+                Some(Keyed::Purse(at)) => self.pay(ask, deadline, part, by, at).await,
+                Some(Keyed::Identity(at)) => self.identify_and_sell(ask, deadline, part, by, at).await,
                 None => self.sell(ask, deadline, part, by).await,
             },
         }

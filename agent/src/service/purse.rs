@@ -14,6 +14,7 @@ use crate::core::sale::{SaleEvent, SaleState};
 use crate::journal::{CardView, Declined, Doubt, Journal, JournalError, PresentedBy, SaleAsk, SaleRecord};
 use cabas_card::LinkLost;
 use cabas_card::tmac::UID_BYTES;
+use cabas_protocol::row::Tier;
 use cabas_protocol::{Cents, RequestId};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,22 +25,22 @@ use tokio::time::Sleep;
 
 /// How long a dialogue may take, without what it waits for the hub: ten times what a slow reader needs. What comes later
 /// finds the sale in doubt.
-const DIALOGUE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const DIALOGUE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Remarks on a tap that is over: they stay until the next one.
 const LASTING: [&str; 3] = ["notice-card-again", "notice-doubt-call", "notice-paid-before"];
 
-/// A purse card on the reader.
+/// A card with keys on the reader.
 #[derive(Clone)]
-pub(super) struct PurseAt {
-    uid: [u8; UID_BYTES],
-    link: CardLink,
+pub(super) struct CardAt {
+    pub(super) uid: [u8; UID_BYTES],
+    pub(super) link: CardLink,
 }
 
 /// The UID is hidden.
-impl std::fmt::Debug for PurseAt {
+impl std::fmt::Debug for CardAt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PurseAt([REDACTED])")
+        f.write_str("CardAt([REDACTED])")
     }
 }
 
@@ -48,8 +49,17 @@ impl std::fmt::Debug for PurseAt {
 pub(super) struct OnReader {
     /// What it says of itself.
     pub(super) by: PresentedBy,
-    /// The way to it, where it is bound as one that counts for itself.
-    pub(super) purse: Option<PurseAt>,
+    /// What it is bound as, where that is more than a number, and the way to it.
+    pub(super) keyed: Option<Keyed>,
+}
+
+/// A card that is bound as one with keys.
+#[derive(Clone, Debug)]
+pub(super) enum Keyed {
+    /// It counts for itself.
+    Purse(CardAt),
+    /// It proves who it is.
+    Identity(CardAt),
 }
 
 /// The journal's thread and the hub, from a thread that may wait.
@@ -96,20 +106,23 @@ impl Counter {
         }
     }
 
-    /// What lies on the reader; where somebody waits for a card, whether it is one that counts for itself.
+    /// What lies on the reader; where somebody waits for a card, whether it is one with keys.
     pub(super) async fn seen(&self, card: &PresentedCard, by: PresentedBy) -> OnReader {
         let at = card.link.clone().and_then(|link| {
             let uid = <[u8; UID_BYTES]>::try_from(card.uid.as_bytes()).ok()?;
-            Some(PurseAt { uid, link })
+            Some(CardAt { uid, link })
         });
-        let (Some(at), false) = (at, matches!(self.open, Open::Nothing)) else { return OnReader { by, purse: None } };
-        match self.service.journal.customer(move |journal| journal.is_purse(by.card)).await {
-            Ok(is_purse) => OnReader { by, purse: is_purse.then_some(at) },
+        let (Some(at), true) = (at, self.is_awaiting()) else { return OnReader { by, keyed: None } };
+        let keyed = match self.service.journal.customer(move |journal| journal.bound_tier(by.card)).await {
+            Ok(Some(Tier::Purse)) => Some(Keyed::Purse(at)),
+            Ok(Some(Tier::Identity)) => Some(Keyed::Identity(at)),
+            Ok(Some(Tier::Plain) | None) => None,
             Err(error) => {
                 tracing::error!(%error, "the binding of a card could not be read");
-                OnReader { by, purse: None }
+                None
             }
-        }
+        };
+        OnReader { by, keyed }
     }
 
     /// The remark of the sale that waits, where it holds after the card has left as well.
@@ -120,7 +133,7 @@ impl Counter {
     }
 
     /// Waits until the last card was let go: after "accepted" it may still be given a newer balance.
-    async fn let_go(&mut self) {
+    pub(super) async fn let_go(&mut self) {
         if let Some(talk) = self.talk.take()
             && tokio::time::timeout(DIALOGUE_TIMEOUT, talk).await.is_err()
         {
@@ -155,7 +168,7 @@ impl Counter {
         deadline: Pin<Box<Sleep>>,
         part: Option<Part>,
         by: PresentedBy,
-        at: PurseAt,
+        at: CardAt,
     ) {
         let (id, watch, by) = (begun.request, Stopwatch::start(), by.proven());
         let was_in_doubt = self.service.board().find(id).is_some_and(|sale| sale.state == SaleState::InDoubt);
@@ -198,7 +211,13 @@ impl Counter {
     }
 
     /// Nothing was paid: the sale waits on.
-    fn wait_again(&mut self, ask: BeginAsk, deadline: Pin<Box<Sleep>>, part: Option<Part>, notice: &'static str) {
+    pub(super) fn wait_again(
+        &mut self,
+        ask: BeginAsk,
+        deadline: Pin<Box<Sleep>>,
+        part: Option<Part>,
+        notice: &'static str,
+    ) {
         let id = ask.request;
         self.open = Open::Sale { ask, deadline, part, doubt: None };
         self.step(id, SaleEvent::Again);
@@ -266,7 +285,7 @@ impl Counter {
     }
 
     /// What a purse card could pay.
-    pub(super) async fn look(&mut self, by: PresentedBy, at: PurseAt) -> Result<Cents, Refusal> {
+    pub(super) async fn look(&mut self, by: PresentedBy, at: CardAt) -> Result<Cents, Refusal> {
         self.let_go().await;
         let (mut books, by) = (self.books(), by.proven());
         let looked = tokio::task::spawn_blocking(move || match at.link.connect() {

@@ -4,6 +4,7 @@
 use crate::card::purse::{CardLink, Connect, OpenPurse, PurseCard};
 use cabas_card::commands::Committed;
 use cabas_card::commands::WRONG_KEY;
+use cabas_card::identity::Proven;
 use cabas_card::layout::RECORD_BYTES;
 use cabas_card::purse::DebitError;
 use cabas_card::{CardError, Key, LinkLost};
@@ -26,6 +27,7 @@ pub(super) enum Tear {
 #[derive(Debug)]
 pub(super) struct Chip {
     pub(super) key: [u8; 16],
+    pub(super) uid: [u8; 7],
     pub(super) spent: u32,
     pub(super) balance: Vec<u8>,
     pub(super) records: Vec<[u8; RECORD_BYTES]>,
@@ -45,6 +47,7 @@ impl Double {
     pub(super) fn new(key: [u8; 16], spent: u32) -> Self {
         let chip = Chip {
             key,
+            uid: [4, 1, 2, 3, 4, 5, 6],
             spent,
             balance: Vec::new(),
             records: Vec::new(),
@@ -88,6 +91,18 @@ impl PurseCard for Double {
         }
         chip.opened += 1;
         Ok(Box::new(Session(chip)))
+    }
+
+    fn prove(&mut self, number: u8, key: &Key) -> Result<Proven, CardError> {
+        assert_eq!(number, 3);
+        let mut chip = self.chip();
+        chip.torn(Tear::Opening)?;
+        chip.counter += 1;
+        if key.expose() != &chip.key {
+            return Err(CardError::Refused { command: "authenticate", status: WRONG_KEY });
+        }
+        chip.opened += 1;
+        Ok(Proven { uid: chip.uid, counter: chip.counter })
     }
 }
 

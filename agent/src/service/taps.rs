@@ -2,11 +2,13 @@
 
 use super::counter::Open;
 use super::parts::Part;
+use super::purse::Keyed;
 use super::{Counter, Event, Refusal};
 use crate::card::{CardEvent, ForeignCard, PresentedCard, ReaderState};
 use crate::core::authorize::DeclineReason;
 use crate::core::sale::SaleEvent;
 use crate::journal::{CardView, Declined, PresentedBy};
+use cabas_protocol::Cents;
 
 impl Counter {
     pub(super) async fn card(&mut self, event: CardEvent) {
@@ -45,15 +47,19 @@ impl Counter {
     }
 
     async fn presented(&mut self, card: &PresentedCard) {
-        let by =
-            PresentedBy { card: self.card_key.card_ref(card.uid.as_bytes()), proven: card.tier, uid: card.uid.class() };
+        let by = PresentedBy {
+            card: self.card_key.card_ref(card.uid.as_bytes()),
+            proven: card.tier,
+            uid: card.uid.class(),
+            counter: None,
+        };
         let seen = self.seen(card, by).await;
         self.on_reader = Some(seen.clone());
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}
             // Another card, or what has only the UID of the one that it waits for.
             Open::Sale { ask, deadline, part, doubt }
-                if doubt.is_some_and(|card| card != by.card || seen.purse.is_none()) =>
+                if doubt.is_some_and(|card| card != by.card || !matches!(seen.keyed, Some(Keyed::Purse(_)))) =>
             {
                 self.open = Open::Sale { ask, deadline, part, doubt };
                 self.notice(Some("notice-same-card"));
@@ -63,24 +69,23 @@ impl Counter {
                 let part = part.map(|part| Part { is_taken: part.is_taken || is_taken, ..part });
                 self.sell_or_wait(ask, deadline, part, seen).await;
             }
-            Open::Balance { reply, .. } if seen.purse.is_some() => {
-                let looked = match seen.purse {
-                    Some(at) => self.look(by, at).await,
-                    None => Err(Refusal::NoCard),
+            Open::Balance { reply, .. } => {
+                let looked = match seen.keyed {
+                    Some(Keyed::Purse(at)) => self.look(by, at).await,
+                    Some(Keyed::Identity(at)) => self.look_at_identity(by, at).await,
+                    None => self.look_at_plain(by).await,
                 };
                 self.service.board().balance_asked = false;
                 drop(reply.send(looked));
             }
-            Open::Balance { reply, .. } => {
-                let now = self.service.clock.now();
-                let view = self.service.journal.customer(move |journal| journal.view_card(now, by)).await;
-                self.service.board().balance_asked = false;
-                drop(reply.send(match view {
-                    Ok(CardView::Usable { available }) => Ok(available),
-                    Ok(CardView::Declined(declined)) => Err(Refusal::Card(declined.reason)),
-                    Err(error) => Err(error.into()),
-                }));
-            }
+        }
+    }
+
+    async fn look_at_plain(&self, by: PresentedBy) -> Result<Cents, Refusal> {
+        let now = self.service.clock.now();
+        match self.service.journal.customer(move |journal| journal.view_card(now, by)).await? {
+            CardView::Usable { available } => Ok(available),
+            CardView::Declined(declined) => Err(Refusal::Card(declined.reason)),
         }
     }
 

@@ -273,5 +273,7 @@ async fn a_stop_finishes_the_sale_in_hand_and_ends_though_somebody_holds_on() {
     assert!(held.last_sale().await.is_err());
 }
 
+#[path = "identity_tests.rs"]
+mod identity_cards;
 #[path = "purse_tests.rs"]
 mod purse_cards;

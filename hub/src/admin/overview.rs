@@ -198,7 +198,7 @@ pub fn terminal_line(view: TerminalView) -> TerminalLine {
 
 /// What an alarm can be about.
 #[cfg(test)]
-pub const ALARMS: [&str; 7] = [
+pub const ALARMS: [&str; 8] = [
     alarm_name(AlarmKind::Fork),
     alarm_name(AlarmKind::Gap),
     alarm_name(AlarmKind::OverRight),
@@ -206,6 +206,7 @@ pub const ALARMS: [&str; 7] = [
     alarm_name(AlarmKind::NotAuthentic),
     alarm_name(AlarmKind::Split),
     alarm_name(AlarmKind::CardProof),
+    alarm_name(AlarmKind::CopiedCard),
 ];
 
 const fn alarm_name(kind: AlarmKind) -> &'static str {
@@ -217,6 +218,7 @@ const fn alarm_name(kind: AlarmKind) -> &'static str {
         AlarmKind::NotAuthentic => "not_authentic",
         AlarmKind::Split => "not_split_by_the_grid",
         AlarmKind::CardProof => "not_proven_by_the_card",
+        AlarmKind::CopiedCard => "copied_card",
     }
 }
 

@@ -75,7 +75,7 @@ struct Words {
     standings: [(&'static str, &'static str); 5],
     never: &'static str,
     ago: [&'static str; 4],
-    alarms: [(&'static str, &'static str); 7],
+    alarms: [(&'static str, &'static str); 8],
     failed: &'static str,
 }
 
@@ -115,6 +115,7 @@ const FRENCH: Words = Words {
         ("not_authentic", "lignes non authentiques reçues"),
         ("not_split_by_the_grid", "ventes non réparties selon la grille"),
         ("not_proven_by_the_card", "ventes que la carte ne prouve pas"),
+        ("copied_card", "carte peut-être copiée : cabas-hub card copies"),
     ],
     failed: "La base de données ne répond pas. Voir le journal du serveur.\n",
 };
@@ -155,6 +156,7 @@ const ENGLISH: Words = Words {
         ("not_authentic", "rows came that are not authentic"),
         ("not_split_by_the_grid", "sales not split as the grid says"),
         ("not_proven_by_the_card", "sales not proven by the card"),
+        ("copied_card", "a card may have been copied: cabas-hub card copies"),
     ],
     failed: "The database does not answer. See the hub's log.\n",
 };

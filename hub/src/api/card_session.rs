@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use cabas_card::identity;
 use cabas_card::issue::{self, CardKeys, Renewal, Renewed, State as CardState};
 use cabas_card::layout::{Purpose, card_key};
 use cabas_card::tmac::UID_BYTES;
 use cabas_card::{CardError, Exchange, Key};
 use cabas_protocol::card_session::{CardSessionAnswer, CardSessionRequest, FAILED};
 use cabas_protocol::head::ObjectType;
+use cabas_protocol::row::Tier;
 use cabas_protocol::{PurseRef, RefusalCode, RequestId, Signed, TerminalId};
 use ring::hmac;
 
@@ -100,7 +102,14 @@ async fn begin(app: &Arc<App>, key: (TerminalId, RequestId), answers: &[Vec<u8>]
         verb,
         number,
         uid,
-        result: talk(card, verb, &Dialogue { master, uid, plan, balance }, &mut draw(*seed)),
+        result: {
+            let (with, random) = (Dialogue { master, uid, plan, balance }, &mut draw(*seed));
+            if with.plan.tier == Tier::Identity {
+                talk_to_identity(card, verb, &with, random)
+            } else {
+                talk(card, verb, &with, random)
+            }
+        },
     };
     tracing::info!(terminal.id = %terminal, card.number = number, ?verb, "a card session begins");
     over(app, terminal, app.cards.begin(key, talk).await).await
@@ -173,6 +182,30 @@ fn talk(
     }
 }
 
+/// The same with a card that only proves who it is.
+fn talk_to_identity(
+    card: &mut dyn Exchange,
+    verb: CardVerb,
+    with: &Dialogue,
+    random: &mut dyn FnMut() -> [u8; 16],
+) -> Result<Renewed, CardError> {
+    let keys = |number, version| identity::card_key(&with.master, &with.uid, number, version);
+    let (hub, due) = (keys(identity::HUB_KEY, 1)?, with.plan.due.as_slice());
+    let with_keys = |versions: &[(u8, u8)]| Renewed { committed: None, versions: versions.to_vec() };
+    match (verb, identity::state(card, &hub, random)?) {
+        (_, CardState::Strange) => Err(CardError::Range("another hub's card")),
+        (CardVerb::Issue | CardVerb::Renew, CardState::Issued) => {
+            identity::rekey(card, &keys, due, &hub, random).map(|()| with_keys(due))
+        }
+        (CardVerb::Issue, CardState::Blank | CardState::Begun) => {
+            identity::issue(card, &keys, due, &(hub, 1), random).map(|()| with_keys(due))
+        }
+        (CardVerb::Retire, CardState::Blank | CardState::Begun) => Ok(with_keys(&[])),
+        (CardVerb::Retire, CardState::Issued) => identity::retire(card, &keys, &hub, random).map(|()| with_keys(&[])),
+        (CardVerb::Renew, CardState::Blank | CardState::Begun) => Err(CardError::Range("a card that is not issued")),
+    }
+}
+
 /// Gives the card the newest balance, and each slot the key that is due.
 fn renew(
     card: &mut dyn Exchange,
@@ -233,10 +266,13 @@ async fn over(
 }
 
 impl HubSecrets {
-    /// The key by which a shop's slot speaks with a card; nothing where the card was sealed by another hub.
+    /// The key by which a shop speaks with a card; nothing where the card was sealed by another hub.
     #[must_use]
-    pub fn slot_key(&self, uid_sealed: &[u8], slot: u8, version: u8) -> Option<Key> {
+    pub fn slot_key(&self, tier: Tier, uid_sealed: &[u8], slot: u8, version: u8) -> Option<Key> {
         let uid = self.open_uid(uid_sealed)?;
+        if tier == Tier::Identity {
+            return identity::card_key(&self.purse_master(), &uid, slot, version).ok();
+        }
         card_key(&self.purse_master(), &uid, Purpose::Application(slot), version).ok()
     }
 }

@@ -230,7 +230,7 @@ fn object(app: &App, signer: &Signer, item: Deliverable, cards: &mut Vec<Signed<
         Deliverable::Recall(recall) => signer.sign(&recall).into_bytes(),
         Deliverable::Refund(decision) => signer.sign(&decision).into_bytes(),
         Deliverable::SlotKey(order) => {
-            let key = app.secrets.slot_key(&order.uid_sealed, order.slot, order.version);
+            let key = app.secrets.slot_key(order.tier, &order.uid_sealed, order.slot, order.version);
             let Some(key) = key else {
                 tracing::error!(card = %order.card, "a card's UID was sealed by another hub: issue it anew");
                 return None;

@@ -2,7 +2,8 @@
 
 use cabas_protocol::PurseRef;
 use cabas_protocol::TerminalId;
-use clap::{ArgGroup, Args, Subcommand};
+use cabas_protocol::row::Tier;
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::Context;
@@ -46,7 +47,7 @@ pub(super) enum Card {
         #[arg(long, value_name = "CODE")]
         household: String,
     },
-    /// Let a terminal's reader do one thing with one purse card, for a while: `cabas-agent card` does it there
+    /// Let a terminal's reader do one thing with one card that has keys, for a while: `cabas-agent card` does it there
     Grant(Grant),
     /// List what purse cards did not prove: rows with a wrong, repeated or missing proof
     Proofs,
@@ -55,6 +56,12 @@ pub(super) enum Card {
         /// The number printed on the card
         #[arg(long, value_name = "N")]
         card_number: u32,
+    },
+    /// Sales with identity cards whose counter says that there is a copy of the card
+    Copies {
+        /// At most so many, the newest first
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=COPIES_SHOWN_MAX))]
+        limit: u32,
     },
     /// Take a card off the hot list
     Unblock {
@@ -70,9 +77,12 @@ pub(super) struct Grant {
     /// The terminal at whose reader the card will lie
     #[arg(long, value_name = "N")]
     terminal: u32,
-    /// Make a purse of the blank card with this number printed on it
+    /// Issue the blank card with this number printed on it
     #[arg(long, value_name = "M", requires = "household")]
     issue: Option<u32>,
+    /// What it will be: a purse that counts by itself (DESFire), or an identity (NTAG 424 DNA)
+    #[arg(long, value_name = "TIER", default_value = "purse", requires = "issue")]
+    tier: KeyedTier,
     /// Make this card blank, and block it
     #[arg(long, value_name = "M")]
     retire: Option<u32>,
@@ -85,6 +95,71 @@ pub(super) struct Grant {
     /// For how long
     #[arg(long, value_name = "MINUTES", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1_440))]
     minutes: u32,
+}
+
+/// Sales that are shown of copies, at the most.
+const COPIES_SHOWN_MAX: i64 = 10_000;
+
+/// A kind of card with keys.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum KeyedTier {
+    Purse,
+    Identity,
+}
+
+#[derive(Serialize)]
+struct Copied {
+    card_number: Option<u32>,
+    terminal: u32,
+    epoch: u32,
+    row: u32,
+    counter: Option<u32>,
+    cents: u64,
+    why: &'static str,
+    received_at: u64,
+    /// Where the same counter stands too.
+    other_terminal: Option<u32>,
+    other_row: Option<u32>,
+}
+
+fn copies(context: &Context, limit: u32) -> Result<(), Failure> {
+    let taps = context.open(OpenMode::Existing)?.read(|tx| tx.copied_taps(limit))?;
+    let lines = taps.iter().map(|tap| Copied {
+        card_number: tap.card_number,
+        terminal: tap.terminal.get(),
+        epoch: tap.epoch.get(),
+        row: tap.seq.get(),
+        counter: tap.counter,
+        cents: tap.cents.get(),
+        why: tap.why.name(),
+        received_at: tap.received_at.get(),
+        other_terminal: tap.other.map(|(terminal, _)| terminal.get()),
+        other_row: tap.other.map(|(_, row)| row.get()),
+    });
+    print(context.format, &lines.collect::<Vec<_>>(), |lines| {
+        if lines.is_empty() {
+            return String::from("No sale shows a copied card.\n");
+        }
+        lines.iter().map(copied_text).collect()
+    })
+    .map_err(Failure::Print)
+}
+
+fn copied_text(line: &Copied) -> String {
+    let number = |number: Option<u32>| number.map_or_else(|| String::from("unknown"), |number| number.to_string());
+    let other = match (line.other_terminal, line.other_row) {
+        (Some(terminal), Some(row)) => format!(" (also terminal {terminal}, row {row})"),
+        _ => String::new(),
+    };
+    format!(
+        "Card {}: {} € at terminal {}, row {}: its counter {} {}{other}\n",
+        number(line.card_number),
+        euros(line.cents),
+        line.terminal,
+        line.row,
+        number(line.counter),
+        line.why,
+    )
 }
 
 #[derive(Serialize)]
@@ -103,7 +178,11 @@ fn grant(context: &Context, grant: &Grant) -> Result<(), Failure> {
     for (verb, name, number) in verbs {
         let Some(card_number) = number else { continue };
         let terminal = TerminalId::new(grant.terminal);
-        db.write(|tx| tx.card_grant(terminal, verb, card_number, grant.household.as_deref(), until))?;
+        let tier = match grant.tier {
+            KeyedTier::Purse => Tier::Purse,
+            KeyedTier::Identity => Tier::Identity,
+        };
+        db.write(|tx| tx.card_grant(terminal, verb, (card_number, tier), grant.household.as_deref(), until))?;
         let command = format!("cabas-agent card {name} --card-number {card_number}");
         let granted = Granted { terminal: grant.terminal, card_number, command, expires_at: until.get() };
         print(context.format, &granted, |granted| {
@@ -132,6 +211,7 @@ pub(super) fn run(context: &Context, command: &Card) -> Result<(), Failure> {
         Card::Proofs => return card_proofs::proofs(context),
         Card::Unclaimed { card_number } => return card_proofs::unclaimed(context, *card_number),
         Card::Grant(given) => return grant(context, given),
+        Card::Copies { limit } => return copies(context, *limit),
         Card::AddPurse { card_number, uid, household } => return add_purse(context, *card_number, uid, household),
     };
     let card = CardName::Number(card_number);

@@ -1,11 +1,14 @@
-//! Purse cards in the hand: who may do what with which, and what was done.
+//! Cards with keys in the hand: who may do what with which, and what was done.
 
 use cabas_card::commands::Committed;
+use cabas_card::identity::{SHARED_KEYS, shared_key};
 use cabas_card::issue::Renewed;
+use cabas_protocol::row::Tier;
 use cabas_protocol::{CardRef, Epoch, PurseRef, SignedBalance, TerminalId, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::error::{CardSessionRefusal, StoreError};
+use super::import::{tier_number, tier_of_number};
 use super::model::{CardName, CardPlan, CardVerb};
 use super::sql::{Sql, col};
 use super::tx::Tx;
@@ -21,7 +24,8 @@ impl CardVerb {
 }
 
 impl Tx<'_> {
-    /// Lets a terminal's reader do one thing with one card, for a while; an earlier word on that card there is void.
+    /// Lets a terminal's reader do one thing with one card, for a while; an earlier word on that card there is void. `tier`
+    /// says what is to be issued.
     ///
     /// # Errors
     /// [`StoreError::UnknownTerminal`]; [`CardSessionRefusal::NoHousehold`] for an issue without one.
@@ -29,7 +33,7 @@ impl Tx<'_> {
         &mut self,
         terminal: TerminalId,
         verb: CardVerb,
-        card: u32,
+        (card, tier): (u32, Tier),
         household: Option<&str>,
         until: Timestamp,
     ) -> Result<(), StoreError> {
@@ -43,14 +47,15 @@ impl Tx<'_> {
             params![Sql(terminal), card],
         )?;
         self.conn.execute(
-            "INSERT INTO card_grants (terminal, verb, card, household, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![Sql(terminal), verb.number(), card, household, Sql(until)],
+            "INSERT INTO card_grants (terminal, verb, card, household, expires_at, tier) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![Sql(terminal), verb.number(), card, household, Sql(until), tier_number(tier)],
         )?;
         Ok(())
     }
 
-    /// What is to be done with the card that lies at a terminal, where it may be. For an issue the card is bound to a purse
-    /// of its own first, so that it can be begun again; the same card and number again change nothing.
+    /// What is to be done with the card that lies at a terminal, where it may be. For an issue the card is bound first, so
+    /// that it can be begun again: a purse card to a purse of its own, an identity card to the one that its household
+    /// shares. The same card and number again change nothing.
     ///
     /// # Errors
     /// [`CardSessionRefusal`]; [`StoreError::CardTaken`] for a number or a card that is another's;
@@ -62,25 +67,34 @@ impl Tx<'_> {
         new_purse: PurseRef,
         now: Timestamp,
     ) -> Result<CardPlan, StoreError> {
-        let household = self.granted(terminal, verb, number, now)?;
+        let (household, granted) = self.granted(terminal, verb, number, now)?;
         if verb != CardVerb::Retire {
             self.not_restoring()?;
         }
-        let read = "SELECT number FROM cards WHERE number = ?1 AND ref = ?2 AND tier = 1";
-        let known: Option<u32> = self.conn.query_row(read, params![number, Sql(card)], |row| row.get(0)).optional()?;
-        match (verb, known, household) {
+        let read = "SELECT tier FROM cards WHERE number = ?1 AND ref = ?2 AND tier IN (1, 2)";
+        let known: Option<u8> = self.conn.query_row(read, params![number, Sql(card)], |row| row.get(0)).optional()?;
+        let tier = match (verb, known.map(tier_of_number).transpose()?, household) {
+            (CardVerb::Issue, None, Some(household)) if granted == Tier::Identity => {
+                self.identity_card_add(number, card, &household, now)?;
+                granted
+            }
             (CardVerb::Issue, None, Some(household)) => {
-                self.purse_card_add(number, card, &household, new_purse, now)?
+                self.purse_card_add(number, card, &household, new_purse, now)?;
+                granted
             }
             (CardVerb::Issue, None, None) => return Err(CardSessionRefusal::NoHousehold.into()),
+            (CardVerb::Issue, Some(tier), _) if tier != granted => {
+                return Err(CardSessionRefusal::OtherTier(number).into());
+            }
             (CardVerb::Retire | CardVerb::Renew, None, _) => return Err(CardSessionRefusal::OtherCard(number).into()),
             (CardVerb::Renew, Some(_), _) if self.is_blocked(number)? => {
                 return Err(CardSessionRefusal::Blocked(number).into());
             }
-            (_, Some(_), _) => {}
-        }
+            (_, Some(tier), _) => tier,
+        };
+        let due = if tier == Tier::Identity { self.shared_keys_due()? } else { self.slots_due()? };
         let was_issued = self.was_issued(number)?;
-        Ok(CardPlan { balance: self.card_balance(number)?, due: self.slots_due()?, was_issued })
+        Ok(CardPlan { tier, balance: self.card_balance(number)?, due, was_issued })
     }
 
     /// Notes what was done with a card.
@@ -129,12 +143,13 @@ impl Tx<'_> {
         verb: CardVerb,
         number: u32,
         now: Timestamp,
-    ) -> Result<Option<String>, StoreError> {
-        let read = "SELECT household FROM card_grants
+    ) -> Result<(Option<String>, Tier), StoreError> {
+        let read = "SELECT household, tier FROM card_grants
              WHERE terminal = ?1 AND verb = ?2 AND card = ?3 AND done_at IS NULL AND expires_at > ?4";
         let values = params![Sql(terminal), verb.number(), number, Sql(now)];
-        let granted: Option<Option<String>> = self.conn.query_row(read, values, |row| row.get(0)).optional()?;
-        granted.ok_or_else(|| CardSessionRefusal::NotGranted(number).into())
+        let granted = self.conn.query_row(read, values, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let (household, tier) = granted.ok_or(CardSessionRefusal::NotGranted(number))?;
+        Ok((household, tier_of_number(tier)?))
     }
 
     fn card_balance(&self, number: u32) -> Result<Option<SignedBalance>, StoreError> {
@@ -147,6 +162,18 @@ impl Tx<'_> {
     fn slots_due(&self) -> Result<Vec<(u8, u8)>, StoreError> {
         let mut read = self.conn.prepare("SELECT slot, version FROM slots ORDER BY slot")?;
         Ok(read.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+    }
+
+    /// Number and version of the keys that an identity card is to have: one is renewed whenever a slot that shares it is.
+    pub(super) fn shared_keys_due(&self) -> Result<Vec<(u8, u8)>, StoreError> {
+        let slots = self.slots_due()?;
+        let version = |number| {
+            let sharing = slots.iter().filter(|(slot, _)| shared_key(*slot) == Some(number));
+            // The first version is 1 for each slot, and for the key.
+            let renewed: u32 = sharing.map(|(_, version)| u32::from(version.saturating_sub(1))).sum();
+            u8::try_from(renewed.saturating_add(1)).map_err(|_| StoreError::Exhausted("version of a shared key"))
+        };
+        SHARED_KEYS.map(|number| Ok((number, version(number)?))).collect()
     }
 
     /// An epoch's terminal, for what is kept by terminal.

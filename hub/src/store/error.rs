@@ -205,6 +205,9 @@ pub enum CardSessionRefusal {
     /// A card that may spend nothing needs nothing.
     #[error("card {0} is blocked; take it off the hot list first (cabas-hub card unblock), or retire it")]
     Blocked(u32),
+    /// It was issued as something else.
+    #[error("card {0} is bound as another kind of card, and a card never changes its kind; take a new one")]
+    OtherTier(u32),
 }
 
 /// Why a correction is refused.

@@ -259,6 +259,9 @@ impl Tx<'_> {
             row.envelope(),
         ])?;
         intake.note(row, verdict)?;
+        if let RowBody::Sale(sale) = &row.row().body {
+            self.note_tap(intake, key, sale)?;
+        }
         if let RowBody::Return(back) = &row.row().body {
             return self.handed_back(books, intake, back, verdict.settled);
         }
@@ -284,6 +287,19 @@ impl Tx<'_> {
         } else {
             Ok(true)
         }
+    }
+
+    /// A card's counter that fell or repeats is told to people, by the number on the card.
+    fn note_tap(&self, intake: &mut Intake<'_>, key: RowKey, sale: &Sale) -> Result<(), StoreError> {
+        let Some(fault) = self.tap(key, sale)? else { return Ok(()) };
+        intake.alarm(AlarmKind::CopiedCard, key.seq());
+        tracing::error!(
+            terminal.id = %intake.record.terminal, terminal.epoch = %intake.record.epoch, row.seq = %key.seq(),
+            card.number = self.card_number(sale)?, card.counter = sale.card_counter,
+            cents = sale.fund_cents()?.get(), reason = fault.name(),
+            "a card's counter says that there is a copy of it: block the card"
+        );
+        Ok(())
     }
 
     /// True where a sale was split by the grid that it names.

@@ -43,6 +43,7 @@ mod shops;
 mod slices;
 mod slot_keys;
 mod sql;
+mod taps;
 mod terminals;
 mod thread;
 mod tx;

@@ -9,6 +9,7 @@ use cabas_protocol::head::HeadContext;
 use cabas_protocol::hot_list::HotList;
 use cabas_protocol::keys::KeyCert;
 use cabas_protocol::objects::{Binding, Category, Grid, Policy, TerminalConfig};
+use cabas_protocol::row::Tier;
 use cabas_protocol::sync::{Recall, RefundDecision, Standing, TerminalStatus};
 use cabas_protocol::{
     CardRef, Cents, ChainHead, Epoch, FundId, Incarnation, KeyId, PolicyId, PublicKey, PurseRef, Seq, Signed,
@@ -232,6 +233,8 @@ pub enum AlarmKind {
     Split,
     /// A card did not prove what a row says of it.
     CardProof,
+    /// An identity card's counter fell or repeats: there is a copy of it.
+    CopiedCard,
 }
 
 /// Alarms of one kind of one enrolment.
@@ -361,7 +364,7 @@ pub struct BackupReport {
 /// What may be done with a card at a reader.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CardVerb {
-    /// A blank card becomes a purse.
+    /// A blank card becomes a purse, or an identity.
     Issue,
     /// It becomes blank again.
     Retire,
@@ -372,6 +375,8 @@ pub enum CardVerb {
 /// What a dialogue with a card needs to know.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CardPlan {
+    /// What the card is: a purse, or an identity.
+    pub tier: Tier,
     /// The newest balance; none before the first load.
     pub balance: Option<SignedBalance>,
     /// Slot and version of each key that a card is to have.
@@ -389,14 +394,62 @@ pub struct SlotKeyOrder {
     pub epoch: Epoch,
     /// The card.
     pub card: CardRef,
+    /// What the card is: a purse, or an identity.
+    pub tier: Tier,
     /// Its UID, sealed.
     pub uid_sealed: Vec<u8>,
-    /// The slot.
+    /// The number of the key on the card.
     pub slot: u8,
     /// The key's version.
     pub version: u8,
     /// The version that the card has: older ones open it no more.
     pub oldest: u8,
+}
+
+/// What is wrong with the counter of an identity card's tap.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TapFault {
+    /// It stands in another row too.
+    Repeats,
+    /// It is lower than one before in the same journal.
+    Fell,
+    /// None was told.
+    Untold,
+}
+
+impl TapFault {
+    /// What it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Repeats => "repeats",
+            Self::Fell => "fell",
+            Self::Untold => "untold",
+        }
+    }
+}
+
+/// A sale whose card's counter says that there is a copy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CopiedTap {
+    /// The number printed on the card; nothing where the hub does not know it.
+    pub card_number: Option<u32>,
+    /// The terminal.
+    pub terminal: TerminalId,
+    /// Its enrolment.
+    pub epoch: Epoch,
+    /// The row.
+    pub seq: Seq,
+    /// What the card counted; nothing where none was told.
+    pub counter: Option<u32>,
+    /// What the fund paid or was to pay.
+    pub cents: Cents,
+    /// What is wrong.
+    pub why: TapFault,
+    /// When the hub had the row.
+    pub received_at: Timestamp,
+    /// Terminal and row where the same counter stands too.
+    pub other: Option<(TerminalId, Seq)>,
 }
 
 /// What makes waiting terminals look again.

@@ -94,6 +94,30 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Binds an identity card to the purse that a household's cards share, and lets its money be divided anew.
+    ///
+    /// # Errors
+    /// As [`Self::purse_card_add`].
+    pub(super) fn identity_card_add(
+        &mut self,
+        number: u32,
+        card: CardRef,
+        household: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.not_restoring()?;
+        let shared = self.purse_of_household(household)?.ok_or(CorrectionRefusal::NoHousehold)?;
+        self.not_taken(number, card)?;
+        let change = self.change_for_all()?;
+        self.conn.execute(
+            "INSERT INTO cards (number, ref, tier, purse, version, change) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![number, Sql(card), tier_number(Tier::Identity), Sql(shared), Sql(Version::new(1)), Sql(change)],
+        )?;
+        let (fund, places) = (self.fund()?, self.places(now)?);
+        self.with_books(|books| self.allocate(books, &fund, &places, shared, now))?;
+        Ok(())
+    }
+
     /// Refuses a number or a card that is known.
     pub(super) fn not_taken(&self, number: u32, card: CardRef) -> Result<(), StoreError> {
         let read = "SELECT number FROM cards WHERE number = ?1 OR ref = ?2";

@@ -3,11 +3,13 @@
 //! A card changes its key when it comes by, terminals when they sync: so terminals get the next key of every card ahead of
 //! the card, and keep both until they hear that the card has changed.
 
+use cabas_card::identity::shared_key;
 use cabas_protocol::keys::SLOT_KEYS_KEPT;
 use cabas_protocol::{Epoch, TerminalId};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
+use super::import::tier_of_number;
 use super::model::{Deliverable, SlotKeyOrder, Wake};
 use super::news::{ByChange, limit};
 use super::sql::{Sql, col};
@@ -34,9 +36,13 @@ impl Tx<'_> {
         let (slot, version) = found.ok_or(StoreError::UnknownShop)?;
         let version = version.checked_add(1).ok_or(StoreError::Exhausted("version of a slot's key"))?;
         let read = "SELECT count(*) FROM card_slots JOIN cards ON cards.number = card_slots.card
-             WHERE slot = ?1 AND card_slots.version <= ?2 AND blocked_at IS NULL";
-        let too_old = version.saturating_sub(SLOT_KEYS_KEPT);
-        let cards = self.conn.query_row(read, params![slot, too_old], |row| row.get(0))?;
+             WHERE blocked_at IS NULL AND (tier = 1 AND slot = ?1 AND card_slots.version <= ?2
+                OR tier = 2 AND slot = ?3 AND card_slots.version <= ?4)";
+        let too_old = |version: u8| version.saturating_sub(SLOT_KEYS_KEPT);
+        let (shared, next) = self.shared_due(slot)?;
+        let next = next.checked_add(1).ok_or(StoreError::Exhausted("version of a shared key"))?;
+        let values = params![slot, too_old(version), shared, too_old(next)];
+        let cards = self.conn.query_row(read, values, |row| row.get(0))?;
         if cards > 0 {
             return Err(StoreError::KeysBehind { slot, cards });
         }
@@ -52,12 +58,15 @@ impl Tx<'_> {
         if raised == 0 {
             return Ok(());
         }
+        // Identity cards have a key that several slots share: it is renewed with each of them.
+        let (shared, shared_version) = self.shared_due(slot)?;
         let told = self.conn.execute(
             "INSERT INTO keys_ahead (card, slot, version, change)
-             SELECT card, slot, ?2, (SELECT change FROM fund) + row_number() OVER (ORDER BY card)
-             FROM card_slots WHERE slot = ?1 AND version < ?2
+             SELECT card, slot, iif(tier = 2, ?4, ?2), (SELECT change FROM fund) + row_number() OVER (ORDER BY card)
+             FROM card_slots JOIN cards ON cards.number = card_slots.card
+             WHERE tier = 1 AND slot = ?1 AND card_slots.version < ?2 OR tier = 2 AND slot = ?3 AND card_slots.version < ?4
              ON CONFLICT (card, slot) DO UPDATE SET version = excluded.version, change = excluded.change",
-            params![slot, version],
+            params![slot, version, shared, shared_version],
         )?;
         let told = i64::try_from(told).map_err(|_| StoreError::Exhausted("change"))?;
         if told > 0 {
@@ -69,6 +78,8 @@ impl Tx<'_> {
 
     /// Notes the versions of the keys that a card has. A newer one than is due was given before the hub was restored.
     pub(super) fn card_has_keys(&mut self, number: u32, versions: &[(u8, u8)]) -> Result<(), StoreError> {
+        let read = "SELECT tier = 1 FROM cards WHERE number = ?1";
+        let is_purse: bool = self.conn.query_row(read, [number], |row| row.get(0))?;
         for (slot, version) in versions {
             self.conn
                 .prepare_cached(
@@ -76,7 +87,9 @@ impl Tx<'_> {
                      ON CONFLICT (card, slot) DO UPDATE SET version = ?3",
                 )?
                 .execute(params![number, slot, version])?;
-            self.slot_at_least(*slot, *version)?;
+            if is_purse {
+                self.slot_at_least(*slot, *version)?;
+            }
         }
         self.conn.execute(
             "DELETE FROM keys_ahead WHERE card = ?1 AND version <= (SELECT version FROM card_slots
@@ -95,6 +108,13 @@ impl Tx<'_> {
             self.conn.execute(renumber, params![number, slot, Sql(change)])?;
         }
         Ok(())
+    }
+
+    /// The key of identity cards that a slot shares with others, and the version that they are to have.
+    fn shared_due(&self, slot: u8) -> Result<(u8, u8), StoreError> {
+        let number = shared_key(slot).ok_or(StoreError::Damaged("a slot"))?;
+        let due = self.shared_keys_due()?.into_iter().find(|(shared, _)| *shared == number);
+        due.ok_or(StoreError::Damaged("a shared key"))
     }
 
     /// The slot of a terminal's shop.
@@ -128,28 +148,30 @@ impl Tx<'_> {
             return Ok(());
         }
         for which in [
-            "SELECT issued_cards.change, cards.ref, uid_sealed, card_slots.version, card_slots.version FROM issued_cards
-             JOIN cards ON cards.number = issued_cards.card
-             JOIN card_slots ON card_slots.card = issued_cards.card AND slot = ?1
+            "SELECT issued_cards.change, cards.ref, uid_sealed, card_slots.version, card_slots.version, tier, slot
+             FROM issued_cards JOIN cards ON cards.number = issued_cards.card
+             JOIN card_slots ON card_slots.card = issued_cards.card AND slot = iif(tier = 2, ?4, ?1)
              WHERE issued_cards.change > ?2 AND NOT EXISTS (SELECT 1 FROM card_releases
                 JOIN card_balances ON card_balances.id = account WHERE card_balances.card = issued_cards.card)
              ORDER BY issued_cards.change LIMIT ?3",
-            "SELECT keys_ahead.change, cards.ref, uid_sealed, keys_ahead.version, card_slots.version FROM keys_ahead
+            "SELECT keys_ahead.change, cards.ref, uid_sealed, keys_ahead.version, card_slots.version, tier, keys_ahead.slot
+             FROM keys_ahead
              JOIN cards ON cards.number = keys_ahead.card JOIN issued_cards ON issued_cards.card = keys_ahead.card
-             JOIN card_slots ON card_slots.card = keys_ahead.card AND card_slots.slot = ?1
-             WHERE keys_ahead.slot = ?1 AND keys_ahead.change > ?2 AND NOT EXISTS (SELECT 1 FROM card_releases
+             JOIN card_slots ON card_slots.card = keys_ahead.card AND card_slots.slot = keys_ahead.slot
+             WHERE keys_ahead.slot = iif(tier = 2, ?4, ?1) AND keys_ahead.change > ?2 AND NOT EXISTS (SELECT 1 FROM card_releases
                 JOIN card_balances ON card_balances.id = account WHERE card_balances.card = keys_ahead.card)
              ORDER BY keys_ahead.change LIMIT ?3",
         ] {
             let mut read = self.conn.prepare_cached(which)?;
-            let mut rows = read.query(params![slot, Sql(since), limit(at_most)])?;
+            let mut rows = read.query(params![slot, Sql(since), limit(at_most), shared_key(slot)])?;
             while let Some(row) = rows.next()? {
                 let order = SlotKeyOrder {
                     terminal: record.terminal,
                     epoch: record.epoch,
                     card: col(row, 1)?,
+                    tier: tier_of_number(row.get(5)?)?,
                     uid_sealed: row.get(2)?,
-                    slot,
+                    slot: row.get(6)?,
                     version: row.get(3)?,
                     oldest: row.get(4)?,
                 };

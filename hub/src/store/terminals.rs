@@ -364,6 +364,7 @@ const fn alarm_number(kind: AlarmKind) -> u8 {
         AlarmKind::NotAuthentic => 5,
         AlarmKind::Split => 6,
         AlarmKind::CardProof => 7,
+        AlarmKind::CopiedCard => 8,
     }
 }
 
@@ -376,6 +377,7 @@ fn alarm_of_number(number: u8) -> Option<AlarmKind> {
         AlarmKind::NotAuthentic,
         AlarmKind::Split,
         AlarmKind::CardProof,
+        AlarmKind::CopiedCard,
     ]
     .into_iter()
     .find(|kind| alarm_number(*kind) == number)

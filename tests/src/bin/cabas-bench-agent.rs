@@ -127,7 +127,12 @@ fn sales(shop: &Shop, dir: &Path, count: u32) -> anyhow::Result<()> {
             request: RequestId::new(u64::from(number).to_be_bytes()),
             till_ref: None,
             lines: vec![AskedLine { category: CategoryId::new(0), requested: Cents::new(1)? }],
-            card: PresentedBy { card: card_key.card_ref(uid), proven: Tier::Plain, uid: UidClass::Unique },
+            card: PresentedBy {
+                card: card_key.card_ref(uid),
+                proven: Tier::Plain,
+                uid: UidClass::Unique,
+                counter: None,
+            },
         };
         #[expect(clippy::disallowed_methods, reason = "a benchmark reads the time")]
         let one = Instant::now();

@@ -133,7 +133,7 @@ impl World {
     pub(super) fn issue(&mut self, at_reader: &Terminal, number: u8, household: u8) -> Chip {
         let (card, household) = (u32::from(number), format!("H{household}"));
         let order = (at_reader.id, CardVerb::Issue, card);
-        self.db.write(|tx| tx.card_grant(order.0, order.1, card, Some(&household), at(900))).unwrap();
+        self.db.write(|tx| tx.card_grant(order.0, order.1, (card, Tier::Purse), Some(&household), at(900))).unwrap();
         let plan = self.db.write(|tx| tx.card_plan(order, card_ref(number), purse_ref(number), NOW)).unwrap();
         let balance = plan.balance.map(|balance| self.send(&balance).into_bytes()).unwrap_or_default();
         let renewed = Renewed { committed: None, versions: vec![(1, 1)] };

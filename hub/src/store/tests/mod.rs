@@ -18,6 +18,7 @@ mod exposures;
 mod faults;
 mod files;
 mod histories;
+mod identity_cards;
 mod imports;
 mod ingests;
 mod ledger_page;

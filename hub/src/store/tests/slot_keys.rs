@@ -6,6 +6,9 @@ use cabas_card::issue::Renewed;
 use cabas_protocol::sync::Standing;
 use cabas_protocol::{Cents, TerminalId};
 
+use cabas_protocol::row::Tier;
+
+use super::card_proofs::Chip;
 use super::world::{ALL_NEWS, NOW, Terminal, World, at, card_ref, cents, purse_ref};
 use crate::store::{
     CardName, CardSessionRefusal, CardVerb, Deliverable, Exposure, KeyExposure, NewsLimits, StoreError,
@@ -21,7 +24,7 @@ impl World {
     fn has_keys(&mut self, admin: &Terminal, verb: CardVerb, number: u8, versions: &[(u8, u8)]) {
         let renewed = Renewed { committed: None, versions: versions.to_vec() };
         let asked = (admin.id, verb, u32::from(number));
-        self.db.write(|tx| tx.card_grant(admin.id, verb, number.into(), Some("H1"), at(60))).unwrap();
+        self.db.write(|tx| tx.card_grant(admin.id, verb, (number.into(), Tier::Purse), Some("H1"), at(60))).unwrap();
         self.db
             .write(|tx| {
                 tx.card_plan(asked, card_ref(number), purse_ref(number), NOW)?;
@@ -163,7 +166,7 @@ fn a_card_that_is_ahead_of_a_restored_hub_takes_the_slot_along() {
 fn a_blocked_card_is_not_renewed() {
     let (mut world, [_, _, admin]) = world();
     world.db.write(|tx| tx.card_block(CardName::Number(51), NOW)).unwrap();
-    world.db.write(|tx| tx.card_grant(admin.id, CardVerb::Renew, 51, None, at(60))).unwrap();
+    world.db.write(|tx| tx.card_grant(admin.id, CardVerb::Renew, (51, Tier::Purse), None, at(60))).unwrap();
     let plan = |world: &mut World, card| {
         world.db.write(|tx| tx.card_plan((admin.id, CardVerb::Renew, 51), card_ref(card), purse_ref(9), NOW))
     };
@@ -199,7 +202,8 @@ fn stolen_keys_are_exposed_until_every_card_is_renewed_and_every_terminal_has_he
     assert_eq!(world.exposed().keys, [entry]);
     // What was spent cannot be lost any more.
     let mut seller = world.terminal("B");
-    seller.tap(51, 1_000, 1_000, 1);
+    let mut chip = Chip { number: 51, balance: Vec::new(), spent: 0, counter: 0, records: Vec::new() };
+    chip.pay(&mut seller, 1_000, 1);
     world.sync(&mut seller);
     assert_eq!(world.exposed().lost_keys, cents(14_000));
     // A renewed card counts until those that still take its old key have dropped it.

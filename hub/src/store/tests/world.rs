@@ -189,7 +189,7 @@ impl World {
     pub(super) fn tamper(&mut self, sql: &str) {
         let conn = rusqlite::Connection::open(self.path()).unwrap();
         conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;").unwrap();
-        const KEPT: [&str; 15] = [
+        const KEPT: [&str; 16] = [
             "rows",
             "moves",
             "serials",
@@ -205,6 +205,7 @@ impl World {
             "recorded",
             "brought",
             "repaid",
+            "taps",
         ];
         for trigger in KEPT {
             for name in ["stay", "remain"] {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cabas_protocol::RowBody;
 use cabas_protocol::chain::{ChainId, check_next};
 use cabas_protocol::row::{ClockQuality, Row};
 use cabas_protocol::sync::Standing;
@@ -149,6 +150,11 @@ impl Tx<'_> {
         };
         if (row.seq, row.body.kind(), happened_at) != (stored.seq, stored.kind, stored.happened_at) {
             report.add(FindingKind::Row, name.clone(), "its place, kind or time is not the one that was signed");
+        }
+        if let RowBody::Sale(sale) = &row.body
+            && !self.is_tap_kept(RowKey::new(journal.record.number, stored.seq), sale)?
+        {
+            report.add(FindingKind::Card, name.clone(), "the tap of its card is kept otherwise than the row says");
         }
         self.check_verdict(journal, stored, row, &name, report)
     }

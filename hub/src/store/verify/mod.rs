@@ -70,7 +70,7 @@ pub enum FindingKind {
     Correction,
     /// An expiry that was booked otherwise.
     Expiry,
-    /// A purse card that is bound otherwise, or was released otherwise than by the rule.
+    /// A purse card that is bound otherwise, or was released otherwise than by the rule; a tap that is kept otherwise.
     Card,
 }
 

@@ -1,22 +1,24 @@
 //! An NTAG 424 DNA made of software: AES authentication with five keys, and three files.
 //!
 //! What it is for: to be the card of a person where there is no purse, and to prove the EV2 messaging it shares with the
-//! [`DesfireChip`](super::desfire::DesfireChip) against an independent host. It has neither secure dynamic messaging
-//! (nor its counters) nor LRP, and its files cannot be reached by ISO file commands.
+//! [`DesfireChip`](super::desfire::DesfireChip) against an independent host. Of secure dynamic messaging it has the
+//! counter alone; it has no LRP, and its files cannot be reached by ISO file commands.
+
+mod file;
 
 use super::ev2::crypto::{Key, crc32, xor};
-use super::ev2::fields::{Fields, size_bytes};
+use super::ev2::fields::Fields;
 use super::ev2::messaging::{CommMode, Session};
 use super::ev2::native::{Dialogue, Frame, Native};
 use super::ev2::random::Random;
 use super::ev2::status::Status;
 use super::tear::{Held, Silicon};
 use super::{InField, Reaction, Tear};
+use file::{FREE, TagFile};
 use std::fmt;
 
 const NAME: [u8; 7] = [0xd2, 0x76, 0, 0, 0x85, 1, 1];
 const KEYS: usize = 5;
-const FREE: u8 = 0xe;
 const PART_BYTES: usize = 7;
 
 type Answer = Result<Vec<u8>, Status>;
@@ -59,6 +61,18 @@ impl Ntag424Chip {
         self.0.tear_at(number, tear);
     }
 
+    /// How many APDUs came since something was last to go wrong.
+    #[must_use]
+    pub fn apdus(&self) -> usize {
+        self.0.apdus()
+    }
+
+    /// Sets how often a file was read, where that is counted: what no chip does.
+    pub fn set_reads(&mut self, file: u8, reads: u32) {
+        let mut body = self.0.body();
+        body.silicon.files.iter_mut().filter(|other| other.number == file).for_each(|file| file.set_reads(reads));
+    }
+
     /// Looks into a file.
     #[must_use]
     pub fn data(&self, file: u8) -> Option<Vec<u8>> {
@@ -83,30 +97,6 @@ struct Tag {
     random: Random,
     selected: bool,
     dialogue: Dialogue,
-}
-
-struct TagFile {
-    number: u8,
-    /// As GetFileSettings tells them.
-    option: u8,
-    read: u8,
-    write: u8,
-    both: u8,
-    change: u8,
-    data: Vec<u8>,
-}
-
-impl TagFile {
-    /// The file's mode where one of these rights is granted by the key that authenticated, none where it is to all.
-    fn mode(&self, rights: &[u8], key_no: Option<u8>) -> Result<CommMode, Status> {
-        if key_no.is_some_and(|key| rights.contains(&key)) {
-            Ok(CommMode::from_bits(self.option))
-        } else if rights.contains(&FREE) {
-            Ok(CommMode::Plain)
-        } else {
-            Err(Status::AUTHENTICATION)
-        }
-    }
 }
 
 impl Silicon for Tag {
@@ -167,8 +157,16 @@ impl Native for Tag {
                 let file = self.file(Fields(&bytes).byte()?)?;
                 (7, file.mode(&[file.write, file.both], key_no)?)
             }
-            // Its counters belong to secure dynamic messaging, which is off.
-            0xf6 => return Err(Status::PERMISSION_DENIED),
+            0x5f => {
+                let file = self.file(Fields(&bytes).byte()?)?;
+                let is_allowed = key_no.is_some_and(|key| file.change == key);
+                (1, if is_allowed { CommMode::Full } else { return Err(Status::AUTHENTICATION) })
+            }
+            0xf6 => {
+                // Who proved nothing is told nothing.
+                key_no.ok_or(Status::AUTHENTICATION)?;
+                (1, self.file(Fields(&bytes).byte()?)?.counter_mode(key_no)?)
+            }
             _ => return Err(Status::ILLEGAL_COMMAND),
         };
         let parameters = match self.session() {
@@ -176,6 +174,10 @@ impl Native for Tag {
             None => bytes,
         };
         let fields = Fields(&parameters);
+        let number = Fields(&parameters).byte();
+        for file in &mut self.files {
+            file.note(instruction == 0xad && number == Ok(file.number), key_no.is_some())?;
+        }
         let answer = match instruction {
             0x60 => fields.end().map(|()| self.version()),
             0x64 => self.key_version(fields),
@@ -183,6 +185,8 @@ impl Native for Tag {
             0x51 => self.card_uid(fields),
             0xc4 => self.change_key(fields),
             0xad => self.read(fields),
+            0x5f => self.change_file(fields),
+            0xf6 => self.file_counter(fields),
             _ => self.write(fields),
         }?;
         let answer = match &mut self.dialogue.session {
@@ -201,17 +205,13 @@ impl Native for Tag {
 impl Tag {
     /// Files and rights of the factory: the capability container, an NDEF file for all, and a file for who has a key.
     fn new(uid: [u8; 7], seed: u64) -> Self {
-        let file = |number, option, [read, write, both, change]: [u8; 4], bytes: usize| {
-            let data = vec![0; bytes];
-            TagFile { number, option, read, write, both, change, data }
-        };
         Self {
             uid,
             keys: [([0; 16], 0); KEYS],
             files: [
-                file(1, 0, [FREE, 0, 0, 0], 32),
-                file(2, 0, [FREE, FREE, FREE, 0], 256),
-                file(3, 3, [2, 3, 3, 0], 128),
+                TagFile::new(1, 0, [FREE, 0, 0, 0], 32),
+                TagFile::new(2, 0, [FREE, FREE, FREE, 0], 256),
+                TagFile::new(3, 3, [2, 3, 3, 0], 128),
             ],
             random: Random::new(seed),
             selected: false,
@@ -247,9 +247,19 @@ impl Tag {
     fn file_settings(&self, mut fields: Fields<'_>) -> Answer {
         let number = fields.byte()?;
         fields.end()?;
-        let file = self.file(number)?;
-        let rights = [(file.both << 4) | file.change, (file.read << 4) | file.write];
-        Ok([&[0, file.option][..], &rights, &size_bytes(file.data.len())].concat())
+        Ok(self.file(number)?.settings())
+    }
+
+    fn change_file(&mut self, mut fields: Fields<'_>) -> Answer {
+        let number = fields.byte()?;
+        let file = self.files.iter_mut().find(|file| file.number == number).ok_or(Status::FILE_NOT_FOUND)?;
+        file.change(fields).map(|()| Vec::new())
+    }
+
+    fn file_counter(&self, mut fields: Fields<'_>) -> Answer {
+        let number = fields.byte()?;
+        fields.end()?;
+        self.file(number)?.counter()
     }
 
     /// All keys are changed by key 0.

@@ -152,6 +152,20 @@ async fn a_card_that_has_too_little_is_given_more_on_line_at_the_same_tap_and_of
 }
 
 #[tokio::test]
+async fn a_card_that_was_issued_and_erased_does_not_begin_at_zero_again() {
+    let world = world().await;
+    world.grant("--issue", "901");
+    ok(&world.with_card(&DesfireChip::new(UID, Edition::Ev2K4, 7), "issue", "901"));
+    // Whoever has a reader can erase a card; the UID stays.
+    let erased = DesfireChip::new(UID, Edition::Ev2K4, 7);
+    world.grant("--issue", "901");
+    let refused = world.with_card(&erased, "issue", "901");
+    assert!(refused.code == Some(1) && refused.err.contains("has been erased"), "{refused:?}");
+    assert_eq!(erased.value(application(), SPENT_FILE), None, "nothing was done with it");
+    world.hub.verify().unwrap();
+}
+
+#[tokio::test]
 async fn what_a_thief_wrote_onto_a_card_costs_no_other_shop_its_sale() {
     let mut world = world().await;
     let chip = DesfireChip::new(UID, Edition::Ev2K4, 7);

@@ -16,6 +16,7 @@ mod serve;
 mod settlement;
 mod shop;
 mod terminal;
+mod two_people;
 mod upkeep;
 
 use std::path::PathBuf;

@@ -176,7 +176,7 @@ impl World {
     }
 
     pub(super) fn verify(&mut self) -> VerifyReport {
-        self.db.verify().unwrap()
+        self.db.verify(&Witness).unwrap()
     }
 
     /// Everything adds up.

@@ -16,6 +16,7 @@ mod voted;
 use super::db::Db;
 use super::error::StoreError;
 use super::tx::Tx;
+use crate::core::card_proof::CardWitness;
 
 /// Findings that are kept; what comes after them is only counted.
 pub const FINDINGS_MAX: usize = 1_000;
@@ -136,11 +137,12 @@ impl VerifyReport {
 
 impl Db {
     /// Reads everything as it stands at one moment and recomputes it: the ledger, every chain, every signature, every
-    /// claimed interval, every settlement. Works beside a running hub.
+    /// claimed interval, every settlement; the proofs of cards as far as the witness knows their keys. Works beside a
+    /// running hub.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`] or [`StoreError::Damaged`] where the file cannot be read at all.
-    pub fn verify(&mut self) -> Result<VerifyReport, StoreError> {
+    pub fn verify(&mut self, witness: &dyn CardWitness) -> Result<VerifyReport, StoreError> {
         self.read(|tx| {
             let mut report = VerifyReport::default();
             tx.check_file(&mut report)?;
@@ -151,7 +153,7 @@ impl Db {
             tx.check_credits(&mut report)?;
             tx.check_conservation(&mut report)?;
             tx.check_journals(&mut report)?;
-            tx.check_purse_cards(&mut report)?;
+            tx.check_purse_cards(witness, &mut report)?;
             tx.check_disputed(&mut report)?;
             tx.check_refunds(&mut report)?;
             tx.check_voted(&mut report)?;

@@ -102,12 +102,12 @@ impl Tx<'_> {
             return Err(BankRefusal::NoSettlement(settlement).into());
         }
         let mut read = self.conn.prepare_cached(
-            "SELECT shop, shops.code, payout, accounts.id, accounts.name, accounts.iban FROM settlement_shops
-             JOIN shops ON shops.number = shop LEFT JOIN shop_accounts AS accounts
-                ON accounts.id = (SELECT max(id) FROM shop_accounts WHERE shop_accounts.shop = settlement_shops.shop)
-             WHERE settlement = ?1 AND payout > 0
-                AND shop NOT IN (SELECT shop FROM payouts_back WHERE settlement = ?1)
-                AND shop NOT IN (SELECT shop FROM payouts_paid WHERE settlement = ?1) ORDER BY shops.code",
+            "SELECT s.shop, shops.code, s.payout, accounts.id, accounts.name, accounts.iban FROM settlement_shops AS s
+             JOIN shops ON shops.number = s.shop LEFT JOIN shop_accounts AS accounts
+                ON accounts.id = (SELECT max(id) FROM shop_accounts AS a WHERE a.shop = s.shop)
+             WHERE s.settlement = ?1 AND s.payout > 0
+                AND s.shop NOT IN (SELECT shop FROM payouts_back WHERE settlement = ?1)
+                AND s.shop NOT IN (SELECT shop FROM payouts_paid WHERE settlement = ?1) ORDER BY shops.code",
         )?;
         let due = read.query_map([settlement], |row| {
             let id: Option<i64> = row.get(3)?;

@@ -51,7 +51,8 @@ def pain(file, version, *ibans):
     amounts = [cents(node.text) for node in document.iterfind(".//{*}InstdAmt")]
     assert len(read) == len(amounts) == len(ibans), read
     assert sum(amounts) == cents(document.findtext(".//{*}GrpHdr/{*}CtrlSum"))
-    assert round(float(read["Amount"].astype(float).sum()) * 100) == sum(amounts), read
+    column = next(name for name in read.columns if name.lower() in ("amount", "instdamt", "instructedamount"))
+    assert sum(cents(f"{float(amount):.2f}") for amount in read[column]) == sum(amounts), read
     found = [node.text for node in document.iterfind(".//{*}CdtrAcct/{*}Id/{*}IBAN")]
     assert sorted(found) == sorted(ibans), found
     ids = [node.text for node in document.iterfind(".//{*}EndToEndId")]
@@ -95,8 +96,9 @@ def statement(style, file, out):
         entries = entry(total, "DBIT", "R0", info)
     else:
         entries = entry(total, "DBIT", "R0", info + "".join(part(e, a) for e, a in paid))
+    own_amount = '<Amt Ccy="EUR">15.00</Amt><CdtDbtInd>CRDT</CdtDbtInd>' if int(version) >= 4 else ""
     gift = (
-        "<TxDtls><Refs><EndToEndId>NOTPROVIDED</EndToEndId></Refs><RmtInf><Ustrd>Cotisation d&#233;cembre</Ustrd></RmtInf>"
+        f"<TxDtls><Refs><EndToEndId>NOTPROVIDED</EndToEndId></Refs>{own_amount}<RmtInf><Ustrd>Cotisation d&#233;cembre</Ustrd></RmtInf>"
         "</TxDtls>"
     )
     entries += entry(1500, "CRDT", "R99", gift)
@@ -133,7 +135,7 @@ def fec(file):
     data.decode("iso8859-15")
     result = check_fec(data, path.name)
     assert result.ok and not result.errors, result.errors
-    assert not check_fec(data.replace(b"1,00", b"1,01", 1).replace(b"2,50", b"2,51", 1), path.name).ok, "it refuses nothing"
+    assert not check_fec(data.replace(b"1,00", b"1,01", 1), path.name).ok, "it refuses nothing"
     print(result.stats, result.warnings)
 
 

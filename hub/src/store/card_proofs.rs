@@ -131,7 +131,7 @@ impl Tx<'_> {
     }
 
     /// Makes a card's MAC of a row again: whether it fits; nothing where the card's key is not at hand.
-    pub(super) fn fits(
+    pub(super) fn card_made(
         &self,
         witness: &dyn CardWitness,
         fund: FundId,

@@ -6,6 +6,8 @@
 //! makes randomness or sees a private key.
 
 mod backup;
+mod bank_accounts;
+mod bank_refusal;
 mod card_proofs;
 mod card_records;
 mod card_releases;
@@ -22,6 +24,7 @@ mod enrolment;
 mod error;
 mod expiries;
 mod exposure;
+mod fec;
 mod fund;
 mod grids;
 mod held;
@@ -32,6 +35,8 @@ mod key_exposure;
 mod ledger;
 mod model;
 mod news;
+mod payments;
+mod preparations;
 mod purse_cards;
 mod purses;
 mod recalls;
@@ -43,6 +48,7 @@ mod shops;
 mod slices;
 mod slot_keys;
 mod sql;
+mod statements;
 mod taps;
 mod terminals;
 mod thread;
@@ -50,12 +56,14 @@ mod tx;
 mod verify;
 mod views;
 
+pub use bank_refusal::BankRefusal;
 pub use closing::{CloseOrder, Closing, ClosingRefusal, ClosingView};
 pub use credits::STEP_HOUSEHOLDS_MAX;
 pub use db::{Db, OpenMode, SCHEMA_VERSION};
 pub use enrolment::NewCode;
 pub use error::{CardSessionRefusal, CorrectionRefusal, EnrolRefusal, RepaymentRefusal, RuleRefusal, StoreError};
 pub use exposure::{CardExposure, EpochExposure, Exposure, GoodwillRule};
+pub use fec::FecReport;
 pub use held::{HandBack, SERIALS_AHEAD_MAX};
 pub use key_exposure::KeyExposure;
 pub use model::*;

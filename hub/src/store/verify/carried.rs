@@ -128,7 +128,7 @@ impl Tx<'_> {
             }
             let (Some((key, told)), Some(card)) = (told, AccountId::of_number(noted.0)) else { continue };
             let is_proven = Proof::of_number(row.get(6)?) == Some(Proof::Proven);
-            if is_proven && self.fits(witness, fund, card, key, &told.body)? == Some(false) {
+            if is_proven && self.card_made(witness, fund, card, key, &told.body)? == Some(false) {
                 report.add(FindingKind::Card, subject, "it counts as proven, and the card did not make it");
             }
         }

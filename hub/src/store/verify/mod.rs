@@ -3,6 +3,7 @@
 //! The rows with their signatures are the evidence; accounts, verdicts and settlements are what the hub made of them. The
 //! file is read in order and each part once, so memory is bounded by the slices of one terminal, not by the rows.
 
+mod bank;
 mod books;
 mod carried;
 mod conserved;
@@ -73,6 +74,10 @@ pub enum FindingKind {
     Expiry,
     /// A purse card that is bound otherwise, or was released otherwise than by the rule; a tap that is kept otherwise.
     Card,
+    /// A payment file that does not pay what its settlement says, once.
+    Payment,
+    /// A statement that does not add up, or a payout that was paid or came back otherwise.
+    Bank,
 }
 
 impl FindingKind {
@@ -99,6 +104,8 @@ impl FindingKind {
             Self::Correction => "correction",
             Self::Expiry => "expiry",
             Self::Card => "card",
+            Self::Payment => "payment",
+            Self::Bank => "bank",
         }
     }
 }
@@ -158,6 +165,7 @@ impl Db {
             tx.check_refunds(&mut report)?;
             tx.check_voted(&mut report)?;
             tx.check_settlements(&mut report)?;
+            tx.check_bank(&mut report)?;
             tx.check_closings(&mut report)?;
             tx.check_held(&mut report)?;
             tx.check_advances(&mut report)?;

@@ -128,10 +128,10 @@ pub const fn account_of(kind: AccountKind) -> (&'static str, &'static str) {
         AccountKind::Contributions => ("756000", "Cotisations"),
         AccountKind::Purse | AccountKind::Slice | AccountKind::Card => ("467100", "Foyers, crédits à dépenser"),
         AccountKind::Payable => ("401000", "Lieux conventionnés"),
-        AccountKind::Transit => ("580000", "Virements en cours"),
-        AccountKind::Goodwill => ("658000", "Avances consenties aux foyers"),
+        AccountKind::Transit => ("580000", "Virements en attente"),
+        AccountKind::Goodwill => ("658000", "Sommes avancées aux foyers"),
         AccountKind::Expired => ("758000", "Crédits expirés"),
-        AccountKind::Restored => ("471000", "Attente, reprise après restauration"),
+        AccountKind::Restored => ("471000", "Attente, reprise après sauvegarde"),
         AccountKind::Withheld => ("467200", "Foyers, sommes à retenir"),
     }
 }

@@ -41,7 +41,7 @@ fn own_account(world: &mut World) {
 }
 
 fn shop_account(world: &mut World, shop: &str, iban: &str) -> Result<(), StoreError> {
-    let (name, by) = (format!("Épicerie {shop} & Fils"), "Ada".to_owned());
+    let (name, by) = (format!("Épicerie {shop} & Cie"), "Ada".to_owned());
     let order = ShopAccountOrder { shop: shop.to_owned(), name, iban: iban.to_owned(), by };
     world.db.write(|tx| tx.shop_account_set(&order, at(0)))
 }

@@ -54,6 +54,8 @@ pub(super) enum Failure {
     FileTooLarge { file: PathBuf, max: usize },
     #[error("nothing was imported: {count} problem(s); correct the lines above and import again")]
     Import { count: usize },
+    #[error("no signing key is left that was not taken back and lies in keys/; make one: cabas-hub key rotate")]
+    NoSigner,
     #[error("no free enrolment code was found; try again")]
     NoCode,
     #[error("terminal {terminal} belongs to shop {shop}; leave --terminal away to add one to another shop")]

@@ -15,6 +15,7 @@ mod rule;
 mod serve;
 mod settlement;
 mod shop;
+mod statement;
 mod terminal;
 mod upkeep;
 

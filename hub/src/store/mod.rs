@@ -28,6 +28,7 @@ mod held;
 mod households;
 mod import;
 mod ingest;
+mod joinings;
 mod key_exposure;
 mod ledger;
 mod model;
@@ -43,6 +44,7 @@ mod shops;
 mod slices;
 mod slot_keys;
 mod sql;
+mod statements;
 mod taps;
 mod terminals;
 mod thread;
@@ -57,6 +59,10 @@ pub use enrolment::NewCode;
 pub use error::{CardSessionRefusal, CorrectionRefusal, EnrolRefusal, RepaymentRefusal, RuleRefusal, StoreError};
 pub use exposure::{CardExposure, EpochExposure, Exposure, GoodwillRule};
 pub use held::{HandBack, SERIALS_AHEAD_MAX};
+pub use joinings::{
+    DOCUMENTS_MAX, Joining, JoiningDocument, JoiningDone, JoiningRefusal, JoiningStep, JoiningView, StepView,
+    WORDS_BYTES_MAX,
+};
 pub use key_exposure::KeyExposure;
 pub use model::*;
 pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};

@@ -241,7 +241,8 @@ mod tests {
         assert_eq!(end, Ok(Stage::Open));
         for left_out in 0..way.len() {
             let others = way.into_iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, step)| step);
-            let end = others.fold(Ok(Stage::Proposed), |stage, by| stage.and_then(|stage| step(stage, by)));
+            let mut others = others;
+            let end = others.try_fold(Stage::Proposed, step);
             assert_ne!(end, Ok(Stage::Open), "without {:?}", way.get(left_out));
         }
     }

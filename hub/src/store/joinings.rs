@@ -181,7 +181,10 @@ impl Tx<'_> {
         match (told.step, known.shop) {
             (Step::Open, shop) => self.shop_opens(known.id, shop, &told.code, now)?,
             (Step::Suspend | Step::Close, Some(shop)) => {
-                recalled = self.recall_shop(shop, now)?;
+                // A revoked terminal is asked for nothing any more: its epoch is closed by two people.
+                if told.step == Step::Suspend {
+                    recalled = self.recall_shop(shop, now)?;
+                }
                 for terminal in self.terminals_of(shop)? {
                     self.void_codes(terminal)?;
                     if told.step == Step::Close {

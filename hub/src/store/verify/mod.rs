@@ -6,6 +6,7 @@
 mod books;
 mod carried;
 mod conserved;
+mod joined;
 mod journals;
 mod lives;
 mod purse_cards;
@@ -72,6 +73,8 @@ pub enum FindingKind {
     Expiry,
     /// A purse card that is bound otherwise, or was released otherwise than by the rule; a tap that is kept otherwise.
     Card,
+    /// A shop that stands where no steps of the members lead.
+    Joining,
 }
 
 impl FindingKind {
@@ -98,6 +101,7 @@ impl FindingKind {
             Self::Correction => "correction",
             Self::Expiry => "expiry",
             Self::Card => "card",
+            Self::Joining => "joining",
         }
     }
 }
@@ -156,6 +160,7 @@ impl Db {
             tx.check_refunds(&mut report)?;
             tx.check_voted(&mut report)?;
             tx.check_settlements(&mut report)?;
+            tx.check_joinings(&mut report)?;
             tx.check_closings(&mut report)?;
             tx.check_held(&mut report)?;
             tx.check_advances(&mut report)?;

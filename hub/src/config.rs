@@ -135,6 +135,12 @@ impl Config {
         self.data_dir.join("hub.db")
     }
 
+    /// Where documents lie, each under its hash.
+    #[must_use]
+    pub fn documents_dir(&self) -> PathBuf {
+        self.data_dir.join("documents")
+    }
+
     /// The folder of the keys.
     #[must_use]
     pub fn keys_dir(&self) -> PathBuf {

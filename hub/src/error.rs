@@ -138,6 +138,8 @@ impl From<StoreError> for Refused {
             | StoreError::Exhausted(_)
             | StoreError::BackupExists
             | StoreError::BadCopy(_)
+            | StoreError::NoStatement { .. }
+            | StoreError::Joining(_)
             | StoreError::BadCert(_)
             | StoreError::LocatorTaken => {
                 // What failed inside is for the log of the hub, not for the terminal.

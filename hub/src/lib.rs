@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod core;
+pub mod documents;
 pub mod error;
 pub mod import;
 pub mod jobs;

@@ -66,6 +66,9 @@ pub enum ObjectType {
     /// [`crate::keys::SlotKey`]
     #[n(20)]
     SlotKey,
+    /// [`crate::statement::SettlementStatement`]
+    #[n(21)]
+    SettlementStatement,
 }
 
 /// The first field of every signed object.

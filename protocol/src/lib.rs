@@ -18,6 +18,7 @@ pub mod objects;
 pub mod refusal;
 pub mod row;
 pub mod sign;
+pub mod statement;
 pub mod sync;
 
 pub use balance::{Scope, SignedBalance};

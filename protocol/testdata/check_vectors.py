@@ -158,6 +158,12 @@ def objects():
     made["recall"] = HUB.sign({0: head(17), 1: TERMINAL, 2: EPOCH, 3: PURSE, 4: 0, 5: REQUEST})
     made["refund_decision"] = HUB.sign({0: head(19), 1: TERMINAL, 2: EPOCH, 3: 7, 4: True})
     made["slot_key"] = HUB.sign({0: head(20), 1: TERMINAL, 2: EPOCH, 3: CARD, 4: 5, 5: 2, 6: b"\x55" * 16, 7: 1})
+    lines = [[1, 2, 800, 75, 1], [2, 3, 100, 0, 0], [3, 9, 50, 0, 0], [4, 4, 0, 300, 7], [5, 41, 200, 0, 0]]
+    made["settlement_statement"] = HUB.sign({
+        0: head(21), 1: 3, 2: NOW, 3: "epicerie-oeillets", 4: [[TERMINAL, EPOCH, 1, 40, HASH]],
+        5: [[kind, [TERMINAL, EPOCH, seq], settled, unpaid, why] for kind, seq, settled, unpaid, why in lines],
+        6: 50, 7: 0, 8: 1000, 9: 200,
+    })
     made["refusal"] = HUB.sign({0: head(18), 1: HASH, 2: 7, 3: "4 tries left"})
     for index, (name, kind, body) in enumerate(BODIES):
         made[f"row_{index:02}_{name}"] = row(index + 1, HASH, kind, body)

@@ -36,6 +36,10 @@ pub(super) enum Failure {
     Export { file: PathBuf, source: ExportError },
     #[error("the journal is not sound: {0} problems; keep the file and call the fund")]
     NotSound(usize),
+    #[error("statement {file}: {why}", file = file.display())]
+    Statement { file: PathBuf, why: String },
+    #[error("the statement is not what this journal says; keep both files and call the fund")]
+    StatementDiffers,
     #[error("{0:?} is not a root key: it has 64 hexadecimal digits, as `cabas-hub status` shows it")]
     RootKey(String),
     #[error("{what}: {source}")]

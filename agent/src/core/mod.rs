@@ -10,4 +10,5 @@ pub mod recall;
 pub mod receipt;
 pub mod sale;
 pub mod split;
+pub mod statement;
 pub mod undo;

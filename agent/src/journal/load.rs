@@ -94,6 +94,7 @@ pub(super) fn type_number(of: ObjectType) -> i64 {
         | ObjectType::Recall
         | ObjectType::RefundDecision
         | ObjectType::SlotKey
+        | ObjectType::SettlementStatement
         | ObjectType::Refusal => 0,
     }
 }

@@ -31,6 +31,7 @@ mod undo;
 pub mod verify;
 mod verify_cards;
 mod verify_money;
+pub mod verify_statement;
 
 pub use append::MAX_ALARMS;
 pub use close::Closing;

@@ -46,6 +46,7 @@ pub fn verify_object(keys: &mut HubKeys, bytes: &[u8]) -> Result<HubObject, Obje
         | ObjectType::ExtendAnswer
         | ObjectType::CardSessionRequest
         | ObjectType::CardSessionAnswer
+        | ObjectType::SettlementStatement
         | ObjectType::Refusal) => return Err(ObjectError::NotTaken(other)),
     })
 }

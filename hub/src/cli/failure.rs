@@ -54,6 +54,14 @@ pub(super) enum Failure {
     FileTooLarge { file: PathBuf, max: usize },
     #[error("nothing was imported: {count} problem(s); correct the lines above and import again")]
     Import { count: usize },
+    #[error("no signing key is left that was not taken back and lies in keys/; make one: cabas-hub key rotate")]
+    NoSigner,
+    #[error("{file} is none of PDF, PNG, JPEG, WebP, OpenDocument, Word or UTF-8 text; convert it", file = .0.display())]
+    DocumentType(PathBuf),
+    #[error("{file} is empty or over {max} bytes; make it smaller", file = file.display())]
+    DocumentSize { file: PathBuf, max: u64 },
+    #[error("a pair or trio is two or three different members; name each once with --member")]
+    Pair,
     #[error("no free enrolment code was found; try again")]
     NoCode,
     #[error("terminal {terminal} belongs to shop {shop}; leave --terminal away to add one to another shop")]

@@ -10,6 +10,7 @@ mod failure;
 mod fund;
 mod household;
 mod import;
+mod joining;
 mod key;
 mod payout;
 mod restore;
@@ -17,6 +18,7 @@ mod rule;
 mod serve;
 mod settlement;
 mod shop;
+mod statement;
 mod terminal;
 mod two_people;
 mod upkeep;
@@ -60,6 +62,9 @@ enum Command {
     /// Shops: list, and what households are to find where there is no network
     #[command(subcommand)]
     Shop(shop::Shop),
+    /// How shops join: proposed, visited, decided on, signed, open; later suspended or closed
+    #[command(subcommand)]
+    Joining(joining::Joining),
     /// Cards: block, unblock, replace
     #[command(subcommand)]
     Card(card::Card),
@@ -159,6 +164,7 @@ fn try_run(arguments: Arguments) -> Result<(), Failure> {
         Command::Import(import) => import::import(&context, &import),
         Command::Terminal(terminal) => terminal::run(&context, &terminal),
         Command::Shop(shop) => shop::run(&context, &shop),
+        Command::Joining(joining) => joining::run(&context, &joining),
         Command::Card(card) => card::run(&context, &card),
         Command::Credit(credit) => credit::run(&context, &credit),
         Command::Household(command) => household::household(&context, &command),

@@ -77,7 +77,7 @@ pub(super) enum Grid {
 
 /// A day, in days since 1970-01-01.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Day(u32);
+pub(super) struct Day(pub(super) u32);
 
 impl FromStr for Day {
     type Err = &'static str;

@@ -7,10 +7,9 @@ use cabas_protocol::Timestamp;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::Context;
 use super::failure::Failure;
 use super::fund::euros;
-use super::payout;
+use super::{Context, payout, statement};
 use crate::out::{plain, print};
 use crate::store::{OpenMode, PaymentOrder, PayoutRef, Prepared, Settlement as Closed, StoreError, Tx};
 
@@ -103,6 +102,8 @@ pub(super) enum Settlement {
         #[arg(long, value_name = "NAME")]
         approved_by: String,
     },
+    /// Write a shop's statement as a signed file, which the shop checks line by line against its own journal
+    Statement(statement::Statement),
 }
 
 #[derive(Serialize)]
@@ -190,6 +191,7 @@ pub(super) fn run(context: &Context, command: &Settlement) -> Result<(), Failure
             let settlements: Vec<_> = db.read(|tx| tx.settlements(LISTED_MAX))?.into_iter().map(view).collect();
             return print(context.format, &Listed { settlements }, list_text).map_err(Failure::Print);
         }
+        Settlement::Statement(arguments) => return statement::write(context, arguments),
     };
     print(context.format, &shown, |shown| text(shown).unwrap_or_default()).map_err(Failure::Print)
 }

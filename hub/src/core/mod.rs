@@ -8,6 +8,7 @@ pub mod effect;
 pub mod exposure;
 pub mod household_rules;
 pub mod ingest;
+pub mod joining;
 pub mod ledger;
 pub mod period;
 pub mod refunds;

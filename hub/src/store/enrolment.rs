@@ -34,6 +34,7 @@ impl Tx<'_> {
             .query_row("SELECT number FROM shops WHERE code = ?1", [shop_code], |row| row.get(0))
             .optional()?;
         let shop = shop.ok_or(StoreError::UnknownShop)?;
+        self.shop_is_open(shop_code)?;
         let add = "INSERT INTO terminals (number, shop, created_at) VALUES (
                 max((SELECT ifnull(max(number), 0) + 1 FROM terminals), (SELECT ifnull(max(terminal_from), 1) FROM lives)),
                 ?1, ?2) RETURNING number";
@@ -47,7 +48,10 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::UnknownTerminal`]; [`StoreError::LocatorTaken`] (make another code).
     pub fn terminal_code(&mut self, terminal: TerminalId, code: &NewCode, now: Timestamp) -> Result<(), StoreError> {
-        self.terminal_shop(terminal)?;
+        let shop = self.terminal_shop(terminal)?;
+        let shop: String =
+            self.conn.query_row("SELECT code FROM shops WHERE number = ?1", [Sql(shop)], |row| row.get(0))?;
+        self.shop_is_open(&shop)?;
         self.void_codes(terminal)?;
         let added = self.conn.execute(
             "INSERT INTO enrolment_codes (locator, terminal, keys, tries_left, expires_at, void, created_at)

@@ -5,6 +5,7 @@ use cabas_protocol::{Epoch, MoneyError, TerminalId, Timestamp};
 
 use super::bank_refusal::BankRefusal;
 use super::closing::ClosingRefusal;
+use super::joinings::JoiningRefusal;
 use super::restore::Missing;
 use crate::core::household_rules::RuleError;
 use crate::core::ledger::LedgerError;
@@ -162,6 +163,15 @@ pub enum StoreError {
         /// When it was restored.
         restored_at: Timestamp,
         /// The newest settlement in the backup.
+        settlement: u32,
+    },
+    /// A shop cannot do this step, or is not open.
+    #[error(transparent)]
+    Joining(#[from] JoiningRefusal),
+    /// A shop has nothing in a settlement, or there is no such settlement.
+    #[error("this shop has no statement in settlement {settlement}; see cabas-hub settlement list")]
+    NoStatement {
+        /// The settlement.
         settlement: u32,
     },
     /// A completed copy does not read well.

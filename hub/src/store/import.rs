@@ -36,7 +36,7 @@ impl Tx<'_> {
         let mut report = ImportReport::default();
         self.conn.execute_batch("SAVEPOINT import")?;
         for shop in &plan.shops {
-            self.import_shop(shop, &mut report.shops, now)?;
+            self.import_shop(shop, &mut report, now)?;
         }
         for household in &plan.households {
             self.import_household(household, random, &mut report.households, now)?;
@@ -58,13 +58,18 @@ impl Tx<'_> {
         Ok(report)
     }
 
-    fn import_shop(&mut self, shop: &ImportShop, count: &mut ImportCount, now: Timestamp) -> Result<(), StoreError> {
+    fn import_shop(&mut self, shop: &ImportShop, report: &mut ImportReport, now: Timestamp) -> Result<(), StoreError> {
+        if self.is_on_its_way(&shop.code)? {
+            report.conflicts.push(ImportConflict::ShopIsJoining { shop: shop.code.clone() });
+            return Ok(());
+        }
+        let count = &mut report.shops;
         let known: Option<(String, String, u32)> = self
             .conn
             .prepare_cached("SELECT name, kind, weight_permille FROM shops WHERE code = ?1")?
             .query_row([&shop.code], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
-        let renamed = known.as_ref().is_some_and(|(name, ..)| *name != shop.name);
+        let (renamed, is_new) = (known.as_ref().is_some_and(|(name, ..)| *name != shop.name), known.is_none());
         match known {
             Some((name, kind, weight)) if (&name, &kind, weight) == (&shop.name, &shop.kind, shop.weight_permille) => {
                 count.same = count.same.saturating_add(1);
@@ -79,6 +84,9 @@ impl Tx<'_> {
                  ON CONFLICT (code) DO UPDATE SET name = ?2, kind = ?3, weight_permille = ?4",
             )?
             .execute(params![shop.code, shop.name, shop.kind, shop.weight_permille, Sql(now)])?;
+        if is_new {
+            self.joined_by_import(shop, now)?;
+        }
         if renamed { self.shop_renamed(&shop.code) } else { Ok(()) }
     }
 

@@ -377,7 +377,7 @@ impl Tx<'_> {
         }
         let cents = asked.cents.min(books.account(AccountId::purse(asked.purse))?.left()?);
         let is_sound = asker.number != intake.record.number || intake.quarantine.is_none();
-        let may_spend = is_sound && asker.may_be_raised() && !self.is_gone(asked.purse)?;
+        let may_spend = is_sound && asker.may_get_more() && !self.is_gone(asked.purse)?;
         if may_spend && !cents.is_zero() && !self.is_restoring()? {
             self.raise(books, &intake.fund, &asker, asked.purse, cents, intake.now)?;
         }

@@ -31,6 +31,7 @@ mod held;
 mod households;
 mod import;
 mod ingest;
+mod joinings;
 mod key_exposure;
 mod ledger;
 mod model;
@@ -44,6 +45,7 @@ mod refunds;
 mod restore;
 mod rules;
 mod settlements;
+mod shop_statements;
 mod shops;
 mod slices;
 mod slot_keys;
@@ -65,6 +67,10 @@ pub use error::{CardSessionRefusal, CorrectionRefusal, EnrolRefusal, RepaymentRe
 pub use exposure::{CardExposure, EpochExposure, Exposure, GoodwillRule};
 pub use fec::FecReport;
 pub use held::{HandBack, SERIALS_AHEAD_MAX};
+pub use joinings::{
+    DOCUMENTS_MAX, Joining, JoiningDocument, JoiningDone, JoiningRefusal, JoiningStep, JoiningView, StepView,
+    WORDS_BYTES_MAX,
+};
 pub use key_exposure::KeyExposure;
 pub use model::*;
 pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};

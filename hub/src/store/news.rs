@@ -215,7 +215,8 @@ impl Tx<'_> {
                 shop_name: row.get(2)?,
                 fund_name: fund.name.clone(),
                 helpline: fund.helpline.clone(),
-                paused: fund.paused,
+                // Only an open shop sells.
+                paused: fund.paused || !record.is_shop_open,
             };
             found.insert(col(row, 0)?, Deliverable::TerminalConfig(config));
         }

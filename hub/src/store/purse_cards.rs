@@ -253,7 +253,7 @@ impl Tx<'_> {
         allowed_at_least: Cents,
         now: Timestamp,
     ) -> Result<Option<SignedBalance>, StoreError> {
-        let may_spend = record.may_be_raised() && !card.is_blocked && !self.is_gone(card.shared)?;
+        let may_spend = record.may_get_more() && !card.is_blocked && !self.is_gone(card.shared)?;
         self.with_books(|books| {
             let free = books.account(AccountId::purse(card.shared))?.left()?;
             let raise = slices::raise_to_level(books.account(card.id)?.credits, allowed_at_least, free);

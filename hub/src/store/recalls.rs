@@ -11,7 +11,7 @@ use super::slices::Place;
 use super::sql::{Sql, col, col_opt};
 use super::terminals::EpochRecord;
 use super::tx::Tx;
-use crate::core::ledger::{AccountId, PurseNo};
+use crate::core::ledger::{AccountId, PurseNo, ShopNo};
 use crate::core::slices;
 
 /// A recall that nobody answered is asked again after so long, in seconds.
@@ -61,7 +61,7 @@ impl Tx<'_> {
             None => (AccountId::slice(record.number, number), number),
         };
         let short = level.minus_or_zero(self.allowed(own, self.account(own)?)?);
-        if short.is_zero() || !record.may_be_raised() {
+        if short.is_zero() || !record.may_get_more() {
             return Ok(Shortfall::default());
         }
         let mut elsewhere = Cents::ZERO;
@@ -106,6 +106,30 @@ impl Tx<'_> {
             let is_due = self.account(slice)?.left()? > keep && !self.is_recalled(slice, keep, now)?;
             if is_meant && is_due && holder.standing == Standing::Live {
                 self.recall(slice, &holder, keep, Purpose::Person, now)?;
+                self.wake(Wake::Terminal(holder.terminal));
+                recalled = recalled.saturating_add(1);
+            }
+        }
+        Ok(recalled)
+    }
+
+    /// Asks back all that lies at the terminals of a shop that closes for a while; says how many slices that were. What comes
+    /// back is divided anew.
+    pub(super) fn recall_shop(&mut self, shop: ShopNo, now: Timestamp) -> Result<u32, StoreError> {
+        let slices = self
+            .conn
+            .prepare_cached(
+                "SELECT slices.id FROM slices JOIN epochs ON epochs.number = slices.epoch
+                 JOIN terminals ON terminals.number = epochs.terminal JOIN accounts ON accounts.id = slices.id
+                 WHERE terminals.shop = ?1 AND accounts.credits > accounts.debits ORDER BY slices.id",
+            )?
+            .query_map([Sql(shop)], |row| col(row, 0))?
+            .collect::<Result<Vec<AccountId>, _>>()?;
+        let mut recalled = 0_u32;
+        for slice in slices {
+            let Some(holder) = slice.epoch_no().map(|epoch| self.epoch_of(epoch)).transpose()? else { continue };
+            if holder.standing == Standing::Live {
+                self.recall(slice, &holder, Cents::ZERO, Purpose::Division, now)?;
                 self.wake(Wake::Terminal(holder.terminal));
                 recalled = recalled.saturating_add(1);
             }

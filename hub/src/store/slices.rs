@@ -110,7 +110,7 @@ impl Tx<'_> {
         self.with_books(|books| {
             let free = books.account(AccountId::purse(number))?.left()?;
             let raise = slices::raise_to_level(self.allowed(slice, books.account(slice)?)?, allowed_at_least, free);
-            if raise.is_zero() || !record.may_be_raised() || self.is_gone(number)? {
+            if raise.is_zero() || !record.may_get_more() || self.is_gone(number)? {
                 return Ok(());
             }
             self.raise(books, &fund, &record, number, raise, now)
@@ -167,7 +167,8 @@ impl Tx<'_> {
              JOIN terminals ON terminals.number = epochs.terminal JOIN shops ON shops.number = terminals.shop
              LEFT JOIN contacts ON contacts.epoch = epochs.number
              WHERE epochs.standing = ?1 AND epochs.epoch =
-                (SELECT max(epoch) FROM epochs AS newer WHERE newer.terminal = epochs.terminal)",
+                (SELECT max(epoch) FROM epochs AS newer WHERE newer.terminal = epochs.terminal)
+                AND EXISTS (SELECT 1 FROM joinings WHERE joinings.shop = shops.number AND stage = 8)",
         )?;
         let mut rows = read.query([standing_number(Standing::Live)])?;
         let (mut all, mut in_shop) = (BTreeMap::new(), BTreeMap::<ShopNo, u64>::new());
@@ -286,7 +287,7 @@ impl Tx<'_> {
         cents: Cents,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        if !record.may_be_raised() {
+        if !record.may_get_more() {
             return Err(StoreError::NotLive(record.standing));
         }
         self.not_restoring()?;

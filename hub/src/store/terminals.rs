@@ -33,12 +33,19 @@ pub(super) struct EpochRecord {
     pub(super) to_hand_back: bool,
     /// The newest change of a signing key that its cursor has passed.
     pub(super) keys_confirmed: u64,
+    /// True where its shop is open.
+    pub(super) is_shop_open: bool,
 }
 
 impl EpochRecord {
     /// Slices are raised only where the terminal sells by this enrolment.
     pub(super) const fn may_be_raised(&self) -> bool {
         matches!(self.standing, Standing::Live) && !self.superseded
+    }
+
+    /// More money is laid there only while its shop is open, too.
+    pub(super) const fn may_get_more(&self) -> bool {
+        self.may_be_raised() && self.is_shop_open
     }
 }
 
@@ -236,7 +243,9 @@ impl Tx<'_> {
                 (SELECT shop FROM terminals WHERE terminals.number = epochs.terminal),
                 (SELECT max(epoch) FROM epochs AS newer WHERE newer.terminal = epochs.terminal) > epoch,
                 EXISTS (SELECT 1 FROM hand_backs WHERE hand_backs.epoch = epochs.number AND done_at IS NULL),
-                keys_confirmed
+                keys_confirmed,
+                EXISTS (SELECT 1 FROM joinings JOIN terminals ON terminals.shop = joinings.shop
+                    WHERE terminals.number = epochs.terminal AND stage = 8)
              FROM epochs WHERE terminal = ?1 AND epoch = ?2",
         )?;
         let record = read.query_row(params![Sql(terminal), Sql(epoch)], |row| {
@@ -256,6 +265,7 @@ impl Tx<'_> {
                     superseded: row.get(9)?,
                     to_hand_back: row.get(10)?,
                     keys_confirmed: col(row, 11)?,
+                    is_shop_open: row.get(12)?,
                 },
             ))
         });

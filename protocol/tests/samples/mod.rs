@@ -24,6 +24,7 @@ use cabas_protocol::row::{
     DoubtResolved, Line, ListApplied, Origin, RefundRequest, Return, Reversal, RowTime, Sale, Start, Tier, Training,
 };
 use cabas_protocol::sign::Payload;
+use cabas_protocol::statement::{LineKind, Part, SettlementStatement, StatementLine};
 use cabas_protocol::sync::{Recall, RefundDecision, Standing, SyncAnswer, SyncRequest, TerminalStatus};
 use cabas_protocol::*;
 use minicbor::bytes::ByteVec;
@@ -244,6 +245,35 @@ pub fn enrol_answer(request: Hash) -> EnrolAnswer {
     }
 }
 
+/// A settlement of one enrolment: a sale of which a part is over-right, a reversal, a refund, a dispute, a card's word.
+pub fn statement() -> SettlementStatement {
+    let line = |kind, seq, settled, unpaid, why| StatementLine {
+        kind,
+        origin: Origin { terminal: TERMINAL, epoch: EPOCH, seq: Seq::new(seq) },
+        settled: cents(settled),
+        unpaid: cents(unpaid),
+        why,
+    };
+    SettlementStatement {
+        head: head(ObjectType::SettlementStatement),
+        settlement: 3,
+        closed_at: NOW,
+        shop: "epicerie-oeillets".to_owned(),
+        parts: vec![Part { terminal: TERMINAL, epoch: EPOCH, after: Seq::new(1), upto: Seq::new(40), hash: HASH }],
+        lines: vec![
+            line(LineKind::Sale, 2, 800, 75, 1),
+            line(LineKind::Reversal, 3, 100, 0, 0),
+            line(LineKind::Refund, 9, 50, 0, 0),
+            line(LineKind::Disputed, 4, 0, 300, 7),
+            line(LineKind::Brought, 41, 200, 0, 0),
+        ],
+        carried: cents(50),
+        carry_on: Cents::ZERO,
+        payout: cents(1000),
+        returned: cents(200),
+    }
+}
+
 /// Every object by name, signed.
 #[allow(clippy::too_many_lines, reason = "a list, one object after the other")]
 pub fn all() -> Vec<(String, Vec<u8>)> {
@@ -415,6 +445,7 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
         signed("recall", &hub, &recall),
         signed("refund_decision", &hub, &decision),
         signed("slot_key", &hub, &slot_key),
+        signed("settlement_statement", &hub, &statement()),
         signed("refusal", &hub, &refusal),
     ];
     let rows = bodies().into_iter().enumerate().map(|(index, body)| {

@@ -90,6 +90,12 @@ pub enum ImportConflict {
         /// The household.
         household: String,
     },
+    /// A shop that is proposed opens by the steps that the members agreed on.
+    #[error("shop `{shop}` is on its way to the fund and not open yet; see cabas-hub joining show {shop}")]
+    ShopIsJoining {
+        /// The shop.
+        shop: String,
+    },
     /// A card never changes purse.
     #[error("card {number} already belongs to another household than `{household}`; issue a new card")]
     CardOfAnotherHousehold {

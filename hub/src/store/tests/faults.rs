@@ -37,7 +37,7 @@ fn a_sound_file_has_no_findings() {
 }
 
 /// What is wrong, where it shows, and how it was done.
-const FAULTS: [(FindingKind, &str, &str); 32] = [
+const FAULTS: [(FindingKind, &str, &str); 35] = [
     (FindingKind::Account, "purse 1", "UPDATE accounts SET credits = credits + 1 WHERE id = (4 << 56) + 1"),
     (FindingKind::Account, "payable 1", "UPDATE accounts SET credits = credits + 1 WHERE id = (6 << 56) + 1"),
     (FindingKind::Overdrawn, "slice 2/2", "UPDATE accounts SET debits = 999999 WHERE id = (5 << 56) + (2 << 32) + 2"),
@@ -120,6 +120,9 @@ const FAULTS: [(FindingKind, &str, &str); 32] = [
     (FindingKind::Settlement, "epoch 1", "UPDATE settlement_cuts SET to_seq = to_seq - 1 WHERE epoch = 1"),
     (FindingKind::Settlement, "settlement 3", "UPDATE settlements SET number = 3"),
     (FindingKind::Certificate, "signing key 1", "UPDATE signing_keys SET cert = x'd28440'"),
+    (FindingKind::Joining, "shop A", "UPDATE joinings SET stage = 9 WHERE code = 'A'"),
+    (FindingKind::Joining, "shop B", "DELETE FROM joining_steps WHERE joining = 2"),
+    (FindingKind::Joining, "shop B", "DELETE FROM joinings WHERE code = 'B'"),
     (FindingKind::File, "cards", "UPDATE cards SET purse = 77 WHERE number = 1"),
 ];
 

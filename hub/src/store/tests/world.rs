@@ -189,7 +189,7 @@ impl World {
     pub(super) fn tamper(&mut self, sql: &str) {
         let conn = rusqlite::Connection::open(self.path()).unwrap();
         conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;").unwrap();
-        const KEPT: [&str; 22] = [
+        const KEPT: [&str; 24] = [
             "rows",
             "moves",
             "serials",
@@ -212,6 +212,8 @@ impl World {
             "paid",
             "back",
             "accounts",
+            "joined",
+            "agreed",
         ];
         for trigger in KEPT {
             for name in ["stay", "remain"] {

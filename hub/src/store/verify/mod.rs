@@ -7,6 +7,7 @@ mod bank;
 mod books;
 mod carried;
 mod conserved;
+mod joined;
 mod journals;
 mod lives;
 mod purse_cards;
@@ -78,6 +79,8 @@ pub enum FindingKind {
     Payment,
     /// A statement that does not add up, or a payout that was paid or came back otherwise.
     Bank,
+    /// A shop that stands where no steps of the members lead.
+    Joining,
 }
 
 impl FindingKind {
@@ -106,6 +109,7 @@ impl FindingKind {
             Self::Card => "card",
             Self::Payment => "payment",
             Self::Bank => "bank",
+            Self::Joining => "joining",
         }
     }
 }
@@ -166,6 +170,7 @@ impl Db {
             tx.check_voted(&mut report)?;
             tx.check_settlements(&mut report)?;
             tx.check_bank(&mut report)?;
+            tx.check_joinings(&mut report)?;
             tx.check_closings(&mut report)?;
             tx.check_held(&mut report)?;
             tx.check_advances(&mut report)?;

@@ -127,6 +127,7 @@ impl From<StoreError> for Refused {
             | StoreError::Voted(_)
             | StoreError::Correction(_)
             | StoreError::Repayment(_)
+            | StoreError::User(_)
             | StoreError::CardSession(_)
             | StoreError::KeysBehind { .. }
             | StoreError::Closing(_)

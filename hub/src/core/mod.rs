@@ -2,6 +2,7 @@
 //! no SQL, no randomness.
 
 pub mod accounts;
+pub mod audit;
 pub mod card_proof;
 pub mod claims;
 pub mod effect;
@@ -11,6 +12,7 @@ pub mod ingest;
 pub mod ledger;
 pub mod period;
 pub mod refunds;
+pub mod roles;
 pub mod settlement;
 pub mod signing;
 pub mod slices;

@@ -25,7 +25,7 @@ const STATEMENTS_KEPT: usize = 128;
 pub(super) const APPLICATION_ID: i64 = 0x4361_6261;
 
 /// Every migration, oldest first; never edited, only added to.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 13] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_lifecycle.sql"),
     include_str!("../../migrations/0003_undo.sql"),
@@ -37,9 +37,12 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("../../migrations/0009_card_proofs.sql"),
     include_str!("../../migrations/0010_slot_keys.sql"),
     include_str!("../../migrations/0011_identity_cards.sql"),
+    // 0012 is the bank's.
+    "",
+    include_str!("../../migrations/0013_users.sql"),
 ];
 /// The form that this program writes.
-pub const SCHEMA_VERSION: i64 = 11;
+pub const SCHEMA_VERSION: i64 = 13;
 
 /// What may be done with the file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -146,7 +146,7 @@ pub fn issue(
     due: &[(u8, u8)],
     (hub, version): &Versioned,
     random: &mut dyn FnMut() -> Block,
-) -> Result<(), CardError> {
+) -> Result<Vec<(u8, u8)>, CardError> {
     if due.iter().map(|(number, _)| *number).ne(SHARED_KEYS) {
         return Err(CardError::Range("the number of keys"));
     }
@@ -158,13 +158,15 @@ pub fn issue(
     let mut session = open(card, &Key::FACTORY, random)?.ok_or(CardError::NotAuthentic("the factory's key"))?;
     set_file(card, &mut session, CLOSED_FILE, &CLOSED_SETTINGS)?;
     set_file(card, &mut session, PUBLIC_FILE, &PUBLIC_SETTINGS)?;
-    change_keys(card, &mut session, keys, due)?;
+    let versions = raise_keys(card, &mut session, keys, due)?;
     session.change_own_key(card, HUB_KEY, (hub, *version))?;
     // The answer to the last change proves nothing: the new key does.
-    open(card, hub, random)?.map(drop).ok_or(CardError::NotAuthentic("the hub's key"))
+    open(card, hub, random)?.ok_or(CardError::NotAuthentic("the hub's key"))?;
+    Ok(versions)
 }
 
-/// Gives a card the keys that are due.
+/// Gives a card the keys that are due, and says which it has then: a newer one stays, for it was given before the hub was
+/// restored, and whoever knew the older one may be a thief.
 ///
 /// # Errors
 /// [`CardError`].
@@ -174,9 +176,25 @@ pub fn rekey(
     due: &[(u8, u8)],
     hub: &Key,
     random: &mut dyn FnMut() -> Block,
-) -> Result<(), CardError> {
+) -> Result<Vec<(u8, u8)>, CardError> {
     let mut session = open(card, hub, random)?.ok_or(CardError::Range("a card that is not issued"))?;
-    change_keys(card, &mut session, keys, due)
+    raise_keys(card, &mut session, keys, due)
+}
+
+/// Changes those keys that are older than the ones due; gives the versions that the card has then.
+fn raise_keys(
+    card: &mut dyn Exchange,
+    session: &mut Session,
+    keys: Keys<'_>,
+    due: &[(u8, u8)],
+) -> Result<Vec<(u8, u8)>, CardError> {
+    let mut versions = Vec::with_capacity(due.len());
+    for (number, version) in due {
+        let has = session.key_version(card, *number)?;
+        versions.push((*number, has.max(*version)));
+    }
+    change_keys(card, session, keys, &versions)?;
+    Ok(versions)
 }
 
 /// Gives a card the factory's keys back. What counts its taps stays: a card that is issued again counts on.

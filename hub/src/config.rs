@@ -34,6 +34,8 @@ pub struct Config {
     pub log: String,
     /// How long an enrolment code lives.
     pub code_valid_hours: u32,
+    /// The fund's SIREN, nine digits: names its accounting export.
+    pub siren: Option<String>,
 }
 
 /// Who reaches the web site; whoever does must log in.
@@ -71,6 +73,7 @@ impl Default for Config {
             metrics: AdminPage::Loopback,
             log: String::from("info"),
             code_valid_hours: 24,
+            siren: None,
         }
     }
 }
@@ -99,6 +102,9 @@ pub enum ConfigError {
     /// A code that lives for ever, or not at all.
     #[error("configuration: code_valid_hours = {0} is not between 1 and {CODE_VALID_HOURS_MAX}")]
     CodeHours(u32),
+    /// Not a SIREN.
+    #[error("configuration: siren is not a SIREN: nine digits, the last of which checks the others; copy it again")]
+    Siren,
 }
 
 impl Config {
@@ -132,6 +138,9 @@ impl Config {
         if !(1..=CODE_VALID_HOURS_MAX).contains(&self.code_valid_hours) {
             return Err(ConfigError::CodeHours(self.code_valid_hours));
         }
+        if self.siren.as_deref().is_some_and(|siren| !is_siren(siren)) {
+            return Err(ConfigError::Siren);
+        }
         Ok(())
     }
 
@@ -146,6 +155,17 @@ impl Config {
     pub fn keys_dir(&self) -> PathBuf {
         self.data_dir.join("keys")
     }
+}
+
+/// Nine digits with a Luhn check digit.
+fn is_siren(text: &str) -> bool {
+    let digits: Option<Vec<u32>> = text.chars().map(|c| c.to_digit(10)).collect();
+    let sum = |digits: Vec<u32>| {
+        let doubled = |digit: u32| digit.saturating_mul(2).checked_rem(9).filter(|_| digit < 9).unwrap_or(9);
+        let weigh = |(at, digit): (usize, u32)| if at.is_multiple_of(2) { digit } else { doubled(digit) };
+        digits.into_iter().rev().enumerate().map(weigh).fold(0_u32, u32::saturating_add)
+    };
+    text.len() == 9 && digits.is_some_and(|digits| sum(digits).is_multiple_of(10))
 }
 
 #[cfg(test)]
@@ -169,7 +189,7 @@ mod tests {
     fn every_key_is_read() {
         let config = read(
             "data_dir = '/d'\nlisten = '[::1]:1'\ntls_certificate = 'c'\ntls_key = 'k'\nallow_plain_http = true\n\
-             site = 'loopback'\nbehind_tls_proxy = true\nmetrics = 'off'\nlog = 'warn'\ncode_valid_hours = 2\n",
+             site = 'loopback'\nbehind_tls_proxy = true\nmetrics = 'off'\nlog = 'warn'\ncode_valid_hours = 2\nsiren = '732829320'\n",
         );
         let expected = Config {
             data_dir: "/d".into(),
@@ -182,6 +202,7 @@ mod tests {
             metrics: AdminPage::Off,
             log: "warn".into(),
             code_valid_hours: 2,
+            siren: Some("732829320".to_owned()),
         };
         assert_eq!(config.unwrap(), expected);
     }
@@ -197,6 +218,8 @@ mod tests {
             ("tls_key = 'k'", "tls_certificate"),
             ("listen = '0.0.0.0:7400'", "allow_plain_http"),
             ("code_valid_hours = 0", "code_valid_hours"),
+            ("siren = '732829321'", "siren"),
+            ("siren = '73282932'", "siren"),
         ] {
             let error = read(toml).unwrap_err().to_string();
             assert!(error.contains(said), "{toml}: {error}");

@@ -126,6 +126,7 @@ impl From<StoreError> for Refused {
             | StoreError::CardReleased
             | StoreError::Voted(_)
             | StoreError::Correction(_)
+            | StoreError::Bank(_)
             | StoreError::Repayment(_)
             | StoreError::User(_)
             | StoreError::CardSession(_)

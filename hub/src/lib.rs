@@ -5,6 +5,7 @@
 pub mod admin;
 pub mod api;
 pub mod app;
+pub mod bank;
 pub mod card_relay;
 pub mod card_witness;
 pub mod cli;

@@ -306,8 +306,10 @@ fn a_grid_and_a_floor_are_set_for_a_shop() {
 #[test]
 fn an_empty_settlement_closes_nothing() {
     let fund = Fund::example();
-    for command in ["preview", "close"] {
-        let shown = fund.json(&["settlement", command]);
+    for command in
+        [vec!["preview"], vec!["close", "--by", "Ada", "--approved-by", "Bo"], vec!["prepare", "--by", "Ada"]]
+    {
+        let shown = fund.json(&[&["settlement"], command.as_slice()].concat());
         assert_eq!((&shown["closed"], &shown["settlement"]), (&json!(false), &Value::Null));
     }
     assert_eq!(fund.json(&["settlement", "list"])["settlements"], json!([]));

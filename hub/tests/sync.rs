@@ -110,13 +110,17 @@ fn a_sale_ends_in_a_settlement_of_its_shop_to_the_cent() {
     terminal.write_sale(fund.card(UID), &balance, allowed, 1250 + allowed);
     terminal.sync(&hub, 0);
     let preview = fund.json(&["settlement", "preview"]);
-    let closed = fund.json(&["settlement", "close"]);
+    let closed = fund.json(&["settlement", "close", "--by", "Ada", "--approved-by", "Bo"]);
     assert_eq!(preview["settlement"]["shops"], closed["settlement"]["shops"]);
     assert_eq!((&preview["closed"], &closed["closed"]), (&serde_json::json!(false), &serde_json::json!(true)));
     let shop = &closed["settlement"]["shops"][0];
     assert_eq!(shop["shop"], "biocoop-bachut");
     assert_eq!((shop["payout_cents"].as_u64(), shop["over_right_cents"].as_u64()), (Some(allowed), Some(1250)));
-    assert_eq!(fund.json(&["settlement", "close"])["settlement"], serde_json::Value::Null, "nothing is new");
+    assert_eq!(
+        fund.json(&["settlement", "close", "--by", "Ada", "--approved-by", "Bo"])["settlement"],
+        serde_json::Value::Null,
+        "nothing is new"
+    );
     assert_eq!(fund.json(&["settlement", "list"])["settlements"][0]["payout_cents"], allowed);
     let status = fund.json(&["status"]);
     assert_eq!((status["totals"]["owed_cents"].as_u64(), status["over_right_cents"].as_u64()), (Some(0), Some(1250)));

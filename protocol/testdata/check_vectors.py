@@ -157,7 +157,7 @@ def objects():
                                              6: "card 12 is issued"})
     made["recall"] = HUB.sign({0: head(17), 1: TERMINAL, 2: EPOCH, 3: PURSE, 4: 0, 5: REQUEST})
     made["refund_decision"] = HUB.sign({0: head(19), 1: TERMINAL, 2: EPOCH, 3: 7, 4: True})
-    made["slot_key"] = HUB.sign({0: head(20), 1: TERMINAL, 2: EPOCH, 3: CARD, 4: 5, 5: 1, 6: b"\x55" * 16})
+    made["slot_key"] = HUB.sign({0: head(20), 1: TERMINAL, 2: EPOCH, 3: CARD, 4: 5, 5: 2, 6: b"\x55" * 16, 7: 1})
     made["refusal"] = HUB.sign({0: head(18), 1: HASH, 2: 7, 3: "4 tries left"})
     for index, (name, kind, body) in enumerate(BODIES):
         made[f"row_{index:02}_{name}"] = row(index + 1, HASH, kind, body)

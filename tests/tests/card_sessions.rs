@@ -152,6 +152,40 @@ async fn a_card_that_has_too_little_is_given_more_on_line_at_the_same_tap_and_of
 }
 
 #[tokio::test]
+async fn a_card_that_was_issued_and_erased_does_not_begin_at_zero_again() {
+    let world = world().await;
+    world.grant("--issue", "901");
+    ok(&world.with_card(&DesfireChip::new(UID, Edition::Ev2K4, 7), "issue", "901"));
+    // Whoever has a reader can erase a card; the UID stays.
+    let erased = DesfireChip::new(UID, Edition::Ev2K4, 7);
+    world.grant("--issue", "901");
+    let refused = world.with_card(&erased, "issue", "901");
+    assert!(refused.code == Some(1) && refused.err.contains("has been erased"), "{refused:?}");
+    assert_eq!(erased.value(application(), SPENT_FILE), None, "nothing was done with it");
+    world.hub.verify().unwrap();
+}
+
+#[tokio::test]
+async fn a_card_pays_on_when_the_key_that_signed_its_balance_is_taken_back() {
+    let mut world = world().await;
+    let chip = DesfireChip::new(UID, Edition::Ev2K4, 7);
+    ready(&mut world, &chip).await;
+    let first = world.hub.ok(&["key", "list"]).unwrap()["keys"][0]["kid"].as_str().unwrap().to_owned();
+    world.hub.ok(&["key", "rotate"]).unwrap();
+    world.hub.ok(&["key", "revoke", &first]).unwrap();
+    // A terminal that has heard of it and of nothing else yet, and one that has its balances anew.
+    for request in ["at-once", "later"] {
+        let sale = world.admin.sell_to(100, &chip, request).await.unwrap();
+        assert_eq!(sale["state"], "accepted", "{sale}");
+        world.admin.wait_until_synced().await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    }
+    assert_eq!(world.hub.owed(SHOP).unwrap(), 200);
+    assert_eq!(world.hub.ok(&["card", "proofs"]).unwrap(), Value::Array(Vec::new()));
+    world.hub.verify().unwrap();
+}
+
+#[tokio::test]
 async fn what_a_thief_wrote_onto_a_card_costs_no_other_shop_its_sale() {
     let mut world = world().await;
     let chip = DesfireChip::new(UID, Edition::Ev2K4, 7);

@@ -147,7 +147,7 @@ async fn a_hub_restored_from_yesterdays_backup_ends_with_the_same_sums() {
     let answer = first.sync().await.unwrap();
     assert!(answer.want_held && answer.backed_up.get() == 0);
     assert_eq!(first.incarnation().get(), 2);
-    let refused = fund.refused(&["settlement", "close"]);
+    let refused = fund.refused(&["settlement", "close", "--by", "Ada", "--approved-by", "Bo"]);
     assert!(refused.contains("terminal 1 epoch 1") && refused.contains("terminal 2 epoch 1"), "{refused}");
     assert!(
         fund.refused(&["credit", "run", "--period", "2026-12", "--source", "ville", "--book"]).contains("restored")
@@ -158,7 +158,10 @@ async fn a_hub_restored_from_yesterdays_backup_ends_with_the_same_sums() {
 
     first.hands_back = true;
     first.sync().await.unwrap();
-    assert!(fund.refused(&["settlement", "close"]).contains("waits for terminal 2 epoch 1;"));
+    assert!(
+        fund.refused(&["settlement", "close", "--by", "Ada", "--approved-by", "Bo"])
+            .contains("waits for terminal 2 epoch 1;")
+    );
     let missing = fund.hub.ok(&["status"]).unwrap()["restore"]["missing_cents"].as_u64().unwrap();
     assert!(missing > 0, "the slices were raised by a credit that the backup lacks");
     fund.hub.verify().unwrap();
@@ -175,8 +178,11 @@ async fn a_hub_restored_from_yesterdays_backup_ends_with_the_same_sums() {
     let total = |name: &str| status["totals"][name].as_u64().unwrap();
     assert_eq!(total("credited_cents"), credited);
     assert_eq!(total("free_cents") + total("reserved_cents") + total("spent_cents"), credited);
-    assert!(fund.refused(&["settlement", "close"]).contains("--payments-checked"));
-    let closed = fund.hub.ok(&["settlement", "close", "--payments-checked"]).unwrap();
+    assert!(
+        fund.refused(&["settlement", "close", "--by", "Ada", "--approved-by", "Bo"]).contains("--payments-checked")
+    );
+    let closed =
+        fund.hub.ok(&["settlement", "close", "--by", "Ada", "--approved-by", "Bo", "--payments-checked"]).unwrap();
     assert_eq!(closed["settlement"]["payout_cents"], sold);
     first.sync().await.unwrap();
     assert!(first.available(purse) <= cents(credited));
@@ -314,7 +320,7 @@ async fn a_pause_of_the_fund_reaches_the_terminals() {
     assert!(config.unwrap().peek().unwrap().paused);
     // Credits and settlements go on.
     fund.hub.credit("2026-12").unwrap();
-    fund.hub.ok(&["settlement", "close"]).unwrap();
+    fund.hub.ok(&["settlement", "close", "--by", "Ada", "--approved-by", "Bo"]).unwrap();
     assert_eq!(fund.hub.ok(&["fund", "resume"]).unwrap()["changed"], true);
     let goodwill = fund.hub.ok(&["goodwill", "show"]).unwrap();
     assert_eq!((&goodwill["on"], &goodwill["outstanding_cents"]), (&false.into(), &0.into()));

@@ -285,7 +285,7 @@ async fn a_refund_without_a_network_is_written_down_and_decided_later() {
     assert_eq!(refund["state"], "credited", "{refund}");
     assert!(receipt.contains("créditée"), "{receipt}");
     assert_eq!(world.hub.owed(SHOP).unwrap(), 600);
-    let settled = world.hub.ok(&["settlement", "close"]).unwrap();
+    let settled = world.hub.ok(&["settlement", "close", "--by", "Ada", "--approved-by", "Bo"]).unwrap();
     let text = settled.to_string();
     assert!(text.contains("\"refunded_cents\":400"), "{text}");
     world.hub.verify().unwrap();

@@ -138,7 +138,8 @@ impl Writer<'_> {
     pub(super) fn keep_taps(&self, card: PresentedBy) -> Result<(), JournalError> {
         let (Tier::Identity, Some(counter)) = (card.proven, card.counter) else { return Ok(()) };
         let mut upsert = self.tx.prepare_cached(
-            "INSERT INTO identity_counters (card, counter) VALUES (?1, ?2) \
+            "INSERT INTO identity_counters (card, counter, oldest) \
+             VALUES (?1, ?2, ifnull((SELECT min(version) FROM slot_keys WHERE card = ?1), 0)) \
              ON CONFLICT (card) DO UPDATE SET counter = max(counter, ?2)",
         )?;
         upsert.execute(params![card.card.as_bytes(), counter])?;

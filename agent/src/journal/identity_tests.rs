@@ -141,3 +141,18 @@ fn verify_tells_a_sale_whose_count_of_taps_does_not_rise() {
         assert!(report.problems.iter().any(|problem| problem.contains("does not rise")), "{counter:?}: {report:?}");
     }
 }
+
+#[test]
+fn a_count_that_a_copy_drove_up_does_not_hold_once_the_card_has_a_newer_key() {
+    let (folder, fund) = (tempfile::tempdir().unwrap(), Fund::default());
+    let mut journal = ready(&fund, folder.path());
+    journal.view_identity(moment(1, 20), by(u32::MAX)).unwrap();
+    let next = fund.slot_key_since(card(NUMBER), (1, 2), [2; 16]).into_bytes();
+    assert_eq!(fund.give(&mut journal, vec![next]).taken, 1);
+    assert_eq!(refused(journal.sell(moment(1, 21), &wish(1, 100, by(8))).unwrap()), DeclineReason::TierTooLow);
+    // The card was renewed: the key that the copy has is dropped.
+    let renewed = fund.slot_key_since(card(NUMBER), (2, 2), [2; 16]).into_bytes();
+    fund.give(&mut journal, vec![renewed]);
+    assert!(matches!(journal.sell(moment(1, 22), &wish(2, 100, by(8))).unwrap(), Sold::Accepted(_)));
+    assert_eq!(refused(journal.sell(moment(1, 23), &wish(3, 100, by(8))).unwrap()), DeclineReason::TierTooLow);
+}

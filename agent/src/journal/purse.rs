@@ -251,6 +251,8 @@ impl Writer<'_> {
         let known = self.known_of_purse(ask.card, read.spent)?;
         if let (Some(purse), None, false) = (known.purse, on_card, read.balance.is_empty())
             && let Some(held) = held_balance(self.tx, purse)?
+            && held.bytes != read.balance
+            && balance_of_card(self.state, purse, &held.bytes).is_some()
         {
             return Ok(Intended::Foreign(held));
         }

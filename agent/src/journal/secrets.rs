@@ -156,6 +156,11 @@ impl Writer<'_> {
                  (SELECT id FROM slot_keys WHERE card = ?1 ORDER BY version DESC, id DESC LIMIT ?4))",
                 params![offered.card.as_bytes(), offered.slot, offered.oldest, SLOT_KEYS_KEPT],
             )?;
+            // Nobody counts by those keys any more: what a copy may have counted up to does not hold against the card.
+            self.tx.execute(
+                "UPDATE identity_counters SET counter = 0, oldest = ?2 WHERE card = ?1 AND oldest < ?2",
+                params![offered.card.as_bytes(), offered.oldest],
+            )?;
         }
         Ok(verdict)
     }

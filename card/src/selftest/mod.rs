@@ -134,8 +134,11 @@ fn memory_of(card: &mut dyn Exchange) -> Option<u32> {
     let mut answer = send(card, 0x60, &[]).ok()?;
     // Twice the exponent of two.
     let size = *answer.data.get(5)?;
-    while answer.status == MORE {
-        answer = send(card, 0xaf, &[]).ok()?;
+    // Three frames tell of the chip.
+    for _ in 0..2 {
+        if answer.status == MORE {
+            answer = send(card, 0xaf, &[]).ok()?;
+        }
     }
     if answer.status == SUCCESS { 1_u32.checked_shl(u32::from(size >> 1)) } else { None }
 }

@@ -29,12 +29,19 @@ pub async fn card_session(State(app): State<Arc<App>>, request: Request) -> Resp
 }
 
 /// What a dialogue came to: which card, what was done, the versions of the keys that it has, what it committed.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct CardOutcome {
     verb: CardVerb,
     number: u32,
     uid: [u8; UID_BYTES],
     result: Result<Renewed, CardError>,
+}
+
+/// The UID is hidden.
+impl std::fmt::Debug for CardOutcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CardOutcome({:?} card {}, [REDACTED])", self.verb, self.number)
+    }
 }
 
 /// What comes back to the terminal.
@@ -191,17 +198,19 @@ fn talk_to_identity(
 ) -> Result<Renewed, CardError> {
     let keys = |number, version| identity::card_key(&with.master, &with.uid, number, version);
     let (hub, due) = (keys(identity::HUB_KEY, 1)?, with.plan.due.as_slice());
-    let with_keys = |versions: &[(u8, u8)]| Renewed { committed: None, versions: versions.to_vec() };
+    let with_keys = |versions| Renewed { committed: None, versions };
     match (verb, identity::state(card, &hub, random)?) {
         (_, CardState::Strange) => Err(CardError::Range("another hub's card")),
         (CardVerb::Issue | CardVerb::Renew, CardState::Issued) => {
-            identity::rekey(card, &keys, due, &hub, random).map(|()| with_keys(due))
+            identity::rekey(card, &keys, due, &hub, random).map(with_keys)
         }
         (CardVerb::Issue, CardState::Blank | CardState::Begun) => {
-            identity::issue(card, &keys, due, &(hub, 1), random).map(|()| with_keys(due))
+            identity::issue(card, &keys, due, &(hub, 1), random).map(with_keys)
         }
-        (CardVerb::Retire, CardState::Blank | CardState::Begun) => Ok(with_keys(&[])),
-        (CardVerb::Retire, CardState::Issued) => identity::retire(card, &keys, &hub, random).map(|()| with_keys(&[])),
+        (CardVerb::Retire, CardState::Blank | CardState::Begun) => Ok(with_keys(Vec::new())),
+        (CardVerb::Retire, CardState::Issued) => {
+            identity::retire(card, &keys, &hub, random).map(|()| with_keys(Vec::new()))
+        }
         (CardVerb::Renew, CardState::Blank | CardState::Begun) => Err(CardError::Range("a card that is not issued")),
     }
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::Context;
 use super::failure::Failure;
 use super::fund::euros;
+use super::two_people::{self, End};
 use crate::core::claims::Stretch;
 use crate::out::{plain, print};
 use crate::store::{
@@ -256,16 +257,6 @@ pub(super) struct Propose {
     by: String,
 }
 
-#[derive(Args, Debug)]
-pub(super) struct End {
-    /// The repayment's number
-    #[arg(value_name = "N")]
-    id: u64,
-    /// Who says so
-    #[arg(long, value_name = "NAME")]
-    by: String,
-}
-
 #[derive(Serialize)]
 struct RepaymentLine {
     repayment: u64,
@@ -322,11 +313,7 @@ fn repayment_line(view: &RepaymentView) -> RepaymentLine {
         to_cents: view.to.get(),
         cents: view.to.minus_or_zero(view.from).get(),
         reason: view.reason.clone(),
-        state: match (view.is_booked, &view.ended_by) {
-            (true, _) => "booked",
-            (false, Some(_)) => "withdrawn",
-            (false, None) => "proposed",
-        },
+        state: two_people::state(view.is_booked, view.ended_by.as_deref()),
         proposed_by: view.proposed_by.clone(),
         proposed_at: view.proposed_at.get(),
         ended_by: view.ended_by.clone(),
@@ -340,10 +327,7 @@ fn repayments_text(lines: &[RepaymentLine]) -> Result<String, std::fmt::Error> {
         let (id, card, cents) = (line.repayment, line.card_number, euros(line.cents));
         let (reason, by) = (plain(&line.reason), plain(&line.proposed_by));
         write!(text, "{id} card {card} {cents} € ({reason}), proposed by {by}: ")?;
-        match &line.ended_by {
-            Some(ended) => writeln!(text, "{} by {}", line.state, plain(ended))?,
-            None => writeln!(text, "waits for another person")?,
-        }
+        two_people::write_end(&mut text, line.state, line.ended_by.as_deref())?;
     }
     Ok(text)
 }

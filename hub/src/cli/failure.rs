@@ -58,6 +58,10 @@ pub(super) enum Failure {
     NoCode,
     #[error("terminal {terminal} belongs to shop {shop}; leave --terminal away to add one to another shop")]
     OtherShop { terminal: u32, shop: String },
+    #[error("the statement was not imported: {0}")]
+    Statement(#[from] crate::bank::StatementError),
+    #[error("the fund's SIREN is not known; set siren = \"…\" in the configuration, the export is named by it")]
+    NoSiren,
     #[error("verify found {0} problem(s); keep the database as it is and see the list above")]
     Verify(u64),
     #[error("the system gives the hub no {what}: {source}")]

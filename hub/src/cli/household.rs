@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Context;
 use super::failure::Failure;
 use super::fund::euros;
+use super::two_people::{self, End};
 use crate::core::household_rules::Household as People;
 use crate::core::period::Period;
 use crate::out::{plain, print};
@@ -83,16 +84,6 @@ pub(super) struct Propose {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     /// Who proposes it
-    #[arg(long, value_name = "NAME")]
-    by: String,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct End {
-    /// The correction's number
-    #[arg(value_name = "N")]
-    id: u64,
-    /// Who says so
     #[arg(long, value_name = "NAME")]
     by: String,
 }
@@ -225,11 +216,7 @@ fn correction_line(view: &CorrectionView) -> CorrectionLine {
         less_cents: cents(!view.is_up),
         source: view.source.clone(),
         reason: view.reason.clone(),
-        state: match (view.is_booked, &view.ended_by) {
-            (true, _) => "booked",
-            (false, Some(_)) => "withdrawn",
-            (false, None) => "proposed",
-        },
+        state: two_people::state(view.is_booked, view.ended_by.as_deref()),
         proposed_by: view.proposed_by.clone(),
         proposed_at: view.proposed_at.get(),
         ended_by: view.ended_by.clone(),
@@ -243,10 +230,7 @@ fn corrections_text(lines: &[CorrectionLine]) -> Result<String, std::fmt::Error>
         let (sign, cents) = if line.more_cents > 0 { ('+', line.more_cents) } else { ('-', line.less_cents) };
         let (household, reason, by) = (plain(&line.household), plain(&line.reason), plain(&line.proposed_by));
         write!(text, "{} {household} {sign}{} € ({reason}), proposed by {by}: ", line.correction, euros(cents))?;
-        match &line.ended_by {
-            Some(ended) => writeln!(text, "{} by {}", line.state, plain(ended))?,
-            None => writeln!(text, "waits for another person")?,
-        }
+        two_people::write_end(&mut text, line.state, line.ended_by.as_deref())?;
     }
     Ok(text)
 }

@@ -132,6 +132,9 @@ fn revoke(context: &Context, kid: KeyId, root: &Root) -> Result<(), Failure> {
     }
     let cert = cert(&fund, &root, view.key, true, context.clock.now());
     certify(context, &mut db, &cert, kid)?;
+    // What the key signed is taken back with it: purse cards get their balances anew.
+    let now = context.clock.now();
+    while db.write(|tx| tx.balances_anew(now))? {}
     let changed = Changed { kid: kid.to_string(), revoked: true };
     print(context.format, &changed, |changed| {
         format!("Key {} is taken back. Terminals that are off line honour it until they call.\n", changed.kid)

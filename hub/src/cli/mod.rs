@@ -1,5 +1,6 @@
 //! The command line: one file a group of commands. A command opens the database beside a running `serve`.
 
+mod bank;
 mod card;
 mod card_proofs;
 mod closing;
@@ -10,12 +11,14 @@ mod fund;
 mod household;
 mod import;
 mod key;
+mod payout;
 mod restore;
 mod rule;
 mod serve;
 mod settlement;
 mod shop;
 mod terminal;
+mod two_people;
 mod upkeep;
 mod user;
 
@@ -85,6 +88,12 @@ enum Command {
     /// What the shops are owed: preview and close
     #[command(subcommand)]
     Settlement(settlement::Settlement),
+    /// The fund's bank account, and what the bank says
+    #[command(subcommand)]
+    Bank(bank::Bank),
+    /// Exports for others
+    #[command(subcommand)]
+    Export(payout::Export),
     /// Recompute ledger, chains, signatures and claims, and say what is wrong
     Verify,
     /// Copy the database into a new file while the hub runs
@@ -166,6 +175,8 @@ fn try_run(arguments: Arguments) -> Result<(), Failure> {
         Command::Expiry(command) => rule::expiry(&context, &command),
         Command::Grid(command) => rule::grid(&context, &command),
         Command::Settlement(settlement) => settlement::run(&context, &settlement),
+        Command::Bank(bank) => bank::run(&context, &bank),
+        Command::Export(export) => payout::export(&context, &export),
         Command::Verify => upkeep::verify(&context),
         Command::Backup(backup) => upkeep::backup(&context, &backup),
         Command::Restore(restore) => restore::restore(&context, &restore),

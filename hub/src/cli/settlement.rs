@@ -1,6 +1,7 @@
-//! `settlement preview`, `settlement close`, `settlement list`.
+//! `settlement preview`, `prepare`, `approve`, `withdraw`, `close`, `list`, and what pays it (`payment-file`, `payouts`, `reject`).
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use cabas_protocol::Timestamp;
 use clap::Subcommand;
@@ -9,8 +10,9 @@ use serde::Serialize;
 use super::Context;
 use super::failure::Failure;
 use super::fund::euros;
+use super::payout;
 use crate::out::{plain, print};
-use crate::store::{OpenMode, Settlement as Closed};
+use crate::store::{OpenMode, PaymentOrder, PayoutRef, Prepared, Settlement as Closed, StoreError, Tx};
 
 /// Settlements that `list` shows.
 const LISTED_MAX: u32 = 120;
@@ -19,20 +21,96 @@ const LISTED_MAX: u32 = 120;
 pub(super) enum Settlement {
     /// Show what each shop would be paid for the rows that the hub has at this moment
     Preview,
-    /// Close a settlement with the rows that the hub has at this moment; with nothing new it closes nothing
+    /// Fix a settlement with the rows that the hub has at this moment; it is booked when another person approves it
+    Prepare {
+        /// Who prepares it
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// After a restore: the bank was asked, and no settlement later than those in the backup was paid
+        #[arg(long)]
+        payments_checked: bool,
+    },
+    /// Show what was prepared, and by whom
+    Prepared,
+    /// Approve what another person prepared, and book it
+    Approve {
+        /// The settlement's number
+        #[arg(value_name = "N")]
+        number: u32,
+        /// Who approves it
+        #[arg(long, value_name = "NAME")]
+        by: String,
+    },
+    /// Take back what was prepared
+    Withdraw {
+        /// The settlement's number
+        #[arg(value_name = "N")]
+        number: u32,
+        /// Who takes it back
+        #[arg(long, value_name = "NAME")]
+        by: String,
+    },
+    /// Prepare and approve in one step, where two people sit together; with nothing new it closes nothing
     Close {
+        /// Who prepares it
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Who approves it
+        #[arg(long, value_name = "NAME")]
+        approved_by: String,
         /// After a restore: the bank was asked, and no settlement later than those in the backup was paid
         #[arg(long)]
         payments_checked: bool,
     },
     /// List the settlements, newest first
     List,
+    /// Write the payment file (pain.001) for the bank; asked again, the same bytes
+    PaymentFile {
+        /// The settlement's number
+        #[arg(value_name = "N")]
+        number: u32,
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// The day on which the bank is to pay, such as 2026-12-01; without it the day of making
+        #[arg(long, value_name = "DAY", value_parser = day)]
+        execute_on: Option<u32>,
+        /// Who makes it
+        #[arg(long, value_name = "NAME")]
+        by: String,
+    },
+    /// Show how each payout of a settlement stands: due, ordered, paid, back
+    Payouts {
+        /// The settlement's number
+        #[arg(value_name = "N")]
+        number: u32,
+    },
+    /// Say, by two people, that the bank did not make a payment: the next settlement pays it
+    Reject {
+        /// The settlement's number
+        #[arg(value_name = "N")]
+        number: u32,
+        /// The shop
+        #[arg(long, value_name = "CODE")]
+        shop: String,
+        /// What the bank says
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Who says so
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Who approves it
+        #[arg(long, value_name = "NAME")]
+        approved_by: String,
+    },
 }
 
 #[derive(Serialize)]
 struct Shown {
     /// True where this run closed it.
     closed: bool,
+    /// Who prepared it, where it waits for another person.
+    prepared_by: Option<String>,
     /// Nothing where there is nothing new.
     settlement: Option<View>,
 }
@@ -61,6 +139,9 @@ struct ShopLine {
     reversed_cents: u64,
     refunds: u32,
     refunded_cents: u64,
+    /// Payouts of settlements before that came back, or were never made: paid here.
+    returned_payouts: u32,
+    returned_cents: u64,
     /// Paid without the terminal's own row: only cards told of them.
     brought_by_card_sales: u32,
     brought_by_card_cents: u64,
@@ -75,17 +156,35 @@ pub(super) fn run(context: &Context, command: &Settlement) -> Result<(), Failure
     let shown = match command {
         Settlement::Preview => {
             let settlement = db.read(|tx| tx.settlement_preview(&tx.settlement_cut()?))?;
-            Shown { closed: false, settlement: settlement.map(view) }
+            Shown { closed: false, prepared_by: None, settlement: settlement.map(view) }
         }
-        Settlement::Close { payments_checked } => {
+        Settlement::Prepare { by, payments_checked } => {
+            prepared(db.write(|tx| prepare(tx, by, *payments_checked, now))?)
+        }
+        Settlement::Prepared => prepared(db.read(|tx| tx.settlement_prepared())?),
+        Settlement::Approve { number, by } => {
+            let settlement = db.write(|tx| tx.settlement_approve(*number, by, now))?;
+            Shown { closed: true, prepared_by: None, settlement: Some(view(settlement)) }
+        }
+        Settlement::Withdraw { number, by } => {
+            db.write(|tx| tx.settlement_withdraw(*number, by, now))?;
+            prepared(None)
+        }
+        Settlement::Close { by, approved_by, payments_checked } => {
             let settlement = db.write(|tx| {
-                if *payments_checked {
-                    tx.payments_checked()?;
-                }
-                let cut = tx.settlement_cut()?;
-                tx.settlement_close(&cut, now)
+                let Some(prepared) = prepare(tx, by, *payments_checked, now)? else { return Ok(None) };
+                tx.settlement_approve(prepared.settlement.number, approved_by, now).map(Some)
             })?;
-            Shown { closed: settlement.is_some(), settlement: settlement.map(view) }
+            Shown { closed: settlement.is_some(), prepared_by: None, settlement: settlement.map(view) }
+        }
+        Settlement::PaymentFile { number, out, execute_on, by } => {
+            let order = PaymentOrder { settlement: *number, execute_on: *execute_on, by: by.clone() };
+            return payout::payment_file(context, &order, out);
+        }
+        Settlement::Payouts { number } => return payout::payouts(context, *number),
+        Settlement::Reject { number, shop, reason, by, approved_by } => {
+            let meant = PayoutRef { settlement: *number, shop: Some(shop.clone()) };
+            return payout::reject(context, &meant, reason, (by, approved_by));
         }
         Settlement::List => {
             let settlements: Vec<_> = db.read(|tx| tx.settlements(LISTED_MAX))?.into_iter().map(view).collect();
@@ -93,6 +192,24 @@ pub(super) fn run(context: &Context, command: &Settlement) -> Result<(), Failure
         }
     };
     print(context.format, &shown, |shown| text(shown).unwrap_or_default()).map_err(Failure::Print)
+}
+
+fn prepare(tx: &mut Tx<'_>, by: &str, payments_checked: bool, now: Timestamp) -> Result<Option<Prepared>, StoreError> {
+    if payments_checked {
+        tx.payments_checked()?;
+    }
+    let cut = tx.settlement_cut()?;
+    tx.settlement_prepare(&cut, by, now)
+}
+
+fn prepared(prepared: Option<Prepared>) -> Shown {
+    let (prepared_by, settlement) = prepared.map(|prepared| (prepared.by, view(prepared.settlement))).unzip();
+    Shown { closed: false, prepared_by, settlement }
+}
+
+fn day(text: &str) -> Result<u32, &'static str> {
+    let day = sepa::IsoDate::parse(text).ok().and_then(|date| u32::try_from(date.epoch_days()).ok());
+    day.ok_or("not a day such as 2026-12-01")
 }
 
 #[derive(Serialize)]
@@ -122,6 +239,8 @@ fn view(settlement: Closed) -> View {
         reversed_cents: shop.sums.reversed.get(),
         refunds: shop.sums.refunds,
         refunded_cents: shop.sums.refunded.get(),
+        returned_payouts: shop.sums.returns,
+        returned_cents: shop.sums.returned.get(),
         brought_by_card_sales: shop.sums.brought_sales,
         brought_by_card_cents: shop.sums.brought.get(),
         carried_cents: shop.carried.get(),
@@ -139,8 +258,15 @@ fn view(settlement: Closed) -> View {
 fn text(shown: &Shown) -> Result<String, std::fmt::Error> {
     let Some(settlement) = &shown.settlement else { return Ok("Nothing new to settle.\n".to_owned()) };
     let mut text = view_text(settlement)?;
-    if !shown.closed {
-        text.push_str("Nothing was closed. To close it: cabas-hub settlement close\n");
+    let number = settlement.number;
+    if let Some(by) = &shown.prepared_by {
+        let by = plain(by);
+        writeln!(
+            text,
+            "Prepared by {by}. Another person approves it: cabas-hub settlement approve {number} --by NAME"
+        )?;
+    } else if !shown.closed {
+        text.push_str("Nothing was closed. To prepare it: cabas-hub settlement prepare --by NAME\n");
     }
     Ok(text)
 }
@@ -169,6 +295,9 @@ fn view_text(settlement: &View) -> Result<String, std::fmt::Error> {
         }
         if shop.refunds > 0 {
             write!(text, "; {} refunded ({} € taken off)", shop.refunds, euros(shop.refunded_cents))?;
+        }
+        if shop.returned_payouts > 0 {
+            write!(text, "; {} payouts that came back ({} €)", shop.returned_payouts, euros(shop.returned_cents))?;
         }
         if shop.over_right_sales > 0 {
             write!(text, "; not paid: {} over-right ({} €)", shop.over_right_sales, euros(shop.over_right_cents))?;

@@ -10,12 +10,27 @@ use super::Context;
 use super::failure::Failure;
 use super::fund::euros;
 use crate::out::{plain, print};
-use crate::store::{OpenMode, ShopView, StoreError};
+use crate::store::{OpenMode, ShopAccountOrder, ShopView, StoreError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Shop {
     /// List the shops
     List,
+    /// Show the accounts that a shop has and had, or set the one that holds from here on
+    Account {
+        /// The shop's code
+        #[arg(value_name = "CODE")]
+        shop: String,
+        /// Its IBAN
+        #[arg(long, value_name = "IBAN", requires_all = ["name", "by"])]
+        iban: Option<String>,
+        /// Its legal name, as its bank knows it: banks compare it with the IBAN
+        #[arg(long, value_name = "NAME", requires = "iban")]
+        name: Option<String>,
+        /// Who says so
+        #[arg(long, value_name = "NAME", requires = "iban")]
+        by: Option<String>,
+    },
     /// Make a new key for the slot of a shop whose terminal was stolen: cards get it with `cabas-agent card renew`
     RenewSlot {
         /// The shop's code
@@ -84,7 +99,48 @@ fn bits_of(days: &[Weekday]) -> u8 {
     WEEK.iter().filter(|(day, ..)| days.contains(day)).fold(0, |bits, (_, _, bit)| bits | bit)
 }
 
+#[derive(Serialize)]
+struct AccountLine {
+    name: String,
+    iban: String,
+    set_by: String,
+    set_at: u64,
+}
+
+/// The accounts of a shop, the one that holds first.
+fn account(context: &Context, shop: &str, order: Option<&ShopAccountOrder>) -> Result<(), Failure> {
+    let now = context.clock.now();
+    let mut db = context.open(OpenMode::Existing)?;
+    if let Some(order) = order {
+        db.write(|tx| tx.shop_account_set(order, now))?;
+    }
+    let accounts = db.read(|tx| tx.shop_accounts(shop))?.into_iter().map(|account| AccountLine {
+        name: account.name,
+        iban: account.iban,
+        set_by: account.set_by,
+        set_at: account.set_at.get(),
+    });
+    print(context.format, &accounts.collect::<Vec<_>>(), |accounts| {
+        let line = |account: &AccountLine| {
+            format!(
+                "{} ({}), set by {} at {}\n",
+                account.iban,
+                plain(&account.name),
+                plain(&account.set_by),
+                account.set_at
+            )
+        };
+        if accounts.is_empty() { "No account yet.\n".to_owned() } else { accounts.iter().map(line).collect() }
+    })
+    .map_err(Failure::Print)
+}
+
 pub(super) fn run(context: &Context, command: &Shop) -> Result<(), Failure> {
+    if let Shop::Account { shop, iban, name, by } = command {
+        let order = iban.clone().zip(name.clone()).zip(by.clone());
+        let order = order.map(|((iban, name), by)| ShopAccountOrder { shop: shop.clone(), name, iban, by });
+        return account(context, shop, order.as_ref());
+    }
     if let Shop::Floor { shop, cents, days } = command {
         let now = context.clock.now();
         let floor = Cents::new(*cents).map_err(StoreError::from)?;

@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use super::Context;
 use super::failure::Failure;
+use crate::core::card_proof::{CardWitness, NoWitness};
+use crate::keys::HubSecrets;
 use crate::out::print;
 use crate::store::OpenMode;
 
@@ -20,6 +22,8 @@ pub(super) struct Backup {
 #[derive(Serialize)]
 struct Verified {
     ok: bool,
+    /// False where the hub's keys are not at hand.
+    proofs_made_again: bool,
     rows: u64,
     transfers: u64,
     accounts: u64,
@@ -35,7 +39,10 @@ struct FindingLine {
 }
 
 pub(super) fn verify(context: &Context) -> Result<(), Failure> {
-    let report = context.open(OpenMode::Existing)?.verify()?;
+    // Cards' proofs can be made again only where the keys are.
+    let secrets = HubSecrets::load(&context.config.keys_dir()).ok();
+    let witness: &dyn CardWitness = secrets.as_ref().map_or(&NoWitness, |secrets| secrets);
+    let report = context.open(OpenMode::Existing)?.verify(witness)?;
     let findings = report.findings.into_iter().map(|finding| FindingLine {
         kind: format!("{:?}", finding.kind),
         subject: finding.subject,
@@ -43,6 +50,7 @@ pub(super) fn verify(context: &Context) -> Result<(), Failure> {
     });
     let verified = Verified {
         ok: report.found == 0,
+        proofs_made_again: secrets.is_some(),
         rows: report.rows,
         transfers: report.transfers,
         accounts: report.accounts,
@@ -62,6 +70,9 @@ fn text(verified: &Verified) -> String {
     let (rows, transfers, accounts) = (verified.rows, verified.transfers, verified.accounts);
     let state = if verified.ok { "All right" } else { "Not all right" };
     text.push_str(&format!("{state}: {rows} rows, {transfers} transfers and {accounts} accounts recomputed.\n"));
+    if !verified.proofs_made_again {
+        text.push_str("The keys are not here: what purse cards proved was not made again.\n");
+    }
     text
 }
 

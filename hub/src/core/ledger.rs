@@ -57,11 +57,17 @@ pub enum TransferKind {
     CarriedSale,
     /// What a card counted as spent without goods goes back: card to purse. Cause: the repayment.
     CardRepay,
+    /// The bank confirms a payout: transit to bank. Cause: the confirmation.
+    PayoutPaid,
+    /// The bank did not make a payout: transit to payable. Cause: its place among those that came back.
+    PayoutRejected,
+    /// The bank gives a payout back: bank to payable. Cause: its place among those that came back.
+    PayoutReturned,
 }
 
 impl TransferKind {
     /// Every kind.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::Credit,
         Self::Raise,
         Self::Sale,
@@ -84,6 +90,9 @@ impl TransferKind {
         Self::CardRecover,
         Self::CarriedSale,
         Self::CardRepay,
+        Self::PayoutPaid,
+        Self::PayoutRejected,
+        Self::PayoutReturned,
     ];
 
     /// Its number.
@@ -112,6 +121,9 @@ impl TransferKind {
             Self::Regain => 24,
             Self::Withhold => 25,
             Self::CardRecover => 26,
+            Self::PayoutPaid => 30,
+            Self::PayoutRejected => 31,
+            Self::PayoutReturned => 32,
         }
     }
 
@@ -147,6 +159,9 @@ impl TransferKind {
             Self::CardRecover => (AccountKind::Restored, AccountKind::Card),
             Self::CarriedSale => (AccountKind::Card, AccountKind::Payable),
             Self::CardRepay => (AccountKind::Card, AccountKind::Purse),
+            Self::PayoutPaid => (AccountKind::Transit, AccountKind::Bank),
+            Self::PayoutRejected => (AccountKind::Transit, AccountKind::Payable),
+            Self::PayoutReturned => (AccountKind::Bank, AccountKind::Payable),
         }
     }
 }

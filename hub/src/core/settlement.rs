@@ -33,6 +33,10 @@ pub struct Sums {
     pub brought_sales: u32,
     /// What of them is paid.
     pub brought: Cents,
+    /// Payouts of settlements before that came back, or were never made.
+    pub returns: u32,
+    /// What they come to: paid here.
+    pub returned: Cents,
 }
 
 /// One sale of a shop.
@@ -115,12 +119,22 @@ impl Sums {
         Ok(())
     }
 
-    /// What is paid for.
+    /// Adds a payout that came back.
     ///
     /// # Errors
     /// [`MoneyError::TooLarge`].
-    pub const fn earned(&self) -> Result<Cents, MoneyError> {
-        self.settled.plus(self.brought)
+    pub fn add_returned(&mut self, cents: Cents) -> Result<(), MoneyError> {
+        self.returns = self.returns.saturating_add(1);
+        self.returned = self.returned.plus(cents)?;
+        Ok(())
+    }
+
+    /// What is paid for, and what was paid before and came back.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
+    pub fn earned(&self) -> Result<Cents, MoneyError> {
+        self.settled.plus(self.brought)?.plus(self.returned)
     }
 
     /// What reversals and refunds take back.

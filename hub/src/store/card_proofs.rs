@@ -2,7 +2,7 @@
 //! told of once. A sale that the card did not make is kept and not paid; one whose answer never came is paid and shown.
 
 use cabas_protocol::row::{CardWritten, Row, Sale};
-use cabas_protocol::{CardRef, Cents, FundId, Seq, Serial, Signed, SignedBalance, Verified};
+use cabas_protocol::{CardRef, Cents, FundId, RowBody, Seq, Serial, Signed, SignedBalance, Verified};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
@@ -128,6 +128,35 @@ impl Tx<'_> {
         let carried = self.envelopes(card, None)?;
         let judged = card_proof::purchase(witness, &issued.uid_sealed, answered, record, &carried);
         self.judged(fund, card, &issued, answered, judged)
+    }
+
+    /// Makes a card's MAC of a row again: whether it fits; nothing where the card's key is not at hand.
+    pub(super) fn card_made(
+        &self,
+        witness: &dyn CardWitness,
+        fund: FundId,
+        card: AccountId,
+        row: RowKey,
+        body: &RowBody,
+    ) -> Result<Option<bool>, StoreError> {
+        let Some(issued) = self.issued(card)? else { return Ok(None) };
+        let envelopes = self.envelopes(card, None)?;
+        let judged = if let RowBody::CardWritten(written) = body {
+            let answered = Answered { counter: written.card_counter, mac: written.card_mac.as_slice() };
+            card_proof::writing(witness, &issued.uid_sealed, answered, &envelopes)
+        } else if let RowBody::Sale(sale) = body {
+            let intent = sale.intent.map(|seq| self.row_at(fund, RowKey::new(row.epoch(), seq))).transpose()?.flatten();
+            let record = intent.and_then(|intent| record_of(&intent, sale));
+            let Some((record, answered)) = record.zip(answered(sale)) else { return Ok(Some(false)) };
+            card_proof::purchase(witness, &issued.uid_sealed, answered, record, &envelopes)
+        } else {
+            return Ok(Some(false));
+        };
+        Ok(match judged {
+            Judged::Fits(_) => Some(true),
+            Judged::Not => Some(false),
+            Judged::Unknown => None,
+        })
     }
 
     /// Takes a row that says a newer balance was written to a card; false where a person must look.

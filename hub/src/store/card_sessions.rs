@@ -87,7 +87,7 @@ impl Tx<'_> {
                 return Err(CardSessionRefusal::OtherTier(number).into());
             }
             (CardVerb::Retire | CardVerb::Renew, None, _) => return Err(CardSessionRefusal::OtherCard(number).into()),
-            (CardVerb::Renew, Some(_), _) if self.is_blocked(number)? => {
+            (CardVerb::Issue | CardVerb::Renew, Some(_), _) if self.is_blocked(number)? => {
                 return Err(CardSessionRefusal::Blocked(number).into());
             }
             (_, Some(tier), _) => tier,
@@ -159,7 +159,7 @@ impl Tx<'_> {
         Ok(card.balance(&self.fund()?, self.account(card.id)?.credits))
     }
 
-    fn slots_due(&self) -> Result<Vec<(u8, u8)>, StoreError> {
+    pub(super) fn slots_due(&self) -> Result<Vec<(u8, u8)>, StoreError> {
         let mut read = self.conn.prepare("SELECT slot, version FROM slots ORDER BY slot")?;
         Ok(read.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
     }

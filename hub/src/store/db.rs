@@ -37,8 +37,7 @@ const MIGRATIONS: [&str; 13] = [
     include_str!("../../migrations/0009_card_proofs.sql"),
     include_str!("../../migrations/0010_slot_keys.sql"),
     include_str!("../../migrations/0011_identity_cards.sql"),
-    // 0012 is the bank's.
-    "",
+    include_str!("../../migrations/0012_bank.sql"),
     include_str!("../../migrations/0013_users.sql"),
 ];
 /// The form that this program writes.

@@ -3,6 +3,7 @@
 use cabas_protocol::sync::Standing;
 use cabas_protocol::{Epoch, MoneyError, TerminalId, Timestamp};
 
+use super::bank_refusal::BankRefusal;
 use super::closing::ClosingRefusal;
 use super::restore::Missing;
 use crate::core::household_rules::RuleError;
@@ -120,6 +121,9 @@ pub enum StoreError {
     /// An epoch is not closed.
     #[error(transparent)]
     Closing(#[from] ClosingRefusal),
+    /// Something between settlements and the bank.
+    #[error(transparent)]
+    Bank(#[from] BankRefusal),
     /// A rule is not taken.
     #[error(transparent)]
     Voted(#[from] RuleRefusal),

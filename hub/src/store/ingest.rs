@@ -425,6 +425,9 @@ impl Tx<'_> {
                 | TransferKind::CardSale
                 | TransferKind::CarriedSale
                 | TransferKind::CardRepay
+                | TransferKind::PayoutPaid
+                | TransferKind::PayoutRejected
+                | TransferKind::PayoutReturned
                 | TransferKind::Load
                 | TransferKind::Unload
                 | TransferKind::CardRecover

@@ -1,5 +1,6 @@
 //! What goes into the store and what comes out of it: plain values.
 
+mod bank;
 mod import;
 mod money;
 mod proof;
@@ -17,6 +18,7 @@ use cabas_protocol::{
 };
 
 use super::error::EnrolRefusal;
+pub use bank::*;
 pub use import::*;
 pub use money::*;
 pub use proof::*;

@@ -272,10 +272,22 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn renew_cards(&mut self, now: Timestamp) -> Result<bool, StoreError> {
+        self.renew_cards_of(Timestamp::new(now.get().saturating_sub(RENEW_AFTER_S)), now)
+    }
+
+    /// Makes every balance of a purse card anew that was made before now, a step of them; true where more may remain. A
+    /// signing key was taken back: terminals do not believe what it signed.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn balances_anew(&mut self, now: Timestamp) -> Result<bool, StoreError> {
+        self.renew_cards_of(Timestamp::new(now.get().saturating_sub(1)), now)
+    }
+
+    fn renew_cards_of(&mut self, due: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
         if self.is_restoring()? {
             return Ok(false);
         }
-        let due = Timestamp::new(now.get().saturating_sub(RENEW_AFTER_S));
         let old = self
             .conn
             .prepare_cached(

@@ -52,6 +52,8 @@ pub(super) struct Upto {
     pub(super) refunded: u64,
     /// Sales that only cards told of, by place.
     pub(super) brought: u64,
+    /// Payouts that came back, by place.
+    pub(super) returned: u64,
 }
 
 impl Tx<'_> {
@@ -69,7 +71,9 @@ impl Tx<'_> {
         let refunded = self.conn.query_row(newest, [], |row| col(row, 0))?;
         let newest = "SELECT ifnull(max(place), 0) FROM carried_sales";
         let brought = self.conn.query_row(newest, [], |row| col(row, 0))?;
-        Ok(SettlementCut { rows, disputed, refunded, brought })
+        let newest = "SELECT ifnull(max(place), 0) FROM payouts_back";
+        let returned = self.conn.query_row(newest, [], |row| col(row, 0))?;
+        Ok(SettlementCut { rows, disputed, refunded, brought, returned })
     }
 
     /// What closing at the cut would pay; nothing where there is nothing new.
@@ -87,19 +91,24 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Restoring`], [`StoreError::PaymentsUnknown`], [`StoreError::Sqlite`], [`StoreError::Money`],
     /// [`StoreError::Ledger`].
-    pub fn settlement_close(&mut self, cut: &SettlementCut, now: Timestamp) -> Result<Option<Settlement>, StoreError> {
+    pub(super) fn settlement_book(
+        &mut self,
+        cut: &SettlementCut,
+        now: Timestamp,
+    ) -> Result<Option<Settlement>, StoreError> {
         self.may_settle()?;
         let Some(draft) = self.draft(cut)? else { return Ok(None) };
         let settlement = draft.settlement(Some(now))?;
         self.conn.execute(
-            "INSERT INTO settlements (number, closed_at, disputed_upto, refunded_upto, carried_upto)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO settlements (number, closed_at, disputed_upto, refunded_upto, carried_upto, returned_upto)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![
                 settlement.number,
                 Sql(now),
                 Sql(draft.upto.disputed),
                 Sql(draft.upto.refunded),
-                Sql(draft.upto.brought)
+                Sql(draft.upto.brought),
+                Sql(draft.upto.returned)
             ],
         )?;
         for part in &draft.parts {
@@ -138,9 +147,9 @@ impl Tx<'_> {
             .prepare_cached(
                 "INSERT INTO settlement_shops (settlement, shop, sales, settled, late_sales, late, over_right_sales,
                     over_right, disputed_sales, disputed, carried, carry_on, payout, transfer, reversals, reversed,
-                    refunds, refunded, brought_sales, brought)
+                    refunds, refunded, brought_sales, brought, returns, returned)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                    ?17, ?18, ?19, ?20)",
+                    ?17, ?18, ?19, ?20, ?21, ?22)",
             )?
             .execute(params![
                 number,
@@ -162,7 +171,9 @@ impl Tx<'_> {
                 sums.refunds,
                 Sql(sums.refunded),
                 sums.brought_sales,
-                Sql(sums.brought)
+                Sql(sums.brought),
+                sums.returns,
+                Sql(sums.returned)
             ])?;
         Ok(())
     }
@@ -188,7 +199,7 @@ impl Tx<'_> {
         let mut read = self.conn.prepare_cached(
             "SELECT shops.code, shops.name, sales, settled, late_sales, late, over_right_sales, over_right,
                 disputed_sales, disputed, carried, carry_on, payout, reversals, reversed, refunds, refunded,
-                brought_sales, brought
+                brought_sales, brought, returns, returned
              FROM settlement_shops JOIN shops ON shops.number = shop WHERE settlement = ?1 ORDER BY shops.code",
         )?;
         Ok(read.query_map([number], statement)?.collect::<Result<_, _>>()?)
@@ -201,6 +212,7 @@ impl Tx<'_> {
             disputed: cut.disputed.max(last.upto.disputed),
             refunded: cut.refunded.max(last.upto.refunded),
             brought: cut.brought.max(last.upto.brought),
+            returned: cut.returned.max(last.upto.returned),
         };
         let sums = self.sums(&parts, last.closed_at, (last.upto, upto))?;
         let mut shops = BTreeMap::new();
@@ -224,16 +236,23 @@ impl Tx<'_> {
         self.add_disputed(above.disputed, upto.disputed, &mut sums)?;
         self.add_refunds(above.refunded, upto.refunded, &mut sums)?;
         self.add_brought(above.brought, upto.brought, &mut sums)?;
+        self.add_returned(above.returned, upto.returned, &mut sums)?;
         Ok(sums)
     }
 
     fn last_settlement(&self) -> Result<Last, StoreError> {
-        let read = "SELECT number, closed_at, disputed_upto, refunded_upto, carried_upto FROM settlements
+        let read =
+            "SELECT number, closed_at, disputed_upto, refunded_upto, carried_upto, returned_upto FROM settlements
              ORDER BY number DESC LIMIT 1";
         let last = self
             .conn
             .query_row(read, [], |row| {
-                let upto = Upto { disputed: col(row, 2)?, refunded: col(row, 3)?, brought: col(row, 4)? };
+                let upto = Upto {
+                    disputed: col(row, 2)?,
+                    refunded: col(row, 3)?,
+                    brought: col(row, 4)?,
+                    returned: col(row, 5)?,
+                };
                 Ok(Last { number: row.get(0)?, closed_at: Some(col(row, 1)?), upto })
             })
             .optional()?;
@@ -313,6 +332,17 @@ impl Tx<'_> {
         Ok(())
     }
 
+    fn add_returned(&self, above: u64, upto: u64, sums: &mut BTreeMap<ShopNo, Sums>) -> Result<(), StoreError> {
+        let read = "SELECT shop, cents FROM payouts_back WHERE place > ?1 AND place <= ?2";
+        let mut read = self.conn.prepare_cached(read)?;
+        let mut rows = read.query(params![Sql(above), Sql(upto)])?;
+        while let Some(row) = rows.next()? {
+            let shop: ShopNo = col(row, 0)?;
+            sums.entry(shop).or_default().add_returned(col(row, 1)?)?;
+        }
+        Ok(())
+    }
+
     fn statement_of(&self, shop: ShopNo, sums: Sums) -> Result<ShopStatement, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT code, name, ifnull((SELECT carry_on FROM settlement_shops WHERE shop = ?1
@@ -354,6 +384,8 @@ fn statement(row: &Row<'_>) -> rusqlite::Result<ShopStatement> {
             refunded: col(row, 16)?,
             brought_sales: row.get(17)?,
             brought: col(row, 18)?,
+            returns: row.get(19)?,
+            returned: col(row, 20)?,
         },
         carried: col(row, 10)?,
         carry_on: col(row, 11)?,

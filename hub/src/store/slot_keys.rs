@@ -22,6 +22,42 @@ const SINGLE_SLOTS: i64 = 5;
 /// Slots of a card.
 const SLOTS: i64 = 8;
 
+/// The keys that cards have, of a slot.
+const OWN_KEYS: &str =
+    "SELECT issued_cards.change, cards.ref, uid_sealed, card_slots.version, card_slots.version, tier, slot
+     FROM issued_cards JOIN cards ON cards.number = issued_cards.card
+     JOIN card_slots ON card_slots.card = issued_cards.card AND slot = ?1
+     WHERE issued_cards.change > ?2 AND tier = 1 AND NOT EXISTS (SELECT 1 FROM card_releases
+        JOIN card_balances ON card_balances.id = account WHERE card_balances.card = issued_cards.card)
+     ORDER BY issued_cards.change LIMIT ?3";
+/// The same that they are to have next.
+const NEXT_OWN_KEYS: &str = "SELECT keys_ahead.change, cards.ref, uid_sealed, keys_ahead.version, card_slots.version, tier,
+        keys_ahead.slot
+     FROM keys_ahead JOIN cards ON cards.number = keys_ahead.card JOIN issued_cards ON issued_cards.card = keys_ahead.card
+     JOIN card_slots ON card_slots.card = keys_ahead.card AND card_slots.slot = keys_ahead.slot
+     WHERE keys_ahead.slot = ?1 AND keys_ahead.change > ?2 AND tier = 1 AND NOT EXISTS (SELECT 1 FROM card_releases
+        JOIN card_balances ON card_balances.id = account WHERE card_balances.card = keys_ahead.card)
+     ORDER BY keys_ahead.change LIMIT ?3";
+/// Those of identity cards, by the number of the key that slots share.
+const SHARED: &str =
+    "SELECT issued_cards.change, cards.ref, uid_sealed, card_slots.version, card_slots.version, tier, slot
+     FROM issued_cards JOIN cards ON cards.number = issued_cards.card
+     JOIN card_slots ON card_slots.card = issued_cards.card AND slot = ?1
+     WHERE issued_cards.change > ?2 AND tier = 2 AND NOT EXISTS (SELECT 1 FROM card_releases
+        JOIN card_balances ON card_balances.id = account WHERE card_balances.card = issued_cards.card)
+     ORDER BY issued_cards.change LIMIT ?3";
+/// The same that they are to have next.
+const NEXT_SHARED: &str = "SELECT keys_ahead.change, cards.ref, uid_sealed, keys_ahead.version, card_slots.version, tier,
+        keys_ahead.slot
+     FROM keys_ahead JOIN cards ON cards.number = keys_ahead.card JOIN issued_cards ON issued_cards.card = keys_ahead.card
+     JOIN card_slots ON card_slots.card = keys_ahead.card AND card_slots.slot = keys_ahead.slot
+     WHERE keys_ahead.slot = ?1 AND keys_ahead.change > ?2 AND tier = 2 AND NOT EXISTS (SELECT 1 FROM card_releases
+        JOIN card_balances ON card_balances.id = account WHERE card_balances.card = keys_ahead.card)
+     ORDER BY keys_ahead.change LIMIT ?3";
+
+/// What [`Tx::new_slot_keys`] asks: by slot, change and limit.
+pub(super) const KEY_QUERIES: [&str; 4] = [OWN_KEYS, NEXT_OWN_KEYS, SHARED, NEXT_SHARED];
+
 impl Tx<'_> {
     /// A slot gets a new key, for a terminal that knew the old one was stolen: cards get it as they come by, the slot's
     /// terminals that are live at once.
@@ -89,8 +125,11 @@ impl Tx<'_> {
                 .execute(params![number, slot, version])?;
             if is_purse {
                 self.slot_at_least(*slot, *version)?;
+            } else {
+                self.shared_at_least(*slot, *version)?;
             }
         }
+        self.keys_due_ahead(number, is_purse)?;
         self.conn.execute(
             "DELETE FROM keys_ahead WHERE card = ?1 AND version <= (SELECT version FROM card_slots
                 WHERE card_slots.card = keys_ahead.card AND card_slots.slot = keys_ahead.slot)",
@@ -106,6 +145,33 @@ impl Tx<'_> {
             let change = self.change_for_all()?;
             let renumber = "UPDATE keys_ahead SET change = ?3 WHERE card = ?1 AND slot = ?2";
             self.conn.execute(renumber, params![number, slot, Sql(change)])?;
+        }
+        Ok(())
+    }
+
+    /// The same for a key that slots share: it counts their renewals, so that one of them is renewed by as many.
+    fn shared_at_least(&mut self, number: u8, version: u8) -> Result<(), StoreError> {
+        let due = self.shared_keys_due()?.into_iter().find(|(shared, _)| *shared == number);
+        let behind = due.map_or(0, |(_, due)| version.saturating_sub(due));
+        if behind == 0 {
+            return Ok(());
+        }
+        let read = "SELECT version FROM slots WHERE slot = ?1";
+        let slot: u8 = self.conn.query_row(read, [number], |row| row.get(0))?;
+        let raised = slot.checked_add(behind).ok_or(StoreError::Exhausted("version of a slot's key"))?;
+        self.slot_at_least(number, raised)
+    }
+
+    /// A slot that was renewed while the card was spoken to: the card is to have that key next.
+    fn keys_due_ahead(&self, number: u32, is_purse: bool) -> Result<(), StoreError> {
+        let due = if is_purse { self.slots_due()? } else { self.shared_keys_due()? };
+        for (slot, version) in due {
+            self.conn
+                .prepare_cached(
+                    "INSERT INTO keys_ahead (card, slot, version, change) SELECT card, slot, ?3, 0 FROM card_slots
+                     WHERE card = ?1 AND slot = ?2 AND version < ?3 ON CONFLICT (card, slot) DO NOTHING",
+                )?
+                .execute(params![number, slot, version])?;
         }
         Ok(())
     }
@@ -147,23 +213,11 @@ impl Tx<'_> {
         if !record.may_be_raised() {
             return Ok(());
         }
-        for which in [
-            "SELECT issued_cards.change, cards.ref, uid_sealed, card_slots.version, card_slots.version, tier, slot
-             FROM issued_cards JOIN cards ON cards.number = issued_cards.card
-             JOIN card_slots ON card_slots.card = issued_cards.card AND slot = iif(tier = 2, ?4, ?1)
-             WHERE issued_cards.change > ?2 AND NOT EXISTS (SELECT 1 FROM card_releases
-                JOIN card_balances ON card_balances.id = account WHERE card_balances.card = issued_cards.card)
-             ORDER BY issued_cards.change LIMIT ?3",
-            "SELECT keys_ahead.change, cards.ref, uid_sealed, keys_ahead.version, card_slots.version, tier, keys_ahead.slot
-             FROM keys_ahead
-             JOIN cards ON cards.number = keys_ahead.card JOIN issued_cards ON issued_cards.card = keys_ahead.card
-             JOIN card_slots ON card_slots.card = keys_ahead.card AND card_slots.slot = keys_ahead.slot
-             WHERE keys_ahead.slot = iif(tier = 2, ?4, ?1) AND keys_ahead.change > ?2 AND NOT EXISTS (SELECT 1 FROM card_releases
-                JOIN card_balances ON card_balances.id = account WHERE card_balances.card = keys_ahead.card)
-             ORDER BY keys_ahead.change LIMIT ?3",
-        ] {
+        // One search of an index each: a slot of purse cards, and the key of identity cards that it shares.
+        let (own, shared) = (Some(slot), shared_key(slot));
+        for (which, slot) in KEY_QUERIES.into_iter().zip([own, own, shared, shared]) {
             let mut read = self.conn.prepare_cached(which)?;
-            let mut rows = read.query(params![slot, Sql(since), limit(at_most), shared_key(slot)])?;
+            let mut rows = read.query(params![slot, Sql(since), limit(at_most)])?;
             while let Some(row) = rows.next()? {
                 let order = SlotKeyOrder {
                     terminal: record.terminal,

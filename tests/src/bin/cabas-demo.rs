@@ -75,7 +75,7 @@ async fn main() -> anyhow::Result<()> {
     lost_card(&hub, &mut shop, cards.uid(3)).await?;
 
     step("The settlement")?;
-    let settlement = hub.ok(&["settlement", "close"])?;
+    let settlement = hub.ok(&["settlement", "close", "--by", "Ada", "--approved-by", "Bo"])?;
     say(hub.said(&["settlement", "list"])?.out.trim_end())?;
     let owed = payout(&settlement, SHOP)?;
     ensure!(owed == OWED, "the fund owes {owed} cents instead of {OWED}");

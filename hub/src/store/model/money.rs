@@ -59,6 +59,8 @@ pub struct SettlementCut {
     pub(crate) refunded: u64,
     /// The last sale that only cards told of that it pays.
     pub(crate) brought: u64,
+    /// The last payout that came back and that it pays again.
+    pub(crate) returned: u64,
 }
 
 /// A settlement, or what it would be.

@@ -3,6 +3,7 @@
 use cabas_protocol::Seq;
 
 use super::world::{NOW, World};
+use crate::core::card_proof::NoWitness;
 use crate::store::{Db, OpenMode, StoreError};
 
 #[test]
@@ -19,7 +20,7 @@ fn rows_count_as_backed_up_only_after_a_completed_copy() {
     let outcome = world.sync(&mut terminal);
     assert_eq!((outcome.acked.seq, outcome.backed_up), (Seq::new(2), Seq::new(1)));
     let mut copy = Db::open(&path, OpenMode::Existing).unwrap();
-    assert_eq!(copy.verify().unwrap().findings, []);
+    assert_eq!(copy.verify(&NoWitness).unwrap().findings, []);
     assert_eq!(copy.read(|tx| tx.terminal_key(terminal.id, terminal.epoch)).unwrap().acked.seq, Seq::new(1));
     world.audit();
 }
@@ -63,7 +64,7 @@ fn a_copy_that_was_cut_off_is_no_backup() {
     std::fs::copy(world.path(), &left_over).unwrap();
     world.db.backup(&path, NOW).unwrap();
     assert!(!left_over.exists());
-    assert_eq!(Db::open(&path, OpenMode::Existing).unwrap().verify().unwrap().findings, []);
+    assert_eq!(Db::open(&path, OpenMode::Existing).unwrap().verify(&NoWitness).unwrap().findings, []);
 }
 
 #[test]
@@ -92,6 +93,6 @@ fn a_backup_runs_beside_a_writer() {
     let mut beside = Db::open(&path, OpenMode::Existing).unwrap();
     beside.backup(&copy, NOW).unwrap();
     world.credit("2026-12");
-    assert_eq!(Db::open(&copy, OpenMode::Existing).unwrap().verify().unwrap().findings, []);
+    assert_eq!(Db::open(&copy, OpenMode::Existing).unwrap().verify(&NoWitness).unwrap().findings, []);
     world.audit();
 }

@@ -161,7 +161,7 @@ impl Model {
         u64::try_from(claimed.len() - before).unwrap()
     }
 
-    fn take(&mut self, epoch: u32, body: &RowBody, allowed: impl Fn(usize, u32) -> Option<u64>) {
+    fn take(&mut self, epoch: u32, body: &RowBody, is_refuted: bool, allowed: impl Fn(usize, u32) -> Option<u64>) {
         let chain = self.chain.entry(epoch).or_default();
         chain.push(body.clone());
         let seq = u32::try_from(chain.len()).unwrap();
@@ -173,7 +173,7 @@ impl Model {
             RowBody::Sale(sale) => {
                 let card = CARDS.iter().position(|(card, _)| purse_ref(*card) == sale.purse).unwrap();
                 let is_paid = !self.closed.contains(&epoch) && !self.released.contains(&card);
-                let is_paid = is_paid && !is_false(sale);
+                let is_paid = is_paid && !is_refuted;
                 let limit = allowed(card, sale.serial.get()).filter(|_| is_paid).unwrap_or(0);
                 let settled = self.claim(card, sale.spent_after.get(), sale.fund_cents().unwrap().get(), limit);
                 self.told
@@ -224,7 +224,8 @@ fn is_false(sale: &Sale) -> bool {
 struct Chip {
     chip: card_proofs::Chip,
     balance: Option<SignedBalance>,
-    /// False once somebody forged a row for it.
+    /// True once somebody made up a proof for it; false for honest once that may take its right.
+    is_forged: bool,
     is_honest: bool,
 }
 
@@ -247,6 +248,7 @@ struct Life {
     files: u32,
     /// True once a closed epoch may have held the only balance by which a card was tapped: it does not hand it back.
     has_lost: bool,
+    was_restored: bool,
 }
 
 impl Life {
@@ -254,21 +256,22 @@ impl Life {
         let mut world = World::credited();
         let terminals = ["A", "B", "A"].map(|shop| world.terminal(shop));
         let chips = CARDS.map(|(card, household)| world.issue(&terminals[0], card, household));
-        let chips = chips.map(|chip| Chip { chip, balance: None, is_honest: true }).to_vec();
+        let chips = chips.map(|chip| Chip { chip, balance: None, is_forged: false, is_honest: true }).to_vec();
         let holders = terminals.into_iter().zip(1..).map(|(terminal, number)| {
             let (held, blocked) = (BTreeMap::new(), BTreeSet::new());
             Holder { terminal, number, held, blocked, list: 1, requests: 0 }
         });
         let (terminals, model) = (holders.collect(), Model { months: 1, ..Model::default() });
-        Self { world, model, terminals, chips, backup: None, files: 0, has_lost: false }
+        Self { world, model, terminals, chips, backup: None, files: 0, has_lost: false, was_restored: false }
     }
 
     fn step(&mut self, step: &Step) {
         match *step {
             Step::Tap { who, card, amount, end } => self.tap(who, card, amount, end),
             Step::Forge { who, card, amount, more, serial, proof } => {
-                // What the card refutes takes nobody's right.
-                self.chips[card].is_honest &= proof;
+                // What the card refutes takes nobody's right; after a restore it may not be sure enough of it.
+                self.chips[card].is_forged = true;
+                self.chips[card].is_honest &= proof && !self.was_restored;
                 let terminal = &mut self.terminals[who].terminal;
                 let mut copy = self.chips[card].chip.clone();
                 (copy.spent, copy.counter) = (more, 6);
@@ -423,7 +426,8 @@ impl Life {
         for row in known..acked {
             let allowed = |card: usize, serial: u32| serials.get(&(OWN_PURSES[card], serial)).copied();
             let body = sender.journal[row].peek().unwrap().body;
-            self.model.take(epoch, &body, allowed);
+            let is_refuted = self.is_refuted(epoch, row, &body);
+            self.model.take(epoch, &body, is_refuted, allowed);
             // What honest chips and terminals sold is paid, whatever came first, unless two people closed the epoch.
             if let RowBody::Sale(sale) = &body {
                 let card = CARDS.iter().position(|(card, _)| purse_ref(*card) == sale.purse).unwrap();
@@ -445,6 +449,18 @@ impl Life {
         if sender.head_at(acked) == outcome.acked {
             sender.acked = outcome.acked;
         }
+    }
+
+    /// True where the card refutes a sale: every made-up proof, unless a restore made the card unsure.
+    fn is_refuted(&self, epoch: u32, row: usize, body: &RowBody) -> bool {
+        let RowBody::Sale(sale) = body else { return false };
+        let key = (i64::from(epoch) << 32) | i64::try_from(row + 1).unwrap();
+        let read = "SELECT ifnull((SELECT proof FROM card_commits WHERE row = ?1), 0)";
+        let proof: u8 = self.world.db.conn.query_row(read, [key], |found| found.get(0)).unwrap();
+        let is_closed = self.model.closed.contains(&epoch);
+        assert!(self.was_restored || is_closed || is_false(sale) == (proof > 3), "{proof}: {sale:?}");
+        assert!(is_false(sale) || proof <= 3, "an honest proof is refuted: {proof}, {sale:?}");
+        proof > 3
     }
 
     /// What each card is proven to have counted is the hub's own word; what follows from it is not.
@@ -488,6 +504,8 @@ impl Life {
         let copy = self.world.folder.path().join(format!("restored-{}.db", self.files));
         std::fs::copy(&path, &copy).unwrap();
         self.world.restore(&copy);
+        self.was_restored = true;
+        self.chips.iter_mut().for_each(|chip| chip.is_honest &= !chip.is_forged);
         self.has_lost |= !model.closed.is_empty();
         // A card that was found after the backup is blocked again: what it paid meanwhile may come after its release.
         self.has_lost |= model.blocked.keys().any(|card| !self.model.blocked.contains_key(card));

@@ -594,6 +594,7 @@ fn the_auditor_finds_what_is_planted_among_proofs_records_and_repayments() {
         (FindingKind::Claim, "card 4 claim 2", "UPDATE card_commits SET proof = 4 WHERE proof = 1"),
         (FindingKind::Card, "record 1", "UPDATE card_records SET record = zeroblob(48)"),
         (FindingKind::Card, "record 1", "UPDATE card_records SET cents = cents + 1"),
+        (FindingKind::Card, "proof 1", "UPDATE card_commits SET proof = 1 WHERE proof = 4"),
         (FindingKind::Card, "proof 1", "UPDATE card_commits SET counter = counter + 1 WHERE id = 1"),
         (FindingKind::Card, "proof 2", "UPDATE card_commits SET before = before + 1 WHERE id = 2"),
         (FindingKind::Claim, "card 4 claim 2", "DELETE FROM card_commits WHERE id = 2"),

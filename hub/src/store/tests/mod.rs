@@ -9,6 +9,7 @@
 )]
 
 mod backups;
+mod bank;
 mod card_lives;
 mod card_proofs;
 mod closings;

@@ -6,6 +6,7 @@ use cabas_protocol::keys::KeyCert;
 use cabas_protocol::{Cents, Epoch, Incarnation, ObjectType, Seq, SignedBalance, TerminalId};
 
 use super::world::{CONTEXT, NOW, Terminal, World, at, cents, purse_ref, signer};
+use crate::core::card_proof::NoWitness;
 use crate::core::ledger::AccountKind;
 use crate::store::{
     CardName, Db, Deliverable, FindingKind, HandBack, Missing, OpenMode, RESTORE_GAP, RestorePlan, RestoreReport,
@@ -287,7 +288,7 @@ fn the_database_that_was_there_is_moved_away_whole() {
     let moved = world.restore(&backup).moved_to.unwrap();
     assert!(moved.file_name().unwrap().to_str().unwrap().starts_with("hub.db.before-restore-"));
     let mut old = Db::open(&moved, OpenMode::Existing).unwrap();
-    assert_eq!(old.verify().unwrap().findings, []);
+    assert_eq!(old.verify(&NoWitness).unwrap().findings, []);
     std::mem::swap(&mut world.db, &mut old);
     assert_eq!(world.sums(), before);
 }

@@ -268,3 +268,25 @@ fn keys_are_lost_with_terminals_that_are_silent_or_copied_and_with_stolen_ones_t
     world.close(&copied, "Ada", "Bo");
     assert_eq!(standings(&mut world, 0), []);
 }
+
+#[test]
+fn a_slot_that_is_renewed_while_a_card_is_issued_gets_its_next_key_ahead_too() {
+    let (mut world, [_, shop, admin]) = world();
+    world.renew_slot().unwrap();
+    // Its dialogue had begun before.
+    world.issued_with(&admin, 53, 1, 1);
+    let (keys, _) = world.keys(&shop, 0);
+    assert!(keys.contains(&(53, 1, 1)) && keys.contains(&(53, 2, 1)), "{keys:?}");
+    world.audit();
+}
+
+#[test]
+fn looking_for_new_keys_searches_an_index_and_sorts_nothing() {
+    let (world, _) = world();
+    for query in super::super::slot_keys::KEY_QUERIES {
+        let mut plan = world.db.conn.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+        let steps = plan.query_map([1, 0, 10], |row| row.get::<_, String>(3)).unwrap().map(Result::unwrap);
+        let bad: Vec<_> = steps.filter(|step| step.starts_with("SCAN") || step.contains("TEMP B-TREE")).collect();
+        assert_eq!(bad, Vec::<String>::new(), "{query}");
+    }
+}

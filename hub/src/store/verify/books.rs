@@ -22,7 +22,7 @@ struct Walk {
     account: Account,
     steps: u64,
     /// The causes that were seen last, newest first, each kind of cause apart.
-    causes: [Option<u64>; 8],
+    causes: [Option<u64>; 10],
 }
 
 impl Tx<'_> {
@@ -75,6 +75,8 @@ impl Tx<'_> {
             TransferKind::CorrectUp | TransferKind::CorrectDown => self.not_a_correction(transfer),
             TransferKind::Withhold => self.not_withheld(transfer),
             TransferKind::Settlement => self.not_a_payout(transfer),
+            TransferKind::PayoutPaid => self.not_paid_out(transfer),
+            TransferKind::PayoutRejected | TransferKind::PayoutReturned => self.not_come_back(transfer),
         }
     }
 
@@ -150,6 +152,9 @@ impl Tx<'_> {
             | TransferKind::Recover
             | TransferKind::Repay
             | TransferKind::Advance
+            | TransferKind::PayoutPaid
+            | TransferKind::PayoutRejected
+            | TransferKind::PayoutReturned
             | TransferKind::Regain => Some(AccountId::payable(shop)),
         };
         let kind_fits = matches!((transfer.kind, kind), (TransferKind::Sale, 2) | (TransferKind::Return, 5));
@@ -372,7 +377,7 @@ impl Walk {
     /// in what a purse owes each advance and each paying back. The serials of a purse's many slices, and the rows of many
     /// terminals, are in no order in what they share.
     fn newer_than(&mut self, id: AccountId, transfer: &Transfer) -> bool {
-        let [credit, raise, row, recover, void, back, advance, undo] = &mut self.causes;
+        let [credit, raise, row, recover, void, back, advance, undo, paid, returned] = &mut self.causes;
         let last = match (id.kind(), transfer.kind) {
             (AccountKind::Purse, TransferKind::Credit) => credit,
             (AccountKind::Slice, TransferKind::Raise) | (AccountKind::Card, TransferKind::Load) => raise,
@@ -385,6 +390,8 @@ impl Walk {
                 TransferKind::Repay | TransferKind::Regain | TransferKind::Withhold,
             ) => back,
             (AccountKind::Goodwill, TransferKind::Advance) => advance,
+            (AccountKind::Transit, TransferKind::PayoutPaid) => paid,
+            (AccountKind::Payable, TransferKind::PayoutRejected | TransferKind::PayoutReturned) => returned,
             (_, _) => return true,
         };
         let rises = last.is_none_or(|last| transfer.cause < last);

@@ -10,7 +10,7 @@ use super::super::error::StoreError;
 use super::super::sql::{Sql, col, col_opt};
 use super::super::tx::Tx;
 use super::{FindingKind, VerifyReport};
-use crate::core::card_proof::answered;
+use crate::core::card_proof::{CardWitness, Proof, answered};
 use crate::core::claims::Stretch;
 use crate::core::ledger::{AccountId, RowKey, ShopNo, Transfer};
 
@@ -77,7 +77,6 @@ impl Tx<'_> {
             }
         }
         self.check_bookings(report)?;
-        self.check_commits(report)?;
         self.check_repayments(report)
     }
 
@@ -109,21 +108,28 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// What is noted of each proof is what its row says.
-    fn check_commits(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
+    /// What is noted of each proof is what its row says, and what counts as proven is made again.
+    pub(super) fn check_commits(&self, witness: &dyn CardWitness, report: &mut VerifyReport) -> Result<(), StoreError> {
         let fund = self.fund()?.fund;
         let mut read = self.conn.prepare(
-            "SELECT id, row, account, intent, counter, before FROM card_commits WHERE row IS NOT NULL ORDER BY id",
+            "SELECT id, row, account, intent, counter, before, proof FROM card_commits WHERE row IS NOT NULL ORDER BY id",
         )?;
         let mut rows = read.query([])?;
         while let Some(row) = rows.next()? {
             let key: Option<RowKey> = RowKey::of_number(col(row, 1)?);
             let noted = (col(row, 2)?, col_opt(row, 3)?, row.get(4)?, col_opt(row, 5)?);
             let told = key.map(|key| self.row_at(fund, key)).transpose()?.flatten();
-            let says = key.zip(told).map(|(key, told)| self.commit_of(key, &told.body)).transpose()?.flatten();
+            let told = key.zip(told);
+            let says = told.as_ref().map(|(key, told)| self.commit_of(*key, &told.body)).transpose()?.flatten();
+            let subject = format!("proof {}", col::<u64>(row, 0)?);
             if says != Some(noted) {
-                let subject = format!("proof {}", col::<u64>(row, 0)?);
                 report.add(FindingKind::Card, subject, "it is not of the card, counter or announcement of its row");
+                continue;
+            }
+            let (Some((key, told)), Some(card)) = (told, AccountId::of_number(noted.0)) else { continue };
+            let is_proven = Proof::of_number(row.get(6)?) == Some(Proof::Proven);
+            if is_proven && self.card_made(witness, fund, card, key, &told.body)? == Some(false) {
+                report.add(FindingKind::Card, subject, "it counts as proven, and the card did not make it");
             }
         }
         Ok(())

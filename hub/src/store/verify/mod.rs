@@ -4,6 +4,7 @@
 //! file is read in order and each part once, so memory is bounded by the slices of one terminal, not by the rows.
 
 mod audited;
+mod bank;
 mod books;
 mod carried;
 mod conserved;
@@ -17,6 +18,7 @@ mod voted;
 use super::db::Db;
 use super::error::StoreError;
 use super::tx::Tx;
+use crate::core::card_proof::CardWitness;
 
 /// Findings that are kept; what comes after them is only counted.
 pub const FINDINGS_MAX: usize = 1_000;
@@ -75,6 +77,10 @@ pub enum FindingKind {
     Card,
     /// An entry of the audit log that was changed, taken out or put in.
     Audit,
+    /// A payment file that does not pay what its settlement says, once.
+    Payment,
+    /// A statement that does not add up, or a payout that was paid or came back otherwise.
+    Bank,
 }
 
 impl FindingKind {
@@ -102,6 +108,8 @@ impl FindingKind {
             Self::Expiry => "expiry",
             Self::Card => "card",
             Self::Audit => "audit",
+            Self::Payment => "payment",
+            Self::Bank => "bank",
         }
     }
 }
@@ -140,11 +148,12 @@ impl VerifyReport {
 
 impl Db {
     /// Reads everything as it stands at one moment and recomputes it: the ledger, every chain, every signature, every
-    /// claimed interval, every settlement. Works beside a running hub.
+    /// claimed interval, every settlement; the proofs of cards as far as the witness knows their keys. Works beside a
+    /// running hub.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`] or [`StoreError::Damaged`] where the file cannot be read at all.
-    pub fn verify(&mut self) -> Result<VerifyReport, StoreError> {
+    pub fn verify(&mut self, witness: &dyn CardWitness) -> Result<VerifyReport, StoreError> {
         self.read(|tx| {
             let mut report = VerifyReport::default();
             tx.check_file(&mut report)?;
@@ -155,11 +164,12 @@ impl Db {
             tx.check_credits(&mut report)?;
             tx.check_conservation(&mut report)?;
             tx.check_journals(&mut report)?;
-            tx.check_purse_cards(&mut report)?;
+            tx.check_purse_cards(witness, &mut report)?;
             tx.check_disputed(&mut report)?;
             tx.check_refunds(&mut report)?;
             tx.check_voted(&mut report)?;
             tx.check_settlements(&mut report)?;
+            tx.check_bank(&mut report)?;
             tx.check_closings(&mut report)?;
             tx.check_held(&mut report)?;
             tx.check_advances(&mut report)?;

@@ -12,6 +12,7 @@ use super::super::error::StoreError;
 use super::super::sql::{Sql, col, col_opt};
 use super::super::tx::Tx;
 use super::{FindingKind, VerifyReport};
+use crate::core::card_proof::CardWitness;
 use crate::core::claims::{Claimed, Stretch};
 use crate::core::effect::{Claim, Effect, effect};
 use crate::core::ledger::{AccountId, EpochNo, OverRight, PurseNo, RowKey, ShopNo, Transfer, TransferKind};
@@ -51,10 +52,15 @@ struct Stored {
 }
 
 impl Tx<'_> {
-    pub(super) fn check_purse_cards(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
+    pub(super) fn check_purse_cards(
+        &self,
+        witness: &dyn CardWitness,
+        report: &mut VerifyReport,
+    ) -> Result<(), StoreError> {
         self.check_bindings(report)?;
         self.check_card_claims(report)?;
         self.check_carried(report)?;
+        self.check_commits(witness, report)?;
         self.check_releases(report)
     }
 

@@ -34,11 +34,17 @@ impl Tx<'_> {
     pub(super) fn check_settlements(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
         self.check_cuts(report)?;
         let mut read = self.conn.prepare(
-            "SELECT number, closed_at, disputed_upto, refunded_upto, carried_upto FROM settlements ORDER BY number",
+            "SELECT number, closed_at, disputed_upto, refunded_upto, carried_upto, returned_upto
+             FROM settlements ORDER BY number",
         )?;
         let all = read
             .query_map([], |row| {
-                let upto = Upto { disputed: col(row, 2)?, refunded: col(row, 3)?, brought: col(row, 4)? };
+                let upto = Upto {
+                    disputed: col(row, 2)?,
+                    refunded: col(row, 3)?,
+                    brought: col(row, 4)?,
+                    returned: col(row, 5)?,
+                };
                 Ok(Closed { number: row.get(0)?, closed_at: col(row, 1)?, upto })
             })?
             .collect::<Result<Vec<_>, _>>()?;
@@ -137,7 +143,8 @@ impl Tx<'_> {
     fn stored_statements(&self, number: u32) -> Result<Vec<Statement>, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT shop, sales, settled, late_sales, late, over_right_sales, over_right, disputed_sales, disputed,
-                carried, carry_on, payout, transfer, reversals, reversed, refunds, refunded, brought_sales, brought
+                carried, carry_on, payout, transfer, reversals, reversed, refunds, refunded, brought_sales, brought,
+                returns, returned
              FROM settlement_shops
              WHERE settlement = ?1 ORDER BY shop",
         )?;
@@ -159,6 +166,8 @@ impl Tx<'_> {
                     refunded: col(row, 16)?,
                     brought_sales: row.get(17)?,
                     brought: col(row, 18)?,
+                    returns: row.get(19)?,
+                    returned: col(row, 20)?,
                 },
                 carried: col(row, 9)?,
                 carry_on: col(row, 10)?,

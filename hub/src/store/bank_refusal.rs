@@ -1,0 +1,92 @@
+//! Why something between a settlement and the bank is refused. No name of a person and no IBAN is repeated but those of
+//! who prepared or approved.
+
+use cabas_protocol::Cents;
+use sepa::validate::BuildError;
+use sepa::{BicError, IbanError};
+
+/// Why it is refused. Nothing was booked.
+#[derive(Debug, thiserror::Error)]
+pub enum BankRefusal {
+    /// Not an IBAN.
+    #[error("the IBAN cannot be taken: {0}; compare it with the bank's document")]
+    Iban(#[source] Box<IbanError>),
+    /// Not a BIC.
+    #[error("the BIC cannot be taken: {0}; leave it away or compare it with the bank's document")]
+    Bic(#[source] Box<BicError>),
+    /// No SEPA there.
+    #[error("accounts in {0} cannot be paid by SEPA transfer")]
+    NotSepa(String),
+    /// Two people are needed.
+    #[error("another person {0}; name somebody else")]
+    SamePerson(&'static str),
+    /// One at a time.
+    #[error(
+        "settlement {number} was prepared by {by} and waits for another person: cabas-hub settlement approve {number}, or \
+         withdraw it first"
+    )]
+    PreparedBefore {
+        /// Its number.
+        number: u32,
+        /// Who prepared it.
+        by: String,
+    },
+    /// Nothing waits under that number.
+    #[error("settlement {0} is not prepared; see cabas-hub settlement preview")]
+    NotPrepared(u32),
+    /// It was approved.
+    #[error("settlement {number} was approved by {by} before, and is booked once")]
+    Approved {
+        /// Its number.
+        number: u32,
+        /// Who approved it.
+        by: String,
+    },
+    /// There is none.
+    #[error("there is no settlement {0}; see cabas-hub settlement list")]
+    NoSettlement(u32),
+    /// Nothing is open.
+    #[error("nothing of settlement {0} is to be paid")]
+    NothingToPay(u32),
+    /// The fund's own account is not known.
+    #[error("the fund's own account is not known; set it with cabas-hub bank account --iban … --name … --by …")]
+    NoOwnAccount,
+    /// Shops cannot be paid.
+    #[error("these shops have no account: {0}; set each with cabas-hub shop account CODE --iban … --name … --by …")]
+    NoAccount(String),
+    /// It was made with another day.
+    #[error("the payment file of settlement {0} was made before, with another day; a settlement has one file only")]
+    FileMade(u32),
+    /// The scheme does not allow it.
+    #[error("the payment file cannot be made: {0}")]
+    Build(#[source] Box<BuildError>),
+    /// Not the fund's.
+    #[error("statement {0} of the file is of another account than the fund's; nothing of the file was imported")]
+    OtherAccount(u32),
+    /// There is none.
+    #[error("there is no bank entry {0}; see cabas-hub bank list")]
+    NoEntry(u64),
+    /// It is explained.
+    #[error("bank entry {0} is explained already")]
+    EntryExplained(u64),
+    /// There is none.
+    #[error("settlement {0} has no such payout that is open; see cabas-hub settlement payouts")]
+    NoPayout(u32),
+    /// Paid twice is impossible.
+    #[error("this payout of settlement {0} was paid by another bank entry before")]
+    PaidBefore(u32),
+    /// What was not paid cannot come back.
+    #[error("this payout of settlement {0} was not paid, so it cannot have come back; match its debit first")]
+    NotPaid(u32),
+    /// Once only.
+    #[error("this payout of settlement {0} came back before, and a later settlement pays it")]
+    CameBack(u32),
+    /// It does not fit.
+    #[error("the bank entry is of {entry} €, the payouts come to {payouts} €; they must be the same")]
+    OtherAmount {
+        /// The entry's.
+        entry: Cents,
+        /// The payouts'.
+        payouts: Cents,
+    },
+}

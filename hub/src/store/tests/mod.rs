@@ -34,5 +34,6 @@ mod slices;
 mod slot_keys;
 mod threads;
 mod undo;
+mod users;
 mod voted;
 mod world;

@@ -7,6 +7,7 @@ use cabas_protocol::head::HeadContext;
 use cabas_protocol::{PublicKey, RefusalCode, Timestamp};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+use crate::admin::site::Site;
 use crate::api::card_session::CardOutcome;
 use crate::api::terminal::KnownKeys;
 use crate::api::waiting::Waiting;
@@ -63,8 +64,10 @@ pub struct App {
     pub allocate: Notify,
     /// Slows down who guesses codes.
     pub unknown_codes: PerMinute,
-    /// Who sees the status page.
-    pub admin_page: AdminPage,
+    /// The web site.
+    pub site: Site,
+    /// How long an enrolment code lives.
+    pub code_valid_hours: u32,
     /// Who reads the metrics.
     pub metrics_page: AdminPage,
 }

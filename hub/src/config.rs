@@ -24,8 +24,10 @@ pub struct Config {
     pub tls_key: Option<PathBuf>,
     /// Serve plain HTTP to other machines: only behind a proxy that does TLS.
     pub allow_plain_http: bool,
-    /// Who sees the status page.
-    pub admin_page: AdminPage,
+    /// Who reaches the web site.
+    pub site: Site,
+    /// True where a proxy in front of the hub does TLS for browsers: the site's cookie goes by HTTPS only.
+    pub behind_tls_proxy: bool,
     /// Who reads `/metrics`.
     pub metrics: AdminPage,
     /// What is logged, as `tracing` filters are written: `info`, `cabas_hub=debug,warn`, ….
@@ -34,6 +36,18 @@ pub struct Config {
     pub code_valid_hours: u32,
     /// The fund's SIREN, nine digits: names its accounting export.
     pub siren: Option<String>,
+}
+
+/// Who reaches the web site; whoever does must log in.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum Site {
+    /// Who reaches the port.
+    On,
+    /// Who asks from this machine, under a name of this machine.
+    Loopback,
+    /// Nobody.
+    Off,
 }
 
 /// Who sees a page.
@@ -54,7 +68,8 @@ impl Default for Config {
             tls_certificate: None,
             tls_key: None,
             allow_plain_http: false,
-            admin_page: AdminPage::Loopback,
+            site: Site::On,
+            behind_tls_proxy: false,
             metrics: AdminPage::Loopback,
             log: String::from("info"),
             code_valid_hours: 24,
@@ -180,7 +195,7 @@ mod tests {
     fn every_key_is_read() {
         let config = read(
             "data_dir = '/d'\nlisten = '[::1]:1'\ntls_certificate = 'c'\ntls_key = 'k'\nallow_plain_http = true\n\
-             admin_page = 'off'\nmetrics = 'off'\nlog = 'warn'\ncode_valid_hours = 2\nsiren = '732829320'\n",
+             site = 'loopback'\nbehind_tls_proxy = true\nmetrics = 'off'\nlog = 'warn'\ncode_valid_hours = 2\nsiren = '732829320'\n",
         );
         let expected = Config {
             data_dir: "/d".into(),
@@ -188,7 +203,8 @@ mod tests {
             tls_certificate: Some("c".into()),
             tls_key: Some("k".into()),
             allow_plain_http: true,
-            admin_page: AdminPage::Off,
+            site: Site::Loopback,
+            behind_tls_proxy: true,
             metrics: AdminPage::Off,
             log: "warn".into(),
             code_valid_hours: 2,
@@ -204,7 +220,7 @@ mod tests {
             ("listen = 'here'", "listen"),
             ("[server]\nlisten = '127.0.0.1:1'", "server"),
             ("listen = ", "TOML"),
-            ("admin_page = 'everybody'", "everybody"),
+            ("site = 'everybody'", "everybody"),
             ("tls_key = 'k'", "tls_certificate"),
             ("listen = '0.0.0.0:7400'", "allow_plain_http"),
             ("code_valid_hours = 0", "code_valid_hours"),

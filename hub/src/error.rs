@@ -128,6 +128,7 @@ impl From<StoreError> for Refused {
             | StoreError::Correction(_)
             | StoreError::Bank(_)
             | StoreError::Repayment(_)
+            | StoreError::User(_)
             | StoreError::CardSession(_)
             | StoreError::KeysBehind { .. }
             | StoreError::Closing(_)

@@ -155,6 +155,35 @@ impl HubSecrets {
         <[u8; UID_BYTES]>::try_from(&*opened.ok()?).ok()
     }
 
+    /// Seals what the file keeps and nobody may read there without the hub's keys. What is sealed for one purpose, or bound
+    /// to one owner, opens for no other.
+    ///
+    /// # Errors
+    /// [`KeyError::NoRandom`].
+    pub fn seal(&self, purpose: &[u8], owner: &[u8], plain: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let nonce = random::<NONCE_LEN>()?;
+        let mut sealed = plain.to_vec();
+        let key = self.sealing_key(purpose).ok_or(KeyError::NoRandom)?;
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(*nonce), Aad::from(owner), &mut sealed)
+            .map_err(|_| KeyError::NoRandom)?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Opens what was sealed; nothing where it was sealed by another hub, for another purpose or owner.
+    #[must_use]
+    pub fn open(&self, purpose: &[u8], owner: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
+        let mut sealed = Zeroizing::new(sealed.to_vec());
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let opened = self.sealing_key(purpose)?.open_in_place(nonce, Aad::from(owner), &mut sealed).ok()?;
+        Some(Zeroizing::new(opened.to_vec()))
+    }
+
+    fn sealing_key(&self, purpose: &[u8]) -> Option<LessSafeKey> {
+        let key = self.record_master.labelled(purpose);
+        UnboundKey::new(&CHACHA20_POLY1305, key.as_ref()).ok().map(LessSafeKey::new)
+    }
+
     fn uid_key(&self) -> Option<LessSafeKey> {
         let key = self.record_master.labelled(b"cabas card uids 1");
         UnboundKey::new(&CHACHA20_POLY1305, key.as_ref()).ok().map(LessSafeKey::new)

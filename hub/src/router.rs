@@ -1,4 +1,4 @@
-//! Every route of the hub.
+//! Every route of the hub: those of terminals and of what watches it; those of people stand in `admin/pages/mod.rs`.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use cabas_protocol::RefusalCode;
 
-use crate::admin::{health, status};
+use crate::admin::{health, site};
 use crate::api::{card_session, enrol, extend, message, sync};
 use crate::app::App;
 use crate::error::Refused;
@@ -24,8 +24,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/{*rest}", axum::routing::any(no_such_call))
         .route("/health", get(health::health))
         .route("/metrics", get(health::metrics))
-        .route("/", get(status::page))
-        .route("/style.css", get(status::style))
+        .merge(site::router(&app))
+        .fallback(site::not_found)
         .with_state(app)
 }
 

@@ -160,8 +160,11 @@ fn a_fork_is_quarantined_and_shown() {
     assert!(line["quarantine"].as_str().unwrap().contains("fork"), "{line}");
     let purse = balance.purse;
     assert_eq!(terminal.extend(&hub, purse, 1).unwrap_err(), RefusalCode::Quarantined);
-    let page = common::http::get(hub.address, "/", "localhost").text();
-    assert!(page.contains("en quarantaine"), "{page}");
+    let (_, mut admin) = common::site::Person::add(&fund, &hub, "claire", "admin", None);
+    for path in ["/dashboard", "/terminals"] {
+        let page = admin.get(path).text();
+        assert!(page.contains("en quarantaine") && page.contains("deux suites"), "{page}");
+    }
     assert!(common::http::get(hub.address, "/metrics", "localhost").text().contains("{standing=\"quarantined\"} 1"));
 }
 

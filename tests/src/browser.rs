@@ -27,6 +27,20 @@ impl Browser {
     /// # Errors
     /// Where chromedriver or Chromium do not start.
     pub async fn open(width: u32, height: u32) -> anyhow::Result<Self> {
+        Self::start(width, height, None).await
+    }
+
+    /// Opens a phone with a screen of the size given: a window cannot be that narrow.
+    ///
+    /// # Errors
+    /// Where chromedriver or Chromium do not start.
+    pub async fn open_phone(width: u32, height: u32) -> anyhow::Result<Self> {
+        let screen =
+            json!({ "deviceMetrics": { "width": width, "height": height, "pixelRatio": 1.0, "mobile": true } });
+        Self::start(width, height, Some(screen)).await
+    }
+
+    async fn start(width: u32, height: u32, phone: Option<serde_json::Value>) -> anyhow::Result<Self> {
         let port = free_port()?;
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -35,7 +49,7 @@ impl Browser {
             .spawn()
             .context("chromedriver does not start; deploy/test installs it")?;
         let profile = tempfile::tempdir()?;
-        let options = json!({
+        let mut options = json!({
             "binary": "/usr/bin/chromium",
             "args": [
                 "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
@@ -44,6 +58,9 @@ impl Browser {
                 format!("--window-size={width},{height}"),
             ],
         });
+        if let (Some(phone), Some(options)) = (phone, options.as_object_mut()) {
+            options.insert("mobileEmulation".to_owned(), phone);
+        }
         let capabilities = [("goog:chromeOptions".to_owned(), options)].into_iter().collect();
         let url = format!("http://127.0.0.1:{port}");
         let mut last = None;
@@ -100,7 +117,10 @@ impl Browser {
     pub async fn wait_for_text(&self, part: &str) -> anyhow::Result<()> {
         let mut text = String::new();
         for _ in 0..200 {
-            text = self.text("body").await?;
+            // A page that goes while it is read is read again.
+            if let Ok(seen) = self.text("body").await {
+                text = seen;
+            }
             if text.contains(part) {
                 return Ok(());
             }

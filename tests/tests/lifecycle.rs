@@ -105,6 +105,7 @@ async fn two_people_close_a_dead_terminal_and_its_money_is_spent_elsewhere() {
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "a story, one step after the other")]
 async fn a_hub_restored_from_yesterdays_backup_ends_with_the_same_sums() {
     let mut fund = fund().await;
     let mut first = credited(&fund, SHOP).await;

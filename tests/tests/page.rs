@@ -97,19 +97,3 @@ async fn a_late_answer_does_not_set_a_sale_back_that_is_over() {
     page.wait_for_text("Accepté").await.unwrap();
     page.close().await.unwrap();
 }
-
-#[tokio::test]
-async fn the_hub_shows_its_state_in_french_and_english() {
-    let dir = tempfile::tempdir().unwrap();
-    let hub = Hub::with_example_fund(dir.path()).unwrap();
-    hub.credit("2026-11").unwrap();
-    hub.add_terminal("biocoop-platanes").unwrap();
-    let page = Browser::open(1366, 768).await.unwrap();
-    page.goto(&hub.url()).await.unwrap();
-    page.wait_for_text("Biocoop des Platanes").await.unwrap();
-    page.screenshot(&pictures().unwrap().join("hub-fr.png")).await.unwrap();
-    page.goto(&format!("{}/?lang=en", hub.url())).await.unwrap();
-    page.wait_for_text("Credited").await.unwrap();
-    page.screenshot(&pictures().unwrap().join("hub-en.png")).await.unwrap();
-    page.close().await.unwrap();
-}

@@ -61,7 +61,7 @@ async fn a_shop_checks_its_statement_line_by_line_and_notices_another_journals()
 
     // One flipped byte, a file of another kind, none at all: said, and never taken for a statement.
     let mut bytes = std::fs::read(&file).unwrap();
-    let middle = bytes.len() / 2;
+    let middle = bytes.len() >> 1;
     bytes[middle] ^= 1;
     let bent = dir.path().join("bent.cose");
     std::io::Write::write_all(&mut std::fs::File::create(&bent).unwrap(), &bytes).unwrap();

@@ -1,7 +1,13 @@
-//! Pages for the fund's admin and for what watches the hub. What tells of the fund is served to this machine alone.
+//! What people look at: the web site behind a login (`pages`), health and metrics for what watches the hub.
 
+pub mod frame;
 pub mod guard;
 pub mod health;
 pub mod html;
 pub mod overview;
-pub mod status;
+pub mod pages;
+pub mod secret;
+pub mod site;
+pub mod tries;
+pub mod visit;
+pub mod words;

@@ -1,11 +1,12 @@
 //! The fund at one glance: how each terminal stands, and what was credited, spent and is owed. No person, no purse.
 
+use cabas_protocol::row::ClockQuality;
 use cabas_protocol::sync::Standing;
 use cabas_protocol::{Cents, Epoch, MoneyError, TerminalId, Timestamp};
 use serde::Serialize;
 
 use crate::core::ledger::AccountKind;
-use crate::store::{AlarmKind, RestoreView, StoreError, TerminalView, TrialLine, Tx};
+use crate::store::{AlarmKind, Quarantine, RestoreView, StoreError, TerminalView, TrialLine, Tx};
 
 /// The fund at one glance.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -96,12 +97,20 @@ pub struct TerminalLine {
     pub last_contact_at: Option<u64>,
     /// Why it is quarantined.
     pub quarantine: Option<String>,
+    /// The same in one word: `fork` or `gap`.
+    pub quarantine_kind: Option<&'static str>,
     /// The version that it runs.
     pub program: Option<String>,
     /// The hot list that it holds.
     pub hot_list: Option<u32>,
     /// Sales refused though they may have been funded, since its program started.
     pub refused_unfunded: Option<u32>,
+    /// When it last had everything that the hub had for it: the age of its balances.
+    pub current_at: Option<u64>,
+    /// Rows that it said it had and the hub has not.
+    pub unsynced_rows: Option<u32>,
+    /// How good its clock is: `unknown`, `carried` or `synced`.
+    pub clock: Option<&'static str>,
     /// What needs a person's eyes.
     pub alarms: Vec<AlarmLine>,
     /// When its unused code expires.
@@ -183,9 +192,16 @@ pub fn terminal_line(view: TerminalView) -> TerminalLine {
         backed_up_seq: enrolment.map(|enrolment| enrolment.backed_up.get()),
         last_contact_at: enrolment.and_then(|enrolment| enrolment.last_contact_at).map(Timestamp::get),
         quarantine: enrolment.and_then(|enrolment| enrolment.quarantine).map(|reason| reason.to_string()),
+        quarantine_kind: enrolment.and_then(|enrolment| enrolment.quarantine).map(quarantine_name),
         program: status.map(|status| status.program.clone()),
         hot_list: status.map(|status| status.hot_list.get()),
         refused_unfunded: status.map(|status| status.refused_unfunded),
+        current_at: enrolment.and_then(|enrolment| enrolment.current_at).map(Timestamp::get),
+        unsynced_rows: enrolment.and_then(|enrolment| {
+            let told = enrolment.status.as_ref()?.newest.get();
+            Some(told.saturating_sub(enrolment.acked.get()))
+        }),
+        clock: status.map(|status| clock_name(status.clock)),
         alarms: alarms
             .iter()
             .map(|alarm| AlarmLine { kind: alarm_name(alarm.kind), count: alarm.count, last_at: alarm.last_at.get() })
@@ -193,6 +209,30 @@ pub fn terminal_line(view: TerminalView) -> TerminalLine {
         code_expires_at: view.code_expires_at.map(Timestamp::get),
         shop: view.shop_code,
         shop_name: view.shop_name,
+    }
+}
+
+/// Every clock quality.
+#[cfg(test)]
+pub const CLOCKS: [&str; 3] =
+    [clock_name(ClockQuality::Unknown), clock_name(ClockQuality::Carried), clock_name(ClockQuality::Synced)];
+
+const fn clock_name(quality: ClockQuality) -> &'static str {
+    match quality {
+        ClockQuality::Unknown => "unknown",
+        ClockQuality::Carried => "carried",
+        ClockQuality::Synced => "synced",
+    }
+}
+
+/// Every reason for a quarantine.
+#[cfg(test)]
+pub const QUARANTINES: [&str; 2] = [quarantine_name(Quarantine::Fork), quarantine_name(Quarantine::Gap)];
+
+const fn quarantine_name(quarantine: Quarantine) -> &'static str {
+    match quarantine {
+        Quarantine::Fork => "fork",
+        Quarantine::Gap => "gap",
     }
 }
 

@@ -22,6 +22,7 @@ mod statement;
 mod terminal;
 mod two_people;
 mod upkeep;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -118,6 +119,12 @@ enum Command {
     /// The whole fund: pause, resume
     #[command(subcommand)]
     Fund(exposure::Fund),
+    /// Who works with the web site: add, list, disable, recover
+    #[command(subcommand)]
+    User(user::User),
+    /// Programs that read the web site as JSON: add, list, revoke
+    #[command(subcommand)]
+    Token(user::Token),
     /// Show fund, terminals and totals
     Status,
 }
@@ -184,6 +191,8 @@ fn try_run(arguments: Arguments) -> Result<(), Failure> {
         Command::Goodwill(goodwill) => exposure::goodwill(&context, &goodwill),
         Command::Purse(purse) => exposure::purse(&context, &purse),
         Command::Fund(fund) => exposure::fund(&context, &fund),
+        Command::User(command) => user::user(&context, &command),
+        Command::Token(command) => user::token(&context, &command),
         Command::Status => fund::status(&context),
     }
 }

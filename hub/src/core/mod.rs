@@ -2,6 +2,7 @@
 //! no SQL, no randomness.
 
 pub mod accounts;
+pub mod audit;
 pub mod card_proof;
 pub mod claims;
 pub mod effect;
@@ -12,6 +13,7 @@ pub mod joining;
 pub mod ledger;
 pub mod period;
 pub mod refunds;
+pub mod roles;
 pub mod settlement;
 pub mod signing;
 pub mod slices;

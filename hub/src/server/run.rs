@@ -10,6 +10,7 @@ use cabas_protocol::keys::HubKeys;
 use tokio::sync::{Notify, Semaphore};
 
 use super::{GRACE, Listening, TlsError, tls};
+use crate::admin::site::Site;
 use crate::api::terminal::KnownKeys;
 use crate::api::waiting::Waiting;
 use crate::app::{App, LARGE_BODIES_MAX, LEDGER_CALLS_MAX, PerMinute, UNKNOWN_CODES_PER_MINUTE_MAX, Workers};
@@ -80,12 +81,13 @@ impl App {
         if secrets.signers.of_anybody().is_err() {
             return Err(StartError::NotCertified);
         }
+        let context = fund.context();
         Ok(Arc::new(Self {
             store: Store::start(db).map_err(failed)?,
             turns: Arc::new(Semaphore::new(LEDGER_CALLS_MAX)),
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES_MAX)),
             secrets,
-            context: fund.context(),
+            context,
             root: fund.root,
             clock,
             metrics: Metrics::new(),
@@ -95,7 +97,8 @@ impl App {
             cards: Relay::default(),
             allocate: Notify::new(),
             unknown_codes: PerMinute::new(UNKNOWN_CODES_PER_MINUTE_MAX),
-            admin_page: config.admin_page,
+            site: Site::new(config, fund.name),
+            code_valid_hours: config.code_valid_hours,
             metrics_page: config.metrics,
         }))
     }

@@ -145,6 +145,9 @@ pub enum StoreError {
     /// A correction is not taken.
     #[error(transparent)]
     Correction(#[from] CorrectionRefusal),
+    /// A change of users is not taken.
+    #[error(transparent)]
+    User(#[from] super::users::UserRefusal),
     /// A repayment is not taken.
     #[error(transparent)]
     Repayment(#[from] RepaymentRefusal),

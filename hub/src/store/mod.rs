@@ -5,6 +5,7 @@
 //! commits what waits together. All work happens on a [`Tx`]. Times come in as arguments; nothing here reads a clock,
 //! makes randomness or sees a private key.
 
+mod audit;
 mod backup;
 mod bank_accounts;
 mod bank_refusal;
@@ -44,6 +45,7 @@ mod recalls;
 mod refunds;
 mod restore;
 mod rules;
+mod sessions;
 mod settlements;
 mod shop_statements;
 mod shops;
@@ -55,9 +57,11 @@ mod taps;
 mod terminals;
 mod thread;
 mod tx;
+mod users;
 mod verify;
 mod views;
 
+pub use audit::{AUDIT_PAGE_MAX, AUDIT_TEXT_BYTES_MAX, Note};
 pub use bank_refusal::BankRefusal;
 pub use closing::{CloseOrder, Closing, ClosingRefusal, ClosingView};
 pub use credits::STEP_HOUSEHOLDS_MAX;
@@ -74,9 +78,16 @@ pub use joinings::{
 pub use key_exposure::KeyExposure;
 pub use model::*;
 pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
+pub use sessions::{
+    SESSION_IDLE_S, SESSION_UNPROVEN_S, SESSION_WHOLE_S, SESSIONS_PER_USER_MAX, SessionView, TOKENS_MAX, TokenView,
+};
 pub use slices::{AllocationStep, FREE_SHARE_PERCENT};
 pub use thread::{Lane, Store, WAKES_KEPT};
 pub use tx::Tx;
+pub use users::{
+    FAILURES_MAX, GIVEN_PASSWORD_S, LOCK_S, NewUser, RECOVERY_CODES, USER_NAME_BYTES_MAX, USERS_MAX, UserRefusal,
+    UserView,
+};
 pub use verify::{FINDINGS_MAX, Finding, FindingKind, VerifyReport};
 
 #[cfg(test)]

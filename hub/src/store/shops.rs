@@ -1,12 +1,13 @@
 //! Shops: what each household is to find there on market days.
 
 use cabas_protocol::Cents;
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
 use super::model::ShopView;
 use super::sql::{Sql, col};
 use super::tx::Tx;
+use crate::core::ledger::AccountId;
 
 impl Tx<'_> {
     /// All shops, by code.
@@ -32,6 +33,17 @@ impl Tx<'_> {
             })
         })?;
         Ok(shops.collect::<Result<_, _>>()?)
+    }
+
+    /// What a shop is owed that no settlement has closed.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownShop`].
+    pub fn shop_owed(&self, code: &str) -> Result<Cents, StoreError> {
+        let mut read = self.conn.prepare_cached("SELECT number FROM shops WHERE code = ?1")?;
+        let shop = read.query_row([code], |row| col(row, 0)).optional()?.ok_or(StoreError::UnknownShop)?;
+        let account = self.account(AccountId::payable(shop))?;
+        Ok(account.credits.minus_or_zero(account.debits))
     }
 
     /// Sets what each household is to find at a shop without a network, from the day before a market day on. `days` has

@@ -11,6 +11,7 @@
 )]
 
 pub mod http;
+pub mod site;
 pub mod terminal;
 
 use std::net::SocketAddr;

@@ -36,5 +36,6 @@ mod slot_keys;
 mod statements;
 mod threads;
 mod undo;
+mod users;
 mod voted;
 mod world;

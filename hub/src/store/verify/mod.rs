@@ -3,6 +3,7 @@
 //! The rows with their signatures are the evidence; accounts, verdicts and settlements are what the hub made of them. The
 //! file is read in order and each part once, so memory is bounded by the slices of one terminal, not by the rows.
 
+mod audited;
 mod bank;
 mod books;
 mod carried;
@@ -75,6 +76,8 @@ pub enum FindingKind {
     Expiry,
     /// A purse card that is bound otherwise, or was released otherwise than by the rule; a tap that is kept otherwise.
     Card,
+    /// An entry of the audit log that was changed, taken out or put in.
+    Audit,
     /// A payment file that does not pay what its settlement says, once.
     Payment,
     /// A statement that does not add up, or a payout that was paid or came back otherwise.
@@ -107,6 +110,7 @@ impl FindingKind {
             Self::Correction => "correction",
             Self::Expiry => "expiry",
             Self::Card => "card",
+            Self::Audit => "audit",
             Self::Payment => "payment",
             Self::Bank => "bank",
             Self::Joining => "joining",
@@ -174,6 +178,7 @@ impl Db {
             tx.check_closings(&mut report)?;
             tx.check_held(&mut report)?;
             tx.check_advances(&mut report)?;
+            tx.check_audit(&mut report)?;
             Ok(report)
         })
     }

@@ -1,0 +1,62 @@
+//! The pages, one file a subject, and the one table of who may see which.
+//!
+//! To add a page: a handler here, a template in `hub/templates` that extends `layout.html`, its words in both files of
+//! `hub/locales`, and a line in [`routes`]. The tests then ask for it in every role.
+
+mod account;
+mod api;
+mod assets;
+mod audit;
+mod dashboard;
+mod login;
+mod shop;
+mod terminals;
+mod users;
+
+use axum::routing::{get, post};
+
+use super::site::{Access, LOGIN, Route};
+use super::visit::Step;
+use crate::core::roles::Role::{self, Admin, Evaluator, Shop, Treasurer};
+
+const ADMIN: Access = Access::Roles(&[Admin]);
+const OFFICE: Access = Access::Roles(&[Admin, Treasurer]);
+const FIGURES: &[Role] = &[Admin, Treasurer, Evaluator];
+
+/// Every route of the site with who may ask for it.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/style.css", Access::Anyone, get(assets::style)),
+        Route::get("/site.js", Access::Anyone, get(assets::script)),
+        Route::get("/", Access::Anyone, get(login::home)),
+        Route::get(LOGIN, Access::Anyone, get(login::form)),
+        Route::post(LOGIN, Access::Anyone, post(login::password)),
+        Route::get("/login/code", Access::Step(Step::Code), get(login::code_form)),
+        Route::post("/login/code", Access::Step(Step::Code), post(login::code)),
+        Route::get("/login/set-up", Access::Step(Step::SetUp), get(account::set_up_form)),
+        Route::post("/login/set-up", Access::Step(Step::SetUp), post(account::set_up)),
+        Route::get("/password", Access::Own, get(account::password_form)),
+        Route::post("/password", Access::Own, post(account::password)),
+        Route::post("/logout", Access::Own, post(login::logout)),
+        Route::get("/dashboard", Access::Roles(FIGURES), get(dashboard::page)).menu("menu-dashboard"),
+        Route::get("/shop", Access::Roles(&[Shop]), get(shop::page)).menu("menu-shop"),
+        Route::get("/terminals", OFFICE, get(terminals::list)).menu("menu-terminals"),
+        Route::post("/terminals", ADMIN, post(terminals::add)),
+        Route::post("/terminals/{terminal}/code", ADMIN, post(terminals::code)),
+        Route::get("/terminals/{terminal}/revoke", ADMIN, get(terminals::ask_revoke)),
+        Route::post("/terminals/{terminal}/revoke", ADMIN, post(terminals::revoke)),
+        Route::get("/users", ADMIN, get(users::list)).menu("menu-users"),
+        Route::post("/users", ADMIN, post(users::add)),
+        Route::get("/users/{user}/disable", ADMIN, get(users::ask_disable)),
+        Route::post("/users/{user}/disable", ADMIN, post(users::disable)),
+        Route::get("/users/{user}/recover", ADMIN, get(users::ask_recover)),
+        Route::post("/users/{user}/recover", ADMIN, post(users::recover)),
+        Route::get("/audit", OFFICE, get(audit::page)).menu("menu-audit"),
+        Route::get("/api/overview", Access::Token(FIGURES), get(api::overview)),
+        Route::get("/api/terminals", Access::Token(&[Admin, Treasurer]), get(api::terminals)),
+        Route::get("/api/audit", Access::Token(&[Admin, Treasurer]), get(api::audit)),
+        Route::get("/api/shop", Access::Token(&[Shop]), get(api::shop)),
+        Route::get("/api/openapi.json", Access::Anyone, get(api::document)),
+    ]
+}

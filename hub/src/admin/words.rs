@@ -1,0 +1,174 @@
+//! The words of the pages, from `hub/locales`, in French and English.
+
+use std::fmt;
+
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource};
+use unic_langid::{LanguageIdentifier, langid};
+
+const FRENCH: &str = include_str!("../../locales/fr.ftl");
+const ENGLISH: &str = include_str!("../../locales/en.ftl");
+
+/// A language of the pages.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Lang {
+    /// The first one.
+    #[default]
+    French,
+    /// The other one.
+    English,
+}
+
+impl Lang {
+    /// Its code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::French => "fr",
+            Self::English => "en",
+        }
+    }
+
+    /// The language of a code.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        [Self::French, Self::English].into_iter().find(|lang| lang.code() == code)
+    }
+
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::French => Self::English,
+            Self::English => Self::French,
+        }
+    }
+}
+
+/// All words.
+pub struct Words {
+    french: FluentBundle<FluentResource>,
+    english: FluentBundle<FluentResource>,
+}
+
+impl fmt::Debug for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Words")
+    }
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self { french: bundle(langid!("fr"), FRENCH), english: bundle(langid!("en"), ENGLISH) }
+    }
+}
+
+/// What Fluent could make of a file; a test makes sure that it is all of it.
+fn bundle(language: LanguageIdentifier, source: &str) -> FluentBundle<FluentResource> {
+    let mut bundle = FluentBundle::new_concurrent(vec![language]);
+    bundle.set_use_isolating(false);
+    let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(resource, _)| resource);
+    bundle.add_resource_overriding(resource);
+    bundle
+}
+
+impl Words {
+    /// A text; its own name where there is none.
+    #[must_use]
+    pub fn get(&self, lang: Lang, id: &str) -> String {
+        self.with(lang, id, &[])
+    }
+
+    /// A text with values.
+    #[must_use]
+    pub fn with(&self, lang: Lang, id: &str, values: &[(&str, &str)]) -> String {
+        let bundle = match lang {
+            Lang::French => &self.french,
+            Lang::English => &self.english,
+        };
+        let Some(pattern) = bundle.get_message(id).and_then(|message| message.value()) else { return id.to_owned() };
+        let mut arguments = FluentArgs::new();
+        for (name, value) in values {
+            arguments.set(*name, *value);
+        }
+        bundle.format_pattern(pattern, Some(&arguments), &mut Vec::new()).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+    use super::*;
+    use crate::admin::overview;
+    use crate::core::audit::Deed;
+    use crate::core::roles::Role;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    fn ids(source: &'static str) -> Vec<&'static str> {
+        let lines = source.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
+        lines.filter_map(|line| line.split_once(" =").map(|(id, _)| id)).collect()
+    }
+
+    /// Templates and the code of the pages, wherever somebody adds a file.
+    fn sources(folder: &str, into: &mut String) {
+        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() && !path.ends_with("words.rs") {
+                into.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+
+    /// What the code puts together from a name of its own.
+    fn made() -> BTreeSet<String> {
+        let mut made: BTreeSet<String> = Deed::ALL.iter().map(|deed| format!("deed-{}", deed.name())).collect();
+        made.extend(Role::ALL.iter().map(|role| format!("role-{}", role.name())));
+        made.extend(overview::STANDINGS.iter().map(|name| format!("standing-{name}")));
+        made.extend(overview::ALARMS.iter().map(|name| format!("alarm-{}", name.replace('_', "-"))));
+        made.extend(overview::CLOCKS.iter().map(|name| format!("clock-{name}")));
+        made.extend(overview::QUARANTINES.iter().map(|name| format!("quarantine-{name}")));
+        made
+    }
+
+    #[test]
+    fn both_languages_say_the_same_things_and_every_line_is_understood() {
+        for source in [FRENCH, ENGLISH] {
+            assert!(FluentResource::try_new(source.to_owned()).is_ok());
+        }
+        let (french, english): (BTreeSet<_>, BTreeSet<_>) =
+            (ids(FRENCH).into_iter().collect(), ids(ENGLISH).into_iter().collect());
+        assert_eq!(french.symmetric_difference(&english).collect::<Vec<_>>(), Vec::<&&str>::new());
+        assert_eq!(ids(FRENCH).len(), french.len(), "a name stands twice");
+    }
+
+    #[test]
+    fn every_text_is_used_and_every_name_that_is_used_has_a_text() {
+        let mut text = String::new();
+        for folder in ["templates", "src/admin", "src/admin/pages"] {
+            sources(folder, &mut text);
+        }
+        let known: BTreeSet<String> = ids(FRENCH).into_iter().map(str::to_owned).collect();
+        let made = made();
+        for name in &made {
+            assert!(known.contains(name), "{name} has no words");
+        }
+        for id in &known {
+            assert!(made.contains(id) || text.contains(&format!("\"{id}\"")), "{id} is not used");
+        }
+        for asked in [".t(\"", ".tv(\""] {
+            for part in text.split(asked).skip(1) {
+                let (id, _) = part.split_once('"').unwrap();
+                assert!(id.ends_with('-') || known.contains(id), "{id} has no words");
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_put_in() {
+        let words = Words::default();
+        assert_eq!(words.with(Lang::English, "ago-minutes", &[("count", "5")]), "5 min ago");
+        assert_eq!(words.with(Lang::French, "ago-minutes", &[("count", "5")]), "il y a 5 min");
+        assert_eq!(words.get(Lang::French, "no such text"), "no such text");
+    }
+}

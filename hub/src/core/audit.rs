@@ -1,0 +1,136 @@
+//! The audit log's chain: each entry is bound to all before it.
+
+use cabas_protocol::sign::sha256;
+use cabas_protocol::{Hash, Timestamp};
+
+/// What the first entry builds on.
+pub const GENESIS: Hash = Hash::new([0; 32]);
+const LABEL: &[u8] = b"cabas audit 1";
+
+macro_rules! deeds {
+    ($($(#[$doc:meta])* $deed:ident => $name:literal),* $(,)?) => {
+        /// What somebody did.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub enum Deed {
+            $($(#[$doc])* $deed,)*
+        }
+
+        impl Deed {
+            /// Every deed: each has words on the page (`deed-…`).
+            pub const ALL: &[Self] = &[$(Self::$deed),*];
+
+            /// What it is called in the log.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$deed => $name,)*
+                }
+            }
+        }
+    };
+}
+
+deeds! {
+    /// Somebody logged in.
+    LoggedIn => "logged-in",
+    /// Somebody logged out.
+    LoggedOut => "logged-out",
+    /// Too many wrong passwords or codes.
+    Locked => "locked",
+    /// A second factor was set up.
+    TotpSet => "totp-set",
+    /// A recovery code was used.
+    RecoveryUsed => "recovery-used",
+    /// Somebody chose a new password.
+    PasswordChanged => "password-changed",
+    /// A user was added.
+    UserAdded => "user-added",
+    /// A user was shut out.
+    UserDisabled => "user-disabled",
+    /// A user was given a new password, to set up everything again.
+    UserRecovered => "user-recovered",
+    /// A program was given a token.
+    TokenAdded => "token-added",
+    /// A program's token was taken back.
+    TokenRevoked => "token-revoked",
+    /// A terminal was added to a shop.
+    TerminalAdded => "terminal-added",
+    /// A terminal was given an enrolment code.
+    TerminalCode => "terminal-code",
+    /// A terminal's right to sell was taken.
+    TerminalRevoked => "terminal-revoked",
+}
+
+/// One entry, without its place in the chain.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AuditEntry {
+    /// Its number, from 1 on without a gap.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who: the name of a user, or the command line.
+    pub who: String,
+    /// What.
+    pub what: String,
+    /// To whom or what.
+    pub subject: String,
+    /// What else is to be known: no name of a member, no secret.
+    pub detail: String,
+}
+
+impl AuditEntry {
+    /// Its hash, over everything before it too.
+    #[must_use]
+    pub fn hash(&self, prev: &Hash) -> Hash {
+        let [who, what, subject, detail] = [&self.who, &self.what, &self.subject, &self.detail].map(|text| {
+            let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+            (length.to_be_bytes(), text.as_bytes())
+        });
+        let texts = [who, what, subject, detail];
+        let (seq, at) = (self.seq.to_be_bytes(), self.at.get().to_be_bytes());
+        let mut parts: Vec<&[u8]> = vec![LABEL, &seq, &at];
+        for (length, text) in &texts {
+            parts.extend([length.as_slice(), text]);
+        }
+        parts.push(prev.as_bytes());
+        sha256(&parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_of_an_entry_and_what_was_before_it_moves_its_hash() {
+        let text = |text: &str| text.to_owned();
+        let entry = AuditEntry {
+            seq: 1,
+            at: Timestamp::new(5),
+            who: text("a"),
+            what: text("b"),
+            subject: text("c"),
+            detail: text("d"),
+        };
+        let hash = entry.hash(&GENESIS);
+        let others = [
+            AuditEntry { seq: 2, ..entry.clone() },
+            AuditEntry { at: Timestamp::new(6), ..entry.clone() },
+            AuditEntry { who: text("x"), ..entry.clone() },
+            AuditEntry { what: text("x"), ..entry.clone() },
+            AuditEntry { subject: text("x"), ..entry.clone() },
+            AuditEntry { detail: text("x"), ..entry.clone() },
+            // The same letters, cut elsewhere.
+            AuditEntry { who: text("ab"), what: text(""), ..entry.clone() },
+        ];
+        assert!(others.iter().all(|other| other.hash(&GENESIS) != hash));
+        assert_ne!(entry.hash(&hash), hash);
+        assert_eq!(entry.hash(&GENESIS), hash);
+    }
+
+    #[test]
+    fn no_deed_is_called_like_another() {
+        let names: std::collections::BTreeSet<_> = Deed::ALL.iter().map(|deed| deed.name()).collect();
+        assert_eq!(names.len(), Deed::ALL.len());
+    }
+}

@@ -1,0 +1,146 @@
+//! A browser without a screen: it keeps cookies, and sends back the token of the form that it was shown.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use totp_rs::{Builder, Secret};
+
+use super::http::{self, Answer};
+use super::{Fund, Hub};
+
+pub const PASSWORD: &str = "un mot de passe assez long";
+
+pub struct Client {
+    pub address: SocketAddr,
+    pub cookies: BTreeMap<String, String>,
+    pub csrf: String,
+    pub origin: String,
+    /// As a proxy on this machine would say.
+    pub from: Option<&'static str>,
+}
+
+impl Client {
+    pub fn new(hub: &Hub) -> Self {
+        let address = hub.address;
+        let origin = format!("http://{address}");
+        Self { address, cookies: BTreeMap::new(), csrf: String::new(), origin, from: None }
+    }
+
+    fn send(&mut self, first: &str, fields: &str, body: &str) -> Answer {
+        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let from = self.from.map(|from| format!("X-Forwarded-For: {from}\r\n")).unwrap_or_default();
+        let head = format!(
+            "{first} HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\n{from}{fields}Content-Length: {}\r\nConnection: close\r\n\r\n",
+            self.address,
+            cookies.join("; "),
+            body.len()
+        );
+        let answer = http::exchange(self.address, &[head.as_bytes(), body.as_bytes()].concat());
+        for line in answer.head.lines() {
+            let Some((name, value)) = line.split_once(':') else { continue };
+            if name.eq_ignore_ascii_case("set-cookie") {
+                let (name, value) = value.trim().split(';').next().unwrap().split_once('=').unwrap();
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        let text = String::from_utf8_lossy(&answer.body);
+        if let Some((_, rest)) = text.split_once("name=\"csrf\" value=\"") {
+            self.csrf = rest.split('"').next().unwrap().to_owned();
+        }
+        answer
+    }
+
+    pub fn get(&mut self, path: &str) -> Answer {
+        self.send(&format!("GET {path}"), "", "")
+    }
+
+    pub fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let csrf = self.csrf.clone();
+        let all: Vec<_> =
+            [("csrf", csrf.as_str())].iter().chain(fields).map(|(k, v)| format!("{k}={}", encode(v))).collect();
+        let head = format!("Content-Type: application/x-www-form-urlencoded\r\nOrigin: {}\r\n", self.origin);
+        self.send(&format!("POST {path}"), &head, &all.join("&"))
+    }
+
+    /// Where the answer leads; the answer's own place where it leads nowhere.
+    pub fn follow(&mut self, answer: &Answer) -> String {
+        assert_eq!(answer.status, 303, "{}", String::from_utf8_lossy(&answer.body));
+        let mut to = answer.header("location").unwrap();
+        loop {
+            let next = self.get(&to);
+            if next.status != 303 {
+                return to;
+            }
+            to = next.header("location").unwrap();
+        }
+    }
+
+    /// Shows a password.
+    pub fn password(&mut self, name: &str, password: &str) -> Answer {
+        self.get("/login");
+        self.post("/login", &[("name", name), ("password", password)])
+    }
+}
+
+pub fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+/// Somebody who has logged in once: the secret of the second factor and the recovery codes.
+pub struct Person {
+    pub name: String,
+    pub secret: String,
+    pub codes: Vec<String>,
+}
+
+/// The 6 digits of an app.
+pub fn digits(secret: &str, at: u64) -> String {
+    let secret = Secret::try_from_base32(secret).unwrap();
+    Builder::new().with_secret(secret).with_account_name("x").build().unwrap().generate(at).to_string()
+}
+
+impl Person {
+    /// Adds a user by the command line, who logs in for the first time.
+    pub fn add(fund: &Fund, hub: &Hub, name: &str, role: &str, shop: Option<&str>) -> (Self, Client) {
+        let mut arguments = vec!["user", "add", "--name", name, "--role", role];
+        if let Some(shop) = shop {
+            arguments.extend(["--shop", shop]);
+        }
+        let given: Value = fund.json(&arguments);
+        Self::first_login(hub, name, given["password"].as_str().unwrap())
+    }
+
+    pub fn first_login(hub: &Hub, name: &str, given: &str) -> (Self, Client) {
+        let mut client = Client::new(hub);
+        let answer = client.password(name, given);
+        assert_eq!(client.follow(&answer), "/login/set-up");
+        let page = client.get("/login/set-up").text();
+        let (_, rest) = page.split_once("id=\"secret\">").unwrap();
+        let secret = rest.split('<').next().unwrap().to_owned();
+        let answer = client.post("/login/set-up", &[("code", &digits(&secret, hub.app.clock.now().get()))]);
+        let page = answer.text();
+        assert_eq!(answer.status, 200, "{page}");
+        let (_, list) = page.split_once("id=\"codes\">").unwrap();
+        let codes = list.split("</ul>").next().unwrap().split("<li>").skip(1);
+        let codes = codes.map(|code| code.split('<').next().unwrap().to_owned()).collect();
+        client.get("/password");
+        let new = [("old", given), ("new", PASSWORD), ("again", PASSWORD)];
+        let answer = client.post("/password", &new);
+        client.follow(&answer);
+        (Self { name: name.to_owned(), secret, codes }, client)
+    }
+
+    /// Logs in with the code of the next half minute, so that none is used twice.
+    pub fn login(&self, hub: &Hub) -> Client {
+        hub.pass(60);
+        let mut client = Client::new(hub);
+        let answer = client.password(&self.name, PASSWORD);
+        assert_eq!(client.follow(&answer), "/login/code");
+        let answer = client.post("/login/code", &[("code", &digits(&self.secret, hub.app.clock.now().get()))]);
+        client.follow(&answer);
+        client
+    }
+}

@@ -1,0 +1,411 @@
+//! Who sees what: every route with every role; login, its limits, and what a form must carry.
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a failed unwrap is the test's failure")]
+
+mod common;
+
+use cabas_hub::admin::pages::routes;
+use cabas_hub::admin::site::Access;
+use cabas_hub::admin::visit::Step;
+use cabas_hub::config::Config;
+use cabas_hub::core::roles::Role;
+use common::site::{Client, PASSWORD, Person, digits};
+use common::{Fund, http};
+
+const SHOP: &str = "biocoop-bachut";
+
+fn path_of(path: &str) -> String {
+    path.replace("{terminal}", "1").replace("{user}", "1")
+}
+
+/// What somebody of this role, or with this step before them, is to get.
+fn may(access: Access, role: Option<Role>, step: Option<Step>) -> bool {
+    match access {
+        Access::Anyone => true,
+        Access::Step(wanted) => step == Some(wanted),
+        Access::Own => step == Some(Step::Done),
+        Access::Roles(roles) => step == Some(Step::Done) && role.is_some_and(|role| roles.contains(&role)),
+        Access::Token(_) => false,
+    }
+}
+
+#[test]
+fn every_route_answers_every_role_as_the_table_says_and_nobody_else() {
+    let fund = Fund::example();
+    fund.code(SHOP);
+    let hub = fund.serve();
+    let mut clients = vec![(None, None, Client::new(&hub))];
+    for role in Role::ALL {
+        let shop = (role == Role::Shop).then_some(SHOP);
+        let (_, client) = Person::add(&fund, &hub, role.name(), role.name(), shop);
+        clients.push((Some(role), Some(Step::Done), client));
+    }
+    let given = fund.json(&["user", "add", "--name", "half", "--role", "admin"]);
+    let mut half = Client::new(&hub);
+    half.password("half", given["password"].as_str().unwrap());
+    clients.push((Some(Role::Admin), Some(Step::SetUp), half));
+    for route in routes() {
+        // A logout would end the walk.
+        if route.path == "/logout" {
+            continue;
+        }
+        let path = path_of(route.path);
+        for (role, step, client) in &mut clients {
+            let answer = match route.method.as_str() {
+                "GET" => client.get(&path),
+                // A token that fits no form: whoever may send it is told so, everybody else is turned away before.
+                _ => {
+                    client.csrf = "0".repeat(64);
+                    client.post(&path, &[])
+                }
+            };
+            let told = format!("{} {path} as {role:?} {step:?}: {}", route.method, answer.status);
+            let is_page = answer.status == 200 || (answer.status == 303 && route.path == "/") || route.path == "/login";
+            let is_stale_form = answer.status == 403 && answer.text().contains("trop ancien");
+            if may(route.access, *role, *step) {
+                assert!(if route.method == "GET" { is_page } else { is_stale_form }, "{told}");
+            } else if matches!(route.access, Access::Token(_)) {
+                assert_eq!(answer.status, 401, "{told}");
+            } else if *step == Some(Step::Done) && !matches!(route.access, Access::Step(_)) {
+                assert_eq!(answer.status, 403, "{told}");
+                assert!(!is_stale_form, "{told}");
+            } else {
+                assert_eq!(answer.status, 303, "{told}");
+            }
+            let policy = answer.header("content-security-policy").unwrap();
+            assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{told}");
+            let kept = answer.header("cache-control").unwrap();
+            assert_eq!(kept == "no-cache", ["/style.css", "/site.js"].contains(&route.path), "{told}");
+        }
+    }
+    assert_eq!(fund.json(&["user", "list"])["users"].as_array().unwrap().len(), 5, "nobody was added by the walk");
+}
+
+#[test]
+fn what_is_not_there_is_told_in_the_visitors_language() {
+    let fund = Fund::example();
+    let hub = fund.serve();
+    let (_, mut admin) = Person::add(&fund, &hub, "claire", "admin", None);
+    for path in ["/nowhere", "/terminals/77/revoke", "/users/77/disable", "/users/77/recover"] {
+        let answer = admin.get(&format!("{path}?lang=en"));
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.text().contains("There is no such page"), "{path}");
+    }
+    assert!(admin.get("/users").text().contains("<html lang=\"en\">"), "the language is kept");
+    assert!(admin.get("/users?lang=fr").text().contains("<html lang=\"fr\">"));
+}
+
+#[test]
+fn whatever_is_wrong_at_login_is_told_alike_and_five_times_wrong_waits() {
+    let fund = Fund::example();
+    let hub = fund.serve();
+    let (claire, _) = Person::add(&fund, &hub, "claire", "admin", None);
+    let mut client = Client::new(&hub);
+    let unknown = client.password("nobody", PASSWORD);
+    let wrong = client.password("claire", "not the password");
+    assert_eq!((unknown.status, wrong.status), (401, 401));
+    let without = |text: String, name: &str| text.replace(name, "").replace(client.csrf.as_str(), "");
+    let same = without(unknown.text(), "nobody") == without(wrong.text(), "claire");
+    assert!(same, "the answers differ");
+    for _ in 0..4 {
+        client.password("claire", "not the password");
+    }
+    assert_eq!(client.password("claire", PASSWORD).status, 401, "the account waits");
+    hub.pass(15 * 60);
+    let mut client = claire.login(&hub);
+    assert!(client.get("/audit").text().contains("trop d’essais"));
+}
+
+#[test]
+fn a_code_works_once_and_so_does_a_recovery_code() {
+    let fund = Fund::example();
+    let hub = fund.serve();
+    let (claire, _) = Person::add(&fund, &hub, "claire", "admin", None);
+    let code = |code: &str| {
+        let mut client = Client::new(&hub);
+        let answer = client.password("claire", PASSWORD);
+        client.follow(&answer);
+        let answer = client.post("/login/code", &[("code", code)]);
+        (answer.status, client)
+    };
+    let now = digits(&claire.secret, hub.app.clock.now().get());
+    assert_eq!(code(&now).0, 401, "it was used to set up the app");
+    hub.pass(60);
+    let now = digits(&claire.secret, hub.app.clock.now().get());
+    assert_eq!(code(&now).0, 303);
+    assert_eq!(code(&now).0, 401);
+    let first = claire.codes.first().unwrap().to_uppercase();
+    let (status, mut client) = code(&first);
+    assert_eq!(status, 303);
+    assert_eq!(client.get("/users").status, 200);
+    assert_eq!(code(&first).0, 401, "a recovery code is used up");
+    let listed = fund.json(&["user", "list"]);
+    assert_eq!(listed["users"][0]["recovery_codes_left"], 9);
+    fund.json(&["verify"]);
+}
+
+#[test]
+fn one_address_that_tries_many_names_waits_and_another_does_not() {
+    let fund = Fund::example();
+    let hub = fund.serve();
+    let (claire, _) = Person::add(&fund, &hub, "claire", "admin", None);
+    let mut guesser = Client::new(&hub);
+    guesser.from = Some("192.0.2.1");
+    let wrong: Vec<u16> = (0..31).map(|name| guesser.password(&format!("name{name}"), "x").status).collect();
+    assert_eq!(wrong.iter().filter(|status| **status == 401).count(), 30);
+    assert_eq!(*wrong.last().unwrap(), 429);
+    claire.login(&hub);
+}
+
+#[test]
+fn a_form_of_another_site_or_without_its_token_changes_nothing() {
+    let fund = Fund::example();
+    let hub = fund.serve();
+    let (_, mut admin) = Person::add(&fund, &hub, "claire", "admin", None);
+    admin.get("/users");
+    let new = [("name", "paul"), ("role", "treasurer")];
+    let own = admin.origin.clone();
+    admin.origin = "http://evil.example".to_owned();
+    assert_eq!(admin.post("/users", &new).status, 403);
+    admin.origin = own;
+    let good = std::mem::replace(&mut admin.csrf, "f".repeat(64));
+    assert_eq!(admin.post("/users", &new).status, 403);
+    // The token of another session's form.
+    let (_, mut other) = Person::add(&fund, &hub, "denis", "treasurer", None);
+    other.get("/password");
+    admin.csrf.clone_from(&other.csrf);
+    assert_eq!(admin.post("/users", &new).status, 403);
+    assert_eq!(fund.json(&["user", "list"])["users"].as_array().unwrap().len(), 2);
+    admin.csrf = good;
+    let answer = admin.post("/users", &new);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(fund.json(&["user", "list"])["users"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_session_ends_when_idle_after_a_day_at_logout_and_when_its_user_is_shut_out() {
+    let fund = Fund::example();
+    let hub = fund.serve();
+    let (claire, mut client) = Person::add(&fund, &hub, "claire", "admin", None);
+    let first = client.cookies["cabas"].clone();
+    hub.pass(29 * 60);
+    assert_eq!(client.get("/users").status, 200);
+    hub.pass(29 * 60);
+    assert_eq!(client.get("/users").status, 200, "it was used in between");
+    hub.pass(30 * 60);
+    assert_eq!(client.get("/users").status, 303);
+    let mut client = claire.login(&hub);
+    assert_ne!(client.cookies["cabas"], first, "each login has a token of its own");
+    for _ in 0..24 {
+        hub.pass(29 * 60);
+        client.get("/users");
+    }
+    assert_eq!(client.get("/users").status, 200);
+    hub.pass(29 * 60);
+    assert_eq!(client.get("/users").status, 303, "12 hours are over");
+    let mut client = claire.login(&hub);
+    let stolen = client.cookies["cabas"].clone();
+    client.get("/users");
+    assert_eq!(client.post("/logout", &[]).status, 303);
+    client.cookies.insert("cabas".to_owned(), stolen);
+    assert_eq!(client.get("/users").status, 303, "what was logged out opens nothing");
+    let (_, mut paul) = Person::add(&fund, &hub, "paul", "treasurer", None);
+    assert_eq!(paul.get("/audit").status, 200);
+    fund.json(&["user", "disable", "paul"]);
+    assert_eq!(paul.get("/audit").status, 303);
+    assert_eq!(paul.password("paul", PASSWORD).status, 401);
+}
+
+#[test]
+fn a_given_password_must_be_changed_and_ends_by_itself() {
+    let fund = Fund::example();
+    let hub = fund.serve();
+    let (_, mut other) = Person::add(&fund, &hub, "denis", "admin", None);
+    let weak = [("old", PASSWORD), ("new", "court"), ("again", "court")];
+    other.get("/password");
+    let answer = other.post("/password", &weak);
+    assert_eq!(answer.status, 422);
+    assert!(answer.text().contains("href=\"#new\""), "the summary leads to the field");
+    let wrong = [("old", "not the old one"), ("new", "another long one"), ("again", "another long one")];
+    assert_eq!(other.post("/password", &wrong).status, 422);
+    let two = Client { cookies: other.cookies.clone(), ..Client::new(&hub) };
+    let right = [("old", PASSWORD), ("new", "another long one"), ("again", "another long one")];
+    assert_eq!(other.post("/password", &right).status, 303);
+    assert_eq!(other.get("/users").status, 200);
+    let mut two = two;
+    assert_eq!(two.get("/users").status, 303, "the session before ended");
+    let given = fund.json(&["user", "add", "--name", "claire", "--role", "admin"]);
+    let given = given["password"].as_str().unwrap();
+    hub.pass(72 * 3_600 + 1);
+    assert_eq!(Client::new(&hub).password("claire", given).status, 401);
+}
+
+#[test]
+fn an_account_is_recovered_by_another_admin_alone() {
+    let fund = Fund::example();
+    let hub = fund.serve();
+    let (_, mut claire) = Person::add(&fund, &hub, "claire", "admin", None);
+    claire.get("/users");
+    assert_eq!(claire.post("/users/1/recover", &[]).status, 409, "nobody recovers their own account");
+    assert_eq!(claire.post("/users/1/disable", &[]).status, 409);
+    assert!(!fund.run(&["user", "recover", "claire", "--by", "claire"]).status.success());
+    assert!(!fund.run(&["user", "recover", "claire", "--by", "nobody"]).status.success());
+    assert!(!fund.run(&["user", "disable", "claire"]).status.success(), "the last admin stays");
+    let (_, mut paul) = Person::add(&fund, &hub, "paul", "treasurer", None);
+    assert!(!fund.run(&["user", "recover", "claire", "--by", "paul"]).status.success(), "a treasurer is no admin");
+    let answer = claire.post("/users/2/recover", &[]);
+    assert_eq!(answer.status, 200);
+    assert_eq!(paul.get("/audit").status, 303, "the old session ended");
+    assert_eq!(paul.password("paul", PASSWORD).status, 401, "and so did the old password");
+    let page = answer.text();
+    let (_, rest) = page.split_once("id=\"given\">").unwrap();
+    let (_, mut paul) = Person::first_login(&hub, "paul", rest.split('<').next().unwrap());
+    assert_eq!(paul.get("/audit").status, 200);
+    assert!(claire.get("/audit").text().contains("compte rouvert"));
+    fund.json(&["verify"]);
+}
+
+#[test]
+fn terminals_are_added_given_codes_and_revoked_and_the_log_says_by_whom() {
+    let fund = Fund::example();
+    let hub = fund.serve();
+    let (_, mut claire) = Person::add(&fund, &hub, "claire", "admin", None);
+    let page = claire.get("/terminals");
+    assert!(page.text().contains("Aucun terminal."));
+    let answer = claire.post("/terminals", &[("shop", SHOP)]);
+    let page = answer.text();
+    assert!(page.contains("<svg") && answer.status == 200, "{page}");
+    let code = page.split_once("id=\"code\">").unwrap().1.split('<').next().unwrap().to_owned();
+    let mut terminal = common::terminal::Terminal::enrol(&hub, &code, 1);
+    terminal.sync(&hub, 0);
+    let page = claire.get("/terminals").text();
+    assert!(page.contains("actif") && page.contains("il y a moins d’une minute"), "{page}");
+    assert_eq!(claire.post("/terminals", &[("shop", "no-such-shop")]).status, 422);
+    assert_eq!(claire.post("/terminals/1/code", &[]).status, 200);
+    assert_eq!(claire.post("/terminals/9/code", &[]).status, 404);
+    assert!(claire.get("/terminals/1/revoke").text().contains("ne vendra plus"));
+    assert_eq!(claire.post("/terminals/1/revoke", &[]).status, 303);
+    assert_eq!(fund.json(&["terminal", "list"])["terminals"][0]["standing"], "revoked");
+    let log = claire.get("/audit").text();
+    for said in ["terminal ajouté", "nouveau code d’inscription", "terminal révoqué", "<td>claire</td>", "terminal 1"]
+    {
+        assert!(log.contains(said), "{said} is missing in {log}");
+    }
+    assert!(!log.contains(&code) && !log.contains("no-such-shop"));
+    fund.json(&["verify"]);
+}
+
+#[test]
+fn a_shop_sees_its_own_figures_and_no_other_shops() {
+    let fund = Fund::example();
+    let hub = fund.serve();
+    fund.code(SHOP);
+    fund.code("boulangerie-levain");
+    let (_, mut shop) = Person::add(&fund, &hub, "bachut", "shop", Some(SHOP));
+    let token = fund.json(&["token", "add", "--name", "till", "--role", "shop", "--shop", SHOP]);
+    let token = token["token"].as_str().unwrap();
+    for text in [shop.get("/shop").text(), api(&hub, "/api/shop", token).text()] {
+        assert!(text.contains("Bachut"), "{text}");
+        assert!(!text.contains("Levain"), "{text}");
+    }
+    for path in ["/api/overview", "/api/terminals", "/api/audit"] {
+        assert_eq!(api(&hub, path, token).status, 403, "{path}");
+    }
+    assert!(!fund.run(&["user", "add", "--name", "x", "--role", "shop"]).status.success());
+    assert!(!fund.run(&["user", "add", "--name", "x", "--role", "admin", "--shop", SHOP]).status.success());
+    assert!(!fund.run(&["user", "add", "--name", "x", "--role", "shop", "--shop", "none"]).status.success());
+}
+
+fn api(hub: &common::Hub, path: &str, token: &str) -> http::Answer {
+    let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
+    http::exchange(hub.address, head.as_bytes())
+}
+
+#[test]
+fn the_document_of_the_api_says_what_the_routes_do() {
+    let fund = Fund::example();
+    fund.code(SHOP);
+    let hub = fund.serve();
+    let document: serde_json::Value = serde_json::from_str(&api(&hub, "/api/openapi.json", "").text()).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let served: Vec<_> = routes().into_iter().filter(|route| route.path.starts_with("/api/")).collect();
+    assert_eq!(served.len(), paths.len());
+    for route in served {
+        let told = &paths[route.path]["get"];
+        let Access::Token(roles) = route.access else { continue };
+        let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
+        assert_eq!(told["description"], format!("Roles: {}.", names.join(", ")), "{}", route.path);
+        for role in Role::ALL {
+            let name = format!("{}{}", role.name(), route.path);
+            let mut arguments = vec!["token", "add", "--name", &name, "--role", role.name()];
+            if role == Role::Shop {
+                arguments.extend(["--shop", SHOP]);
+            }
+            let token = fund.json(&arguments)["token"].as_str().unwrap().to_owned();
+            let answer = api(&hub, route.path, &token);
+            assert_eq!(answer.status, if roles.contains(&role) { 200 } else { 403 }, "{name}");
+            if answer.status == 200 {
+                let schema = &told["responses"]["200"]["content"]["application/json"]["schema"];
+                let value = serde_json::from_slice(&answer.body).unwrap();
+                fits(&document, schema, &value, route.path);
+            }
+            fund.json(&["token", "revoke", &name]);
+            assert_eq!(api(&hub, route.path, &token).status, 401, "{name}");
+        }
+    }
+}
+
+/// Every field that is told is there and of its type, and no other one is.
+fn fits(document: &serde_json::Value, schema: &serde_json::Value, value: &serde_json::Value, at: &str) {
+    if let Some(name) = schema["$ref"].as_str() {
+        let name = name.rsplit('/').next().unwrap();
+        return fits(document, &document["components"]["schemas"][name], value, at);
+    }
+    let kind = match value {
+        serde_json::Value::Null => "null",
+        serde_json::Value::Number(_) => "integer",
+        serde_json::Value::String(_) => "string",
+        serde_json::Value::Array(_) => "array",
+        serde_json::Value::Object(_) => "object",
+        serde_json::Value::Bool(_) => "boolean",
+    };
+    let kinds = &schema["type"];
+    assert!(kinds == kind || kinds.as_array().is_some_and(|kinds| kinds.contains(&kind.into())), "{at}: {kind}");
+    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+        fits(document, &schema["items"], item, &format!("{at}[{index}]"));
+    }
+    let (Some(fields), Some(told)) = (value.as_object(), schema["properties"].as_object()) else { return };
+    assert_eq!(fields.keys().collect::<Vec<_>>(), told.keys().collect::<Vec<_>>(), "{at}");
+    for (name, field) in fields {
+        fits(document, &told[name], field, &format!("{at}.{name}"));
+    }
+}
+
+#[test]
+fn behind_tls_the_cookie_is_bound_to_the_host_and_goes_nowhere_else() {
+    let fund = Fund::example();
+    let cookie = |hub: &common::Hub| http::get(hub.address, "/login", "localhost").header("set-cookie").unwrap();
+    let plain = cookie(&fund.serve());
+    assert!(plain.starts_with("cabas=") && plain.contains("HttpOnly") && plain.contains("SameSite=Strict"), "{plain}");
+    let secure = cookie(&fund.serve_with(|config| Config { behind_tls_proxy: true, ..config }));
+    assert!(secure.starts_with("__Host-cabas=") && secure.contains("Secure") && secure.contains("Path=/"), "{secure}");
+    assert!(!secure.contains("Domain"), "{secure}");
+}
+
+#[test]
+fn the_audit_log_is_paged_and_programs_read_it() {
+    let fund = Fund::example();
+    let hub = fund.serve();
+    let (_, mut claire) = Person::add(&fund, &hub, "claire", "admin", None);
+    let token = fund.json(&["token", "add", "--name", "watch", "--role", "treasurer"]);
+    let token = token["token"].as_str().unwrap();
+    let all: serde_json::Value = serde_json::from_slice(&api(&hub, "/api/audit", token).body).unwrap();
+    let newest = all["newest"].as_u64().unwrap();
+    assert_eq!(all["entries"][0]["what"], "token-added");
+    let older: serde_json::Value = serde_json::from_slice(&api(&hub, "/api/audit?before=2", token).body).unwrap();
+    assert_eq!(older["entries"].as_array().unwrap().len(), 1);
+    assert!(newest >= 4, "{all}");
+    for path in ["/audit?before=0", "/audit?before=18446744073709551615", "/audit?before=x"] {
+        let status = claire.get(path).status;
+        assert!(status == 200 || status == 400, "{path}: {status}");
+    }
+}

@@ -33,7 +33,7 @@ async fn a_shop_checks_its_statement_line_by_line_and_notices_another_journals()
     assert_eq!(second.sell(400, cards.uid(3), "three").await.unwrap()["state"], "accepted");
     shop.wait_until_synced().await.unwrap();
     second.wait_until_synced().await.unwrap();
-    hub.ok(&["settlement", "close"]).unwrap();
+    hub.ok(&["settlement", "close", "--by", "Ada", "--approved-by", "Bo"]).unwrap();
     assert_eq!(shop.sell(60, cards.uid(1), "after the cut").await.unwrap()["state"], "accepted");
     shop.wait_until_synced().await.unwrap();
 

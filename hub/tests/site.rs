@@ -1,5 +1,10 @@
 //! Who sees what: every route with every role; login, its limits, and what a form must carry.
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a failed unwrap is the test's failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a failed unwrap is the test's failure"
+)]
 
 mod common;
 

@@ -69,7 +69,8 @@ fn terminals_and_totals_are_shown() {
     let mut terminal = Terminal::enrol(&hub, &code, 1);
     terminal.sync(&hub, 0);
     let credited = fund.json(&["status"])["totals"]["credited_cents"].as_u64().unwrap();
-    let euros = format!("€{},{:03}.{:02}", credited / 100_000, credited / 100 % 1_000, credited % 100);
+    let euros =
+        format!("€{},{:03}.{:02}", credited.div_euclid(100_000), credited.div_euclid(100) % 1_000, credited % 100);
     let (_, mut admin) = Person::add(&fund, &hub, "claire", "admin", None);
     let page = admin.get("/dashboard?lang=en").text() + &admin.get("/terminals").text();
     for shown in ["Biocoop du Bachut", "Au Levain du Huitième", "never enrolled", "less than a minute ago", &euros] {

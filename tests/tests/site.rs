@@ -30,10 +30,10 @@ fn axe() -> String {
 async fn digits(secret: &str, newer_than: u64) -> (String, u64) {
     loop {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        if now / 30 > newer_than {
+        if now.div_euclid(30) > newer_than {
             let secret = Secret::try_from_base32(secret.trim()).unwrap();
             let totp = Builder::new().with_secret(secret).with_account_name("x").build().unwrap();
-            return (totp.generate(now).to_string(), now / 30);
+            return (totp.generate(now).to_string(), now.div_euclid(30));
         }
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     }

@@ -90,9 +90,11 @@ async fn main() -> anyhow::Result<()> {
         "1 unknown card and 1 lost card refused; the ledger, every chain, signature and claim verified; the journal verified by itself",
     )?;
     if arguments.stay {
+        let given = hub.ok(&["user", "add", "--name", "admin", "--role", "admin"])?;
+        let password = given.get("password").and_then(Value::as_str).unwrap_or_default();
         shop.start().await?;
         say(&format!(
-            "\ncashier page      {}/\nmember's display  {}/customer\nhub               {}/",
+            "\ncashier page      {}/\nmember's display  {}/customer\nhub               {}/  (name admin, password {password})",
             shop.url(),
             shop.url(),
             hub.url()

@@ -11,6 +11,7 @@ mod household;
 mod import;
 mod joining;
 mod key;
+mod people;
 mod restore;
 mod rule;
 mod serve;

@@ -37,7 +37,7 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("../../migrations/0009_card_proofs.sql"),
     include_str!("../../migrations/0010_slot_keys.sql"),
     include_str!("../../migrations/0011_identity_cards.sql"),
-    include_str!("../../migrations/0015_joining.sql"),
+    include_str!("../../migrations/0015_shops_and_people.sql"),
 ];
 /// The form that this program writes.
 pub const SCHEMA_VERSION: i64 = 12;

@@ -33,6 +33,7 @@ mod key_exposure;
 mod ledger;
 mod model;
 mod news;
+mod people;
 mod purse_cards;
 mod purses;
 mod recalls;
@@ -65,6 +66,7 @@ pub use joinings::{
 };
 pub use key_exposure::KeyExposure;
 pub use model::*;
+pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
 pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
 pub use slices::{AllocationStep, FREE_SHARE_PERCENT};
 pub use thread::{Lane, Store, WAKES_KEPT};

@@ -25,6 +25,7 @@ mod joinings;
 mod ledger_page;
 mod model;
 mod news;
+mod people;
 mod purse_cards;
 mod recalls;
 mod refunds;

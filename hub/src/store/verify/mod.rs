@@ -75,6 +75,8 @@ pub enum FindingKind {
     Card,
     /// A shop that stands where no steps of the members lead.
     Joining,
+    /// Something personal of a household that was erased.
+    Erasure,
 }
 
 impl FindingKind {
@@ -102,6 +104,7 @@ impl FindingKind {
             Self::Expiry => "expiry",
             Self::Card => "card",
             Self::Joining => "joining",
+            Self::Erasure => "erasure",
         }
     }
 }
@@ -161,6 +164,7 @@ impl Db {
             tx.check_voted(&mut report)?;
             tx.check_settlements(&mut report)?;
             tx.check_joinings(&mut report)?;
+            tx.check_erasures(&mut report)?;
             tx.check_closings(&mut report)?;
             tx.check_held(&mut report)?;
             tx.check_advances(&mut report)?;

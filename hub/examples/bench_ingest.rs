@@ -233,6 +233,7 @@ fn fund(folder: &Path, households: usize) -> Db {
             kind: "grocery".to_owned(),
             weight_permille: 1000,
         }],
+        members: Vec::new(),
     };
     let mut next = 0;
     let mut random = || {

@@ -17,6 +17,7 @@ use cabas_card::Key;
 use cabas_card::tmac::UID_BYTES;
 use cabas_protocol::enrol::TerminalSecrets;
 use cabas_protocol::keys::{CardKey, KeyCert};
+use cabas_protocol::objects::NAME_BYTES_MAX;
 use cabas_protocol::{Epoch, Incarnation, KeyId, PublicKey, Signed, Signer, TerminalId};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac;
@@ -177,6 +178,37 @@ impl HubSecrets {
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let opened = self.sealing_key(purpose)?.open_in_place(nonce, Aad::from(owner), &mut sealed).ok()?;
         Some(Zeroizing::new(opened.to_vec()))
+    }
+
+    /// A member's name as the ledger's file keeps it, bound to its household. The same name of the same household is sealed
+    /// the same, so that an import twice adds nobody; its length does not show. Nothing for a name that is too long.
+    #[must_use]
+    pub fn seal_name(&self, household: &str, name: &str) -> Option<Vec<u8>> {
+        let mut sealed = Zeroizing::new(name.as_bytes().to_vec());
+        if name.is_empty() || sealed.len() > NAME_BYTES_MAX || sealed.contains(&0) {
+            return None;
+        }
+        sealed.resize(NAME_BYTES_MAX, 0);
+        // The nonce is made from all that is sealed: it repeats only where everything does.
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.record_master.labelled(b"cabas names nonce 1").as_ref());
+        let mut context = hmac::Context::with_key(&key);
+        context.update(household.as_bytes());
+        context.update(&[0]);
+        context.update(&sealed);
+        let nonce = *context.sign().as_ref().first_chunk::<NONCE_LEN>()?;
+        let (unique, aad) = (Nonce::assume_unique_for_key(nonce), Aad::from(household.as_bytes()));
+        self.sealing_key(b"cabas names 1")?.seal_in_place_append_tag(unique, aad, &mut *sealed).ok()?;
+        Some([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// A name out of the ledger's file; nothing where another hub sealed it, or for another household.
+    #[must_use]
+    pub fn open_name(&self, household: &str, sealed: &[u8]) -> Option<Zeroizing<String>> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
+        let mut sealed = Zeroizing::new(sealed.to_vec());
+        let (unique, aad) = (Nonce::assume_unique_for_key(*nonce), Aad::from(household.as_bytes()));
+        let opened = self.sealing_key(b"cabas names 1")?.open_in_place(unique, aad, &mut sealed).ok()?;
+        Some(Zeroizing::new(std::str::from_utf8(opened).ok()?.trim_end_matches('\0').to_owned()))
     }
 
     fn sealing_key(&self, purpose: &[u8]) -> Option<LessSafeKey> {
@@ -475,5 +507,28 @@ mod tests {
         create(&dir).unwrap();
         let shown = format!("{:?}", HubSecrets::load(&dir).unwrap());
         assert_eq!(shown, "HubSecrets([REDACTED])");
+    }
+
+    #[test]
+    fn a_name_is_sealed_the_same_for_its_household_alone_and_its_length_does_not_show() {
+        let parent = tempfile::tempdir().unwrap();
+        let (mine, other) = (parent.path().join("mine"), parent.path().join("other"));
+        create(&mine).unwrap();
+        create(&other).unwrap();
+        let (mine, other) = (HubSecrets::load(&mine).unwrap(), HubSecrets::load(&other).unwrap());
+        let sealed = mine.seal_name("F1", "Zoé Dupré").unwrap();
+        assert_eq!(mine.seal_name("F1", "Zoé Dupré").unwrap(), sealed, "an import twice adds nobody");
+        assert_eq!(mine.seal_name("F1", "Al").unwrap().len(), sealed.len());
+        assert_ne!(mine.seal_name("F2", "Zoé Dupré").unwrap(), sealed, "nobody sees who shares a name");
+        assert!(!sealed.windows(4).any(|part| part == b"Dupr"));
+        assert_eq!(mine.open_name("F1", &sealed).unwrap().as_str(), "Zoé Dupré");
+        assert!(mine.open_name("F2", &sealed).is_none(), "moved to another household");
+        assert!(other.open_name("F1", &sealed).is_none());
+        let mut bent = sealed.clone();
+        bent[20] ^= 1;
+        assert!(mine.open_name("F1", &bent).is_none() && mine.open_name("F1", &[]).is_none());
+        for bad in ["", "a\0b", &"é".repeat(33)] {
+            assert!(mine.seal_name("F1", bad).is_none(), "{bad:?}");
+        }
     }
 }

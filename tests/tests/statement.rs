@@ -1,5 +1,11 @@
 //! A shop checks what it is paid against its own signed journal, through the real programs.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::integer_division,
+    clippy::arithmetic_side_effects,
+    reason = "test code"
+)]
 
 use std::path::Path;
 

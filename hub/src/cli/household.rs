@@ -6,10 +6,10 @@ use cabas_protocol::{Cents, Timestamp};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::Context;
 use super::failure::Failure;
 use super::fund::euros;
 use super::two_people::{self, End};
+use super::{Context, people};
 use crate::core::household_rules::Household as People;
 use crate::core::period::Period;
 use crate::out::{plain, print};
@@ -46,6 +46,10 @@ pub(super) enum Household {
         #[arg(value_name = "CODE")]
         household: String,
     },
+    /// Show a household: its people, and what happened to it and its cards; names only where they are asked for
+    Show(people::Show),
+    /// Erase what is personal of a household that left: names and contribution; its money stays in the books
+    Erase(people::Erase),
     /// A household that had left is back: it is credited again; its cards stay blocked until they are unblocked
     Return {
         /// The household's code
@@ -119,6 +123,8 @@ pub(super) fn household(context: &Context, command: &Household) -> Result<(), Fa
             let by = by.as_deref().unwrap_or_default();
             (household, db.write(|tx| tx.household_change(household, people, *since, by, now))?, Cents::ZERO)
         }
+        Household::Show(arguments) => return people::show(context, arguments),
+        Household::Erase(arguments) => return people::erase(context, arguments),
         Household::Leave { household } => (household, Vec::new(), db.write(|tx| tx.household_leave(household, now))?),
         Household::Return { household } => {
             db.write(|tx| tx.household_return(household))?;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Context;
 use super::failure::Failure;
 use crate::import::{self, FILE_BYTES_MAX, FileRead, Input, Problem, Problems};
-use crate::keys;
+use crate::keys::{self, HubSecrets};
 use crate::out::{Format, complain, plain, print};
 use crate::store::{Db, ImportCount, ImportPlan, ImportReport, OpenMode, StoreError};
 
@@ -33,6 +33,7 @@ struct Imported {
     households: Count,
     cards: Count,
     shops: Count,
+    members: Count,
     /// What is wrong with single lines.
     problems: Vec<Problem>,
     /// What cannot be, given what the fund has already.
@@ -59,7 +60,10 @@ pub(super) fn import(context: &Context, arguments: &Import) -> Result<(), Failur
     for path in files(&arguments.paths)? {
         inputs.push(Input { name: path.display().to_string(), bytes: read(&path)? });
     }
-    let (plan, files) = match import::read(&inputs, &card_key) {
+    // Names need one more key than cards do; a fund without names needs it not at all.
+    let secrets = HubSecrets::load(&context.config.keys_dir()).ok();
+    let seal = |code: &str, name: &str| secrets.as_ref()?.seal_name(code, name);
+    let (plan, files) = match import::read_sealing(&inputs, &card_key, &seal) {
         Ok(read) => read,
         Err(problems) => return Err(refuse(context, problems)?),
     };
@@ -74,6 +78,7 @@ pub(super) fn import(context: &Context, arguments: &Import) -> Result<(), Failur
         households: report.households.into(),
         cards: report.cards.into(),
         shops: report.shops.into(),
+        members: report.members.into(),
         problems: Vec::new(),
         conflicts,
     };
@@ -158,6 +163,7 @@ fn refuse(context: &Context, problems: Problems) -> Result<Failure, Failure> {
                 households: Count::default(),
                 cards: Count::default(),
                 shops: Count::default(),
+                members: Count::default(),
                 problems: problems.shown,
                 conflicts: Vec::new(),
             };
@@ -174,9 +180,13 @@ fn text(imported: &Imported) -> String {
     let line = |name: &str, count: &Count| {
         format!("{name:<12} {:>6} new {:>6} changed {:>6} as before\n", count.added, count.changed, count.same)
     };
-    let mut text =
-        [line("households", &imported.households), line("cards", &imported.cards), line("shops", &imported.shops)]
-            .concat();
+    let mut text = [
+        line("households", &imported.households),
+        line("cards", &imported.cards),
+        line("shops", &imported.shops),
+        line("members", &imported.members),
+    ]
+    .concat();
     text.push_str(if imported.applied { "Imported.\n" } else { "Nothing was imported (dry run).\n" });
     text
 }

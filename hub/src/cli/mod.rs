@@ -13,6 +13,7 @@ mod import;
 mod joining;
 mod key;
 mod payout;
+mod people;
 mod restore;
 mod rule;
 mod serve;

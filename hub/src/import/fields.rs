@@ -29,8 +29,9 @@ pub enum Wrong {
     NoRows,
     /// The header names no kind.
     #[error(
-        "the header fits none of `{}`, `{}`, `{}`",
-        Kind::Households.columns().join(","), Kind::Cards.columns().join(","), Kind::Shops.columns().join(",")
+        "the header fits none of `{}`, `{}`, `{}`, `{}`",
+        Kind::Households.columns().join(","), Kind::Cards.columns().join(","), Kind::Shops.columns().join(","),
+        Kind::Members.columns().join(",")
     )]
     UnknownHeader,
     /// Two files of one kind.
@@ -110,6 +111,9 @@ pub enum Wrong {
         /// On which line.
         line: u64,
     },
+    /// Names cannot be kept without the hub's keys.
+    #[error("a name cannot be sealed; check the files in keys/")]
+    NotSealed,
     /// Shares that are more than the whole.
     #[error("the expected shares come to {0} thousandths by this line; they are at most 1000 in all")]
     SharesOver1000(u64),

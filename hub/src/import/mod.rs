@@ -12,7 +12,7 @@ use cabas_protocol::keys::CardKey;
 use cabas_protocol::row::Tier;
 
 use crate::core::household_rules::{Household, PEOPLE_MAX};
-use crate::store::{ImportCard, ImportHousehold, ImportPlan, ImportShop};
+use crate::store::{ImportCard, ImportHousehold, ImportMember, ImportPlan, ImportShop};
 
 use fields::Fields;
 pub use fields::{Wrong, card_uid};
@@ -84,7 +84,19 @@ pub struct FileRead {
 /// # Errors
 /// [`Problems`]: every line that is not good, of every file.
 pub fn read(inputs: &[Input], card_key: &CardKey) -> Result<(ImportPlan, Vec<FileRead>), Problems> {
-    let mut reader = Reader::new(card_key);
+    read_sealing(inputs, card_key, &|_, _| None)
+}
+
+/// Reads all files of one import, names among them: `seal` gets a household's code and a name, which goes no further.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_sealing(
+    inputs: &[Input],
+    card_key: &CardKey,
+    seal: &dyn Fn(&str, &str) -> Option<Vec<u8>>,
+) -> Result<(ImportPlan, Vec<FileRead>), Problems> {
+    let mut reader = Reader::new(card_key, seal);
     let mut files = Vec::new();
     for input in inputs {
         if let Some(read) = reader.file(input) {
@@ -103,6 +115,8 @@ struct Place {
 
 struct Reader<'k> {
     card_key: &'k CardKey,
+    seal: &'k dyn Fn(&str, &str) -> Option<Vec<u8>>,
+    members: BTreeMap<(String, Vec<u8>), Place>,
     plan: ImportPlan,
     problems: Problems,
     households: BTreeMap<String, Place>,
@@ -113,9 +127,11 @@ struct Reader<'k> {
 }
 
 impl<'k> Reader<'k> {
-    fn new(card_key: &'k CardKey) -> Self {
+    fn new(card_key: &'k CardKey, seal: &'k dyn Fn(&str, &str) -> Option<Vec<u8>>) -> Self {
         Self {
             card_key,
+            seal,
+            members: BTreeMap::new(),
             plan: ImportPlan::default(),
             problems: Problems::default(),
             households: BTreeMap::new(),
@@ -148,6 +164,7 @@ impl<'k> Reader<'k> {
                 Kind::Households => self.household(&fields, &place),
                 Kind::Cards => self.card(&fields, &place),
                 Kind::Shops => self.shop(&fields, &place, &mut shares),
+                Kind::Members => self.member(&fields, &place),
             });
             if let Err(wrong) = taken {
                 self.problems.push(&input.name, record.line, &wrong);
@@ -181,6 +198,14 @@ impl<'k> Reader<'k> {
         once(&mut self.card_numbers, number, place, "card_number")?;
         once(&mut self.cards, card, place, "uid_hex")?;
         self.plan.cards.push(ImportCard { number, card, tier: Tier::Plain, household });
+        Ok(())
+    }
+
+    fn member(&mut self, fields: &Fields, place: &Place) -> Result<(), Wrong> {
+        let household = fields.code("household")?;
+        let sealed = (self.seal)(&household, &fields.name("member")?).ok_or(Wrong::NotSealed)?;
+        once(&mut self.members, (household.clone(), sealed.clone()), place, "member")?;
+        self.plan.members.push(ImportMember { household, sealed });
         Ok(())
     }
 

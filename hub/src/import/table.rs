@@ -24,10 +24,12 @@ pub enum Kind {
     Cards,
     /// Shops.
     Shops,
+    /// Members of households, by name.
+    Members,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Households, Self::Cards, Self::Shops];
+    const ALL: [Self; 4] = [Self::Households, Self::Cards, Self::Shops, Self::Members];
 
     /// Its columns.
     #[must_use]
@@ -36,6 +38,7 @@ impl Kind {
             Self::Households => &["household", "size", "children_under_14", "contribution_cents"],
             Self::Cards => &["card_number", "uid_hex", "household"],
             Self::Shops => &["shop", "name", "kind", "expected_share_permille"],
+            Self::Members => &["household", "member"],
         }
     }
 
@@ -46,6 +49,7 @@ impl Kind {
             Self::Households => "households",
             Self::Cards => "cards",
             Self::Shops => "shops",
+            Self::Members => "members",
         }
     }
 

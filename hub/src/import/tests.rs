@@ -227,3 +227,26 @@ fn the_example_fund_has_the_figures_it_is_said_to_have() {
     assert_eq!(share(&mut plan.shops.iter().filter(|shop| shop.name.starts_with("Biocoop"))), 830);
     assert_eq!(share(&mut plan.shops.iter()), 1000);
 }
+
+#[test]
+fn members_are_sealed_as_they_are_read_and_a_bad_line_is_told_without_its_name() {
+    let seal = |code: &str, name: &str| Some([code.as_bytes(), b"/", name.as_bytes()].concat());
+    let file = |text: &str| [input("m", format!("household,member\n{text}"))];
+    let (plan, files) = read_sealing(&file("F1,Zoé Dupré\nF1,Al\nF2,Al\n"), &KEY, &seal).unwrap();
+    let sealed: Vec<_> = plan.members.iter().map(|member| (member.household.as_str(), member.sealed.clone())).collect();
+    let expected = [("F1", "F1/Zoé Dupré"), ("F1", "F1/Al"), ("F2", "F2/Al")];
+    assert_eq!(sealed, expected.map(|(household, name)| (household, name.as_bytes().to_vec())));
+    assert_eq!((files[0].kind, files[0].rows), (Kind::Members, 3));
+    for (line, said) in [
+        ("F 1,Secret", "`household`"),
+        ("F1,", "`member`"),
+        ("F1,Secret,x", "3 fields"),
+        ("F1,Al", "same `member` as in m, line 2"),
+    ] {
+        let problems = read_sealing(&file(&format!("F1,Al\n{line}\n")), &KEY, &seal).unwrap_err();
+        assert_eq!((problems.count, problems.shown[0].line), (1, 3), "{line}");
+        assert!(problems.shown[0].problem.contains(said) && !problems.shown[0].problem.contains("Secret"), "{line}");
+    }
+    let none = read(&file("F1,Al\n"), &KEY).unwrap_err();
+    assert!(none.shown[0].problem.contains("keys/"), "without a key no name is kept");
+}

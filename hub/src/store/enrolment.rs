@@ -29,12 +29,12 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::UnknownShop`]; [`StoreError::LocatorTaken`] (make another code).
     pub fn terminal_add(&mut self, shop_code: &str, code: &NewCode, now: Timestamp) -> Result<TerminalId, StoreError> {
+        self.shop_is_open(shop_code)?;
         let shop: Option<i64> = self
             .conn
             .query_row("SELECT number FROM shops WHERE code = ?1", [shop_code], |row| row.get(0))
             .optional()?;
         let shop = shop.ok_or(StoreError::UnknownShop)?;
-        self.shop_is_open(shop_code)?;
         let add = "INSERT INTO terminals (number, shop, created_at) VALUES (
                 max((SELECT ifnull(max(number), 0) + 1 FROM terminals), (SELECT ifnull(max(terminal_from), 1) FROM lives)),
                 ?1, ?2) RETURNING number";

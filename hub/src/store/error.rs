@@ -6,6 +6,7 @@ use cabas_protocol::{Epoch, MoneyError, TerminalId, Timestamp};
 use super::bank_refusal::BankRefusal;
 use super::closing::ClosingRefusal;
 use super::joinings::JoiningRefusal;
+use super::people::ErasureRefusal;
 use super::restore::Missing;
 use crate::core::household_rules::RuleError;
 use crate::core::ledger::LedgerError;
@@ -142,6 +143,9 @@ pub enum StoreError {
         /// How many cards.
         cards: u32,
     },
+    /// A household is not erased.
+    #[error(transparent)]
+    Erasure(#[from] ErasureRefusal),
     /// A correction is not taken.
     #[error(transparent)]
     Correction(#[from] CorrectionRefusal),

@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension as _, params};
 use super::error::{CorrectionRefusal, StoreError};
 use super::import::people;
 use super::model::{CardName, CorrectionOrder, HouseholdView};
+use super::people::ErasureRefusal;
 use super::rules::period;
 use super::sql::{Sql, col, col_opt};
 use super::tx::Tx;
@@ -113,9 +114,12 @@ impl Tx<'_> {
     /// A household is back: it is credited again. Its cards stay blocked until they are unblocked or replaced.
     ///
     /// # Errors
-    /// [`CorrectionRefusal::NoHousehold`].
+    /// [`CorrectionRefusal::NoHousehold`]; [`ErasureRefusal::Erased`].
     pub fn household_return(&mut self, code: &str) -> Result<(), StoreError> {
         let number = self.household_no(code)?;
+        if self.is_erased(code)? {
+            return Err(ErasureRefusal::Erased.into());
+        }
         self.conn.execute("UPDATE households SET left_at = NULL WHERE number = ?1", [number])?;
         Ok(())
     }

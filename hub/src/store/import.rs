@@ -39,8 +39,13 @@ impl Tx<'_> {
             self.import_shop(shop, &mut report, now)?;
         }
         for household in &plan.households {
+            if self.is_erased(&household.code)? {
+                report.conflicts.push(ImportConflict::Erased { household: household.code.clone() });
+                continue;
+            }
             self.import_household(household, random, &mut report.households, now)?;
         }
+        self.import_members(plan, &mut report)?;
         let mut seen = Seen::default();
         for card in &plan.cards {
             self.import_card(card, &mut seen, &mut report)?;
@@ -88,6 +93,23 @@ impl Tx<'_> {
             self.joined_by_import(shop, now)?;
         }
         if renamed { self.shop_renamed(&shop.code) } else { Ok(()) }
+    }
+
+    fn import_members(&self, plan: &ImportPlan, report: &mut ImportReport) -> Result<(), StoreError> {
+        for member in &plan.members {
+            let household = member.household.clone();
+            if self.is_erased(&household)? {
+                report.conflicts.push(ImportConflict::Erased { household });
+                continue;
+            }
+            let count = &mut report.members;
+            match self.import_member(member)? {
+                Some(true) => count.added = count.added.saturating_add(1),
+                Some(false) => count.same = count.same.saturating_add(1),
+                None => report.conflicts.push(ImportConflict::MemberOfNoHousehold { household }),
+            }
+        }
+        Ok(())
     }
 
     fn import_household(

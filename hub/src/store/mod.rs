@@ -39,6 +39,7 @@ mod model;
 mod news;
 mod payments;
 mod preparations;
+mod people;
 mod purse_cards;
 mod purses;
 mod recalls;
@@ -77,6 +78,7 @@ pub use joinings::{
 };
 pub use key_exposure::KeyExposure;
 pub use model::*;
+pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
 pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
 pub use sessions::{
     SESSION_IDLE_S, SESSION_UNPROVEN_S, SESSION_WHOLE_S, SESSIONS_PER_USER_MAX, SessionView, TOKENS_MAX, TokenView,

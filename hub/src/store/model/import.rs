@@ -14,6 +14,17 @@ pub struct ImportPlan {
     pub cards: Vec<ImportCard>,
     /// Shops.
     pub shops: Vec<ImportShop>,
+    /// Members of households.
+    pub members: Vec<ImportMember>,
+}
+
+/// A member of an import.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ImportMember {
+    /// The household's code.
+    pub household: String,
+    /// The name, sealed; the same name of the same household is sealed the same.
+    pub sealed: Vec<u8>,
 }
 
 /// A household of an import.
@@ -62,6 +73,8 @@ pub struct ImportReport {
     pub cards: ImportCount,
     /// Shops.
     pub shops: ImportCount,
+    /// Members of households.
+    pub members: ImportCount,
     /// What cannot be: with one of these nothing at all is changed.
     pub conflicts: Vec<ImportConflict>,
     /// True where it was done.
@@ -87,6 +100,18 @@ pub enum ImportConflict {
     NoSuchHousehold {
         /// The card's number.
         number: u32,
+        /// The household.
+        household: String,
+    },
+    /// A household whose personal data were erased gets none any more.
+    #[error("household `{household}` was erased; take a new code for it")]
+    Erased {
+        /// The household.
+        household: String,
+    },
+    /// A member of a household that is neither in the file nor known.
+    #[error("a member names household `{household}`, which does not exist")]
+    MemberOfNoHousehold {
         /// The household.
         household: String,
     },

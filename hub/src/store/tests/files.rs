@@ -123,3 +123,26 @@ fn work_that_was_not_committed_is_gone_after_a_crash() {
     assert_eq!(world.number::<i64>("SELECT count(*) FROM credits"), 3);
     world.audit();
 }
+
+#[test]
+fn shops_of_a_file_from_before_the_joining_procedure_are_open() {
+    let mut world = World::credited();
+    let mut terminal = world.terminal("A");
+    terminal.sale(1, 100, 100, 1);
+    world.sync(&mut terminal);
+    world
+        .db
+        .conn
+        .execute_batch(
+            "DROP TABLE joining_documents; DROP TABLE joining_steps; DROP TABLE joinings;
+             DROP TABLE erasures; DROP TABLE members; PRAGMA user_version = 13",
+        )
+        .unwrap();
+    world.db = Db::open(&world.path(), OpenMode::Existing).unwrap();
+    world.audit();
+    let stages = world.db.read(|tx| tx.joinings()).unwrap().into_iter().map(|view| (view.joining.code, view.stage));
+    let open = crate::core::joining::Stage::Open;
+    assert_eq!(stages.collect::<Vec<_>>(), [("A".to_owned(), open), ("B".to_owned(), open)]);
+    world.extend(&terminal, 1, 1_000).unwrap();
+    world.terminal("B");
+}

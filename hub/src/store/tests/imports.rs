@@ -31,6 +31,7 @@ fn a_dry_run_says_what_it_would_do_and_does_not() {
         households: vec![household(1, 4, 2), household(9, 2, 0)],
         cards: vec![card(9, 9)],
         shops: vec![shop("A", 700), shop("C", 10)],
+        members: Vec::new(),
     };
     let dry = import(&mut world, &plan, true);
     assert!(!dry.applied);

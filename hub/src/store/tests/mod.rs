@@ -26,6 +26,7 @@ mod joinings;
 mod ledger_page;
 mod model;
 mod news;
+mod people;
 mod purse_cards;
 mod recalls;
 mod refunds;

@@ -339,7 +339,12 @@ fn verification_finds_each_fault_in_corrections_and_expiries() {
 #[test]
 fn an_import_changes_people_for_the_next_credit() {
     let mut world = World::credited();
-    world.import(&ImportPlan { households: vec![household(1, 3, 1)], cards: Vec::new(), shops: Vec::new() });
+    world.import(&ImportPlan {
+        households: vec![household(1, 3, 1)],
+        cards: Vec::new(),
+        shops: Vec::new(),
+        members: Vec::new(),
+    });
     world.credit("2026-12");
     let view = world.db.read(|tx| tx.household_money("H1")).unwrap().unwrap();
     assert_eq!(view.credited, cents(15_000 + 26_500));

@@ -269,6 +269,7 @@ pub(super) fn plan() -> ImportPlan {
         households: (1..=3).map(|number| household(number, 1, 0)).collect(),
         cards: (1..=3).map(|number| card(number, number)).collect(),
         shops: vec![shop("A", 500), shop("B", 500)],
+        members: Vec::new(),
     }
 }
 

@@ -42,6 +42,20 @@ impl Tx<'_> {
         self.find_shops(codes, "it is not open, and a terminal has a code to enrol with", report)
     }
 
+    /// Nothing personal is left of an erased household, and it has left.
+    pub(super) fn check_erasures(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
+        let mut read = self.conn.prepare(
+            "SELECT code FROM erasures JOIN households ON households.number = household
+             WHERE left_at IS NULL OR contribution_cents IS NOT NULL
+                OR EXISTS (SELECT 1 FROM members WHERE members.household = households.number) ORDER BY code",
+        )?;
+        for code in read.query_map([], |row| row.get::<_, String>(0))? {
+            let detail = "it was erased, and has a name, a contribution, or has not left";
+            report.add(FindingKind::Erasure, format!("household {}", code?), detail);
+        }
+        Ok(())
+    }
+
     fn find_shops(&self, sql: &str, detail: &str, report: &mut VerifyReport) -> Result<(), StoreError> {
         let mut read = self.conn.prepare(sql)?;
         for code in read.query_map([], |row| row.get::<_, String>(0))? {

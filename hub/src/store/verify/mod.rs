@@ -84,6 +84,8 @@ pub enum FindingKind {
     Bank,
     /// A shop that stands where no steps of the members lead.
     Joining,
+    /// Something personal of a household that was erased.
+    Erasure,
 }
 
 impl FindingKind {
@@ -114,6 +116,7 @@ impl FindingKind {
             Self::Payment => "payment",
             Self::Bank => "bank",
             Self::Joining => "joining",
+            Self::Erasure => "erasure",
         }
     }
 }
@@ -175,6 +178,7 @@ impl Db {
             tx.check_settlements(&mut report)?;
             tx.check_bank(&mut report)?;
             tx.check_joinings(&mut report)?;
+            tx.check_erasures(&mut report)?;
             tx.check_closings(&mut report)?;
             tx.check_held(&mut report)?;
             tx.check_advances(&mut report)?;

@@ -5,6 +5,7 @@ mod card;
 mod card_proofs;
 mod closing;
 mod credit;
+mod evaluation;
 mod exposure;
 mod failure;
 mod fund;
@@ -14,6 +15,7 @@ mod joining;
 mod key;
 mod payout;
 mod people;
+mod report;
 mod restore;
 mod rule;
 mod serve;
@@ -128,6 +130,9 @@ enum Command {
     Token(user::Token),
     /// Show fund, terminals and totals
     Status,
+    /// Figures of the fund, legal thresholds, and what there is to do
+    #[command(subcommand)]
+    Report(report::Report),
 }
 
 /// What every command works with.
@@ -195,5 +200,6 @@ fn try_run(arguments: Arguments) -> Result<(), Failure> {
         Command::User(command) => user::user(&context, &command),
         Command::Token(command) => user::token(&context, &command),
         Command::Status => fund::status(&context),
+        Command::Report(report) => report::run(&context, &report),
     }
 }

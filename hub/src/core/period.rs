@@ -22,6 +22,10 @@ impl Period {
     pub const YEAR_MIN: u16 = 2020;
     /// The last year that is taken.
     pub const YEAR_MAX: u16 = 2999;
+    /// The first month that there is.
+    pub const FIRST: Self = Self { year: Self::YEAR_MIN, month: 1 };
+    /// The last one.
+    pub const LAST: Self = Self { year: Self::YEAR_MAX, month: 12 };
 
     /// Makes a month.
     #[must_use]

@@ -115,7 +115,7 @@ impl Tx<'_> {
 }
 
 /// When the cause of each transfer was booked, where it has a time of its own.
-const TRANSFERS: &str = "SELECT id, debit, credit, cents, kind, CASE
+pub(super) const TRANSFERS: &str = "SELECT id, debit, credit, cents, kind, CASE
     WHEN kind = 1 THEN (SELECT booked_at FROM credits WHERE credits.id = cause)
     WHEN kind IN (3, 6, 7, 12) THEN (SELECT received_at FROM rows WHERE rows.key = cause)
     WHEN kind = 5 THEN (SELECT closed_at FROM settlements WHERE number = cause)

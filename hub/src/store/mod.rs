@@ -26,6 +26,7 @@ mod error;
 mod expiries;
 mod exposure;
 mod fec;
+mod figures;
 mod fund;
 mod grids;
 mod held;
@@ -37,9 +38,10 @@ mod key_exposure;
 mod ledger;
 mod model;
 mod news;
+mod open_work;
 mod payments;
-mod preparations;
 mod people;
+mod preparations;
 mod purse_cards;
 mod purses;
 mod recalls;
@@ -71,6 +73,7 @@ pub use enrolment::NewCode;
 pub use error::{CardSessionRefusal, CorrectionRefusal, EnrolRefusal, RepaymentRefusal, RuleRefusal, StoreError};
 pub use exposure::{CardExposure, EpochExposure, Exposure, GoodwillRule};
 pub use fec::FecReport;
+pub use figures::Thresholds;
 pub use held::{HandBack, SERIALS_AHEAD_MAX};
 pub use joinings::{
     DOCUMENTS_MAX, Joining, JoiningDocument, JoiningDone, JoiningRefusal, JoiningStep, JoiningView, StepView,
@@ -78,6 +81,7 @@ pub use joinings::{
 };
 pub use key_exposure::KeyExposure;
 pub use model::*;
+pub use open_work::{OpenSum, OpenWork};
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
 pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
 pub use sessions::{

@@ -5,7 +5,7 @@
 //!
 //! 1. what a shown sum leaves for the hidden cells of its line is of five households or more;
 //! 2. no hidden cell is a combination of shown cells and sums, whoever knows the sums of the rows from elsewhere;
-//! 3. nor is one with households in it for somebody who guesses right which cells are empty.
+//! 3. nor is one of one to four households for somebody who guesses right which cells are empty.
 //!
 //! Rows and columns are two nested families of sets, so their matrix is totally unimodular: it has the same rank with the
 //! numbers 0 and 1 alone as with fractions, and (2) and (3) are answered exactly by bits.
@@ -71,6 +71,10 @@ impl Work<'_> {
         found.flatten().copied().collect()
     }
 
+    fn is_of_few(&self, place: Place) -> bool {
+        (1..HOUSEHOLDS_MIN).contains(&self.households(place).len())
+    }
+
     fn is_cell(&self, (row, column): Place) -> bool {
         row < self.rows && column < self.columns
     }
@@ -113,8 +117,7 @@ impl Work<'_> {
 
     fn follows(&self, place: Place, (known, guessed): &(Basis, Basis)) -> bool {
         let is_sum_of_row = place.1 == self.columns;
-        (!is_sum_of_row && known.spans(self.bits(place)))
-            || (!self.households(place).is_empty() && guessed.spans(self.bits(place)))
+        (!is_sum_of_row && known.spans(self.bits(place))) || (self.is_of_few(place) && guessed.spans(self.bits(place)))
     }
 
     /// A hidden place that follows from what is shown.

@@ -47,7 +47,7 @@ mod tests {
             (80_000_000, 80, 800),
             (99_999_999, 80, 999),
             (100_000_000, 100, 1_000),
-            (Cents::MAX, 100, 9_999),
+            (Cents::MAX, 100, 9_999_999),
         ] {
             let near = nearness(Cents::new(cents).unwrap());
             assert_eq!((near.alert_percent, near.permille), (alert, permille), "{cents}");

@@ -17,6 +17,7 @@ mod credits;
 mod enrolments;
 mod exposures;
 mod faults;
+mod figures;
 mod files;
 mod histories;
 mod identity_cards;

@@ -183,6 +183,7 @@ impl World {
     pub(super) fn audit(&mut self) {
         let report = self.verify();
         assert_eq!(report.findings, [], "{} findings", report.found);
+        super::figures::agree(self);
     }
 
     /// Runs SQL that the program itself never would, as a fault or as evil intent may.

@@ -320,7 +320,7 @@ fn bank(list: &mut List, found: &Found) {
     list.add_sum(entries, found.open.entries);
     let near = match found.alert_percent {
         0 => return,
-        ..80 => ("legal_threshold_50", "half of a legal threshold is reached"),
+        1..80 => ("legal_threshold_50", "half of a legal threshold is reached"),
         80..100 => ("legal_threshold_80", "80 % of a legal threshold are reached: prepare the declaration"),
         100.. => ("legal_threshold_100", "a legal threshold is reached: declare the fund to the ACPR"),
     };

@@ -362,11 +362,11 @@ mod tests {
                 let place = (skipped..columns).find(|column| bar.words.starts_with(&format!("month {column},"))).unwrap();
                 heights[place][bar.series] += bar.height;
             }
-            for column in skipped..columns {
-                let whole: u64 = heights[column].iter().sum();
+            for (column, parts) in heights.iter().enumerate().skip(skipped) {
+                let whole: u64 = parts.iter().sum();
                 prop_assert_eq!(u128::from(whole), u128::from(PLOT_HEIGHT) * total(column) / top);
                 for (place, series) in shown.iter().enumerate() {
-                    let (height, value) = (u128::from(heights[column][place]) * top, value(series, column));
+                    let (height, value) = (u128::from(parts[place]) * top, value(series, column));
                     let exact = u128::from(PLOT_HEIGHT) * value;
                     prop_assert!(height.abs_diff(exact) <= top, "{column} {place}: {height} {exact}");
                 }

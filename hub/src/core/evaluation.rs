@@ -194,9 +194,8 @@ mod tests {
         }
     }
 
-    fn find(lines: &[Line], kind: Option<&str>, class: Option<SizeClass>) -> Option<Told> {
-        let found = lines.iter().find(|line| line.kind.as_deref() == kind && line.class == class);
-        found.unwrap().told
+    fn find<'l>(lines: &'l [Line], kind: Option<&str>, class: Option<SizeClass>) -> &'l Line {
+        lines.iter().find(|line| line.kind.as_deref() == kind && line.class == class).unwrap()
     }
 
     #[test]
@@ -209,15 +208,17 @@ mod tests {
         let kinds = ["grocery", "market"].map(str::to_owned).into();
         let lines = evaluation.lines(&[month("2026-11")], &kinds).unwrap();
         assert_eq!(lines.len(), 3 * 6);
-        assert_eq!(find(&lines, Some("market"), Some(SizeClass::Two)), None);
-        let others: Vec<_> =
-            SizeClass::ALL.into_iter().filter(|class| find(&lines, Some("market"), Some(*class)).is_none()).collect();
+        assert_eq!(find(&lines, Some("market"), Some(SizeClass::Two)).told, None);
+        let others: Vec<_> = SizeClass::ALL
+            .into_iter()
+            .filter(|class| find(&lines, Some("market"), Some(*class)).told.is_none())
+            .collect();
         assert_eq!(others.len(), 2, "one more is hidden with it");
         // Who bought at both is one household in the sum.
         let all = Told { households: 20, purchases: 24, cents: Cents::new(2_400).unwrap() };
-        assert_eq!(find(&lines, None, Some(SizeClass::Two)), Some(all));
+        assert_eq!(find(&lines, None, Some(SizeClass::Two)).told, Some(all));
         let all = Told { households: 100, purchases: 124, cents: Cents::new(12_400).unwrap() };
-        assert_eq!(find(&lines, None, None), Some(all));
+        assert_eq!(find(&lines, None, None).told, Some(all));
     }
 
     #[test]
@@ -226,9 +227,9 @@ mod tests {
         buy(&mut evaluation, "grocery", 1, 0..20);
         buy(&mut evaluation, "grocery", 2, 0..6);
         let lines = evaluation.lines(&[month("2026-11")], &BTreeSet::new()).unwrap();
-        let told = find(&lines, None, None).unwrap();
+        let told = find(&lines, None, None).told.unwrap();
         assert_eq!((told.households, told.purchases), (20, 26));
-        assert_eq!(find(&lines, Some("grocery"), Some(SizeClass::Two)), None, "nobody is in it");
+        assert_eq!(find(&lines, Some("grocery"), Some(SizeClass::Two)).told, None, "nobody is in it");
     }
 
     #[test]

@@ -121,26 +121,35 @@ fn a_fund_where_all_is_well_has_nothing_to_do() {
 
 #[test]
 fn each_thing_is_in_the_list_with_its_number_and_since_when() {
-    let mut found = Found::default();
-    found.terminals = vec![
-        alarmed(terminal(1, Standing::Quarantined, Some(ago(3))), AlarmKind::Fork, ago(3)),
-        alarmed(terminal(2, Standing::Quarantined, Some(ago(3))), AlarmKind::Gap, ago(3)),
-        alarmed(terminal(3, Standing::Live, Some(ago(2))), AlarmKind::Split, ago(2)),
-        terminal(8, Standing::Live, None),
-    ];
-    found.flagged =
-        vec![row(OverRight::Disputed, ago(1)), row(OverRight::AboveAllowed, ago(2)), row(OverRight::CardProof, ago(9))];
-    found.proofs = vec![flag(Proof::Wrong, ago(1)), flag(Proof::Repeated, ago(2)), flag(Proof::Missing, ago(3))];
-    found.taps = vec![tap(ago(5))];
-    found.late_sales = 12;
-    found.closings = vec![closing(ago(8), "proposed"), closing(ago(6), "proposed"), closing(ago(8), "closed")];
-    found.prepared_at = Some(ago(9));
-    found.open = OpenWork { payouts_due: sum(2, 4), payouts_ordered: sum(3, 5), entries: sum(1, 6) };
-    let (terminal, epoch) = (TerminalId::new(9), Epoch::new(1));
-    for standing in [Standing::Revoked, Standing::Live, Standing::Quarantined] {
-        found.exposure.epochs.push(EpochExposure { terminal, epoch, standing, cents: Cents::ZERO });
-    }
-    found.alert_percent = 80;
+    let (terminal_9, epoch) = (TerminalId::new(9), Epoch::new(1));
+    let epochs = [Standing::Revoked, Standing::Live, Standing::Quarantined].map(|standing| EpochExposure {
+        terminal: terminal_9,
+        epoch,
+        standing,
+        cents: Cents::ZERO,
+    });
+    let found = Found {
+        terminals: vec![
+            alarmed(terminal(1, Standing::Quarantined, Some(ago(3))), AlarmKind::Fork, ago(3)),
+            alarmed(terminal(2, Standing::Quarantined, Some(ago(3))), AlarmKind::Gap, ago(3)),
+            alarmed(terminal(3, Standing::Live, Some(ago(2))), AlarmKind::Split, ago(2)),
+            terminal(8, Standing::Live, None),
+        ],
+        flagged: vec![
+            row(OverRight::Disputed, ago(1)),
+            row(OverRight::AboveAllowed, ago(2)),
+            row(OverRight::CardProof, ago(9)),
+        ],
+        proofs: vec![flag(Proof::Wrong, ago(1)), flag(Proof::Repeated, ago(2)), flag(Proof::Missing, ago(3))],
+        taps: vec![tap(ago(5))],
+        late_sales: 12,
+        closings: vec![closing(ago(8), "proposed"), closing(ago(6), "proposed"), closing(ago(8), "closed")],
+        prepared_at: Some(ago(9)),
+        open: OpenWork { payouts_due: sum(2, 4), payouts_ordered: sum(3, 5), entries: sum(1, 6) },
+        exposure: Exposure { epochs: epochs.to_vec(), ..Exposure::default() },
+        alert_percent: 80,
+        ..Found::default()
+    };
     let expected = [
         ("fork", 1, Some(40), vec![1]),
         ("gap", 1, Some(40), vec![2]),

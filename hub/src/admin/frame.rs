@@ -4,16 +4,18 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use cabas_protocol::Timestamp;
+use serde::Serialize;
 
-use super::html;
+use super::document::RefusedField;
 use super::visit::{Step, Visit, Wrong};
 use super::words::Lang;
+use super::{html, secret};
 
 /// An entry of the menu.
 #[derive(Debug)]
 pub struct Entry {
     /// Where it leads.
-    pub path: &'static str,
+    pub path: String,
     /// What it is called.
     pub text: String,
     /// True where one is there already.
@@ -121,6 +123,12 @@ impl Frame {
         self.visit.csrf()
     }
 
+    /// A name for what this form does, so that it is done once however often it is sent.
+    #[must_use]
+    pub fn once(&self) -> String {
+        secret::new_token().map(|token| token.to_string()).unwrap_or_default()
+    }
+
     /// The menu of the one who looks.
     #[must_use]
     pub fn menu(&self) -> Vec<Entry> {
@@ -128,7 +136,11 @@ impl Frame {
         let entries = self.visit.app.site.menu.iter();
         let theirs = entries.filter(|(_, _, roles)| role.is_some_and(|role| roles.contains(&role)));
         theirs
-            .map(|(path, text, _)| Entry { path, text: self.t(text), is_here: self.visit.path.starts_with(path) })
+            .map(|(path, text, _)| Entry {
+                path: path.clone(),
+                text: self.t(text),
+                is_here: self.visit.path.starts_with(path.as_str()),
+            })
             .collect()
     }
 
@@ -190,6 +202,29 @@ fn euros(lang: Lang, cents: u64) -> String {
 /// [`Wrong::Work`] where the template cannot be filled.
 pub fn page(status: StatusCode, template: &impl Template) -> Result<Response, Wrong> {
     Ok(html::page(status, template.render()?))
+}
+
+/// The same for a person as a page and for a program as JSON. Where something is to be corrected nothing was done.
+///
+/// # Errors
+/// As [`page`].
+pub fn answer<D: Serialize, T: Template>(
+    visit: &Visit,
+    title: &str,
+    faults: Vec<Fault>,
+    data: D,
+    template: impl FnOnce(Frame, D) -> T,
+) -> Result<Response, Wrong> {
+    let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    if !visit.is_program() {
+        return page(status, &template(Frame::new(visit, title).with_faults(faults), data));
+    }
+    if faults.is_empty() {
+        return html::json(&data);
+    }
+    let words = |text: &str| visit.app.site.words.get(Lang::English, text);
+    let fields = faults.iter().map(|fault| RefusedField { field: fault.field.to_owned(), reason: words(fault.text) });
+    Ok(html::refused(status, &words("layout-faults"), fields.collect()))
 }
 
 #[derive(Template)]

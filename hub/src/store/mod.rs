@@ -37,9 +37,10 @@ mod key_exposure;
 mod ledger;
 mod model;
 mod news;
+mod once;
 mod payments;
-mod preparations;
 mod people;
+mod preparations;
 mod purse_cards;
 mod purses;
 mod recalls;
@@ -61,6 +62,7 @@ mod tx;
 mod users;
 mod verify;
 mod views;
+mod works;
 
 pub use audit::{AUDIT_PAGE_MAX, AUDIT_TEXT_BYTES_MAX, Note};
 pub use bank_refusal::BankRefusal;
@@ -78,6 +80,7 @@ pub use joinings::{
 };
 pub use key_exposure::KeyExposure;
 pub use model::*;
+pub use once::ONCE_KEPT_S;
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
 pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
 pub use sessions::{
@@ -91,6 +94,7 @@ pub use users::{
     UserView,
 };
 pub use verify::{FINDINGS_MAX, Finding, FindingKind, VerifyReport};
+pub use works::{WORKS_SHOWN_MAX, WorkState, WorkView};
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod chart;
+pub mod document;
 pub mod figures;
 pub mod frame;
 pub mod guard;
@@ -9,7 +10,9 @@ pub mod health;
 pub mod html;
 pub mod overview;
 pub mod pages;
+pub mod refusals;
 pub mod secret;
+pub mod sent;
 pub mod site;
 pub mod tries;
 pub mod visit;

@@ -3,6 +3,7 @@
 use cabas_protocol::row::ClockQuality;
 use cabas_protocol::sync::Standing;
 use cabas_protocol::{Cents, Epoch, MoneyError, TerminalId, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::core::ledger::AccountKind;
@@ -12,7 +13,7 @@ use crate::store::{AlarmKind, Quarantine, RestoreView, StoreError, TerminalView,
 pub const STALE_S: u64 = 86_400;
 
 /// The fund at one glance.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct Overview {
     /// The fund's number.
     pub fund_id: u32,
@@ -35,7 +36,7 @@ pub struct Overview {
 }
 
 /// A restore from a backup.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct RestoreLine {
     /// When it began.
     pub restored_at: u64,
@@ -54,7 +55,7 @@ pub struct RestoreLine {
 }
 
 /// An enrolment.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct EpochLine {
     /// The terminal.
     pub terminal: u32,
@@ -63,7 +64,7 @@ pub struct EpochLine {
 }
 
 /// The sums over the whole fund, in cents.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct Totals {
     /// Given to households.
     pub credited_cents: u64,
@@ -80,7 +81,7 @@ pub struct Totals {
 }
 
 /// A terminal.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct TerminalLine {
     /// Its number.
     pub terminal: u32,
@@ -121,7 +122,7 @@ pub struct TerminalLine {
 }
 
 /// Alarms of one kind.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct AlarmLine {
     /// What it is about.
     pub kind: &'static str,

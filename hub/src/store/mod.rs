@@ -38,6 +38,7 @@ mod key_exposure;
 mod ledger;
 mod model;
 mod news;
+mod once;
 mod open_work;
 mod payments;
 mod people;
@@ -63,6 +64,7 @@ mod tx;
 mod users;
 mod verify;
 mod views;
+mod works;
 
 pub use audit::{AUDIT_PAGE_MAX, AUDIT_TEXT_BYTES_MAX, Note};
 pub use bank_refusal::BankRefusal;
@@ -81,6 +83,7 @@ pub use joinings::{
 };
 pub use key_exposure::KeyExposure;
 pub use model::*;
+pub use once::ONCE_KEPT_S;
 pub use open_work::{OpenSum, OpenWork};
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
 pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
@@ -95,6 +98,7 @@ pub use users::{
     UserView,
 };
 pub use verify::{FINDINGS_MAX, Finding, FindingKind, VerifyReport};
+pub use works::{WORKS_SHOWN_MAX, WorkState, WorkView};
 
 #[cfg(test)]
 mod tests;

@@ -238,4 +238,41 @@ mod tests {
         assert_eq!(lines.len(), 2 * 6);
         assert!(lines.iter().all(|line| line.told.is_none()));
     }
+
+    #[test]
+    fn a_month_of_a_fund_of_the_examples_size_is_still_worth_reading() {
+        // Sizes of 108 households, and what part of 3 000 purchases each kind of shop has, in thousandths.
+        let sizes = [(1, 22), (2, 30), (3, 22), (4, 20), (5, 10), (6, 4)];
+        let sizes: Vec<u32> = sizes.iter().flat_map(|(size, count)| vec![*size; *count]).collect();
+        let kinds = [
+            ("organic-store", 830),
+            ("solidarity-grocery", 44),
+            ("market-gardener", 52),
+            ("bakery", 20),
+            ("amap", 19),
+            ("butcher", 9),
+            ("cheese-maker", 8),
+            ("fishmonger", 7),
+            ("meat-producer", 6),
+            ("restaurant", 5),
+        ];
+        let mut seed = 1_u64;
+        let mut random = |below: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33).checked_rem(below).unwrap()
+        };
+        let mut evaluation = Evaluation::default();
+        for _ in 0..3_000 {
+            let (household, mut place) = (random(108), random(1_000));
+            let kind = kinds.iter().find(|(_, share)| place.checked_sub(*share).map(|rest| place = rest).is_none());
+            let size = *sizes.get(usize::try_from(household).unwrap()).unwrap();
+            let (period, cents) = (month("2026-11"), Cents::new(1_000).unwrap());
+            evaluation.add(Purchase { period, kind: kind.unwrap().0, household, size, cents }).unwrap();
+        }
+        let lines = evaluation.lines(&[month("2026-11")], &BTreeSet::new()).unwrap();
+        assert!(lines.iter().all(|line| line.told.is_some() || line.class.is_some()), "every sum by kind is told");
+        assert!(lines.iter().all(|line| line.told.is_some() || line.kind.is_some()), "every sum by size is told");
+        let told = lines.iter().filter(|line| line.told.is_some()).count();
+        assert!(told >= 45, "{told} of {} lines are told", lines.len());
+    }
 }

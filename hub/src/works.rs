@@ -1,7 +1,7 @@
 //! Long work that the site asks for: what kinds there are, and how each goes a step further.
 //!
 //! To add a kind: a variant of [`Job`] with its name, its words (`job-…`, and `job-gave-…` for what it gives), and an arm
-//! in [`Job::step`]. A step on the ledger's thread is one transaction with its progress; it must be right to begin any
+//! in `Job::step`. A step on the ledger's thread is one transaction with its progress; it must be right to begin any
 //! step again after a crash.
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@ mod bank;
 mod card;
 mod card_proofs;
 mod closing;
+mod contribution;
 mod credit;
 mod exposure;
 mod failure;
@@ -14,11 +15,13 @@ mod joining;
 mod key;
 mod payout;
 mod people;
+mod report;
 mod restore;
 mod rule;
 mod serve;
 mod settlement;
 mod shop;
+mod source;
 mod statement;
 mod terminal;
 mod two_people;
@@ -73,6 +76,15 @@ enum Command {
     /// Monthly credits
     #[command(subcommand)]
     Credit(credit::Credit),
+    /// Who gives money: budgets by year, what was credited, what is left, what was paid
+    #[command(subcommand)]
+    Source(source::Source),
+    /// What households contribute: add, import, take back, list, report
+    #[command(subcommand)]
+    Contribution(contribution::Contribution),
+    /// Reports: how long the money lasts
+    #[command(subcommand)]
+    Report(report::Report),
     /// Households: list, change, leave, return
     #[command(subcommand)]
     Household(household::Household),
@@ -175,6 +187,9 @@ fn try_run(arguments: Arguments) -> Result<(), Failure> {
         Command::Joining(joining) => joining::run(&context, &joining),
         Command::Card(card) => card::run(&context, &card),
         Command::Credit(credit) => credit::run(&context, &credit),
+        Command::Source(command) => source::run(&context, &command),
+        Command::Contribution(command) => contribution::run(&context, &command),
+        Command::Report(command) => report::run(&context, &command),
         Command::Household(command) => household::household(&context, &command),
         Command::Correction(command) => household::correction(&context, &command),
         Command::Repayment(command) => card_proofs::repayment(&context, &command),

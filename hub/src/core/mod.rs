@@ -7,6 +7,7 @@ pub mod card_proof;
 pub mod claims;
 pub mod effect;
 pub mod exposure;
+pub mod forecast;
 pub mod household_rules;
 pub mod ingest;
 pub mod joining;

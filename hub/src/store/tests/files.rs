@@ -135,7 +135,9 @@ fn shops_of_a_file_from_before_the_joining_procedure_are_open() {
         .conn
         .execute_batch(
             "DROP TABLE joining_documents; DROP TABLE joining_steps; DROP TABLE joinings;
-             DROP TABLE erasures; DROP TABLE members; PRAGMA user_version = 13",
+             DROP TABLE erasures; DROP TABLE members;
+             DROP TABLE banked; DROP TABLE money_in; DROP TABLE overruns; DROP TABLE budgets; DROP TABLE share_plans;
+             PRAGMA user_version = 13",
         )
         .unwrap();
     world.db = Db::open(&world.path(), OpenMode::Existing).unwrap();

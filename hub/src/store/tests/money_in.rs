@@ -27,10 +27,8 @@ pub(super) fn budget(world: &mut World, source: &str, year: u16, amount: u64) {
 }
 
 pub(super) fn refused(result: Result<impl std::fmt::Debug, StoreError>) -> MoneyInRefusal {
-    match result.unwrap_err() {
-        StoreError::MoneyIn(refusal) => refusal,
-        error => panic!("{error}"),
-    }
+    let Err(StoreError::MoneyIn(refusal)) = result else { panic!("{result:?}") };
+    refusal
 }
 
 pub(super) fn source(world: &mut World, name: &str) -> SourceView {

@@ -164,7 +164,8 @@ fn a_forecast_says_until_when_the_fund_lasts_and_with_how_many_households() {
     assert_eq!(forecast["households"], 108);
     assert_eq!(forecast["lasts_until"], format!("{year}-12"), "a year's budget is for its months");
     let more = fund.json(&["report", "forecast", "--households", "10000"]);
-    assert_eq!((&more["lasts_until"], &more["months"][0]["missing_cents"] == &json!(0)), (&Value::Null, false));
+    assert_eq!(more["lasts_until"], Value::Null);
+    assert!(more["months"][0]["missing_cents"].as_u64().unwrap() > 0, "{more}");
     let text = String::from_utf8(fund.run(&["report", "forecast"]).stdout).unwrap();
     assert!(text.contains(&format!("lasts until the end of {year}-12")), "{text}");
 }

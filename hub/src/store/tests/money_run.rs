@@ -93,6 +93,32 @@ fn what_goes_beyond_a_budget_is_agreed_to_by_amount_and_name() {
 }
 
 #[test]
+fn a_long_run_that_was_agreed_to_goes_on_after_a_crash_without_a_second_agreement() {
+    let mut world = World::new();
+    world
+        .db
+        .conn
+        .execute_batch(
+            "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 1101)
+             INSERT INTO households SELECT i, 'M' || i, 1, 0, NULL, 0, NULL FROM n;
+             INSERT INTO purses (ref, household) SELECT unhex(format('%016x', number)), number FROM households
+             WHERE number >= 100",
+        )
+        .unwrap();
+    // 1,005 households of 150.00: a budget for 500 of them, contributions for one, 504 beyond.
+    budget(&mut world, "Ville de Lyon", 2026, 500 * 15_000);
+    contribute(&mut world, &order("H1", 15_000, None));
+    let (period, sources) = ("2026-11".parse().unwrap(), &["Contributions", "Ville de Lyon"]);
+    let agreed = RunOrder { period, sources, over: Some((cents(504 * 15_000), "Bo")), extra: false };
+    let step = world.db.write(|tx| tx.credit_run(&agreed, at(1))).unwrap();
+    assert_eq!((step.households, step.more), (1_000, true));
+    assert_eq!(run(&mut world, "2026-11", sources), Ok(5 * 15_000), "whoever calls next goes on");
+    let view = source(&mut world, "Ville de Lyon");
+    assert_eq!((view.agreed_over, view.left, view.over), (cents(504 * 15_000), Some(cents(0)), cents(0)));
+    world.audit();
+}
+
+#[test]
 fn a_misspelt_source_credits_nobody_a_second_time() {
     let mut world = World::new();
     budget(&mut world, "Ville de Lyon", 2026, 90_000);

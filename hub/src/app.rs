@@ -1,5 +1,6 @@
 //! What every request handler holds.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -62,6 +63,10 @@ pub struct App {
     pub cards: Relay<CardOutcome>,
     /// Wakes the job that reserves money for terminals.
     pub allocate: Notify,
+    /// Wakes the job that does long work.
+    pub works: Notify,
+    /// The ledger's file, for what reads it beside the thread.
+    pub database: PathBuf,
     /// Slows down who guesses codes.
     pub unknown_codes: PerMinute,
     /// The web site.

@@ -23,3 +23,4 @@ pub mod router;
 pub mod server;
 pub mod signers;
 pub mod store;
+pub mod works;

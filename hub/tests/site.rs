@@ -9,17 +9,18 @@
 mod common;
 
 use cabas_hub::admin::pages::routes;
-use cabas_hub::admin::site::Access;
+use cabas_hub::admin::site::{Access, Takes};
 use cabas_hub::admin::visit::Step;
 use cabas_hub::config::Config;
 use cabas_hub::core::roles::Role;
-use common::site::{Client, PASSWORD, Person, digits};
+use common::site::{Client, PASSWORD, Person, Program, digits};
 use common::{Fund, http};
+use serde_json::json;
 
 const SHOP: &str = "biocoop-bachut";
 
 fn path_of(path: &str) -> String {
-    path.replace("{terminal}", "1").replace("{user}", "1")
+    path.replace("{terminal}", "1").replace("{user}", "1").replace("{work}", "1")
 }
 
 /// What somebody of this role, or with this step before them, is to get.
@@ -38,6 +39,8 @@ fn every_route_answers_every_role_as_the_table_says_and_nobody_else() {
     let fund = Fund::example();
     fund.code(SHOP);
     let hub = fund.serve();
+    let office = Program::add(&fund, &hub, "office", "admin", None);
+    office.post("/api/works/verify", "/api/works/verify", None, &json!({}));
     let mut clients = vec![(None, None, Client::new(&hub))];
     for role in Role::ALL {
         let shop = (role == Role::Shop).then_some(SHOP);
@@ -53,14 +56,17 @@ fn every_route_answers_every_role_as_the_table_says_and_nobody_else() {
         if route.path == "/logout" {
             continue;
         }
-        let path = path_of(route.path);
+        let path = path_of(&route.path);
         for (role, step, client) in &mut clients {
             let answer = match route.method.as_str() {
                 "GET" => client.get(&path),
                 // A token that fits no form: whoever may send it is told so, everybody else is turned away before.
                 _ => {
                     client.csrf = "0".repeat(64);
-                    client.post(&path, &[])
+                    match route.takes {
+                        Takes::Form => client.post(&path, &[]),
+                        Takes::File => client.upload(&path, &[], "x", b""),
+                    }
                 }
             };
             let told = format!("{} {path} as {role:?} {step:?}: {}", route.method, answer.status);
@@ -79,7 +85,7 @@ fn every_route_answers_every_role_as_the_table_says_and_nobody_else() {
             let policy = answer.header("content-security-policy").unwrap();
             assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{told}");
             let kept = answer.header("cache-control").unwrap();
-            assert_eq!(kept == "no-cache", ["/style.css", "/site.js"].contains(&route.path), "{told}");
+            assert_eq!(kept == "no-cache", ["/style.css", "/site.js"].contains(&&*route.path), "{told}");
         }
     }
     assert_eq!(fund.json(&["user", "list"])["users"].as_array().unwrap().len(), 5, "nobody was added by the walk");
@@ -108,7 +114,10 @@ fn whatever_is_wrong_at_login_is_told_alike_and_five_times_wrong_waits() {
     let unknown = client.password("nobody", PASSWORD);
     let wrong = client.password("claire", "not the password");
     assert_eq!((unknown.status, wrong.status), (401, 401));
-    let without = |text: String, name: &str| text.replace(name, "").replace(client.csrf.as_str(), "");
+    let without = |text: String, name: &str| {
+        let once = text.split("name=\"once\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        text.replace(once, "").replace(name, "").replace(client.csrf.as_str(), "")
+    };
     let same = without(unknown.text(), "nobody") == without(wrong.text(), "claire");
     assert!(same, "the answers differ");
     for _ in 0..4 {
@@ -326,63 +335,85 @@ fn api(hub: &common::Hub, path: &str, token: &str) -> http::Answer {
 }
 
 #[test]
-fn the_document_of_the_api_says_what_the_routes_do() {
+fn the_document_of_the_api_tells_every_route_of_programs_and_what_it_gives() {
     let fund = Fund::example();
     fund.code(SHOP);
     let hub = fund.serve();
-    let document: serde_json::Value = serde_json::from_str(&api(&hub, "/api/openapi.json", "").text()).unwrap();
-    let paths = document["paths"].as_object().unwrap();
-    let served: Vec<_> = routes().into_iter().filter(|route| route.path.starts_with("/api/")).collect();
-    assert_eq!(served.len(), paths.len());
+    let office = Program::add(&fund, &hub, "office", "admin", None);
+    office.post("/api/works/verify", "/api/works/verify", None, &json!({}));
+    let served: Vec<_> = routes().into_iter().filter(|route| matches!(route.access, Access::Token(_))).collect();
+    let told = office.document()["paths"].as_object().unwrap();
+    let methods: usize = told.values().map(|path| path.as_object().unwrap().len()).sum();
+    assert_eq!(served.len(), methods);
     for route in served {
-        let told = &paths[route.path]["get"];
         let Access::Token(roles) = route.access else { continue };
+        let told = &told[&*route.path][route.method.as_str().to_lowercase()];
         let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
         assert_eq!(told["description"], format!("Roles: {}.", names.join(", ")), "{}", route.path);
         for role in Role::ALL {
-            let name = format!("{}{}", role.name(), route.path);
-            let mut arguments = vec!["token", "add", "--name", &name, "--role", role.name()];
-            if role == Role::Shop {
-                arguments.extend(["--shop", SHOP]);
-            }
-            let token = fund.json(&arguments)["token"].as_str().unwrap().to_owned();
-            let answer = api(&hub, route.path, &token);
-            assert_eq!(answer.status, if roles.contains(&role) { 200 } else { 403 }, "{name}");
-            if answer.status == 200 {
-                let schema = &told["responses"]["200"]["content"]["application/json"]["schema"];
-                let value = serde_json::from_slice(&answer.body).unwrap();
-                fits(&document, schema, &value, route.path);
-            }
+            let name = format!("{} {} {}", role.name(), route.method, route.path);
+            let program = Program::add(&fund, &hub, &name, role.name(), (role == Role::Shop).then_some(SHOP));
+            let path = path_of(&route.path);
+            let status = if route.method == "GET" {
+                program.get(&route.path, &path).0
+            } else {
+                // Nothing that a route could take: who may ask is told what is wrong, everybody else is turned away.
+                program.post(&route.path, &path, None, &json!("")).0
+            };
+            let may = roles.contains(&role);
+            let fits = match (route.method.as_str(), may) {
+                ("GET", true) => status == 200,
+                (_, true) => status != 403 && status < 500,
+                (_, false) => status == 403,
+            };
+            assert!(fits, "{name}: {status}");
             fund.json(&["token", "revoke", &name]);
-            assert_eq!(api(&hub, route.path, &token).status, 401, "{name}");
+            assert_eq!(program.get("/api/works", "/api/works").0, 401, "{name}");
         }
     }
 }
 
-/// Every field that is told is there and of its type, and no other one is.
-fn fits(document: &serde_json::Value, schema: &serde_json::Value, value: &serde_json::Value, at: &str) {
-    if let Some(name) = schema["$ref"].as_str() {
-        let name = name.rsplit('/').next().unwrap();
-        return fits(document, &document["components"]["schemas"][name], value, at);
-    }
-    let kind = match value {
-        serde_json::Value::Null => "null",
-        serde_json::Value::Number(_) => "integer",
-        serde_json::Value::String(_) => "string",
-        serde_json::Value::Array(_) => "array",
-        serde_json::Value::Object(_) => "object",
-        serde_json::Value::Bool(_) => "boolean",
-    };
-    let kinds = &schema["type"];
-    assert!(kinds == kind || kinds.as_array().is_some_and(|kinds| kinds.contains(&kind.into())), "{at}: {kind}");
-    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
-        fits(document, &schema["items"], item, &format!("{at}[{index}]"));
-    }
-    let (Some(fields), Some(told)) = (value.as_object(), schema["properties"].as_object()) else { return };
-    assert_eq!(fields.keys().collect::<Vec<_>>(), told.keys().collect::<Vec<_>>(), "{at}");
-    for (name, field) in fields {
-        fits(document, &told[name], field, &format!("{at}.{name}"));
-    }
+#[test]
+fn a_form_sent_twice_is_done_once_and_so_is_a_call_of_a_program() {
+    let fund = Fund::example();
+    let hub = fund.serve();
+    let (_, mut claire) = Person::add(&fund, &hub, "claire", "admin", None);
+    claire.get("/works");
+    let first = claire.post("/works/verify", &[("once", "a")]);
+    let again = claire.post("/works/verify", &[("once", "a")]);
+    assert_eq!((first.status, first.header("location")), (303, again.header("location")));
+    let other = claire.post("/works/verify", &[("once", "b")]);
+    assert_ne!(first.header("location"), other.header("location"));
+    let program = Program::add(&fund, &hub, "watch", "treasurer", None);
+    let ask = |key| program.post("/api/works/verify", "/api/works/verify", key, &json!({})).1["work"].clone();
+    assert_eq!(ask(Some("a")), ask(Some("a")));
+    assert_ne!(ask(Some("a")), ask(Some("c")));
+    assert_ne!(ask(None), ask(None));
+    assert_eq!(program.get("/api/works", "/api/works").1["works"].as_array().unwrap().len(), 6);
+    let log = claire.get("/audit").text();
+    assert_eq!(log.matches("vérification demandée").count(), 6, "{log}");
+}
+
+#[test]
+fn long_work_goes_on_after_a_restart_and_tells_what_came_of_it() {
+    let fund = Fund::example();
+    let hub = fund.serve();
+    let program = Program::add(&fund, &hub, "watch", "treasurer", None);
+    let work = program.post("/api/works/verify", "/api/works/verify", None, &json!({})).1["work"].clone();
+    drop(hub);
+    let hub = fund.serve();
+    let program = Program::add(&fund, &hub, "watch again", "treasurer", None);
+    let ended = (0..200).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let (_, value) = program.get("/api/works/{work}", &format!("/api/works/{work}"));
+        (value["state"] != "open").then_some(value)
+    });
+    let ended = ended.unwrap();
+    assert_eq!((&ended["state"], &ended["result"]["ok"]), (&json!("done"), &json!(true)), "{ended}");
+    let (_, mut claire) = Person::add(&fund, &hub, "claire", "admin", None);
+    let page = claire.get(&format!("/works/{work}")).text();
+    assert!(page.contains("Tout est juste") && !page.contains("data-live"), "{page}");
+    assert_eq!(claire.get("/works/77").status, 404);
 }
 
 #[test]

@@ -143,6 +143,9 @@ async fn every_page_in_both_languages_on_a_phone_and_on_a_desk() {
     let (secret, mut last) = first_login(&desk, "claire", &given).await;
     let phone = Desk::open(&hub, &axe, "phone", 375, 700).await;
     phone.login("claire", &secret, &mut last).await;
+    desk.goto("/works?lang=fr").await;
+    desk.browser.click("main button").await.unwrap();
+    desk.browser.wait_for_text("Tout est juste").await.unwrap();
     for desk in [&desk, &phone] {
         for lang in ["fr", "en"] {
             for (name, path) in [
@@ -153,6 +156,8 @@ async fn every_page_in_both_languages_on_a_phone_and_on_a_desk() {
                 ("user-disable", "/users/2/disable"),
                 ("user-recover", "/users/2/recover"),
                 ("audit", "/audit"),
+                ("works", "/works"),
+                ("work", "/works/1"),
                 ("password", "/password"),
                 ("not-there", "/nowhere"),
             ] {

@@ -4,16 +4,19 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use cabas_protocol::Timestamp;
+use serde::Serialize;
 
-use super::html;
+use super::document::RefusedField;
+use super::site::{Group, MenuEntry};
 use super::visit::{Step, Visit, Wrong};
 use super::words::Lang;
+use super::{html, secret};
 
 /// An entry of the menu.
 #[derive(Debug)]
 pub struct Entry {
     /// Where it leads.
-    pub path: &'static str,
+    pub path: String,
     /// What it is called.
     pub text: String,
     /// True where one is there already.
@@ -121,15 +124,55 @@ impl Frame {
         self.visit.csrf()
     }
 
-    /// The menu of the one who looks.
+    /// A name for what this form does, so that it is done once however often it is sent.
+    #[must_use]
+    pub fn once(&self) -> String {
+        secret::new_token().map(|token| token.to_string()).unwrap_or_default()
+    }
+
+    /// The groups of the menu of the one who looks, each leading to its first page.
     #[must_use]
     pub fn menu(&self) -> Vec<Entry> {
+        let (theirs, here) = (self.entries(), self.here());
+        let first = |group| theirs.iter().find(|entry| entry.group == group);
+        let groups = Group::ALL.into_iter().filter_map(first);
+        groups
+            .map(|entry| Entry {
+                path: entry.path.clone(),
+                text: self.t(entry.group.text()),
+                is_here: here.is_some_and(|here| here.group == entry.group),
+            })
+            .collect()
+    }
+
+    /// The pages of the group that one is in; empty where there is only one.
+    #[must_use]
+    pub fn submenu(&self) -> Vec<Entry> {
+        let (mut theirs, here) = (self.entries(), self.here());
+        theirs.retain(|entry| here.is_some_and(|here| here.group == entry.group));
+        if theirs.len() < 2 {
+            return Vec::new();
+        }
+        let is_here = |entry: &MenuEntry| here.is_some_and(|here| here.path == entry.path);
+        theirs
+            .into_iter()
+            .map(|entry| Entry { path: entry.path.clone(), text: self.t(entry.text), is_here: is_here(entry) })
+            .collect()
+    }
+
+    fn entries(&self) -> Vec<&MenuEntry> {
         let role = self.visit.standing.role().filter(|_| self.visit.standing.step() == Some(Step::Done));
         let entries = self.visit.app.site.menu.iter();
-        let theirs = entries.filter(|(_, _, roles)| role.is_some_and(|role| roles.contains(&role)));
-        theirs
-            .map(|(path, text, _)| Entry { path, text: self.t(text), is_here: self.visit.path.starts_with(path) })
-            .collect()
+        entries.filter(|entry| role.is_some_and(|role| entry.roles.contains(&role))).collect()
+    }
+
+    /// The entry of this page, or of the page that it belongs to.
+    fn here(&self) -> Option<&MenuEntry> {
+        let path = self.visit.path.as_str();
+        let is_above = |entry: &&MenuEntry| {
+            path.strip_prefix(entry.path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.entries().into_iter().filter(is_above).max_by_key(|entry| entry.path.len())
     }
 
     /// An amount.
@@ -190,6 +233,29 @@ fn euros(lang: Lang, cents: u64) -> String {
 /// [`Wrong::Work`] where the template cannot be filled.
 pub fn page(status: StatusCode, template: &impl Template) -> Result<Response, Wrong> {
     Ok(html::page(status, template.render()?))
+}
+
+/// The same for a person as a page and for a program as JSON. Where something is to be corrected nothing was done.
+///
+/// # Errors
+/// As [`page`].
+pub fn answer<D: Serialize, T: Template>(
+    visit: &Visit,
+    title: &str,
+    faults: Vec<Fault>,
+    data: D,
+    template: impl FnOnce(Frame, D) -> T,
+) -> Result<Response, Wrong> {
+    let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    if !visit.is_program() {
+        return page(status, &template(Frame::new(visit, title).with_faults(faults), data));
+    }
+    if faults.is_empty() {
+        return html::json(&data);
+    }
+    let words = |text: &str| visit.app.site.words.get(Lang::English, text);
+    let fields = faults.iter().map(|fault| RefusedField { field: fault.field.to_owned(), reason: words(fault.text) });
+    Ok(html::refused(status, &words("layout-faults"), fields.collect()))
 }
 
 #[derive(Template)]

@@ -1,12 +1,15 @@
 //! What people look at: the web site behind a login (`pages`), health and metrics for what watches the hub.
 
+pub mod document;
 pub mod frame;
 pub mod guard;
 pub mod health;
 pub mod html;
 pub mod overview;
 pub mod pages;
+pub mod refusals;
 pub mod secret;
+pub mod sent;
 pub mod site;
 pub mod tries;
 pub mod visit;

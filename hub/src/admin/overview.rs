@@ -3,13 +3,14 @@
 use cabas_protocol::row::ClockQuality;
 use cabas_protocol::sync::Standing;
 use cabas_protocol::{Cents, Epoch, MoneyError, TerminalId, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::core::ledger::AccountKind;
 use crate::store::{AlarmKind, Quarantine, RestoreView, StoreError, TerminalView, TrialLine, Tx};
 
 /// The fund at one glance.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct Overview {
     /// The fund's number.
     pub fund_id: u32,
@@ -32,7 +33,7 @@ pub struct Overview {
 }
 
 /// A restore from a backup.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct RestoreLine {
     /// When it began.
     pub restored_at: u64,
@@ -51,7 +52,7 @@ pub struct RestoreLine {
 }
 
 /// An enrolment.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct EpochLine {
     /// The terminal.
     pub terminal: u32,
@@ -60,7 +61,7 @@ pub struct EpochLine {
 }
 
 /// The sums over the whole fund, in cents.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct Totals {
     /// Given to households.
     pub credited_cents: u64,
@@ -77,7 +78,7 @@ pub struct Totals {
 }
 
 /// A terminal.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct TerminalLine {
     /// Its number.
     pub terminal: u32,
@@ -118,7 +119,7 @@ pub struct TerminalLine {
 }
 
 /// Alarms of one kind.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct AlarmLine {
     /// What it is about.
     pub kind: &'static str,

@@ -1,18 +1,24 @@
 //! Who may ask for what. Every route of the site is made here with its [`Access`]: there is no other way to add one.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::MethodRouter;
+use cabas_protocol::Hash;
+use cabas_protocol::sign::sha256;
 use cookie::{Cookie, SameSite};
 use subtle::ConstantTimeEq as _;
 
+use super::document::Told;
+use super::sent::Upload;
 use super::tries::Tries;
 use super::visit::{Standing, Step, Visit, Wrong};
 use super::words::{Lang, Words};
@@ -24,6 +30,8 @@ use crate::store::{Lane, SessionView, StoreError};
 
 /// A form's body.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
+/// A form's body with a file in it.
+pub const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Where somebody proves who they are.
 pub const LOGIN: &str = "/login";
 const LANG_COOKIE: &str = "cabas-lang";
@@ -45,17 +53,82 @@ pub enum Access {
     Token(&'static [Role]),
 }
 
+/// What a route takes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Takes {
+    /// A form, or JSON.
+    Form,
+    /// A file with a form's fields.
+    File,
+}
+
+/// Where in the menu a page stands, in this order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Group {
+    /// What is looked at first.
+    Home,
+    /// Households, members, cards.
+    People,
+    /// Money in, credits.
+    Money,
+    /// Shops and their terminals.
+    Shops,
+    /// Settlements and the bank.
+    Bank,
+    /// What the fund does, in figures.
+    Figures,
+    /// Users, the audit log, long work.
+    Office,
+}
+
+impl Group {
+    /// Every group.
+    pub const ALL: [Self; 7] =
+        [Self::Home, Self::People, Self::Money, Self::Shops, Self::Bank, Self::Figures, Self::Office];
+
+    /// The text of its name.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Home => "group-home",
+            Self::People => "group-people",
+            Self::Money => "group-money",
+            Self::Shops => "group-shops",
+            Self::Bank => "group-bank",
+            Self::Figures => "group-figures",
+            Self::Office => "group-office",
+        }
+    }
+}
+
+/// An entry of the menu.
+#[derive(Clone, Debug)]
+pub struct MenuEntry {
+    /// Where it leads.
+    pub path: String,
+    /// Its group.
+    pub group: Group,
+    /// The name of its text.
+    pub text: &'static str,
+    /// Who sees it.
+    pub roles: &'static [Role],
+}
+
 /// A route of the site.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Route {
     /// The method.
     pub method: Method,
     /// The path, as axum writes it.
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
     /// Who may ask.
     pub access: Access,
-    /// The text of its entry in the menu; none where it has no entry.
-    pub menu: Option<&'static str>,
+    /// Group and text of its entry in the menu; none where it has no entry.
+    pub menu: Option<(Group, &'static str)>,
+    /// What it takes.
+    pub takes: Takes,
+    /// What programs are told of it; none where it is not for programs.
+    pub told: Option<Told>,
     handler: MethodRouter<Arc<App>>,
 }
 
@@ -63,20 +136,50 @@ impl Route {
     /// A page that is shown.
     #[must_use]
     pub const fn get(path: &'static str, access: Access, handler: MethodRouter<Arc<App>>) -> Self {
-        Self { method: Method::GET, path, access, menu: None, handler }
+        Self::of(Method::GET, path, access, handler)
     }
 
     /// A form that is sent.
     #[must_use]
     pub const fn post(path: &'static str, access: Access, handler: MethodRouter<Arc<App>>) -> Self {
-        Self { method: Method::POST, path, access, menu: None, handler }
+        Self::of(Method::POST, path, access, handler)
+    }
+
+    const fn of(method: Method, path: &'static str, access: Access, handler: MethodRouter<Arc<App>>) -> Self {
+        Self { method, path: Cow::Borrowed(path), access, menu: None, takes: Takes::Form, told: None, handler }
+    }
+
+    /// A form with a file.
+    #[must_use]
+    pub fn file(self) -> Self {
+        Self { takes: Takes::File, ..self }
     }
 
     /// Gives it an entry in the menu, for those who may see it.
     #[must_use]
-    pub fn menu(self, text: &'static str) -> Self {
-        Self { menu: Some(text), ..self }
+    pub fn menu(self, group: Group, text: &'static str) -> Self {
+        Self { menu: Some((group, text)), ..self }
     }
+
+    /// Gives it to programs, too, as JSON at `/api` and the same path: see [`with_twins`].
+    #[must_use]
+    pub fn api(self, told: Told) -> Self {
+        Self { told: Some(told), ..self }
+    }
+
+    /// The same for programs with a token of the same roles.
+    fn twin(&self) -> Option<Self> {
+        let (Some(_), Access::Roles(roles)) = (self.told, self.access) else { return None };
+        let path = Cow::Owned(format!("/api{}", self.path));
+        Some(Self { path, access: Access::Token(roles), menu: None, ..self.clone() })
+    }
+}
+
+/// Every route, and beside each that programs may ask for its twin.
+#[must_use]
+pub fn with_twins(routes: Vec<Route>) -> Vec<Route> {
+    let twins: Vec<_> = routes.iter().filter_map(Route::twin).collect();
+    routes.into_iter().chain(twins).collect()
 }
 
 /// What the site holds beside the ledger.
@@ -90,8 +193,8 @@ pub struct Site {
     pub words: Words,
     /// Slows down who guesses.
     pub tries: Tries,
-    /// The menu: path, text, roles.
-    pub menu: Vec<(&'static str, &'static str, &'static [Role])>,
+    /// The menu.
+    pub menu: Vec<MenuEntry>,
     /// The fund's name.
     pub fund: String,
 }
@@ -101,7 +204,9 @@ impl Site {
     #[must_use]
     pub fn new(config: &Config, fund: String) -> Self {
         let entries = pages::routes().into_iter().filter_map(|route| match (route.menu, route.access) {
-            (Some(text), Access::Roles(roles)) => Some((route.path, text, roles)),
+            (Some((group, text)), Access::Roles(roles)) => {
+                Some(MenuEntry { path: route.path.into_owned(), group, text, roles })
+            }
             (Some(_) | None, _) => None,
         });
         Self {
@@ -147,8 +252,8 @@ impl Site {
 /// The routes of the site, each behind its own check.
 pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     pages::routes().into_iter().fold(Router::new(), |router, route| {
-        let check = from_fn_with_state((Arc::clone(app), route.access), check);
-        router.route(route.path, route.handler.route_layer(check))
+        let check = from_fn_with_state((Arc::clone(app), route.access, route.takes), check);
+        router.route(&route.path, route.handler.layer(DefaultBodyLimit::disable()).route_layer(check))
     })
 }
 
@@ -175,7 +280,7 @@ fn is_served(app: &App, peer: SocketAddr, headers: &HeaderMap) -> bool {
 
 /// Lets through who may ask, and puts the policy on every answer.
 async fn check(
-    State((app, access)): State<(Arc<App>, Access)>,
+    State((app, access, takes)): State<(Arc<App>, Access, Takes)>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
     next: Next,
@@ -186,7 +291,7 @@ async fn check(
     let (lang, is_chosen) = lang(&request);
     let token = cookie(request.headers(), app.site.cookie_name()).filter(|token| is_token(token));
     let mut visit = Visit::new(&app, &request, address(peer, request.headers()), lang, token.unwrap_or_default());
-    let mut response = match let_through(&mut visit, access, request).await {
+    let mut response = match let_through(&mut visit, access, takes, request).await {
         Ok(request) => next.run(request).await,
         Err(response) => response,
     };
@@ -200,22 +305,28 @@ async fn check(
 }
 
 /// The request with the visit in it, or what is answered instead.
-async fn let_through(visit: &mut Visit, access: Access, mut request: Request) -> Result<Request, Response> {
+async fn let_through(
+    visit: &mut Visit,
+    access: Access,
+    takes: Takes,
+    mut request: Request,
+) -> Result<Request, Response> {
     let store_failed = |visit: &Visit, error: StoreError| Wrong::from(error).shown(visit);
     if let Access::Token(roles) = access {
         visit.standing = of_program(visit, request.headers()).await.map_err(|error| store_failed(visit, error))?;
-        let role = visit.standing.role().ok_or_else(|| html::api_refusal(StatusCode::UNAUTHORIZED))?;
+        let refusal = |status, text: &str| html::api_refusal(status, &visit.app.site.words.get(Lang::English, text));
+        let role = visit.standing.role().ok_or_else(|| refusal(StatusCode::UNAUTHORIZED, "wrong-token"))?;
         if !roles.contains(&role) {
-            return Err(html::api_refusal(StatusCode::FORBIDDEN));
+            return Err(refusal(StatusCode::FORBIDDEN, "wrong-role"));
         }
     } else {
         visit.standing = of_browser(visit).await.map_err(|error| store_failed(visit, error))?;
         if let Some(answer) = admit(visit, access) {
             return Err(answer);
         }
-        if request.method() == Method::POST {
-            request = check_form(visit, request).await?;
-        }
+    }
+    if request.method() == Method::POST {
+        request = check_sent(visit, takes, request).await?;
     }
     request.extensions_mut().insert(visit.clone());
     Ok(request)
@@ -259,27 +370,74 @@ async fn of_program(visit: &Visit, headers: &HeaderMap) -> Result<Standing, Stor
     Ok(found.map_or(Standing::Nobody, |token| Standing::Program(Arc::new(token))))
 }
 
-/// A form must come from a page of ours, and carry what only that page knows.
-async fn check_form(visit: &Visit, request: Request) -> Result<Request, Response> {
-    let refuse = |status, text| frame::wrong(visit, status, text);
-    if !is_same_site(request.headers()) {
-        return Err(refuse(StatusCode::FORBIDDEN, "wrong-origin"));
+/// What is sent must be a form of a page of ours that carries what only that page knows, or come from a program.
+async fn check_sent(visit: &mut Visit, takes: Takes, request: Request) -> Result<Request, Response> {
+    let refuse = |visit: &Visit, status, text| match visit.standing {
+        Standing::Program(_) => html::api_refusal(status, &visit.app.site.words.get(Lang::English, text)),
+        Standing::Nobody | Standing::User(_) => frame::wrong(visit, status, text),
+    };
+    let (mut parts, body) = request.into_parts();
+    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (kind, named) = (text("content-type").to_owned(), text("idempotency-key").to_owned());
+    let is_program = visit.is_program();
+    if !is_program && !is_same_site(&parts.headers) {
+        return Err(refuse(visit, StatusCode::FORBIDDEN, "wrong-origin"));
     }
-    let is_form = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    if is_form.is_none_or(|kind| !kind.starts_with("application/x-www-form-urlencoded")) {
-        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-form"));
+    let is_kind = match (is_program, takes) {
+        (true, Takes::Form) => kind.starts_with("application/json"),
+        (true, Takes::File) => true,
+        (false, Takes::Form) => kind.starts_with("application/x-www-form-urlencoded"),
+        (false, Takes::File) => kind.starts_with("multipart/form-data"),
+    };
+    if !is_kind {
+        return Err(refuse(visit, StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-form"));
     }
-    let (parts, body) = request.into_parts();
-    let body: Bytes = axum::body::to_bytes(body, FORM_BYTES_MAX)
+    let bytes_max = if takes == Takes::File { FILE_BYTES_MAX } else { FORM_BYTES_MAX };
+    let body: Bytes = axum::body::to_bytes(body, bytes_max)
         .await
-        .map_err(|_| refuse(StatusCode::PAYLOAD_TOO_LARGE, "wrong-form"))?;
-    let wanted = format!("csrf={}", secret::form_token(&visit.token));
-    let sent = body.split(|byte| *byte == b'&').find(|field| field.starts_with(b"csrf="));
-    let fits = sent.is_some_and(|sent| bool::from(sent.ct_eq(wanted.as_bytes())));
-    if visit.token.is_empty() || !fits {
-        return Err(refuse(StatusCode::FORBIDDEN, "wrong-stale"));
+        .map_err(|_| refuse(visit, StatusCode::PAYLOAD_TOO_LARGE, "wrong-large"))?;
+    let (csrf, mut once) = match takes {
+        Takes::Form => (form_field(&body, b"csrf="), form_field(&body, b"once=")),
+        Takes::File => {
+            let upload = if is_program {
+                Upload::of_program(&visit.query, body.clone())
+            } else {
+                Upload::of_form(Request::from_parts(parts.clone(), Body::from(body.clone()))).await
+            };
+            let upload = upload.map_err(|_| refuse(visit, StatusCode::BAD_REQUEST, "wrong-form"))?;
+            let fields = (upload.field("csrf").to_owned(), upload.field("once").to_owned());
+            parts.extensions.insert(upload);
+            fields
+        }
+    };
+    if is_program {
+        once = named;
+    } else {
+        let fits = bool::from(csrf.as_bytes().ct_eq(secret::form_token(&visit.token).as_bytes()));
+        if visit.token.is_empty() || !fits {
+            return Err(refuse(visit, StatusCode::FORBIDDEN, "wrong-stale"));
+        }
+    }
+    if !once.is_empty() {
+        visit.once = Some(once_key(visit, &once, &parts, &body));
     }
     Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+/// A field of a form, as it was sent.
+fn form_field(body: &[u8], name: &[u8]) -> String {
+    let sent = body.split(|byte| *byte == b'&').find_map(|field| field.strip_prefix(name));
+    String::from_utf8_lossy(sent.unwrap_or_default()).into_owned()
+}
+
+/// The same only for the same words of the same sender to the same address. A form with a file has another boundary each
+/// time: of it only the name counts.
+fn once_key(visit: &Visit, once: &str, parts: &Parts, body: &[u8]) -> Hash {
+    let is_file = parts.extensions.get::<Upload>().is_some();
+    let said = sha256(&[if is_file { &[] } else { body }]);
+    let (who, path) = (sha256(&[visit.standing.name().as_bytes()]), sha256(&[visit.path.as_bytes()]));
+    let is_program = [u8::from(visit.is_program())];
+    sha256(&[b"cabas once 1", &is_program, who.as_bytes(), path.as_bytes(), said.as_bytes(), once.as_bytes()])
 }
 
 /// Browsers say where a form comes from; one that says nothing is refused.
@@ -366,7 +524,7 @@ mod tests {
     fn no_route_stands_twice() {
         let mut seen = std::collections::BTreeSet::new();
         for route in pages::routes() {
-            assert!(seen.insert((route.method.to_string(), route.path)), "{} {}", route.method, route.path);
+            assert!(seen.insert((route.method.to_string(), route.path.clone())), "{} {}", route.method, route.path);
         }
     }
 }

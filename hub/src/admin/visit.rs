@@ -6,16 +6,20 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
-use cabas_protocol::Timestamp;
+use axum::response::{IntoResponse, Redirect, Response};
+use cabas_protocol::{Hash, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use super::refusals::refusal;
 use super::words::Lang;
 use super::{frame, html, secret};
 use crate::app::App;
+use crate::core::audit::Deed;
 use crate::core::roles::Role;
 use crate::error::Refused;
 use crate::keys::KeyError;
-use crate::store::{Lane, SessionView, StoreError, TokenView, Tx, UserRefusal};
+use crate::store::{Lane, Note, SessionView, StoreError, TokenView, Tx, UserRefusal};
 
 /// What somebody has still to do before the pages are theirs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -120,6 +124,28 @@ pub struct Visit {
     pub token: String,
     /// Who asks.
     pub standing: Standing,
+    /// What this very deed is known by, where its form or its program gave it a name.
+    pub once: Option<Hash>,
+}
+
+/// Who does something, and when.
+#[derive(Clone, Debug)]
+pub struct By {
+    /// The name of the user or the program.
+    pub who: String,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// What was done.
+#[derive(Clone, Debug)]
+pub struct Done<R> {
+    /// What is given back.
+    pub given: R,
+    /// To whom or what it was done, for the audit log.
+    pub subject: String,
+    /// What else is to be known: no name of a member, no secret.
+    pub detail: String,
 }
 
 impl Visit {
@@ -135,7 +161,56 @@ impl Visit {
             address,
             token,
             standing: Standing::Nobody,
+            once: None,
         }
+    }
+
+    /// True where a program asks: it is answered in JSON.
+    #[must_use]
+    pub const fn is_program(&self) -> bool {
+        matches!(self.standing, Standing::Program(_))
+    }
+
+    /// Does something: the work, its entry in the audit log, and the note that it was done are kept together or not at all.
+    /// Sent twice, it is done once and answered alike.
+    ///
+    /// # Errors
+    /// What the work gives.
+    pub async fn deed<R: Serialize + DeserializeOwned + Send + 'static>(
+        &self,
+        deed: Deed,
+        work: impl FnOnce(&mut Tx<'_>, &By) -> Result<Done<R>, StoreError> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let (by, once) = (By { who: self.who(), now: self.now }, self.once);
+        let given = self.store(move |tx| {
+            if let Some(key) = once
+                && let Some(given) = tx.done_before(key)?
+            {
+                return serde_json::from_str(&given).map_err(|_| StoreError::Damaged("what was answered before"));
+            }
+            let done = work(tx, &by)?;
+            tx.note(Note { who: &by.who, deed, subject: &done.subject, detail: &done.detail }, by.now)?;
+            if let Some(key) = once {
+                let given = serde_json::to_string(&done.given);
+                tx.done_once(key, &given.map_err(|_| StoreError::Damaged("an answer cannot be written"))?, by.now)?;
+            }
+            Ok(done.given)
+        });
+        let given = given.await?;
+        self.app.allocate.notify_one();
+        self.app.works.notify_one();
+        Ok(given)
+    }
+
+    /// Tells that it was done: a program gets it as JSON, a person goes on to a page.
+    ///
+    /// # Errors
+    /// [`Wrong::Work`] where it cannot be written.
+    pub fn done(&self, given: &impl Serialize, to: &str) -> Result<Response, Wrong> {
+        if self.is_program() {
+            return html::json(given);
+        }
+        Ok(Redirect::to(to).into_response())
     }
 
     /// Works on the store.
@@ -196,6 +271,9 @@ pub enum Wrong {
     /// What was asked for is not there.
     #[error("it is not there")]
     NotFound,
+    /// What was sent cannot be read.
+    #[error("what was sent cannot be read: {0}")]
+    Unread(String),
 }
 
 impl From<StoreError> for Wrong {
@@ -231,13 +309,23 @@ impl Wrong {
             tracing::error!(error = %self, page = %visit.path, "a page cannot be shown");
         }
         match visit.standing {
-            Standing::Program(_) => html::api_refusal(status),
+            Standing::Program(_) => html::api_refusal(status, &self.reason(visit, text)),
             Standing::Nobody | Standing::User(_) => frame::wrong(visit, status, text),
+        }
+    }
+
+    /// What a program is told: the text in English, and what a program's author alone can put right.
+    fn reason(&self, visit: &Visit, text: &str) -> String {
+        let words = visit.app.site.words.get(Lang::English, text);
+        match self {
+            Self::Unread(what) => format!("{words} ({what})"),
+            Self::Store(_) | Self::Work(_) | Self::Nobody | Self::NotFound => words,
         }
     }
 
     fn told(&self) -> (StatusCode, &'static str) {
         match self {
+            Self::Unread(_) => (StatusCode::BAD_REQUEST, "wrong-form"),
             Self::Nobody => (StatusCode::FORBIDDEN, "wrong-role"),
             Self::NotFound => (StatusCode::NOT_FOUND, "wrong-not-found"),
             Self::Work(_) => (StatusCode::SERVICE_UNAVAILABLE, "wrong-busy"),
@@ -261,24 +349,6 @@ fn is_unknown(error: &StoreError) -> bool {
             | StoreError::UnknownShop
             | StoreError::User(UserRefusal::Unknown | UserRefusal::UnknownToken)
     )
-}
-
-/// The words of what a person can do something about; none where the store failed.
-#[must_use]
-pub const fn refusal(error: &StoreError) -> Option<&'static str> {
-    if let StoreError::Text(_) = error {
-        return Some("refusal-name");
-    }
-    let StoreError::User(refusal) = error else { return None };
-    Some(match refusal {
-        UserRefusal::Unknown | UserRefusal::UnknownToken => "wrong-not-found",
-        UserRefusal::Taken | UserRefusal::TokenTaken => "refusal-taken",
-        UserRefusal::ShopAndRole => "refusal-shop-and-role",
-        UserRefusal::NotAnotherAdmin => "refusal-not-another-admin",
-        UserRefusal::LastAdmin => "refusal-last-admin",
-        UserRefusal::Disabled => "refusal-disabled",
-        UserRefusal::TooMany => "refusal-too-many",
-    })
 }
 
 impl IntoResponse for Wrong {

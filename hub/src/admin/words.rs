@@ -6,8 +6,15 @@ use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use unic_langid::{LanguageIdentifier, langid};
 
-const FRENCH: &str = include_str!("../../locales/fr.ftl");
-const ENGLISH: &str = include_str!("../../locales/en.ftl");
+/// One file a subject; each stands in both folders.
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        const FRENCH: &[&str] = &[$(include_str!(concat!("../../locales/fr/", $name, ".ftl"))),*];
+        const ENGLISH: &[&str] = &[$(include_str!(concat!("../../locales/en/", $name, ".ftl"))),*];
+    };
+}
+
+files!["site", "works"];
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -63,12 +70,14 @@ impl Default for Words {
     }
 }
 
-/// What Fluent could make of a file; a test makes sure that it is all of it.
-fn bundle(language: LanguageIdentifier, source: &str) -> FluentBundle<FluentResource> {
+/// What Fluent could make of the files; a test makes sure that it is all of them.
+fn bundle(language: LanguageIdentifier, sources: &[&str]) -> FluentBundle<FluentResource> {
     let mut bundle = FluentBundle::new_concurrent(vec![language]);
     bundle.set_use_isolating(false);
-    let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(resource, _)| resource);
-    bundle.add_resource_overriding(resource);
+    for source in sources {
+        let resource = FluentResource::try_new((*source).to_owned()).unwrap_or_else(|(resource, _)| resource);
+        bundle.add_resource_overriding(resource);
+    }
     bundle
 }
 
@@ -102,11 +111,14 @@ mod tests {
     use crate::admin::overview;
     use crate::core::audit::Deed;
     use crate::core::roles::Role;
+    use crate::store::WorkState;
+    use crate::works;
     use std::collections::BTreeSet;
     use std::path::Path;
 
-    fn ids(source: &'static str) -> Vec<&'static str> {
-        let lines = source.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
+    fn ids(sources: &[&'static str]) -> Vec<&'static str> {
+        let lines = sources.iter().flat_map(|source| source.lines());
+        let lines = lines.filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
         lines.filter_map(|line| line.split_once(" =").map(|(id, _)| id)).collect()
     }
 
@@ -128,13 +140,16 @@ mod tests {
         made.extend(overview::ALARMS.iter().map(|name| format!("alarm-{}", name.replace('_', "-"))));
         made.extend(overview::CLOCKS.iter().map(|name| format!("clock-{name}")));
         made.extend(overview::QUARANTINES.iter().map(|name| format!("quarantine-{name}")));
+        made.extend(WorkState::ALL.iter().map(|state| format!("work-is-{}", state.name())));
+        made.extend(works::Job::NAMES.iter().map(|name| format!("job-{name}")));
+        made.extend(works::Job::RESULTS.iter().map(|name| format!("job-gave-{}", name.replace('_', "-"))));
         made
     }
 
     #[test]
     fn both_languages_say_the_same_things_and_every_line_is_understood() {
-        for source in [FRENCH, ENGLISH] {
-            assert!(FluentResource::try_new(source.to_owned()).is_ok());
+        for source in FRENCH.iter().chain(ENGLISH) {
+            assert!(FluentResource::try_new((*source).to_owned()).is_ok());
         }
         let (french, english): (BTreeSet<_>, BTreeSet<_>) =
             (ids(FRENCH).into_iter().collect(), ids(ENGLISH).into_iter().collect());

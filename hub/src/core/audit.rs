@@ -59,6 +59,8 @@ deeds! {
     TerminalCode => "terminal-code",
     /// A terminal's right to sell was taken.
     TerminalRevoked => "terminal-revoked",
+    /// The books are to be verified.
+    VerifyAsked => "verify-asked",
 }
 
 /// One entry, without its place in the chain.

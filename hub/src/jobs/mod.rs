@@ -9,6 +9,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
 use crate::store::{Lane, StoreError, Tx, Wake};
+use crate::works;
 
 /// How often commands beside the hub are looked for: somebody may wait, and a signing key may have been taken back.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -25,6 +26,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     jobs.spawn(look_beside(Arc::clone(app)));
     jobs.spawn(allocate(Arc::clone(app)));
     jobs.spawn(look_hourly(Arc::clone(app)));
+    jobs.spawn(do_works(Arc::clone(app)));
     if let Some(every) = sd_notify::watchdog_enabled() {
         jobs.spawn(watchdog(Arc::clone(app), every));
     }
@@ -83,6 +85,20 @@ async fn allocate_all(app: &App) -> Result<(), StoreError> {
         let now = app.clock.now();
         if !app.store.call(Lane::Sync, move |tx| tx.allocate_pending(now)).await?.more {
             return Ok(());
+        }
+    }
+}
+
+/// Does long work, step by step: what was under way at the last stop first, then whatever is asked for.
+async fn do_works(app: Arc<App>) {
+    loop {
+        match works::further(&app).await {
+            Ok(true) => {}
+            Ok(false) => app.works.notified().await,
+            Err(error) => {
+                tracing::error!(%error, "a work could not go on; it is tried again");
+                tokio::time::sleep(REST).await;
+            }
         }
     }
 }

@@ -69,7 +69,7 @@ impl App {
     pub fn open(config: &Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let secrets = HubSecrets::load(&config.keys_dir())?;
         let file = config.database();
-        let failed = |source| StartError::Store { file: file.clone(), source };
+        let failed = |source| StartError::Store { file: config.database(), source };
         let mut db = Db::open(&file, OpenMode::Existing).map_err(failed)?;
         let (fund, certs, signing) =
             db.read(|tx| Ok((tx.fund()?, tx.key_certs()?, tx.signing_keys()?))).map_err(failed)?;
@@ -96,6 +96,8 @@ impl App {
             keys: KnownKeys::default(),
             cards: Relay::default(),
             allocate: Notify::new(),
+            works: Notify::new(),
+            database: file,
             unknown_codes: PerMinute::new(UNKNOWN_CODES_PER_MINUTE_MAX),
             site: Site::new(config, fund.name),
             code_valid_hours: config.code_valid_hours,

@@ -40,6 +40,7 @@ mod model;
 mod money_in;
 mod money_report;
 mod news;
+mod once;
 mod payments;
 mod people;
 mod preparations;
@@ -65,6 +66,7 @@ mod tx;
 mod users;
 mod verify;
 mod views;
+mod works;
 
 pub use audit::{AUDIT_PAGE_MAX, AUDIT_TEXT_BYTES_MAX, Note};
 pub use bank_refusal::BankRefusal;
@@ -84,6 +86,7 @@ pub use key_exposure::KeyExposure;
 pub use model::*;
 pub use money_in::{DAY_MIN, MONEY_IN_LINES_MAX, MONEY_IN_LISTED_MAX, MoneyInRefusal, REFERENCE_BYTES_MAX};
 pub use money_report::{MoneyForecast, PaceBy};
+pub use once::ONCE_KEPT_S;
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
 pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
 pub use sessions::{
@@ -98,6 +101,7 @@ pub use users::{
     UserView,
 };
 pub use verify::{FINDINGS_MAX, Finding, FindingKind, VerifyReport};
+pub use works::{WORKS_SHOWN_MAX, WorkState, WorkView};
 
 #[cfg(test)]
 mod tests;

@@ -27,7 +27,25 @@ impl Client {
         Self { address, cookies: BTreeMap::new(), csrf: String::new(), origin, from: None }
     }
 
+    /// Sends a form with a file.
+    pub fn upload(&mut self, path: &str, fields: &[(&str, &str)], name: &str, file: &[u8]) -> Answer {
+        let csrf = self.csrf.clone();
+        let mut body = Vec::new();
+        for (field, value) in [("csrf", csrf.as_str())].iter().chain(fields) {
+            let part = format!("--cut\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n");
+            body.extend(part.as_bytes());
+        }
+        let head = format!("--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n");
+        body.extend([head.as_bytes(), file, b"\r\n--cut--\r\n"].concat());
+        let head = format!("Content-Type: multipart/form-data; boundary=cut\r\nOrigin: {}\r\n", self.origin);
+        self.send_bytes(&format!("POST {path}"), &head, &body)
+    }
+
     fn send(&mut self, first: &str, fields: &str, body: &str) -> Answer {
+        self.send_bytes(first, fields, body.as_bytes())
+    }
+
+    fn send_bytes(&mut self, first: &str, fields: &str, body: &[u8]) -> Answer {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let from = self.from.map(|from| format!("X-Forwarded-For: {from}\r\n")).unwrap_or_default();
         let head = format!(
@@ -36,7 +54,7 @@ impl Client {
             cookies.join("; "),
             body.len()
         );
-        let answer = http::exchange(self.address, &[head.as_bytes(), body.as_bytes()].concat());
+        let answer = http::exchange(self.address, &[head.as_bytes(), body].concat());
         for line in answer.head.lines() {
             let Some((name, value)) = line.split_once(':') else { continue };
             if name.eq_ignore_ascii_case("set-cookie") {
@@ -142,5 +160,83 @@ impl Person {
         let answer = client.post("/login/code", &[("code", &digits(&self.secret, hub.app.clock.now().get()))]);
         client.follow(&answer);
         client
+    }
+}
+
+/// A program with a token. Whatever it is answered is held against the OpenAPI document.
+pub struct Program {
+    address: SocketAddr,
+    token: String,
+    document: Value,
+}
+
+impl Program {
+    /// Adds a token of that role by the command line.
+    pub fn add(fund: &Fund, hub: &Hub, name: &str, role: &str, shop: Option<&str>) -> Self {
+        let mut arguments = vec!["token", "add", "--name", name, "--role", role];
+        if let Some(shop) = shop {
+            arguments.extend(["--shop", shop]);
+        }
+        Self::with(hub, fund.json(&arguments)["token"].as_str().unwrap())
+    }
+
+    /// One that holds this token.
+    pub fn with(hub: &Hub, token: &str) -> Self {
+        let mut program = Self { address: hub.address, token: token.to_owned(), document: Value::Null };
+        program.document = program.send("GET", "/api/openapi.json", "", b"").1;
+        program
+    }
+
+    /// The document.
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
+    /// Asks; `route` is the path as the document has it, `path` what is asked for.
+    pub fn get(&self, route: &str, path: &str) -> (u16, Value) {
+        let (status, value) = self.send("GET", path, "", b"");
+        self.fits(route, "get", status, &value);
+        (status, value)
+    }
+
+    /// Sends JSON.
+    pub fn post(&self, route: &str, path: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
+        let key = key.map(|key| format!("Idempotency-Key: {key}\r\n")).unwrap_or_default();
+        let head = format!("Content-Type: application/json\r\n{key}");
+        let (status, value) = self.send("POST", path, &head, body.to_string().as_bytes());
+        self.fits(route, "post", status, &value);
+        (status, value)
+    }
+
+    /// Sends a file.
+    pub fn upload(&self, route: &str, path: &str, file: &[u8]) -> (u16, Value) {
+        let (status, value) = self.send("POST", path, "Content-Type: application/octet-stream\r\n", file);
+        self.fits(route, "post", status, &value);
+        (status, value)
+    }
+
+    fn send(&self, method: &str, path: &str, fields: &str, body: &[u8]) -> (u16, Value) {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n{fields}Content-Length: {}\r\nConnection: close\r\n\r\n",
+            self.token,
+            body.len()
+        );
+        let answer = http::exchange(self.address, &[head.as_bytes(), body].concat());
+        let value = serde_json::from_slice(&answer.body);
+        assert!(value.is_ok(), "{path}: {}", answer.text());
+        (answer.status, value.unwrap())
+    }
+
+    /// The answer is what the document says.
+    fn fits(&self, route: &str, method: &str, status: u16, value: &Value) {
+        let told = &self.document["paths"][route][method]["responses"];
+        assert!(told.is_object(), "the document says nothing of {method} {route}");
+        let response = if status == 200 { &told["200"] } else { &told["default"] };
+        let mut schema = response["content"]["application/json"]["schema"].clone();
+        schema["components"] = self.document["components"].clone();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let errors: Vec<_> =
+            validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{method} {route} ({status}): {errors:?} in {value}");
     }
 }

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::Query;
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::frame::{Frame, page as show};
@@ -22,7 +23,7 @@ struct Log {
 }
 
 /// Where a page of the log begins.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct Asked {
     before: Option<u64>,
 }

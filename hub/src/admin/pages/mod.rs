@@ -1,7 +1,9 @@
 //! The pages, one file a subject, and the one table of who may see which.
 //!
 //! To add a page: a handler here, a template in `hub/templates` that extends `layout.html`, its words in both files of
-//! `hub/locales`, and a line in [`routes`]. The tests then ask for it in every role.
+//! `hub/locales`, and a line in [`routes`]. The tests then ask for it in every role. What a page shows and does is there for
+//! programs, too: the handler answers both ([`super::frame::answer`], [`super::visit::Visit::deed`]), and `.api(…)` on its
+//! line makes the twin under `/api` and tells the OpenAPI document. What two people must do, and users, are for people alone.
 
 mod account;
 mod api;
@@ -12,10 +14,13 @@ mod login;
 mod shop;
 mod terminals;
 mod users;
+mod works;
 
 use axum::routing::{get, post};
 
-use super::site::{Access, LOGIN, Route};
+use super::document::Told;
+use super::site::Group::{Home, Office, Shops};
+use super::site::{Access, LOGIN, Route, with_twins};
 use super::visit::Step;
 use crate::core::roles::Role::{self, Admin, Evaluator, Shop, Treasurer};
 
@@ -26,7 +31,7 @@ const FIGURES: &[Role] = &[Admin, Treasurer, Evaluator];
 /// Every route of the site with who may ask for it.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    vec![
+    with_twins(vec![
         Route::get("/style.css", Access::Anyone, get(assets::style)),
         Route::get("/site.js", Access::Anyone, get(assets::script)),
         Route::get("/", Access::Anyone, get(login::home)),
@@ -39,24 +44,42 @@ pub fn routes() -> Vec<Route> {
         Route::get("/password", Access::Own, get(account::password_form)),
         Route::post("/password", Access::Own, post(account::password)),
         Route::post("/logout", Access::Own, post(login::logout)),
-        Route::get("/dashboard", Access::Roles(FIGURES), get(dashboard::page)).menu("menu-dashboard"),
-        Route::get("/shop", Access::Roles(&[Shop]), get(shop::page)).menu("menu-shop"),
-        Route::get("/terminals", OFFICE, get(terminals::list)).menu("menu-terminals"),
+        Route::get("/dashboard", Access::Roles(FIGURES), get(dashboard::page)).menu(Home, "menu-dashboard"),
+        Route::get("/shop", Access::Roles(&[Shop]), get(shop::page)).menu(Shops, "menu-shop"),
+        Route::get("/terminals", OFFICE, get(terminals::list)).menu(Shops, "menu-terminals"),
         Route::post("/terminals", ADMIN, post(terminals::add)),
         Route::post("/terminals/{terminal}/code", ADMIN, post(terminals::code)),
         Route::get("/terminals/{terminal}/revoke", ADMIN, get(terminals::ask_revoke)),
         Route::post("/terminals/{terminal}/revoke", ADMIN, post(terminals::revoke)),
-        Route::get("/users", ADMIN, get(users::list)).menu("menu-users"),
+        Route::get("/users", ADMIN, get(users::list)).menu(Office, "menu-users"),
         Route::post("/users", ADMIN, post(users::add)),
         Route::get("/users/{user}/disable", ADMIN, get(users::ask_disable)),
         Route::post("/users/{user}/disable", ADMIN, post(users::disable)),
         Route::get("/users/{user}/recover", ADMIN, get(users::ask_recover)),
         Route::post("/users/{user}/recover", ADMIN, post(users::recover)),
-        Route::get("/audit", OFFICE, get(audit::page)).menu("menu-audit"),
-        Route::get("/api/overview", Access::Token(FIGURES), get(api::overview)),
-        Route::get("/api/terminals", Access::Token(&[Admin, Treasurer]), get(api::terminals)),
-        Route::get("/api/audit", Access::Token(&[Admin, Treasurer]), get(api::audit)),
-        Route::get("/api/shop", Access::Token(&[Shop]), get(api::shop)),
+        Route::get("/audit", OFFICE, get(audit::page)).menu(Office, "menu-audit"),
+        Route::get("/works", OFFICE, get(works::list))
+            .menu(Office, "menu-works")
+            .api(Told::of::<works::Works>("Long work, newest first.")),
+        Route::get("/works/{work}", OFFICE, get(works::one))
+            .api(Told::of::<works::Work>("How far a work is, and what came of it.")),
+        Route::post("/works/verify", OFFICE, post(works::verify))
+            .api(Told::of::<works::Asked>("Recomputes the books.").taking::<Nothing>()),
+        Route::get("/api/overview", Access::Token(FIGURES), get(api::overview))
+            .api(Told::of::<api::WithExposure>("Sums, exposure and terminals.")),
+        Route::get("/api/terminals", Access::Token(&[Admin, Treasurer]), get(api::terminals)).api(Told::of::<
+            api::Terminals,
+        >(
+            "Every terminal and how it stands.",
+        )),
+        Route::get("/api/audit", Access::Token(&[Admin, Treasurer]), get(api::audit))
+            .api(Told::of::<api::Log>("The audit log, newest first.").taking::<audit::Asked>()),
+        Route::get("/api/shop", Access::Token(&[Shop]), get(api::shop))
+            .api(Told::of::<shop::OwnShop>("A shop's own figures.")),
         Route::get("/api/openapi.json", Access::Anyone, get(api::document)),
-    ]
+    ])
 }
+
+/// A body without fields.
+#[derive(schemars::JsonSchema)]
+struct Nothing {}

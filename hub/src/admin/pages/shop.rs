@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::frame::{Frame, page as show};
@@ -18,7 +19,7 @@ struct ShopPage {
 }
 
 /// A shop's own figures.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct OwnShop {
     pub(super) shop: String,
     pub(super) name: String,

@@ -10,8 +10,9 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::super::frame::{Fault, Frame, page};
+use super::super::refusals::refusal;
 use super::super::secret;
-use super::super::visit::{Visit, Wrong, refusal};
+use super::super::visit::{Visit, Wrong};
 use crate::core::audit::Deed;
 use crate::core::roles::Role;
 use crate::store::{NewUser, Note, ShopView, StoreError, UserRefusal, UserView};

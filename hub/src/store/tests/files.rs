@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::world::{NOW, World, init};
+use crate::store::db::MIGRATIONS;
 use crate::store::{Db, OpenMode, SCHEMA_VERSION, StoreError};
 
 #[test]
@@ -130,16 +131,7 @@ fn shops_of_a_file_from_before_the_joining_procedure_are_open() {
     let mut terminal = world.terminal("A");
     terminal.sale(1, 100, 100, 1);
     world.sync(&mut terminal);
-    world
-        .db
-        .conn
-        .execute_batch(
-            "DROP TABLE joining_documents; DROP TABLE joining_steps; DROP TABLE joinings;
-             DROP TABLE erasures; DROP TABLE members;
-             DROP TABLE banked; DROP TABLE money_in; DROP TABLE overruns; DROP TABLE budgets; DROP TABLE share_plans;
-             PRAGMA user_version = 13",
-        )
-        .unwrap();
+    back_to(&world.db.conn, 13);
     world.db = Db::open(&world.path(), OpenMode::Existing).unwrap();
     world.audit();
     let stages = world.db.read(|tx| tx.joinings()).unwrap().into_iter().map(|view| (view.joining.code, view.stage));
@@ -147,4 +139,24 @@ fn shops_of_a_file_from_before_the_joining_procedure_are_open() {
     assert_eq!(stages.collect::<Vec<_>>(), [("A".to_owned(), open), ("B".to_owned(), open)]);
     world.extend(&terminal, 1, 1_000).unwrap();
     world.terminal("B");
+}
+
+/// Takes away every table that came after that form of the file.
+fn back_to(conn: &Connection, version: usize) {
+    let older = Connection::open_in_memory().unwrap();
+    for migration in MIGRATIONS.iter().take(version) {
+        older.execute_batch(migration).unwrap();
+    }
+    let tables = |conn: &Connection| {
+        let mut read = conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
+        read.query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<std::collections::BTreeSet<String>, _>>()
+            .unwrap()
+    };
+    conn.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+    for table in tables(conn).difference(&tables(&older)) {
+        conn.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+    }
+    conn.execute_batch(&format!("PRAGMA foreign_keys = ON; PRAGMA user_version = {version}")).unwrap();
 }

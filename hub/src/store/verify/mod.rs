@@ -160,6 +160,9 @@ impl VerifyReport {
     }
 }
 
+/// One part of a verification.
+type Part<'p> = dyn Fn(&Tx<'_>, &mut VerifyReport) -> Result<(), StoreError> + 'p;
+
 impl Db {
     /// Reads everything as it stands at one moment and recomputes it: the ledger, every chain, every signature, every
     /// claimed interval, every settlement; the proofs of cards as far as the witness knows their keys. Works beside a
@@ -168,29 +171,47 @@ impl Db {
     /// # Errors
     /// [`StoreError::Sqlite`] or [`StoreError::Damaged`] where the file cannot be read at all.
     pub fn verify(&mut self, witness: &dyn CardWitness) -> Result<VerifyReport, StoreError> {
+        self.verify_told(witness, &mut |_, _| {})
+    }
+
+    /// The same; tells after each part how many are done, and of how many.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn verify_told(
+        &mut self,
+        witness: &dyn CardWitness,
+        told: &mut dyn FnMut(u64, u64),
+    ) -> Result<VerifyReport, StoreError> {
+        let parts: &[&Part<'_>] = &[
+            &|tx, report| tx.check_file(report),
+            &|tx, report| tx.check_certificates(report),
+            &|tx, report| tx.check_transfers(report),
+            &|tx, report| tx.check_accounts(report),
+            &|tx, report| tx.check_serials(report),
+            &|tx, report| tx.check_credits(report),
+            &|tx, report| tx.check_conservation(report),
+            &|tx, report| tx.check_journals(report),
+            &|tx, report| tx.check_purse_cards(witness, report),
+            &|tx, report| tx.check_disputed(report),
+            &|tx, report| tx.check_refunds(report),
+            &|tx, report| tx.check_voted(report),
+            &|tx, report| tx.check_settlements(report),
+            &|tx, report| tx.check_bank(report),
+            &|tx, report| tx.check_money_in(report),
+            &|tx, report| tx.check_joinings(report),
+            &|tx, report| tx.check_erasures(report),
+            &|tx, report| tx.check_closings(report),
+            &|tx, report| tx.check_held(report),
+            &|tx, report| tx.check_advances(report),
+            &|tx, report| tx.check_audit(report),
+        ];
         self.read(|tx| {
             let mut report = VerifyReport::default();
-            tx.check_file(&mut report)?;
-            tx.check_certificates(&mut report)?;
-            tx.check_transfers(&mut report)?;
-            tx.check_accounts(&mut report)?;
-            tx.check_serials(&mut report)?;
-            tx.check_credits(&mut report)?;
-            tx.check_conservation(&mut report)?;
-            tx.check_journals(&mut report)?;
-            tx.check_purse_cards(witness, &mut report)?;
-            tx.check_disputed(&mut report)?;
-            tx.check_refunds(&mut report)?;
-            tx.check_voted(&mut report)?;
-            tx.check_settlements(&mut report)?;
-            tx.check_bank(&mut report)?;
-            tx.check_money_in(&mut report)?;
-            tx.check_joinings(&mut report)?;
-            tx.check_erasures(&mut report)?;
-            tx.check_closings(&mut report)?;
-            tx.check_held(&mut report)?;
-            tx.check_advances(&mut report)?;
-            tx.check_audit(&mut report)?;
+            for (done, part) in (1..).zip(parts) {
+                part(tx, &mut report)?;
+                told(done, u64::try_from(parts.len()).unwrap_or(u64::MAX));
+            }
             Ok(report)
         })
     }

@@ -1,0 +1,84 @@
+//! What is sent: a form of a page, the same as JSON from a program, or a file.
+
+use std::collections::BTreeMap;
+
+use axum::Form;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Multipart, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use super::visit::Wrong;
+
+/// What a form, or a program as JSON, sends.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync + Send> FromRequest<S> for Sent<T> {
+    type Rejection = Wrong;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Wrong> {
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if kind.starts_with("application/json") {
+            let body = Bytes::from_request(request, state).await.map_err(|error| Wrong::Unread(error.to_string()))?;
+            return serde_json::from_slice(&body).map(Self).map_err(|error| Wrong::Unread(error.to_string()));
+        }
+        let form = Form::from_request(request, state).await;
+        form.map(|Form(sent)| Self(sent)).map_err(|error| Wrong::Unread(error.to_string()))
+    }
+}
+
+/// A file with the fields of its form. A program sends the file as the body and the fields as the query.
+#[derive(Clone, Debug, Default)]
+pub struct Upload {
+    /// The fields beside it.
+    pub fields: BTreeMap<String, String>,
+    /// What the file is called; empty where nobody says.
+    pub name: String,
+    /// The file.
+    pub bytes: Bytes,
+}
+
+impl Upload {
+    /// A field; empty where it was not sent.
+    #[must_use]
+    pub fn field(&self, name: &str) -> &str {
+        self.fields.get(name).map_or("", String::as_str)
+    }
+
+    /// Reads a form with the field `file`.
+    pub(super) async fn of_form(request: Request) -> Result<Self, String> {
+        let mut form = Multipart::from_request(request, &()).await.map_err(|error| error.body_text())?;
+        let mut upload = Self::default();
+        while let Some(field) = form.next_field().await.map_err(|error| error.body_text())? {
+            let name = field.name().unwrap_or_default().to_owned();
+            if name == "file" {
+                upload.name = field.file_name().unwrap_or_default().to_owned();
+                upload.bytes = field.bytes().await.map_err(|error| error.body_text())?;
+            } else {
+                let text = field.text().await.map_err(|error| error.body_text())?;
+                upload.fields.insert(name, text);
+            }
+        }
+        Ok(upload)
+    }
+
+    /// What a program sends.
+    pub(super) fn of_program(query: &str, bytes: Bytes) -> Result<Self, String> {
+        let fields: BTreeMap<String, String> =
+            axum::extract::Query::try_from_uri(&format!("/?{query}").parse().map_err(|_| "the query".to_owned())?)
+                .map(|axum::extract::Query(fields)| fields)
+                .map_err(|error| error.body_text())?;
+        let name = fields.get("name").cloned().unwrap_or_default();
+        Ok(Self { fields, name, bytes })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Upload {
+    type Rejection = Wrong;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Wrong> {
+        parts.extensions.remove::<Self>().ok_or_else(|| Wrong::Unread("there is no file".to_owned()))
+    }
+}

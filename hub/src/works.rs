@@ -1,0 +1,218 @@
+//! Long work that the site asks for: what kinds there are, and how each goes a step further.
+//!
+//! To add a kind: a variant of [`Job`] with its name, its words (`job-…`, and `job-gave-…` for what it gives), and an arm
+//! in [`Job::step`]. A step on the ledger's thread is one transaction with its progress; it must be right to begin any
+//! step again after a crash.
+
+use std::sync::Arc;
+
+use cabas_protocol::{Cents, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use crate::admin::refusals;
+use crate::admin::visit::By;
+use crate::app::App;
+use crate::core::period::Period;
+use crate::store::{Db, Finding, Lane, OpenMode, RunOrder, StoreError, Tx, WorkState, WorkView};
+
+/// Findings of a verification that its page shows; the command line shows more.
+const FINDINGS_SHOWN_MAX: usize = 50;
+/// The purpose under which uploaded files are sealed.
+const FILE_PURPOSE: &[u8] = b"cabas work file 1";
+
+/// Work that takes longer than a page.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Job {
+    /// The books are recomputed.
+    Verify,
+    /// A month is credited.
+    Credit {
+        /// Which one.
+        period: String,
+        /// From which source.
+        source: String,
+    },
+}
+
+/// How far a step came.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// There is more to do.
+    More {
+        /// Steps done.
+        done: u64,
+        /// Of so many, where that is known.
+        total: Option<u64>,
+    },
+    /// All is done: an object of numbers (`…_cents` are amounts), yes and no, texts and lists of texts.
+    Done(Value),
+}
+
+/// What a step has at hand.
+#[derive(Debug)]
+pub struct Hand<'h> {
+    /// The hub.
+    pub app: &'h App,
+    /// The work, with who asked for it.
+    pub work: &'h WorkView,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Hand<'_> {
+    /// The file that was uploaded for it.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where it is missing or was sealed by other keys.
+    pub fn file(&self, tx: &Tx<'_>) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        let sealed = tx.work_file(self.work.number)?.ok_or(StoreError::Damaged("a work's file is missing"))?;
+        let opened = self.app.secrets.open(FILE_PURPOSE, &[], &sealed);
+        opened.ok_or(StoreError::Damaged("a work's file was sealed by other keys"))
+    }
+}
+
+impl Job {
+    /// What kinds are called.
+    pub const NAMES: &[&str] = &["verify", "credit"];
+    /// What they may give.
+    pub const RESULTS: &[&str] =
+        &["ok", "rows", "transfers", "accounts", "found", "findings", "households", "credited_cents"];
+
+    /// What it is called.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::Credit { .. } => "credit",
+        }
+    }
+
+    /// What it is about, for people: a month, a file.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::Verify => "",
+            Self::Credit { period, .. } => period,
+        }
+    }
+
+    /// Asks for it, inside the transaction of a deed; gives the number of its page.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`], [`StoreError::Exhausted`] where the system gives no random bytes.
+    pub fn ask(&self, app: &App, tx: &mut Tx<'_>, file: Option<&[u8]>, by: &By) -> Result<u32, StoreError> {
+        let seal = |file| app.secrets.seal(FILE_PURPOSE, &[], file).map_err(|_| StoreError::Exhausted("random byte"));
+        let file = file.map(seal).transpose()?;
+        let job = serde_json::to_string(self).map_err(|_| StoreError::Damaged("a job cannot be written"))?;
+        tx.work_add(&job, file.as_deref(), &by.who, by.now)
+    }
+
+    /// Does the next step.
+    async fn step(self, app: &Arc<App>, work: &WorkView) -> Result<(), StoreError> {
+        match self {
+            Self::Verify => verify(app, work.number).await,
+            Self::Credit { period, source } => {
+                on_ledger(app, work, move |tx, hand| credit(tx, hand, &period, &source)).await
+            }
+        }
+    }
+}
+
+/// Does the next step of the oldest work; false where there is nothing to do.
+///
+/// # Errors
+/// What may pass by itself (a full disk, a busy hub): the step is tried again.
+pub async fn further(app: &Arc<App>) -> Result<bool, StoreError> {
+    let Some(work) = app.store.call(Lane::Sync, |tx| tx.work_next()).await? else { return Ok(false) };
+    let did = match serde_json::from_str::<Job>(&work.job) {
+        Ok(job) => job.step(app, &work).await,
+        Err(_) => Err(StoreError::Damaged("this program does not know the kind of a work")),
+    };
+    match did {
+        Err(error) if !may_pass(&error) => {
+            tracing::warn!(work = work.number, %error, "a work is refused");
+            let result = json!({ "error": error.to_string(), "text": refusals::refusal(&error) }).to_string();
+            let (number, now) = (work.number, app.clock.now());
+            app.store.call(Lane::Sync, move |tx| tx.work_end(number, WorkState::Failed, &result, now)).await?;
+        }
+        did => did?,
+    }
+    Ok(true)
+}
+
+/// True for what another try may do.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only what the machine or the moment refuses may pass")]
+fn may_pass(error: &StoreError) -> bool {
+    match error {
+        StoreError::Busy | StoreError::Stopped | StoreError::NotCommitted(_) | StoreError::Io(_) => true,
+        StoreError::Sqlite(error) => error.sqlite_error_code() != Some(rusqlite::ErrorCode::ConstraintViolation),
+        _ => false,
+    }
+}
+
+/// A step on the ledger's thread: its work and its progress are kept together, or neither is.
+async fn on_ledger(
+    app: &Arc<App>,
+    work: &WorkView,
+    step: impl FnOnce(&mut Tx<'_>, &Hand<'_>) -> Result<Progress, StoreError> + Send + 'static,
+) -> Result<(), StoreError> {
+    let (held, work) = (Arc::clone(app), work.clone());
+    let stepped = move |tx: &mut Tx<'_>| {
+        let hand = Hand { app: &held, work: &work, now: held.clock.now() };
+        match step(tx, &hand)? {
+            Progress::More { done, total } => tx.work_progress(work.number, done, total),
+            Progress::Done(result) => tx.work_end(work.number, WorkState::Done, &result.to_string(), hand.now),
+        }
+    };
+    app.store.call(Lane::Sync, stepped).await?;
+    app.allocate.notify_one();
+    Ok(())
+}
+
+/// One step of a month's credits.
+fn credit(tx: &mut Tx<'_>, hand: &Hand<'_>, period: &str, source: &str) -> Result<Progress, StoreError> {
+    let period: Period = period.parse().map_err(|_| StoreError::Damaged("a work's month"))?;
+    let order = RunOrder { period, sources: &[source], over: None, extra: false };
+    let report = tx.credit_run(&order, hand.now)?;
+    let done = hand.work.done.saturating_add(u64::from(report.households));
+    let plan = tx.credit_plan(period, &[source])?;
+    if plan.to_book > Cents::ZERO && report.more {
+        let total = u64::try_from(plan.lines.len()).ok();
+        return Ok(Progress::More { done, total: total.filter(|total| *total >= done) });
+    }
+    Ok(Progress::Done(json!({ "households": done, "credited_cents": plan.booked.get() })))
+}
+
+/// A verification reads the file beside the ledger's thread; after a restart it begins again.
+async fn verify(app: &Arc<App>, number: u32) -> Result<(), StoreError> {
+    let held = Arc::clone(app);
+    let verified = tokio::task::spawn_blocking(move || {
+        let mut db = Db::open(&held.database, OpenMode::Existing)?;
+        let mut told = |done, total| {
+            // Its progress is not worth an end.
+            let tell = held.store.call_blocking(Lane::Sync, move |tx| tx.work_progress(number, done, Some(total)));
+            if let Err(error) = tell {
+                tracing::warn!(%error, "how far a verification is cannot be kept");
+            }
+        };
+        db.verify_told(&held.secrets, &mut told)
+    });
+    let report = verified.await.map_err(|_| StoreError::Damaged("a verification ended without a result"))??;
+    if report.found > 0 {
+        tracing::error!(found = report.found, "the books are not all right");
+    }
+    let findings: Vec<String> = report.findings.iter().take(FINDINGS_SHOWN_MAX).map(Finding::to_string).collect();
+    let result = json!({
+        "ok": report.found == 0,
+        "rows": report.rows,
+        "transfers": report.transfers,
+        "accounts": report.accounts,
+        "found": report.found,
+        "findings": findings,
+    });
+    let (result, now) = (result.to_string(), app.clock.now());
+    app.store.call(Lane::Sync, move |tx| tx.work_end(number, WorkState::Done, &result, now)).await
+}

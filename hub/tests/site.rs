@@ -20,7 +20,8 @@ use serde_json::json;
 const SHOP: &str = "biocoop-bachut";
 
 fn path_of(path: &str) -> String {
-    path.replace("{terminal}", "1").replace("{user}", "1").replace("{work}", "1")
+    let path = path.replace("{terminal}", "1").replace("{user}", "1").replace("{work}", "1");
+    path.replace("{household}", "F001").replace("{card}", "1").replace("{member}", "1").replace("{import}", "1")
 }
 
 /// What somebody of this role, or with this step before them, is to get.
@@ -41,6 +42,7 @@ fn every_route_answers_every_role_as_the_table_says_and_nobody_else() {
     let hub = fund.serve();
     let office = Program::add(&fund, &hub, "office", "admin", None);
     office.post("/api/works/verify", "/api/works/verify", None, &json!({}));
+    office.upload("/api/imports", "/api/imports", b"household,member\nF001,Al\n");
     let mut clients = vec![(None, None, Client::new(&hub))];
     for role in Role::ALL {
         let shop = (role == Role::Shop).then_some(SHOP);
@@ -341,6 +343,7 @@ fn the_document_of_the_api_tells_every_route_of_programs_and_what_it_gives() {
     let hub = fund.serve();
     let office = Program::add(&fund, &hub, "office", "admin", None);
     office.post("/api/works/verify", "/api/works/verify", None, &json!({}));
+    office.upload("/api/imports", "/api/imports", b"household,member\nF001,Al\n");
     let served: Vec<_> = routes().into_iter().filter(|route| matches!(route.access, Access::Token(_))).collect();
     let told = office.document()["paths"].as_object().unwrap();
     let methods: usize = told.values().map(|path| path.as_object().unwrap().len()).sum();

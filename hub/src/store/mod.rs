@@ -85,8 +85,8 @@ pub use model::*;
 pub use once::ONCE_KEPT_S;
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
 pub use register::{
-    CODE_BYTES_MAX, CONTRIBUTION_CENTS_PER_PERSON_MIN, CardFile, CardLine, HOUSEHOLDS_SHOWN_MAX, HouseholdFilter, HouseholdLine,
-    MEMBERS_MAX, NAMES_SEARCHED_MAX, RegisterRefusal, Unaware,
+    CODE_BYTES_MAX, CONTRIBUTION_CENTS_PER_PERSON_MIN, CardFile, CardLine, HOUSEHOLDS_SHOWN_MAX, HouseholdFilter,
+    HouseholdLine, MEMBERS_MAX, NAMES_SEARCHED_MAX, RegisterRefusal, Unaware,
 };
 pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
 pub use sessions::{

@@ -85,8 +85,7 @@ impl Tx<'_> {
         if waiting >= UPLOADS_WAITING_MAX {
             return Err(RegisterRefusal::TooManyUploads.into());
         }
-        let add =
-            "INSERT INTO uploads (kind, rows, file, who, added_at) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING number";
+        let add = "INSERT INTO uploads (kind, rows, file, who, added_at) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING number";
         Ok(self.conn.query_row(add, params![kind, Sql(rows), sealed, who, Sql(now)], |row| row.get(0))?)
     }
 

@@ -3,6 +3,8 @@
 
 mod common;
 
+use cabas_protocol::Version;
+use cabas_protocol::row::{ListApplied, RowBody};
 use common::site::{Client, Person, Program};
 use common::{Fund, Hub};
 use serde_json::{Value, json};
@@ -16,7 +18,7 @@ fn fund() -> (Fund, Hub, Client) {
     let file = fund.dir.path().join("members.csv");
     common::write(&file, &format!("household,member\nF001,{NAME}\nF001,Al\nF002,Bo\n"));
     fund.json(&["import", file.to_str().unwrap()]);
-    fund.json(&["credit", "book", "--period", "2026-11", "--source", "Ville"]);
+    fund.json(&["credit", "run", "--period", "2026-11", "--source", "Ville", "--book"]);
     let hub = fund.serve();
     let (_, claire) = Person::add(&fund, &hub, "claire", "admin", None);
     (fund, hub, claire)
@@ -223,17 +225,17 @@ fn cards_are_given_replaced_and_unblocked_and_a_purse_card_says_what_it_holds() 
     let left = card()["left_cents"].as_u64().unwrap();
     assert!(left > 0);
     assert!(claire.get("/cards/904/replace").text().contains("sont sur cette carte"));
-    office.post("/api/cards/{card}/block", "/api/cards/904/block", None, &json!({}));
+    let (_, blocked) = office.post("/api/cards/{card}/block", "/api/cards/904/block", None, &json!({}));
     let held = card();
     assert_eq!((held["left_cents"].as_u64(), held["can_spend_cents"].as_u64()), (Some(left), Some(left)), "{held}");
     assert_eq!((&held["unaware"][0]["terminal"], &held["released_cents"]), (&json!(1), &json!(null)), "{held}");
     assert!(claire.get("/cards/904").text().contains("Encore retenu sur la carte"));
     let allowed = claire.post("/cards/904/reader", &[("verb", "retire"), ("terminal", "1")]);
     assert!(allowed.text().contains("cabas-agent card retire --card-number 904"), "{}", allowed.text());
-    let close = ["terminal", "close", "1", "--by", "Ada"];
-    let proposed = fund.json(&close);
-    let id = proposed["closing"].as_u64().or(proposed["id"].as_u64()).unwrap().to_string();
-    fund.json(&["terminal", "confirm-close", &id, "--by", "Bea"]);
+    // The terminal tells that it applied the list: the next look gives the money back.
+    let version = Version::new(u32::try_from(blocked["hot_list_version"].as_u64().unwrap()).unwrap());
+    terminal.write(RowBody::ListApplied(ListApplied { version }));
+    terminal.sync(&hub, 0);
     office.post("/api/cards/{card}/block", "/api/cards/904/block", None, &json!({}));
     let released = card();
     assert_eq!((released["released_cents"].as_u64(), &released["unaware"]), (Some(left), &json!([])), "{released}");

@@ -348,14 +348,15 @@ fn the_document_of_the_api_tells_every_route_of_programs_and_what_it_gives() {
     let told = office.document()["paths"].as_object().unwrap();
     let methods: usize = told.values().map(|path| path.as_object().unwrap().len()).sum();
     assert_eq!(served.len(), methods);
-    for route in served {
+    for (index, route) in served.into_iter().enumerate() {
         let Access::Token(roles) = route.access else { continue };
         let told = &told[&*route.path][route.method.as_str().to_lowercase()];
         let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
         assert_eq!(told["description"], format!("Roles: {}.", names.join(", ")), "{}", route.path);
         for role in Role::ALL {
             let name = format!("{} {} {}", role.name(), route.method, route.path);
-            let program = Program::add(&fund, &hub, &name, role.name(), (role == Role::Shop).then_some(SHOP));
+            let holder = format!("{} {index}", role.name());
+            let program = Program::add(&fund, &hub, &holder, role.name(), (role == Role::Shop).then_some(SHOP));
             let path = path_of(&route.path);
             let status = if route.method == "GET" {
                 program.get(&route.path, &path).0
@@ -370,7 +371,7 @@ fn the_document_of_the_api_tells_every_route_of_programs_and_what_it_gives() {
                 (_, false) => status == 403,
             };
             assert!(fits, "{name}: {status}");
-            fund.json(&["token", "revoke", &name]);
+            fund.json(&["token", "revoke", &holder]);
             assert_eq!(program.get("/api/works", "/api/works").0, 401, "{name}");
         }
     }

@@ -299,15 +299,23 @@ fn an_import_is_looked_at_first_and_booked_as_it_was_looked_at_once() {
     assert_eq!(fund.json(&["household", "show", "F001"])["size"], 4);
     assert_eq!(ask().0, 409, "it was imported");
     assert_eq!(preview()["state"], "imported");
+    fund.json(&["verify"]);
+}
 
+#[test]
+fn a_file_confirmed_twice_is_imported_once_and_one_that_does_not_fit_is_put_away() {
+    let (fund, hub, mut claire) = fund();
+    let office = Program::add(&fund, &hub, "office", "admin", None);
+    claire.get("/imports");
+    let upload = |claire: &mut Client, text: &str| claire.upload("/imports", &[], "names.csv", text.as_bytes());
     // Two confirmations of one file: one of them comes too late.
     let names = format!("household,member\nF003,{NAME}\n");
     assert_eq!(upload(&mut claire, &names).status, 303);
     stands_in_no_file(&fund, "waits");
-    let (_, seen) = office.get("/api/imports/{import}", "/api/imports/2");
+    let (_, seen) = office.get("/api/imports/{import}", "/api/imports/1");
     let confirm = json!({ "fingerprint": seen["fingerprint"] });
     let works: Vec<Value> = (0..2)
-        .map(|_| office.post("/api/imports/{import}/confirm", "/api/imports/2/confirm", None, &confirm))
+        .map(|_| office.post("/api/imports/{import}/confirm", "/api/imports/1/confirm", None, &confirm))
         .filter_map(|(status, asked)| (status == 200).then(|| ended(&office, &asked["work"])))
         .collect();
     assert_eq!(works.iter().filter(|work| work["state"] == "done").count(), 1, "{works:?}");
@@ -317,22 +325,54 @@ fn an_import_is_looked_at_first_and_booked_as_it_was_looked_at_once() {
     let cards =
         "card_number,uid_hex,household\n801,04aabbccddee11,F001\n802,04aabbccddee12,NONE\n1,04aabbccddee13,F001\n";
     assert_eq!(upload(&mut claire, cards).status, 303);
-    let page = claire.get("/imports/3").text();
+    let page = claire.get("/imports/2").text();
     for said in ["<td class=\"number\">3</td>", "Le foyer NONE", "<td class=\"number\">4</td>", "Le numéro 1 est déjà"]
     {
         assert!(page.contains(said), "{said} is missing in {page}");
     }
-    assert!(!page.contains("/imports/3/confirm"));
-    let (_, seen) = office.get("/api/imports/{import}", "/api/imports/3");
+    assert!(!page.contains("/imports/2/confirm"));
+    let (_, seen) = office.get("/api/imports/{import}", "/api/imports/2");
     let confirm = json!({ "fingerprint": seen["fingerprint"] });
-    assert_eq!(office.post("/api/imports/{import}/confirm", "/api/imports/3/confirm", None, &confirm).0, 422);
-    assert_eq!(claire.post("/imports/3/put-away", &[]).status, 303);
-    assert_eq!(claire.post("/imports/3/put-away", &[]).status, 409);
+    assert_eq!(office.post("/api/imports/{import}/confirm", "/api/imports/2/confirm", None, &confirm).0, 422);
+    assert_eq!(claire.post("/imports/2/put-away", &[]).status, 303);
+    assert_eq!(claire.post("/imports/2/put-away", &[]).status, 409);
     assert_eq!(claire.get("/cards/801").status, 404);
     // So many files wait, and no more.
     let statuses: Vec<u16> = (0..17).map(|_| upload(&mut claire, &names).status).collect();
     assert_eq!((statuses[15], statuses[16]), (303, 409), "{statuses:?}");
     assert!(!claire.get("/audit").text().contains("Quelconque"));
     stands_in_no_file(&fund, "imported");
+    fund.json(&["verify"]);
+}
+
+#[test]
+fn an_import_goes_on_after_a_restart_and_is_done_once() {
+    let (fund, mut hub, _) = fund();
+    let rows: String = (0..3_000).map(|row| format!("G{row},2,1,400\n")).collect();
+    let office = Program::add(&fund, &hub, "office", "admin", None);
+    let (status, uploaded) = office.upload("/api/imports", "/api/imports", format!("{HEADER}{rows}").as_bytes());
+    assert_eq!((status, &uploaded["import"]), (200, &json!(1)), "{uploaded}");
+    let seen = office.get("/api/imports/{import}", "/api/imports/1").1;
+    assert_eq!((&seen["added"], seen["changes"].as_array().unwrap().len()), (&json!(3_000), 1_000));
+    let confirm = json!({ "fingerprint": seen["fingerprint"] });
+    let (_, asked) = office.post("/api/imports/{import}/confirm", "/api/imports/1/confirm", None, &confirm);
+    hub.stop();
+    let hub = fund.serve();
+    let office = Program::add(&fund, &hub, "office again", "admin", None);
+    let done = ended(&office, &asked["work"]);
+    assert_eq!((&done["state"], &done["result"]["added"]), (&json!("done"), &json!(3_000)), "{done}");
+    assert_eq!(office.get("/api/imports/{import}", "/api/imports/1").1["state"], "imported");
+    assert_eq!(fund.json(&["household", "list"]).as_array().unwrap().len(), 3_108);
+    // The list is told page by page, each household once.
+    let (mut seen, mut after) = (std::collections::BTreeSet::new(), String::new());
+    loop {
+        let page = office.get("/api/households", &format!("/api/households?after={after}")).1;
+        let lines = page["households"].as_array().unwrap();
+        assert!(lines.len() <= 100);
+        seen.extend(lines.iter().map(|line| line["household"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next_after"].as_str() else { break };
+        next.clone_into(&mut after);
+    }
+    assert_eq!(seen.len(), 3_108);
     fund.json(&["verify"]);
 }

@@ -186,6 +186,12 @@ async fn people_and_cards_in_both_languages_on_a_phone_and_on_a_desk() {
                 let query = if path.contains('?') { '&' } else { '?' };
                 desk.goto(&format!("{path}{query}lang={lang}")).await;
                 desk.look(&format!("people-{name}-{lang}")).await;
+                if name == "household" || name == "card-held" {
+                    desk.browser.script("scrollTo(0, document.body.scrollHeight / 2)").await.unwrap();
+                    desk.look(&format!("people-{name}-middle-{lang}")).await;
+                    desk.browser.script("scrollTo(0, document.body.scrollHeight)").await.unwrap();
+                    desk.look(&format!("people-{name}-end-{lang}")).await;
+                }
             }
         }
     }

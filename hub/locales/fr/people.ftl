@@ -58,6 +58,7 @@ household-leave-ask = Le foyer quitte la caisse. Voici ce qui se passe :
 household-leave-cards = { $count } carte(s) utilisable(s) seront bloquées.
 household-leave-free = { $amount } libres reviennent au fonds tout de suite.
 household-leave-held = { $amount } prêts dans les magasins sont redemandés et reviendront au fonds à mesure.
+household-leave-on-cards = { $amount } sur ses cartes à puce reviendront au fonds quand tous les terminaux les refusent.
 household-leave-back = Le foyer peut revenir plus tard. Ses cartes restent alors bloquées jusqu’à ce qu’on les débloque.
 household-leave-go = Le foyer part
 household-left-before = Ce foyer est déjà parti.

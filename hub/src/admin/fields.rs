@@ -1,6 +1,7 @@
 //! What people type into forms, and how days and addresses are written back.
 
 use cabas_protocol::{Cents, Timestamp};
+use jiff::Span;
 use jiff::civil::Date;
 
 use super::frame::Frame;
@@ -42,11 +43,15 @@ pub fn day(text: &str) -> Option<u32> {
     }
     let form = if text.contains('/') { "%d/%m/%Y" } else { "%Y-%m-%d" };
     let date = Date::strptime(form, text).ok()?;
-    u32::try_from((date - EPOCH).get_days()).ok()
+    number(date)
+}
+
+fn number(date: Date) -> Option<u32> {
+    u32::try_from(date.since(EPOCH).ok()?.get_days()).ok()
 }
 
 fn date(days: u32) -> Option<Date> {
-    EPOCH.checked_add(jiff::Span::new().try_days(i64::from(days)).ok()?).ok()
+    EPOCH.checked_add(Span::new().try_days(days).ok()?).ok()
 }
 
 /// A day as forms and programs have it: `2026-12-01`.
@@ -60,7 +65,7 @@ pub fn day_text(days: u32) -> String {
 pub fn today(now: Timestamp) -> u32 {
     let at = i64::try_from(now.get()).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
     let date = at.map(|at| at.to_zoned(jiff::tz::TimeZone::system()).date());
-    date.and_then(|date| u32::try_from((date - EPOCH).get_days()).ok()).unwrap_or(0)
+    date.and_then(number).unwrap_or(0)
 }
 
 /// A part of a path: whatever is no letter, digit, `-`, `_` or `.` is escaped.

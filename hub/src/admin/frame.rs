@@ -230,7 +230,6 @@ pub fn answer<D: Serialize, T: Template>(
 ///
 /// # Errors
 /// None; a result for who answers pages beside it.
-#[expect(clippy::unnecessary_wraps, reason = "it stands beside pages, which may fail")]
 pub fn refused_fields(visit: &Visit, faults: &[Fault]) -> Result<Response, Wrong> {
     let status = StatusCode::UNPROCESSABLE_ENTITY;
     let words = |text: &str| visit.app.site.words.get(Lang::English, text);

@@ -67,6 +67,9 @@ impl UploadState {
     }
 }
 
+/// A file as it was sealed; none where it waits no more.
+pub type SealedFile = Option<Vec<u8>>;
+
 const COLUMNS: &str = "number, kind, rows, who, added_at, state, ended_at";
 
 impl Tx<'_> {
@@ -102,7 +105,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`StoreError::Sqlite`], [`StoreError::Damaged`].
-    pub fn upload(&self, number: u32) -> Result<Option<(UploadView, Option<Vec<u8>>)>, StoreError> {
+    pub fn upload(&self, number: u32) -> Result<Option<(UploadView, SealedFile)>, StoreError> {
         let read = format!("SELECT {COLUMNS}, file FROM uploads WHERE number = ?1");
         Ok(self.conn.query_row(&read, [number], |row| Ok((view(row)?, row.get(7)?))).optional()?)
     }

@@ -142,6 +142,7 @@ fn terminal(text: &str) -> Result<TerminalId, Fault> {
 }
 
 /// Where a refusal of the store belongs in a form.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what is not named here belongs to no field")]
 const fn fault(error: &StoreError) -> Option<Fault> {
     match error {
         StoreError::CardTaken { .. } => Some(Fault { field: "card_number", text: "refusal-card-taken" }),

@@ -116,6 +116,7 @@ impl Sizes {
 }
 
 /// Where a refusal of the store belongs in the form.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what is not named here belongs to no field")]
 const fn fault(error: &StoreError) -> Option<Fault> {
     match error {
         StoreError::Register(RegisterRefusal::Taken) => {

@@ -11,7 +11,6 @@ pub(super) fn lang_of(visit: &Visit) -> Lang {
 }
 
 /// What is wrong with a line by itself.
-#[expect(clippy::wildcard_enum_match_arm, reason = "what has no words of its own is told in those of the program")]
 pub(super) fn problem_told(visit: &Visit, wrong: &Wrong) -> String {
     let with = |text: &str, values: &[(&str, &str)]| visit.app.site.words.with(lang_of(visit), text, values);
     let plain = |text: &str| with(text, &[]);

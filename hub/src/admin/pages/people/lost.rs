@@ -110,8 +110,11 @@ async fn found(visit: &Visit, search: &str) -> Result<(Found, u32), Wrong> {
     Ok((Found { households, more }, number.unwrap_or(0)))
 }
 
+/// Names as they lie in the file, with the number of each.
+type Sealed = Vec<(u32, Vec<u8>)>;
+
 /// A household with its cards, and its names as they lie in the file.
-fn household(tx: &Tx<'_>, code: String) -> Result<(Household, Vec<(u32, Vec<u8>)>), StoreError> {
+fn household(tx: &Tx<'_>, code: String) -> Result<(Household, Sealed), StoreError> {
     let money = tx.household_money(&code)?.ok_or(StoreError::UnknownPurse)?;
     let left_at = tx.household_for_treasurer(&code)?.left_at.map(cabas_protocol::Timestamp::get);
     let cards = households::cards(tx, &code, &money)?;

@@ -103,6 +103,27 @@ impl Desk {
 
 const NAME: &str = "Zoé Dupré-Quelconque";
 
+/// What is shown in both languages, on both.
+const PAGES: [(&str, &str); 17] = [
+    ("households", "/households"),
+    ("households-left", "/households?show=left"),
+    ("households-new", "/households/new"),
+    ("household", "/households/F001"),
+    ("household-left", "/households/F002"),
+    ("household-erased", "/households/F003"),
+    ("household-change", "/households/F001/change"),
+    ("household-leave", "/households/F001/leave"),
+    ("household-erase", "/households/F002/erase"),
+    ("card-new", "/households/F001/cards/new"),
+    ("card", "/cards/1"),
+    ("card-held", "/cards/904"),
+    ("card-replace", "/cards/904/replace"),
+    ("cards-lost", "/cards/lost"),
+    ("import", "/imports/1"),
+    ("import-conflicts", "/imports/3"),
+    ("imports-list", "/imports"),
+];
+
 /// A fund in which every page of people and cards has something to show; gives the admin's given password.
 async fn fund(dir: &Path) -> (Hub, String) {
     let hub = Hub::with_example_fund(dir).unwrap();
@@ -164,25 +185,7 @@ async fn people_and_cards_in_both_languages_on_a_phone_and_on_a_desk() {
 
     for desk in [&desk, &phone] {
         for lang in ["fr", "en"] {
-            for (name, path) in [
-                ("households", "/households"),
-                ("households-left", "/households?show=left"),
-                ("households-new", "/households/new"),
-                ("household", "/households/F001"),
-                ("household-left", "/households/F002"),
-                ("household-erased", "/households/F003"),
-                ("household-change", "/households/F001/change"),
-                ("household-leave", "/households/F001/leave"),
-                ("household-erase", "/households/F002/erase"),
-                ("card-new", "/households/F001/cards/new"),
-                ("card", "/cards/1"),
-                ("card-held", "/cards/904"),
-                ("card-replace", "/cards/904/replace"),
-                ("cards-lost", "/cards/lost"),
-                ("import", "/imports/1"),
-                ("import-conflicts", "/imports/3"),
-                ("imports-list", "/imports"),
-            ] {
+            for (name, path) in PAGES {
                 let query = if path.contains('?') { '&' } else { '?' };
                 desk.goto(&format!("{path}{query}lang={lang}")).await;
                 desk.look(&format!("people-{name}-{lang}")).await;

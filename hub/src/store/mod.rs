@@ -95,7 +95,7 @@ pub use sessions::{
 pub use slices::{AllocationStep, FREE_SHARE_PERCENT};
 pub use thread::{Lane, Store, WAKES_KEPT};
 pub use tx::Tx;
-pub use uploads::{SealedFile, UPLOADS_SHOWN_MAX, UPLOADS_WAITING_MAX, UploadState, UploadView};
+pub use uploads::{SealedFile, UPLOAD_WAITS_S, UPLOADS_SHOWN_MAX, UPLOADS_WAITING_MAX, UploadState, UploadView};
 pub use users::{
     FAILURES_MAX, GIVEN_PASSWORD_S, LOCK_S, NewUser, RECOVERY_CODES, USER_NAME_BYTES_MAX, USERS_MAX, UserRefusal,
     UserView,

@@ -11,6 +11,8 @@ use super::tx::Tx;
 
 /// Files that wait at once.
 pub const UPLOADS_WAITING_MAX: u32 = 16;
+/// How long a file waits before it is put away by itself: names are in it.
+pub const UPLOAD_WAITS_S: u64 = 7 * 86_400;
 /// Files that are shown, newest first.
 pub const UPLOADS_SHOWN_MAX: u32 = 50;
 
@@ -121,6 +123,18 @@ impl Tx<'_> {
             return Err(RegisterRefusal::UploadEnded.into());
         }
         Ok(())
+    }
+
+    /// Puts away files that waited too long.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn uploads_forget(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let oldest = Timestamp::new(now.get().saturating_sub(UPLOAD_WAITS_S));
+        let mut read = self.conn.prepare_cached("SELECT number FROM uploads WHERE state = 0 AND added_at < ?1")?;
+        let old = read.query_map([Sql(oldest)], |row| row.get(0))?.collect::<Result<Vec<u32>, _>>()?;
+        drop(read);
+        old.into_iter().try_for_each(|number| self.upload_end(number, UploadState::PutAway, now))
     }
 }
 

@@ -6,7 +6,7 @@ use super::world::{NOW, World, at, card_ref, cents, purse_ref};
 use crate::core::household_rules::Household;
 use crate::store::{
     CardName, CorrectionRefusal, ErasureRefusal, HouseholdFilter, ImportMember, MEMBERS_MAX, RegisterRefusal,
-    StoreError, UPLOADS_WAITING_MAX, UploadState,
+    StoreError, UPLOAD_WAITS_S, UPLOADS_WAITING_MAX, UploadState,
 };
 
 fn codes(world: &mut World, filter: HouseholdFilter, part: &str, after: &str) -> Vec<String> {
@@ -145,8 +145,12 @@ fn a_file_waits_ends_once_and_leaves_nothing() {
     assert!(matches!(end(&mut world), Err(StoreError::Register(RegisterRefusal::UploadEnded))));
     let (view, file) = world.db.read(|tx| tx.upload(first)).unwrap().unwrap();
     assert_eq!((view.state, view.ended_at, file), (UploadState::PutAway, Some(at(1)), None));
+    world.db.write(|tx| tx.uploads_forget(at(UPLOAD_WAITS_S))).unwrap();
+    assert_eq!(world.number::<u32>("SELECT count(*) FROM uploads WHERE state = 0"), UPLOADS_WAITING_MAX - 1);
     world.db.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     let bytes = std::fs::read(world.path()).unwrap();
     let has = |seal: u8| bytes.windows(60).any(|window| window.iter().all(|byte| *byte == seal));
     assert_eq!((has(0xbb), has(0xbc)), (false, true));
+    world.db.write(|tx| tx.uploads_forget(at(UPLOAD_WAITS_S + 1))).unwrap();
+    assert_eq!(world.number::<u32>("SELECT count(*) FROM uploads WHERE file IS NOT NULL"), 0, "nobody wanted them");
 }

@@ -1,4 +1,5 @@
 # Cards
+menu-lost = Lost card
 lost-title = Find a household or a card
 lost-search = Search
 lost-search-names = A name, the household’s code or the card’s number

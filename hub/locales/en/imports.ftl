@@ -49,6 +49,7 @@ import-file-too-large = The file is too large: split it.
 import-too-many-rows = Too many rows: split the file.
 import-no-rows = There is no row under the header.
 import-unknown-header = The first line has the columns of no known kind of file.
+import-contributions = Contributions are not imported here: cabas-hub contribution import.
 import-not-csv = This is not a line of CSV (quotes that do not close?).
 import-field-count = { $found } fields where the header has { $expected }.
 import-not-utf8 = The text is not UTF-8: save the file as “CSV UTF-8”.

@@ -1,4 +1,5 @@
 # Cards
+menu-lost = Carte perdue
 lost-title = Trouver un foyer ou une carte
 lost-search = Chercher
 lost-search-names = Un nom, le code du foyer ou le numéro de la carte

@@ -49,6 +49,7 @@ import-file-too-large = Le fichier est trop grand : coupez-le.
 import-too-many-rows = Trop de lignes : coupez le fichier.
 import-no-rows = Il n’y a pas de ligne sous les titres.
 import-unknown-header = La première ligne ne porte les titres d’aucune sorte de fichier connue.
+import-contributions = Les cotisations ne s’importent pas ici : cabas-hub contribution import.
 import-not-csv = Ce n’est pas une ligne de CSV (guillemets mal fermés ?).
 import-field-count = { $found } cases, alors que les titres en ont { $expected }.
 import-not-utf8 = Le texte n’est pas en UTF-8 : enregistrez le fichier en « CSV UTF-8 ».

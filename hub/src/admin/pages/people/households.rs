@@ -18,7 +18,7 @@ use crate::store::{self, HouseholdFigures, HouseholdFilter, PurseView, StoreErro
 
 /// What happens to households.
 #[cfg(test)]
-pub(super) const EVENTS: [&str; 11] = [
+pub(super) const EVENTS: [&str; 13] = [
     "came",
     "left",
     "erased",
@@ -27,6 +27,8 @@ pub(super) const EVENTS: [&str; 11] = [
     "given less",
     "expired",
     "advanced",
+    "contributed",
+    "contribution taken back",
     "card issued",
     "card blocked",
     "card released",

@@ -11,6 +11,7 @@ pub(super) fn lang_of(visit: &Visit) -> Lang {
 }
 
 /// What is wrong with a line by itself.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what has no words of its own is told in those of the program")]
 pub(super) fn problem_told(visit: &Visit, wrong: &Wrong) -> String {
     let with = |text: &str, values: &[(&str, &str)]| visit.app.site.words.with(lang_of(visit), text, values);
     let plain = |text: &str| with(text, &[]);
@@ -19,6 +20,7 @@ pub(super) fn problem_told(visit: &Visit, wrong: &Wrong) -> String {
         Wrong::TooManyRows => plain("import-too-many-rows"),
         Wrong::NoRows => plain("import-no-rows"),
         Wrong::UnknownHeader => plain("import-unknown-header"),
+        Wrong::Contributions => plain("import-contributions"),
         Wrong::NotCsv => plain("import-not-csv"),
         Wrong::FieldCount { found, expected } => {
             with("import-field-count", &[("found", &found.to_string()), ("expected", &expected.to_string())])

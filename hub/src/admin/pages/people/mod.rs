@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ADMIN, Nothing, OFFICE, works};
 use crate::admin::document::Told;
-use crate::admin::site::Route;
+use crate::admin::site::{Group, Route};
 use crate::admin::visit::Visit;
 use crate::core::roles::Role;
 use crate::store;
@@ -34,7 +34,7 @@ pub(super) fn routes() -> Vec<Route> {
 fn household_routes() -> Vec<Route> {
     vec![
         Route::get("/households", OFFICE, get(households::list))
-            .menu("menu-households")
+            .menu(Group::People, "menu-households")
             .api(Told::of::<households::List>("Households by code, a page of them.").taking::<households::Asked>()),
         Route::get("/households/new", ADMIN, get(household_forms::new)),
         Route::post("/households", ADMIN, post(household_forms::add))
@@ -63,7 +63,7 @@ fn household_routes() -> Vec<Route> {
 
 fn card_routes() -> Vec<Route> {
     vec![
-        Route::get("/cards/lost", OFFICE, get(lost::form)),
+        Route::get("/cards/lost", OFFICE, get(lost::form)).menu(Group::People, "menu-lost"),
         Route::post("/cards/lost", OFFICE, post(lost::find)).api(
             Told::of::<lost::Found>("Finds households by code or card number; by name, too, for admins.")
                 .taking::<lost::Asked>(),
@@ -93,9 +93,11 @@ fn card_routes() -> Vec<Route> {
 
 fn import_routes() -> Vec<Route> {
     vec![
-        Route::get("/imports", ADMIN, get(imports::list))
-            .menu("menu-imports")
-            .api(Told::of::<imports::List>("Uploaded files, newest first.")),
+        Route::get("/imports", ADMIN, get(imports::list)).menu(Group::People, "menu-imports").api(Told::of::<
+            imports::List,
+        >(
+            "Uploaded files, newest first.",
+        )),
         Route::post("/imports", ADMIN, post(imports::upload))
             .file()
             .api(Told::of::<imports::Uploaded>("Uploads a CSV file; nothing is booked yet.")),

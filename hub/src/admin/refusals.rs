@@ -1,6 +1,6 @@
 //! The words of what is refused, for those who can do something about it. One arm a subject.
 
-use crate::store::{StoreError, UserRefusal};
+use crate::store::{JoiningRefusal, StoreError, UserRefusal};
 
 /// The name of the text; none where the store failed.
 #[must_use]
@@ -9,6 +9,9 @@ pub const fn refusal(error: &StoreError) -> Option<&'static str> {
     match error {
         StoreError::Text(_) => Some("refusal-name"),
         StoreError::User(refusal) => Some(user(refusal)),
+        StoreError::Joining(refusal) => Some(joining(refusal)),
+        StoreError::KeysBehind { .. } => Some("refusal-keys-behind"),
+        StoreError::Exhausted(_) => Some("refusal-exhausted"),
         _ => None,
     }
 }
@@ -22,5 +25,16 @@ const fn user(refusal: &UserRefusal) -> &'static str {
         UserRefusal::LastAdmin => "refusal-last-admin",
         UserRefusal::Disabled => "refusal-disabled",
         UserRefusal::TooMany => "refusal-too-many",
+    }
+}
+
+const fn joining(refusal: &JoiningRefusal) -> &'static str {
+    match refusal {
+        JoiningRefusal::NotNow(_) => "refusal-not-now",
+        JoiningRefusal::Unknown => "wrong-not-found",
+        JoiningRefusal::Taken(_) => "joining-taken",
+        JoiningRefusal::NotOpen(_) => "terminals-shop-not-open",
+        JoiningRefusal::NoWords => "joining-no-words",
+        JoiningRefusal::Day { .. } => "joining-day-wrong",
     }
 }

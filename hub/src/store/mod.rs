@@ -40,6 +40,7 @@ mod news;
 mod once;
 mod payments;
 mod people;
+mod places;
 mod preparations;
 mod purse_cards;
 mod purses;
@@ -82,6 +83,7 @@ pub use key_exposure::KeyExposure;
 pub use model::*;
 pub use once::ONCE_KEPT_S;
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
+pub use places::TerminalFile;
 pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
 pub use sessions::{
     SESSION_IDLE_S, SESSION_UNPROVEN_S, SESSION_WHOLE_S, SESSIONS_PER_USER_MAX, SessionView, TOKENS_MAX, TokenView,

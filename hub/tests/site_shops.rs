@@ -69,37 +69,7 @@ fn a_shop_joins_by_the_pages_step_by_step_with_its_documents() {
     assert!(alone.status == 422 && alone.text().contains("deux ou trois personnes"), "{}", alone.text());
     step(&mut claire, "pair", &[("member1", "Bo"), ("member3", "Cy")]);
 
-    let form = claire.get(visit).text();
-    assert!(
-        form.contains("Pratiques de culture") && !form.contains("Choix pour cuisiner"),
-        "the producers' questions: {form}"
-    );
-    for (fields, name, file, said) in [
-        (&[][..], "", &b""[..], "joignez un document"),
-        (&[("day", "2021-01-01"), ("words", "x")], "", b"", "avant l’étape précédente"),
-        (&[("day", "2999-01-01"), ("words", "x")], "", b"", "dans le futur"),
-        (&[("day", "31/02/2026"), ("words", "x")], "", b"", "01/12/2026"),
-        (&[("words", "gardé à l’écran")], "visite.pdf", b"\x7fELF\x02\x01\x01\0", "ni un PDF"),
-        (&[("words", "x")], "visite.pdf", b"", "est vide"),
-        (&[("words", &"é".repeat(2_100))], "", b"", "trop long"),
-    ] {
-        let answer = claire.upload(visit, fields, name, file);
-        let page = answer.text();
-        assert!(answer.status == 422 && page.contains(said), "{said}: {page}");
-        assert!(fields.iter().all(|(_, typed)| page.contains(typed)), "what was typed is kept: {page}");
-    }
-    assert_eq!(stage(&fund), "paired", "nothing of it was done");
-    let answers = [("answer-distance", "12 km"), ("answer-range", "légumes\r\nœufs"), ("words", "À revoir en mars")];
-    let pdf = b"%PDF-1.7\nvisite\r\n--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"notes.txt\"\r\n\r\nNotes.";
-    let answer = claire.upload(visit, &answers, "C:\\x\\visite \u{e9}.pdf", pdf);
-    assert_eq!(answer.status, 303, "{}", answer.text());
-    let shown = fund.json(&["joining", "show", "ferme-des-oeillets"]);
-    let visited = &shown["steps"][2];
-    let said = "Distance et livraison : 12 km\nProduits et saisons : légumes\nœufs\nÀ revoir en mars";
-    assert_eq!((&visited["words"], &visited["by"]), (&json!(said), &json!("claire")));
-    let names: Vec<_> = visited["documents"].as_array().unwrap().iter().map(|document| &document["name"]).collect();
-    assert_eq!(names, ["notes.txt", "visite é.pdf"]);
-
+    a_visit_is_noted_by_its_questionnaire(&fund, &mut claire, visit);
     step(&mut claire, "present", &[]);
     assert_eq!(claire.upload("/shops/ferme-des-oeillets/steps/object", &[], "", b"").status, 422, "a reason is needed");
     step(&mut claire, "object", &[("words", "trop loin")]);
@@ -129,6 +99,40 @@ fn a_shop_joins_by_the_pages_step_by_step_with_its_documents() {
         assert!(!log.contains(private), "{private} stands in {log}");
     }
     fund.json(&["verify"]);
+}
+
+/// Tries what cannot be taken, then what can.
+fn a_visit_is_noted_by_its_questionnaire(fund: &Fund, claire: &mut Client, visit: &str) {
+    let form = claire.get(visit).text();
+    assert!(
+        form.contains("Pratiques de culture") && !form.contains("Choix pour cuisiner"),
+        "the producers' questions: {form}"
+    );
+    for (fields, name, file, said) in [
+        (&[][..], "", &b""[..], "joignez un document"),
+        (&[("day", "2021-01-01"), ("words", "x")], "", b"", "avant l’étape précédente"),
+        (&[("day", "2999-01-01"), ("words", "x")], "", b"", "dans le futur"),
+        (&[("day", "31/02/2026"), ("words", "x")], "", b"", "01/12/2026"),
+        (&[("words", "gardé à l’écran")], "visite.pdf", b"\x7fELF\x02\x01\x01\0", "ni un PDF"),
+        (&[("words", "x")], "visite.pdf", b"", "est vide"),
+        (&[("words", &"é".repeat(2_100))], "", b"", "trop long"),
+    ] {
+        let answer = claire.upload(visit, fields, name, file);
+        let page = answer.text();
+        assert!(answer.status == 422 && page.contains(said), "{said}: {page}");
+        assert!(fields.iter().all(|(_, typed)| page.contains(typed)), "what was typed is kept: {page}");
+    }
+    assert_eq!(stage(fund), "paired", "nothing of it was done");
+    let answers = [("answer-distance", "12 km"), ("answer-range", "légumes\r\nœufs"), ("words", "À revoir en mars")];
+    let pdf = b"%PDF-1.7\nvisite\r\n--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"notes.txt\"\r\n\r\nNotes.";
+    let answer = claire.upload(visit, &answers, "C:\\x\\visite \u{e9}.pdf", pdf);
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let shown = fund.json(&["joining", "show", "ferme-des-oeillets"]);
+    let visited = &shown["steps"][2];
+    let said = "Distance et livraison : 12 km\nProduits et saisons : légumes\nœufs\nÀ revoir en mars";
+    assert_eq!((&visited["words"], &visited["by"]), (&json!(said), &json!("claire")));
+    let names: Vec<_> = visited["documents"].as_array().unwrap().iter().map(|document| &document["name"]).collect();
+    assert_eq!(names, ["notes.txt", "visite é.pdf"]);
 }
 
 #[test]

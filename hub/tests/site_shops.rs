@@ -290,7 +290,7 @@ fn a_grid_is_set_from_a_day_on_and_the_page_says_what_holds_today_and_later() {
     for (fields, said) in [
         (&[("from", "")][..], "01/12/2026"),
         (&[("from", "2020-01-01")], "aujourd’hui ou plus tard"),
-        (&[("from", &next_year), ("shop", "no-such-shop")], "magasin de la liste"),
+        (&[("from", &next_year), ("shop", "no-such-shop")], "lieu de la liste"),
         (&[("from", &next_year), ("fr-3", "Pain")], "un nom français et un nom anglais"),
         (
             &[("from", &next_year), ("fr-3", "Pain"), ("en-3", "Bread"), ("id-3", "2"), ("share-3", "5")],

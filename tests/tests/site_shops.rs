@@ -141,9 +141,9 @@ async fn shops_grids_and_terminals_in_both_languages_on_a_phone_and_on_a_desk() 
     let dir = tempfile::tempdir().unwrap();
     let hub = fund(dir.path()).await;
     let given = hub.ok(&["user", "add", "--name", "claire", "--role", "admin"]).unwrap();
-    let desk = Desk::open(&hub, "desk", 1280, 900).await;
+    let desk = Desk::open(&hub, "desk", 1280, 1900).await;
     let (secret, last) = desk.first_login("claire", given["password"].as_str().unwrap()).await;
-    let phone = Desk::open(&hub, "phone", 375, 700).await;
+    let phone = Desk::open(&hub, "phone", 375, 1900).await;
     phone.login("claire", &secret, last).await;
     for desk in [&desk, &phone] {
         for lang in ["fr", "en"] {

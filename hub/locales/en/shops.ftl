@@ -109,6 +109,9 @@ step-what-sign = The agreement is attached, or the words say where it lies.
 step-what-open = The shop may get enrolment codes, and its terminals money.
 step-what-suspend = Its terminals pause as soon as they hear of it and hand back the money that lies there; what they sold before is taken and paid. It can be opened again.
 step-what-close = It is over: its terminals are revoked. Suspend an open shop first, so that the money that lies there comes back. What they sold before is taken and paid.
+step-what-drop = It goes no further with this shop. It can be proposed again later.
+step-imported = taken over as open, by an import
+joining-go = Save
 joining-day = Day
 joining-day-unread = Write a day like 2026-12-01.
 joining-day-wrong = This day lies in the future, or before the step before it.
@@ -151,6 +154,7 @@ document-kind = This file is no PDF, image, OpenDocument, Word or text document.
 document-many = A step has 8 documents at most.
 document-unknown = This document was not sent, or is damaged: send it first.
 document-unnamed = This document has no name.
+document-kilobytes = { $count } kB
 document-lost = not in the data folder, or damaged
 
 # Market days
@@ -220,7 +224,7 @@ terminals-shop-hint = open shops alone
 terminals-shop-not-open = This shop is not open: only an open shop has terminals.
 terminals-no-open-shop = No shop is open: only an open shop has terminals.
 terminals-new-code-hint = A new code enrols this terminal again; the codes before hold no more.
-terminal-title = Terminal
+terminal-shop = Shop: { $name }
 terminal-enrolments = Enrolments
 terminal-never = It was never enrolled.
 terminal-opened = Enrolled

@@ -109,6 +109,9 @@ step-what-sign = La convention est jointe, ou les mots disent où elle est rang�
 step-what-open = Le lieu peut recevoir des codes d’inscription, et ses terminaux de l’argent.
 step-what-suspend = Ses terminaux s’arrêtent dès qu’ils l’apprennent et rendent l’argent réservé ; leurs ventes faites avant sont prises et payées. On peut rouvrir.
 step-what-close = C’est fini : ses terminaux sont révoqués. Suspendez d’abord un lieu ouvert, pour que l’argent réservé revienne. Ses ventes faites avant sont prises et payées.
+step-what-drop = On n’ira pas plus loin avec ce lieu. Il peut être proposé de nouveau plus tard.
+step-imported = repris comme ouvert, par un import
+joining-go = Enregistrer
 joining-day = Jour
 joining-day-unread = Écrivez un jour comme 01/12/2026.
 joining-day-wrong = Ce jour est dans le futur, ou avant l’étape précédente.
@@ -151,6 +154,7 @@ document-kind = Ce fichier n’est ni un PDF, ni une image, ni un document OpenD
 document-many = 8 documents au plus pour une étape.
 document-unknown = Ce document n’a pas été envoyé, ou est abîmé : envoyez-le d’abord.
 document-unnamed = Ce document n’a pas de nom.
+document-kilobytes = { $count } ko
 document-lost = manque au dossier des données, ou est abîmé
 
 # Market days
@@ -220,7 +224,7 @@ terminals-shop-hint = seulement les lieux ouverts
 terminals-shop-not-open = Ce lieu n’est pas ouvert : seul un lieu ouvert a des terminaux.
 terminals-no-open-shop = Aucun lieu n’est ouvert : seul un lieu ouvert a des terminaux.
 terminals-new-code-hint = Un nouveau code inscrit ce terminal de nouveau ; les codes d’avant ne valent plus.
-terminal-title = Terminal
+terminal-shop = Lieu : { $name }
 terminal-enrolments = Inscriptions
 terminal-never = Il n’a jamais été inscrit.
 terminal-opened = Inscrit le

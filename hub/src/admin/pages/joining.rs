@@ -12,7 +12,7 @@ use super::super::sent::{Sent, Upload};
 use super::super::visit::{Done, Visit, Wrong};
 use super::documents::{self, Named};
 use crate::core::audit::Deed;
-use crate::core::joining::{Step, step as leads_to};
+use crate::core::joining::{Stage, Step, step as leads_to};
 use crate::store::{Joining, JoiningDocument, JoiningDone, JoiningRefusal, JoiningStep, JoiningView, StoreError, Tx};
 
 /// Who look after a shop: a pair or a trio.
@@ -87,9 +87,16 @@ struct StepPage {
     sent: Typed,
     questions: Vec<&'static str>,
     needs_words: bool,
+    was_open: bool,
 }
 
 impl StepPage {
+    /// What the step does.
+    fn what(&self) -> String {
+        let is_drop = self.data.step == Step::Close.name() && !self.was_open;
+        if is_drop { self.f.t("step-what-drop") } else { self.f.named("step-what-", self.data.step) }
+    }
+
     fn is_grave(&self) -> bool {
         matches!(self.data.step, "suspend" | "close")
     }
@@ -171,7 +178,8 @@ fn show(visit: &Visit, view: &JoiningView, by: Step, sent: Typed, faults: Vec<Fa
     };
     let (questions, needs_words) = (questions(by, view).to_vec(), by.needs_words());
     let title = format!("step-title-{}", by.name());
-    answer(visit, &title, faults, data, |f, data| StepPage { f, data, sent, questions, needs_words })
+    let was_open = matches!(view.stage, Stage::Open | Stage::Suspended);
+    answer(visit, &title, faults, data, |f, data| StepPage { f, data, sent, questions, needs_words, was_open })
 }
 
 /// A person does a step.

@@ -16,6 +16,7 @@ mod joining;
 mod login;
 mod shop;
 mod shop_file;
+mod shop_settings;
 mod shops;
 mod terminal;
 mod terminals;
@@ -37,7 +38,8 @@ pub(super) use self::names::*;
 mod names {
     pub(in crate::admin) use super::grids::State;
     pub(in crate::admin) use super::joining::{PRODUCER_QUESTIONS, SHOP_QUESTIONS};
-    pub(in crate::admin) use super::shop_file::{MISSING, WEEK};
+    pub(in crate::admin) use super::shop_file::MISSING;
+    pub(in crate::admin) use super::shop_settings::WEEK;
     pub(in crate::admin) use super::shops::KINDS;
 
     pub(in crate::admin) const GRID_STATES: [State; 3] = State::ALL;
@@ -108,14 +110,14 @@ fn places() -> Vec<Route> {
         Route::post("/shops/{shop}/steps/{step}", ADMIN, post(joining::act)).file(),
         Route::post("/api/shops/{shop}/steps/{step}", Access::Token(&[Admin]), post(joining::told))
             .api(Told::of::<joining::StepDone>("Notes a step of a shop.").taking::<joining::Told>()),
-        Route::get("/shops/{shop}/floor", ADMIN, get(shop_file::floor_form)),
-        Route::post("/shops/{shop}/floor", ADMIN, post(shop_file::floor)).api(
-            Told::of::<shop_file::FloorSet>("Sets what households find at a shop without a network.")
-                .taking::<shop_file::Floor>(),
+        Route::get("/shops/{shop}/floor", ADMIN, get(shop_settings::floor_form)),
+        Route::post("/shops/{shop}/floor", ADMIN, post(shop_settings::floor)).api(
+            Told::of::<shop_settings::FloorSet>("Sets what households find at a shop without a network.")
+                .taking::<shop_settings::Floor>(),
         ),
-        Route::get("/shops/{shop}/slot", ADMIN, get(shop_file::ask_slot)),
-        Route::post("/shops/{shop}/slot", ADMIN, post(shop_file::slot))
-            .api(Told::of::<shop_file::Slot>("Renews a shop's key on purse cards.").taking::<Nothing>()),
+        Route::get("/shops/{shop}/slot", ADMIN, get(shop_settings::ask_slot)),
+        Route::post("/shops/{shop}/slot", ADMIN, post(shop_settings::slot))
+            .api(Told::of::<shop_settings::Slot>("Renews a shop's key on purse cards.").taking::<Nothing>()),
         Route::get("/documents/{document}", OFFICE, get(documents::give))
             .api(Told::of::<documents::Given>("A document of a shop.")),
         Route::post("/api/documents", Access::Token(&[Admin, Treasurer]), post(documents::take))

@@ -127,7 +127,9 @@ pub(super) async fn one(visit: Visit, Path(terminal): Path<u32>) -> Result<Respo
     let is_admin = visit.standing.role() == Some(Role::Admin);
     let has_page = super::routes().iter().any(|route| route.path == CLOSING);
     let closing = has_page.then(|| CLOSING.replace("{terminal}", &terminal.to_string()));
-    answer(&visit, "terminal-title", Vec::new(), data, |f, data| TerminalPage { f, data, is_admin, closing })
+    let number = visit.app.site.words.with(visit.lang, "terminal-number", &[("number", &terminal.to_string())]);
+    let title = format!("{number} – {}", data.shown.line.shop_name);
+    answer(&visit, &title, Vec::new(), data, |f, data| TerminalPage { f, data, is_admin, closing })
 }
 
 pub(super) async fn ask_revoke(visit: Visit, Path(terminal): Path<u32>) -> Result<Response, Wrong> {

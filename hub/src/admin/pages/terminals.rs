@@ -127,8 +127,9 @@ pub(super) fn read(tx: &Tx<'_>, now: Timestamp) -> Result<Vec<TerminalShown>, St
 pub(super) fn shown(view: TerminalView, lies: Cents, list: (Version, Timestamp), now: Timestamp) -> TerminalShown {
     let line = terminal_line(view);
     let silent_s = line.last_contact_at.map(|at| now.get().saturating_sub(at));
-    let is_behind =
-        line.unsynced_rows.is_some_and(|rows| rows > 0) || silent_s.is_some_and(|silent| silent >= UNHEARD_S);
+    let is_behind = line.standing == "quarantined"
+        || line.unsynced_rows.is_some_and(|rows| rows > 0)
+        || silent_s.is_some_and(|silent| silent >= UNHEARD_S);
     TerminalShown {
         lies_cents: lies.get(),
         unsynced_cents_max: if is_behind && line.standing != "closed" { lies.get() } else { 0 },

@@ -200,7 +200,7 @@ async fn a_visit_with_its_document_is_noted_by_keyboard_alone() {
     assert_eq!(here().await, "main");
     for _ in 0..10 {
         press(TAB).await;
-        if here().await == "Visiter" {
+        if here().await.as_str().is_some_and(|here| here.starts_with("Visit")) {
             break;
         }
     }

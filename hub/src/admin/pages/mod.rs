@@ -26,6 +26,7 @@ mod works;
 use axum::routing::{get, post};
 
 use super::document::Told;
+use super::site::Group::{Home, Office, Shops};
 use super::site::{Access, LOGIN, Route, with_twins};
 use super::visit::Step;
 use crate::core::roles::Role::{self, Admin, Evaluator, Shop, Treasurer};
@@ -65,20 +66,20 @@ pub fn routes() -> Vec<Route> {
         Route::get("/password", Access::Own, get(account::password_form)),
         Route::post("/password", Access::Own, post(account::password)),
         Route::post("/logout", Access::Own, post(login::logout)),
-        Route::get("/dashboard", Access::Roles(FIGURES), get(dashboard::page)).menu("menu-dashboard"),
-        Route::get("/shop", Access::Roles(&[Shop]), get(shop::page)).menu("menu-shop"),
+        Route::get("/dashboard", Access::Roles(FIGURES), get(dashboard::page)).menu(Home, "menu-dashboard"),
+        Route::get("/shop", Access::Roles(&[Shop]), get(shop::page)).menu(Shops, "menu-shop"),
     ];
     routes.extend(places());
     routes.extend([
-        Route::get("/users", ADMIN, get(users::list)).menu("menu-users"),
+        Route::get("/users", ADMIN, get(users::list)).menu(Office, "menu-users"),
         Route::post("/users", ADMIN, post(users::add)),
         Route::get("/users/{user}/disable", ADMIN, get(users::ask_disable)),
         Route::post("/users/{user}/disable", ADMIN, post(users::disable)),
         Route::get("/users/{user}/recover", ADMIN, get(users::ask_recover)),
         Route::post("/users/{user}/recover", ADMIN, post(users::recover)),
-        Route::get("/audit", OFFICE, get(audit::page)).menu("menu-audit"),
+        Route::get("/audit", OFFICE, get(audit::page)).menu(Office, "menu-audit"),
         Route::get("/works", OFFICE, get(works::list))
-            .menu("menu-works")
+            .menu(Office, "menu-works")
             .api(Told::of::<works::Works>("Long work, newest first.")),
         Route::get("/works/{work}", OFFICE, get(works::one))
             .api(Told::of::<works::Work>("How far a work is, and what came of it.")),
@@ -99,7 +100,7 @@ pub fn routes() -> Vec<Route> {
 fn places() -> Vec<Route> {
     vec![
         Route::get("/shops", OFFICE, get(shops::list))
-            .menu("menu-shops")
+            .menu(Shops, "menu-shops")
             .api(Told::of::<shops::Shops>("Every shop and where it stands.").taking::<shops::Asked>()),
         Route::post("/shops", OFFICE, post(shops::propose)).file(),
         Route::post("/api/shops", Access::Token(&[Admin, Treasurer]), post(shops::propose_told))
@@ -124,12 +125,12 @@ fn places() -> Vec<Route> {
             .file()
             .api(Told::of::<documents::Kept>("Keeps a document for a step to come.")),
         Route::get("/grids", OFFICE, get(grids::list))
-            .menu("menu-grids")
+            .menu(Shops, "menu-grids")
             .api(Told::of::<grids::Grids>("What part of which goods the fund covers.")),
         Route::get("/grids/new", ADMIN, get(grids::form)),
         Route::post("/grids", ADMIN, post(grids::set))
             .api(Told::of::<grids::GridSet>("Sets a grid from a day on.").taking::<grids::NewGrid>()),
-        Route::get("/terminals", OFFICE, get(terminals::list)).menu("menu-terminals").api(Told::of::<
+        Route::get("/terminals", OFFICE, get(terminals::list)).menu(Shops, "menu-terminals").api(Told::of::<
             terminals::Terminals,
         >(
             "Every terminal and how it stands.",

@@ -67,6 +67,8 @@ pub struct App {
     pub works: Notify,
     /// The ledger's file, for what reads it beside the thread.
     pub database: PathBuf,
+    /// Where documents lie, each under its hash.
+    pub documents: PathBuf,
     /// Slows down who guesses codes.
     pub unknown_codes: PerMinute,
     /// The web site.

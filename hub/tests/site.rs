@@ -22,6 +22,9 @@ const SHOP: &str = "biocoop-bachut";
 fn path_of(path: &str) -> String {
     let path = path.replace("{terminal}", "1").replace("{user}", "1").replace("{work}", "1");
     path.replace("{household}", "F001").replace("{card}", "1").replace("{member}", "1").replace("{import}", "1")
+        .replace("{shop}", SHOP)
+        .replace("{step}", "suspend")
+        .replace("{document}", &common::site::document().to_string())
 }
 
 /// What somebody of this role, or with this step before them, is to get.
@@ -39,6 +42,7 @@ fn may(access: Access, role: Option<Role>, step: Option<Step>) -> bool {
 fn every_route_answers_every_role_as_the_table_says_and_nobody_else() {
     let fund = Fund::example();
     fund.code(SHOP);
+    common::site::proposed_with_a_document(&fund);
     let hub = fund.serve();
     let office = Program::add(&fund, &hub, "office", "admin", None);
     office.post("/api/works/verify", "/api/works/verify", None, &json!({}));
@@ -340,6 +344,7 @@ fn api(hub: &common::Hub, path: &str, token: &str) -> http::Answer {
 fn the_document_of_the_api_tells_every_route_of_programs_and_what_it_gives() {
     let fund = Fund::example();
     fund.code(SHOP);
+    common::site::proposed_with_a_document(&fund);
     let hub = fund.serve();
     let office = Program::add(&fund, &hub, "office", "admin", None);
     office.post("/api/works/verify", "/api/works/verify", None, &json!({}));

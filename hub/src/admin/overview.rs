@@ -233,7 +233,9 @@ const fn clock_name(quality: ClockQuality) -> &'static str {
 #[cfg(test)]
 pub const QUARANTINES: [&str; 2] = [quarantine_name(Quarantine::Fork), quarantine_name(Quarantine::Gap)];
 
-const fn quarantine_name(quarantine: Quarantine) -> &'static str {
+/// The word for a quarantine's reason.
+#[must_use]
+pub const fn quarantine_name(quarantine: Quarantine) -> &'static str {
     match quarantine {
         Quarantine::Fork => "fork",
         Quarantine::Gap => "gap",
@@ -253,7 +255,9 @@ pub const ALARMS: [&str; 8] = [
     alarm_name(AlarmKind::CopiedCard),
 ];
 
-const fn alarm_name(kind: AlarmKind) -> &'static str {
+/// The word for what an alarm is about.
+#[must_use]
+pub const fn alarm_name(kind: AlarmKind) -> &'static str {
     match kind {
         AlarmKind::Fork => "fork",
         AlarmKind::Gap => "gap",

@@ -1,6 +1,6 @@
 //! The words of what is refused, for those who can do something about it. One arm a subject.
 
-use crate::store::{CardSessionRefusal, ErasureRefusal, RegisterRefusal, StoreError, UserRefusal};
+use crate::store::{CardSessionRefusal, ErasureRefusal, JoiningRefusal, RegisterRefusal, StoreError, UserRefusal};
 
 /// The name of the text; none where the store failed.
 #[must_use]
@@ -16,6 +16,9 @@ pub const fn refusal(error: &StoreError) -> Option<&'static str> {
         StoreError::CardReleased => Some("refusal-card-released"),
         StoreError::HotListFull => Some("refusal-hot-list-full"),
         StoreError::CardSession(CardSessionRefusal::NoHousehold) => Some("wrong-not-found"),
+        StoreError::Joining(refusal) => Some(joining(refusal)),
+        StoreError::KeysBehind { .. } => Some("refusal-keys-behind"),
+        StoreError::Exhausted(_) => Some("refusal-exhausted"),
         _ => None,
     }
 }
@@ -43,5 +46,16 @@ const fn register(refusal: &RegisterRefusal) -> &'static str {
         RegisterRefusal::UploadEnded => "refusal-upload-ended",
         RegisterRefusal::UploadChanged => "refusal-upload-changed",
         RegisterRefusal::TooManyUploads => "refusal-too-many-uploads",
+    }
+}
+
+const fn joining(refusal: &JoiningRefusal) -> &'static str {
+    match refusal {
+        JoiningRefusal::NotNow(_) => "refusal-not-now",
+        JoiningRefusal::Unknown => "wrong-not-found",
+        JoiningRefusal::Taken(_) => "joining-taken",
+        JoiningRefusal::NotOpen(_) => "terminals-shop-not-open",
+        JoiningRefusal::NoWords => "joining-no-words",
+        JoiningRefusal::Day { .. } => "joining-day-wrong",
     }
 }

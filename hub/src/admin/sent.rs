@@ -38,6 +38,8 @@ pub struct Upload {
     pub name: String,
     /// The file.
     pub bytes: Bytes,
+    /// Further files of the same form, with their names.
+    pub more: Vec<(String, Bytes)>,
 }
 
 impl Upload {
@@ -47,6 +49,13 @@ impl Upload {
         self.fields.get(name).map_or("", String::as_str)
     }
 
+    /// Every file that was chosen: a form without one sends an empty name and nothing else.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &Bytes)> {
+        let first = (self.name.as_str(), &self.bytes);
+        let all = std::iter::once(first).chain(self.more.iter().map(|(name, bytes)| (name.as_str(), bytes)));
+        all.filter(|(name, bytes)| !name.is_empty() || !bytes.is_empty())
+    }
+
     /// Reads a form with the field `file`.
     pub(super) async fn of_form(request: Request) -> Result<Self, String> {
         let mut form = Multipart::from_request(request, &()).await.map_err(|error| error.body_text())?;
@@ -54,8 +63,13 @@ impl Upload {
         while let Some(field) = form.next_field().await.map_err(|error| error.body_text())? {
             let name = field.name().unwrap_or_default().to_owned();
             if name == "file" {
-                upload.name = field.file_name().unwrap_or_default().to_owned();
-                upload.bytes = field.bytes().await.map_err(|error| error.body_text())?;
+                let name = field.file_name().unwrap_or_default().to_owned();
+                let bytes = field.bytes().await.map_err(|error| error.body_text())?;
+                if upload.name.is_empty() && upload.bytes.is_empty() {
+                    (upload.name, upload.bytes) = (name, bytes);
+                } else {
+                    upload.more.push((name, bytes));
+                }
             } else {
                 let text = field.text().await.map_err(|error| error.body_text())?;
                 upload.fields.insert(name, text);
@@ -71,7 +85,7 @@ impl Upload {
                 .map(|axum::extract::Query(fields)| fields)
                 .map_err(|error| error.body_text())?;
         let name = fields.get("name").cloned().unwrap_or_default();
-        Ok(Self { fields, name, bytes })
+        Ok(Self { fields, name, bytes, more: Vec::new() })
     }
 }
 

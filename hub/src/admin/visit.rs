@@ -20,7 +20,7 @@ use crate::core::roles::Role;
 use crate::error::Refused;
 use crate::keys::KeyError;
 use crate::store::{
-    CorrectionRefusal, Lane, Note, RegisterRefusal, SessionView, StoreError, TokenView, Tx, UserRefusal,
+    CorrectionRefusal, JoiningRefusal, Lane, Note, RegisterRefusal, SessionView, StoreError, TokenView, Tx, UserRefusal,
 };
 
 /// What somebody has still to do before the pages are theirs.
@@ -352,6 +352,7 @@ fn is_unknown(error: &StoreError) -> bool {
             | StoreError::UnknownCard
             | StoreError::Correction(CorrectionRefusal::NoHousehold)
             | StoreError::Register(RegisterRefusal::NoMember)
+            | StoreError::Joining(JoiningRefusal::Unknown)
             | StoreError::User(UserRefusal::Unknown | UserRefusal::UnknownToken)
     )
 }

@@ -14,7 +14,7 @@ macro_rules! files {
     };
 }
 
-files!["site", "works", "people", "cards", "imports"];
+files!["site", "works", "people", "cards", "imports", "shops"];
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -108,9 +108,10 @@ impl Words {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
     use super::*;
-    use crate::admin::overview;
     use crate::admin::pages::people;
+    use crate::admin::{overview, pages};
     use crate::core::audit::Deed;
+    use crate::core::joining::{Stage, Step};
     use crate::core::roles::Role;
     use crate::store::WorkState;
     use crate::works;
@@ -143,6 +144,16 @@ mod tests {
         made.extend(overview::QUARANTINES.iter().map(|name| format!("quarantine-{name}")));
         made.extend(WorkState::ALL.iter().map(|state| format!("work-is-{}", state.name())));
         made.extend(people::made());
+        made.extend(Stage::ALL.iter().map(|stage| format!("stage-{}", stage.name())));
+        for step in Step::ALL.iter().map(|step| step.name()) {
+            made.extend(["step-", "step-done-", "step-title-", "step-what-"].map(|prefix| format!("{prefix}{step}")));
+        }
+        let questions = pages::SHOP_QUESTIONS.iter().chain(&pages::PRODUCER_QUESTIONS);
+        made.extend(questions.map(|question| format!("question-{question}")));
+        made.extend(pages::KINDS.iter().map(|kind| format!("shop-kind-{kind}")));
+        made.extend(pages::MISSING.iter().map(|missing| format!("missing-{missing}")));
+        made.extend(pages::WEEK.iter().map(|day| format!("day-{day}")));
+        made.extend(pages::GRID_STATES.iter().map(|state| format!("grids-{}", state.name())));
         made.extend(works::Job::NAMES.iter().map(|name| format!("job-{name}")));
         made.extend(works::Job::RESULTS.iter().map(|name| format!("job-gave-{}", name.replace('_', "-"))));
         made

@@ -91,6 +91,18 @@ deeds! {
     ImportConfirmed => "import-confirmed",
     /// A file was put away.
     ImportPutAway => "import-put-away",
+    /// A shop was proposed.
+    ShopProposed => "shop-proposed",
+    /// A step of a shop's joining, stopping or leaving.
+    ShopStep => "shop-step",
+    /// A document was kept by a program, for a step to come.
+    DocumentKept => "document-kept",
+    /// What households find at a shop without a network was set.
+    ShopFloor => "shop-floor",
+    /// A shop's key on purse cards was renewed.
+    ShopSlot => "shop-slot",
+    /// A grid was set.
+    GridSet => "grid-set",
 }
 
 /// One entry, without its place in the chain.

@@ -101,9 +101,29 @@ pub fn step(stage: Stage, step: Step) -> Result<Stage, NotNow> {
     found.map(|(_, _, to)| *to).ok_or(NotNow { stage, step })
 }
 
+/// What may be done where a shop stands.
+pub fn steps_from(stage: Stage) -> impl Iterator<Item = Step> {
+    TABLE.into_iter().filter(move |(from, _, _)| *from == stage).map(|(_, step, _)| step)
+}
+
 fn next(stage: Stage) -> String {
-    let steps = TABLE.iter().filter(|(from, _, _)| *from == stage).map(|(_, step, _)| step.done());
-    steps.collect::<Vec<_>>().join(", ")
+    steps_from(stage).map(Step::done).collect::<Vec<_>>().join(", ")
+}
+
+/// The steps that are still ahead of a shop before it opens for the first time, in their order.
+#[must_use]
+pub fn ahead(stage: Stage) -> &'static [Step] {
+    const WAY: &[Step] = &[Step::Pair, Step::Visit, Step::Present, Step::Consent, Step::Sign, Step::Open];
+    let done = match stage {
+        Stage::Proposed => 0,
+        Stage::Paired => 1,
+        Stage::Visited | Stage::Objected => 2,
+        Stage::Presented => 3,
+        Stage::Accepted => 4,
+        Stage::Signed => 5,
+        Stage::Open | Stage::Suspended | Stage::Closed => WAY.len(),
+    };
+    WAY.get(done..).unwrap_or_default()
 }
 
 impl Step {
@@ -144,6 +164,30 @@ impl Step {
     #[must_use]
     pub fn of_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|step| step.number() == number)
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Propose => "propose",
+            Self::Pair => "pair",
+            Self::Visit => "visit",
+            Self::Present => "present",
+            Self::Consent => "consent",
+            Self::Object => "object",
+            Self::Amend => "amend",
+            Self::Sign => "sign",
+            Self::Open => "open",
+            Self::Suspend => "suspend",
+            Self::Close => "close",
+        }
+    }
+
+    /// The step of a name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.name() == name)
     }
 
     /// What the shop is by it.
@@ -280,9 +324,19 @@ mod tests {
             assert_eq!(Stage::ALL.into_iter().filter(|other| other.name() == stage.name()).count(), 1);
         }
         for by in Step::ALL {
-            assert_eq!(Step::of_number(by.number()), Some(by));
+            assert_eq!((Step::of_number(by.number()), Step::of_name(by.name())), (Some(by), Some(by)));
         }
         assert_eq!((Stage::of_number(0), Step::of_number(0)), (None, None));
+    }
+
+    #[test]
+    fn what_is_ahead_of_a_shop_leads_to_its_opening_from_wherever_it_stands() {
+        for stage in Stage::ALL {
+            let end = ahead(stage).iter().try_fold(stage, |stage, by| step(stage, *by));
+            let is_past = matches!(stage, Stage::Suspended | Stage::Closed);
+            let expected = if is_past { stage } else { Stage::Open };
+            assert_eq!(end, Ok(expected), "{stage:?}");
+        }
     }
 
     #[test]

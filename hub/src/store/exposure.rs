@@ -210,7 +210,7 @@ impl Tx<'_> {
     }
 
     /// What lies at an enrolment, all purses together.
-    fn left_at(&self, epoch: EpochNo) -> Result<Cents, StoreError> {
+    pub(super) fn left_at(&self, epoch: EpochNo) -> Result<Cents, StoreError> {
         let (first, last) = (AccountId::slice(epoch, PurseNo::new(0)), AccountId::slice(epoch, PurseNo::new(u32::MAX)));
         let mut read = self
             .conn

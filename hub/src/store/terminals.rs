@@ -126,7 +126,8 @@ impl Tx<'_> {
         Ok(views)
     }
 
-    fn enrolment_view(&self, terminal: TerminalId, epoch: Epoch) -> Result<EnrolmentView, StoreError> {
+    /// An enrolment as the admin sees it.
+    pub(super) fn enrolment_view(&self, terminal: TerminalId, epoch: Epoch) -> Result<EnrolmentView, StoreError> {
         let record = self.epoch(terminal, epoch)?;
         let mut read = self.conn.prepare_cached(
             "SELECT opened_at, quarantine, contact_at, current_at, program, wall, clock, hot_list, newest_seq,

@@ -11,6 +11,23 @@ use super::{Fund, Hub};
 
 pub const PASSWORD: &str = "un mot de passe assez long";
 
+/// What stands in the document of [`proposed_with_a_document`].
+pub const DOCUMENT: &[u8] = b"%PDF-1.7\nproposal";
+
+/// The hash of that document.
+pub fn document() -> cabas_protocol::Hash {
+    cabas_protocol::sign::sha256(&[DOCUMENT])
+}
+
+/// A shop that was proposed, with a document.
+pub fn proposed_with_a_document(fund: &Fund) {
+    let file = fund.dir.path().join("proposal.pdf");
+    super::write(&file, std::str::from_utf8(DOCUMENT).unwrap());
+    let file = file.display().to_string();
+    let shop = ["joining", "propose", "proposed", "--name", "Proposed", "--kind", "bakery", "--grid", "shop"];
+    fund.json(&[&shop[..], &["--by", "Ada", "--document", &file]].concat());
+}
+
 pub struct Client {
     pub address: SocketAddr,
     pub cookies: BTreeMap<String, String>,

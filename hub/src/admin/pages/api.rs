@@ -5,7 +5,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::super::overview::{self, Overview, TerminalLine, terminal_line};
+use super::super::overview::{self, Overview};
 use super::super::visit::{Visit, Wrong};
 use super::super::{document as told, html};
 use super::{audit as log, shop as own};
@@ -26,16 +26,6 @@ pub(super) async fn overview(visit: Visit) -> Result<Response, Wrong> {
     let read = visit.store(move |tx| Ok((tx.exposure(now)?.total()?, overview::read(tx)?)));
     let (exposure, overview) = read.await?;
     html::json(&WithExposure { exposure_cents: exposure.get(), overview })
-}
-
-#[derive(JsonSchema, Serialize)]
-pub(super) struct Terminals {
-    terminals: Vec<TerminalLine>,
-}
-
-pub(super) async fn terminals(visit: Visit) -> Result<Response, Wrong> {
-    let views = visit.store(|tx| tx.terminals()).await?;
-    html::json(&Terminals { terminals: views.into_iter().map(terminal_line).collect() })
 }
 
 #[derive(JsonSchema, Serialize)]

@@ -10,9 +10,16 @@ mod api;
 mod assets;
 mod audit;
 mod dashboard;
+mod documents;
+mod grids;
+mod joining;
 mod login;
 pub(in crate::admin) mod people;
 mod shop;
+mod shop_file;
+mod shop_settings;
+mod shops;
+mod terminal;
 mod terminals;
 mod users;
 mod works;
@@ -24,6 +31,21 @@ use super::site::Group::{Home, Office, Shops};
 use super::site::{Access, LOGIN, Route, with_twins};
 use super::visit::Step;
 use crate::core::roles::Role::{self, Admin, Evaluator, Shop, Treasurer};
+
+#[cfg(test)]
+pub(super) use self::names::*;
+
+/// What pages put words together from.
+#[cfg(test)]
+mod names {
+    pub(in crate::admin) use super::grids::State;
+    pub(in crate::admin) use super::joining::{PRODUCER_QUESTIONS, SHOP_QUESTIONS};
+    pub(in crate::admin) use super::shop_file::MISSING;
+    pub(in crate::admin) use super::shop_settings::WEEK;
+    pub(in crate::admin) use super::shops::KINDS;
+
+    pub(in crate::admin) const GRID_STATES: [State; 3] = State::ALL;
+}
 
 const ADMIN: Access = Access::Roles(&[Admin]);
 const OFFICE: Access = Access::Roles(&[Admin, Treasurer]);
@@ -47,11 +69,9 @@ pub fn routes() -> Vec<Route> {
         Route::post("/logout", Access::Own, post(login::logout)),
         Route::get("/dashboard", Access::Roles(FIGURES), get(dashboard::page)).menu(Home, "menu-dashboard"),
         Route::get("/shop", Access::Roles(&[Shop]), get(shop::page)).menu(Shops, "menu-shop"),
-        Route::get("/terminals", OFFICE, get(terminals::list)).menu(Shops, "menu-terminals"),
-        Route::post("/terminals", ADMIN, post(terminals::add)),
-        Route::post("/terminals/{terminal}/code", ADMIN, post(terminals::code)),
-        Route::get("/terminals/{terminal}/revoke", ADMIN, get(terminals::ask_revoke)),
-        Route::post("/terminals/{terminal}/revoke", ADMIN, post(terminals::revoke)),
+    ];
+    routes.extend(places());
+    routes.extend([
         Route::get("/users", ADMIN, get(users::list)).menu(Office, "menu-users"),
         Route::post("/users", ADMIN, post(users::add)),
         Route::get("/users/{user}/disable", ADMIN, get(users::ask_disable)),
@@ -68,19 +88,67 @@ pub fn routes() -> Vec<Route> {
             .api(Told::of::<works::Asked>("Recomputes the books.").taking::<Nothing>()),
         Route::get("/api/overview", Access::Token(FIGURES), get(api::overview))
             .api(Told::of::<api::WithExposure>("Sums, exposure and terminals.")),
-        Route::get("/api/terminals", Access::Token(&[Admin, Treasurer]), get(api::terminals)).api(Told::of::<
-            api::Terminals,
-        >(
-            "Every terminal and how it stands.",
-        )),
         Route::get("/api/audit", Access::Token(&[Admin, Treasurer]), get(api::audit))
             .api(Told::of::<api::Log>("The audit log, newest first.").taking::<audit::Asked>()),
         Route::get("/api/shop", Access::Token(&[Shop]), get(api::shop))
             .api(Told::of::<shop::OwnShop>("A shop's own figures.")),
         Route::get("/api/openapi.json", Access::Anyone, get(api::document)),
-    ];
+    ]);
     routes.extend(people::routes());
     with_twins(routes)
+}
+
+/// Shops, what the fund covers there, and their terminals.
+fn places() -> Vec<Route> {
+    vec![
+        Route::get("/shops", OFFICE, get(shops::list))
+            .menu(Shops, "menu-shops")
+            .api(Told::of::<shops::Shops>("Every shop and where it stands.").taking::<shops::Asked>()),
+        Route::post("/shops", OFFICE, post(shops::propose)).file(),
+        Route::post("/api/shops", Access::Token(&[Admin, Treasurer]), post(shops::propose_told))
+            .api(Told::of::<joining::StepDone>("Proposes a shop.").taking::<shops::Proposal>()),
+        Route::get("/shops/{shop}", OFFICE, get(shop_file::page))
+            .api(Told::of::<shop_file::OneShop>("A shop: its steps, what may come next, its terminals and settings.")),
+        Route::get("/shops/{shop}/steps/{step}", ADMIN, get(joining::form)),
+        Route::post("/shops/{shop}/steps/{step}", ADMIN, post(joining::act)).file(),
+        Route::post("/api/shops/{shop}/steps/{step}", Access::Token(&[Admin]), post(joining::told))
+            .api(Told::of::<joining::StepDone>("Notes a step of a shop.").taking::<joining::Told>()),
+        Route::get("/shops/{shop}/floor", ADMIN, get(shop_settings::floor_form)),
+        Route::post("/shops/{shop}/floor", ADMIN, post(shop_settings::floor)).api(
+            Told::of::<shop_settings::FloorSet>("Sets what households find at a shop without a network.")
+                .taking::<shop_settings::Floor>(),
+        ),
+        Route::get("/shops/{shop}/slot", ADMIN, get(shop_settings::ask_slot)),
+        Route::post("/shops/{shop}/slot", ADMIN, post(shop_settings::slot))
+            .api(Told::of::<shop_settings::Slot>("Renews a shop's key on purse cards.").taking::<Nothing>()),
+        Route::get("/documents/{document}", OFFICE, get(documents::give))
+            .api(Told::of::<documents::Given>("A document of a shop.")),
+        Route::post("/api/documents", Access::Token(&[Admin, Treasurer]), post(documents::take))
+            .file()
+            .api(Told::of::<documents::Kept>("Keeps a document for a step to come.")),
+        Route::get("/grids", OFFICE, get(grids::list))
+            .menu(Shops, "menu-grids")
+            .api(Told::of::<grids::Grids>("What part of which goods the fund covers.")),
+        Route::get("/grids/new", ADMIN, get(grids::form)),
+        Route::post("/grids", ADMIN, post(grids::set))
+            .api(Told::of::<grids::GridSet>("Sets a grid from a day on.").taking::<grids::NewGrid>()),
+        Route::get("/terminals", OFFICE, get(terminals::list)).menu(Shops, "menu-terminals").api(Told::of::<
+            terminals::Terminals,
+        >(
+            "Every terminal and how it stands.",
+        )),
+        Route::post("/terminals", ADMIN, post(terminals::add)).api(
+            Told::of::<terminals::Coded>("Adds a terminal to an open shop and gives its code.")
+                .taking::<terminals::NewTerminal>(),
+        ),
+        Route::get("/terminals/{terminal}", OFFICE, get(terminal::one))
+            .api(Told::of::<terminal::OneTerminal>("A terminal with its enrolments and their alarms.")),
+        Route::post("/terminals/{terminal}/code", ADMIN, post(terminals::code))
+            .api(Told::of::<terminals::Coded>("Gives a terminal a new code.").taking::<Nothing>()),
+        Route::get("/terminals/{terminal}/revoke", ADMIN, get(terminal::ask_revoke)),
+        Route::post("/terminals/{terminal}/revoke", ADMIN, post(terminal::revoke))
+            .api(Told::of::<terminal::Revoked>("Takes a terminal's right to sell.").taking::<Nothing>()),
+    ]
 }
 
 /// A body without fields.

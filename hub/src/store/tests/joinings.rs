@@ -6,6 +6,7 @@ use super::world::{NOW, World, at, cents};
 use crate::core::joining::{Stage, Step};
 use crate::store::{
     Deliverable, ImportConflict, Joining, JoiningDocument, JoiningDone, JoiningRefusal, JoiningStep, StoreError,
+    WORDS_BYTES_MAX,
 };
 
 fn told(code: &str, step: Step) -> JoiningStep {
@@ -88,6 +89,59 @@ fn a_step_that_says_nothing_or_lies_on_a_day_that_cannot_be_is_not_done() {
     let with_document = JoiningStep { documents: vec![document.clone(), document.clone()], ..silent };
     assert_eq!(step(&mut world, &with_document).unwrap().stage, Stage::Visited);
     assert_eq!(world.db.read(|tx| tx.joining("C")).unwrap().steps[2].told.documents, [document]);
+}
+
+#[test]
+fn what_a_step_says_may_have_lines_and_no_other_control_characters() {
+    let mut world = World::credited();
+    propose(&mut world, "C").unwrap();
+    let told = told("C", Step::Pair);
+    for (words, is_taken) in [
+        ("Bo, Cy\nmardi".to_owned(), true),
+        ("é".repeat(WORDS_BYTES_MAX.div_euclid(2)), true),
+        (format!("{}x", "é".repeat(WORDS_BYTES_MAX.div_euclid(2))), false),
+        ("Bo\rCy".to_owned(), false),
+        ("Bo\x1b[2JCy".to_owned(), false),
+        ("Bo\0Cy".to_owned(), false),
+    ] {
+        let taken = step(&mut world, &JoiningStep { words: words.clone(), ..told.clone() });
+        assert_eq!(taken.is_ok(), is_taken, "{words:?}: {taken:?}");
+    }
+    world.audit();
+}
+
+#[test]
+fn a_document_is_found_by_its_hash_where_a_step_names_it() {
+    let mut world = World::credited();
+    let document = JoiningDocument::of("why.txt".to_owned(), "text/plain".to_owned(), b"why");
+    let other = JoiningDocument::of("other.txt".to_owned(), "text/plain".to_owned(), b"other");
+    propose(&mut world, "C").unwrap();
+    step(&mut world, &JoiningStep { documents: vec![document.clone()], ..told("C", Step::Pair) }).unwrap();
+    let mut found = |hash| world.db.read(|tx| tx.joining_document(hash)).unwrap();
+    assert_eq!((found(document.hash), found(other.hash)), (Some(document), None));
+}
+
+#[test]
+fn what_lies_at_a_terminal_is_what_its_enrolments_hold() {
+    let mut world = World::credited();
+    let terminal = world.terminal("A");
+    world.terminal("B");
+    world.allocate();
+    // A second enrolment: what lies by the first one still counts.
+    world.enrol_again(terminal.id);
+    world.allocate();
+    let (sums, views) = world.db.read(|tx| Ok((tx.lying()?, tx.terminals()?))).unwrap();
+    assert!(sums.len() == 2 && sums.iter().all(|(_, cents)| !cents.is_zero()), "{sums:?}");
+    for (terminal, sum) in sums.clone() {
+        let file = world.db.read(|tx| tx.terminal_file(terminal)).unwrap();
+        let parts = Cents::sum(file.enrolments.iter().map(|(_, cents)| *cents)).unwrap();
+        assert!(views.contains(&file.view) && parts == sum, "{file:?}");
+    }
+    let slices: i64 = world.number("SELECT sum(credits - debits) FROM accounts WHERE id >> 56 = 5");
+    let all = Cents::sum(sums.into_iter().map(|(_, cents)| cents)).unwrap();
+    assert_eq!(i64::try_from(all.get()), Ok(slices));
+    let unknown = world.db.read(|tx| tx.terminal_file(cabas_protocol::TerminalId::new(99)));
+    assert!(matches!(unknown, Err(StoreError::UnknownTerminal(_))), "{unknown:?}");
 }
 
 #[test]

@@ -20,7 +20,8 @@ use serde_json::json;
 const SHOP: &str = "biocoop-bachut";
 
 fn path_of(path: &str) -> String {
-    path.replace("{terminal}", "1").replace("{user}", "1").replace("{work}", "1")
+    let path = path.replace("{terminal}", "1").replace("{user}", "1").replace("{work}", "1");
+    path.replace("{settlement}", "1").replace("{entry}", "1").replace("{shop}", SHOP)
 }
 
 /// What somebody of this role, or with this step before them, is to get.
@@ -39,6 +40,7 @@ fn every_route_answers_every_role_as_the_table_says_and_nobody_else() {
     let fund = Fund::example();
     fund.code(SHOP);
     let hub = fund.serve();
+    common::bank::paid(&fund, &hub);
     let office = Program::add(&fund, &hub, "office", "admin", None);
     office.post("/api/works/verify", "/api/works/verify", None, &json!({}));
     let mut clients = vec![(None, None, Client::new(&hub))];
@@ -339,6 +341,7 @@ fn the_document_of_the_api_tells_every_route_of_programs_and_what_it_gives() {
     let fund = Fund::example();
     fund.code(SHOP);
     let hub = fund.serve();
+    common::bank::paid(&fund, &hub);
     let office = Program::add(&fund, &hub, "office", "admin", None);
     office.post("/api/works/verify", "/api/works/verify", None, &json!({}));
     let served: Vec<_> = routes().into_iter().filter(|route| matches!(route.access, Access::Token(_))).collect();

@@ -19,7 +19,7 @@ use crate::core::audit::Deed;
 use crate::core::roles::Role;
 use crate::error::Refused;
 use crate::keys::KeyError;
-use crate::store::{Lane, Note, SessionView, StoreError, TokenView, Tx, UserRefusal};
+use crate::store::{BankRefusal, Lane, Note, SessionView, StoreError, TokenView, Tx, UserRefusal};
 
 /// What somebody has still to do before the pages are theirs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -347,6 +347,8 @@ fn is_unknown(error: &StoreError) -> bool {
         error,
         StoreError::UnknownTerminal(_)
             | StoreError::UnknownShop
+            | StoreError::NoStatement { .. }
+            | StoreError::Bank(BankRefusal::NoSettlement(_) | BankRefusal::NoEntry(_))
             | StoreError::User(UserRefusal::Unknown | UserRefusal::UnknownToken)
     )
 }

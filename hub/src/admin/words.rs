@@ -14,7 +14,7 @@ macro_rules! files {
     };
 }
 
-files!["site", "works"];
+files!["site", "works", "settlement", "bank"];
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -109,6 +109,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
     use super::*;
     use crate::admin::overview;
+    use crate::admin::pages::{bank, settlement_view};
     use crate::core::audit::Deed;
     use crate::core::roles::Role;
     use crate::store::WorkState;
@@ -140,6 +141,9 @@ mod tests {
         made.extend(overview::ALARMS.iter().map(|name| format!("alarm-{}", name.replace('_', "-"))));
         made.extend(overview::CLOCKS.iter().map(|name| format!("clock-{name}")));
         made.extend(overview::QUARANTINES.iter().map(|name| format!("quarantine-{name}")));
+        made.extend(settlement_view::LINE_KINDS.iter().map(|name| format!("line-{name}")));
+        made.extend(settlement_view::PAYOUT_STATES.iter().map(|name| format!("payout-is-{name}")));
+        made.extend(bank::ENTRY_STATES.iter().map(|name| format!("entry-is-{name}")));
         made.extend(WorkState::ALL.iter().map(|state| format!("work-is-{}", state.name())));
         made.extend(works::Job::NAMES.iter().map(|name| format!("job-{name}")));
         made.extend(works::Job::RESULTS.iter().map(|name| format!("job-gave-{}", name.replace('_', "-"))));

@@ -9,6 +9,14 @@ pub use camt053::{Entry, Part, STATEMENT_BYTES_MAX, Statement, StatementError, S
 pub use fec::{Ecriture, FecAccount, FecWriter, account_of};
 pub use pain001::{Head, Payment, pain001};
 
+/// An IBAN by which people know an account again, and nobody can pay to it: `FR14…2606`.
+#[must_use]
+pub fn masked(iban: &str) -> String {
+    let chars: Vec<char> = iban.chars().filter(|c| !c.is_whitespace()).collect();
+    let (first, last) = (chars.iter().take(4), chars.iter().skip(chars.len().saturating_sub(4).max(4)));
+    first.chain(std::iter::once(&'…')).chain(last).collect()
+}
+
 /// A day as people and banks write it: `2026-11-30`; nothing where it is none.
 #[must_use]
 pub fn day(days: u32) -> String {

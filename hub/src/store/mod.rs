@@ -9,6 +9,7 @@ mod audit;
 mod backup;
 mod bank_accounts;
 mod bank_refusal;
+mod bank_site;
 mod card_proofs;
 mod card_records;
 mod card_releases;
@@ -39,6 +40,7 @@ mod model;
 mod news;
 mod once;
 mod payments;
+mod payout_refusals;
 mod people;
 mod preparations;
 mod purse_cards;
@@ -66,6 +68,9 @@ mod works;
 
 pub use audit::{AUDIT_PAGE_MAX, AUDIT_TEXT_BYTES_MAX, Note};
 pub use bank_refusal::BankRefusal;
+pub use bank_site::{
+    BankEntryDetail, BankEntryPart, PayoutAccount, PayoutBack, SettlementOfShop, SettlementPeople, StatementKept,
+};
 pub use closing::{CloseOrder, Closing, ClosingRefusal, ClosingView};
 pub use credits::STEP_HOUSEHOLDS_MAX;
 pub use db::{Db, OpenMode, SCHEMA_VERSION};
@@ -81,6 +86,7 @@ pub use joinings::{
 pub use key_exposure::KeyExposure;
 pub use model::*;
 pub use once::ONCE_KEPT_S;
+pub use payout_refusals::PayoutRefusalView;
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
 pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
 pub use sessions::{

@@ -21,11 +21,14 @@ pub fn sell(fund: &Fund, hub: &Hub, shop: &str, seed: u8, cents: u64) {
     for _ in 0..20 {
         objects.extend(terminal.sync(hub, 1_000).objects.iter().map(|object| object.to_vec()));
         let binding = terminal.of_type::<Binding>(&objects).into_iter().find(|binding| binding.card == card);
+        let Some(binding) = binding else { continue };
+        // Most of the money may lie at other terminals: it is asked for.
+        let more = terminal.extend(hub, binding.purse, cents);
+        objects.extend(more.ok().and_then(|answer| answer.balance).map(|object| object.to_vec()));
         let balances = terminal.of_type::<SignedBalance>(&objects).into_iter();
-        found = binding.and_then(|binding| {
-            balances.filter(|balance| balance.purse == binding.purse).max_by_key(|balance| balance.serial)
-        });
-        if found.as_ref().is_some_and(|balance| balance.allowed.get() >= cents) {
+        let of_card = balances.filter(|balance| balance.purse == binding.purse);
+        found = of_card.max_by_key(|balance| balance.serial).filter(|balance| balance.allowed.get() >= cents);
+        if found.is_some() {
             break;
         }
     }

@@ -70,7 +70,10 @@ fn a_settlement_is_prepared_by_one_login_and_approved_by_another_once_and_by_no_
     // Programs see it and cannot close it.
     let program = Program::add(&fund, &hub, "office", "admin", None);
     let (_, next) = program.get("/api/settlements/next", "/api/settlements/next");
-    assert_eq!((&next["settlement"]["payout_cents"], &next["prepared"]["prepared_by"]), (&json!(140), &json!("claire")));
+    assert_eq!(
+        (&next["settlement"]["payout_cents"], &next["prepared"]["prepared_by"]),
+        (&json!(140), &json!("claire"))
+    );
     assert!(program.document()["paths"]["/api/settlements/next"]["post"].is_null());
     assert!(program.document()["paths"]["/api/settlements/next/approve"].is_null());
     // It is withdrawn and prepared again: what Denis has looked at is outdated.
@@ -269,7 +272,10 @@ fn a_statement_is_imported_once_and_what_does_not_match_is_matched_by_a_click() 
     assert!(says(&twice, "avait déjà été importé"), "{}", twice.text());
     let program = Program::add(&fund, &hub, "bank", "treasurer", None);
     let (_, report) = program.upload("/api/bank/statements", "/api/bank/statements", file.as_bytes());
-    assert_eq!((&report["repeated"], &report["entries_added"], &report["entries_open"]), (&json!(1), &json!(0), &json!(2)));
+    assert_eq!(
+        (&report["repeated"], &report["entries_added"], &report["entries_open"]),
+        (&json!(1), &json!(0), &json!(2))
+    );
     let page = claire.get("/bank");
     assert!(says(&page, &format!("value=\"1/{COMBE}\"")), "a proposal by its amount: {}", page.text());
     assert!(!says(&page, "Personne") && !says(&claire.get("/bank/entries/3"), "Personne"), "who paid in is not told");
@@ -302,8 +308,16 @@ fn a_statement_that_is_not_right_is_told_with_the_place_and_nothing_is_kept() {
     let good = statement(OWN, "EUR", &[(500, part("a"))]);
     let program = Program::add(&fund, &hub, "bank", "admin", None);
     for (file, french, english) in [
-        (statement(OWN, "USD", &[(500, part("a"))]), "n° 1 du relevé n° 1 n’est pas en euros", "Entry 1 of statement 1"),
-        (statement(SHOPS[0].1, "EUR", &[(500, part("a"))]), "n° 1 du fichier est celui d’un autre compte", "another account"),
+        (
+            statement(OWN, "USD", &[(500, part("a"))]),
+            "n° 1 du relevé n° 1 n’est pas en euros",
+            "Entry 1 of statement 1",
+        ),
+        (
+            statement(SHOPS[0].1, "EUR", &[(500, part("a"))]),
+            "n° 1 du fichier est celui d’un autre compte",
+            "another account",
+        ),
         (good.replace("1005.00", "1006.00"), "il manque 1.00 €", "1.00 € is missing"),
         (good.replace("</Stmt>", ""), "pas un relevé camt.053", "cannot be read"),
         (String::new(), "pas un relevé camt.053", "cannot be read"),

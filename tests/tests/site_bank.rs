@@ -207,7 +207,12 @@ async fn a_settlement_goes_to_the_bank_and_back_by_two_people_and_its_shop_sees_
     denis.walk_to("Approuver le règlement 1").await;
     denis.press(ENTER).await;
     denis.browser.wait_for_text("approuvé par denis").await.unwrap();
-    claire.look_at(&[("settlement-no-own-account", "/settlements/1"), ("settlement-none-waits", "/settlements/next/approve")]).await;
+    claire
+        .look_at(&[
+            ("settlement-no-own-account", "/settlements/1"),
+            ("settlement-none-waits", "/settlements/next/approve"),
+        ])
+        .await;
     account(&claire).await;
     for (shop, iban, _) in SHOPS {
         hub.ok(&["shop", "account", shop, "--iban", iban, "--name", "SARL des Platanes", "--by", "Ada"]).unwrap();
@@ -293,7 +298,7 @@ async fn bank(hub: &Hub, claire: &Desk, denis: &Desk, dir: &Path) {
     claire.look_at(&[("bank-open", "/bank"), ("bank-entry-open", "/bank/entries/2")]).await;
     denis.look_at(&[("bank-open", "/bank"), ("bank-entry-open", "/bank/entries/2")]).await;
     claire.goto("/bank/entries/2?lang=fr").await;
-    claire.walk_to("C’est Règlement 1 – biocoop-bachut").await;
+    claire.walk_to("C’est le versement : Règlement 1 – Biocoop du Bachut").await;
     claire.press(ENTER).await;
     claire.browser.wait_for_text("Opérations à expliquer").await.unwrap();
     let path = "/settlements/1/shops/epicerie-etats-unis/refusal";

@@ -88,7 +88,9 @@ pub enum BankRefusal {
     #[error("this payout of settlement {0} came back before, and a later settlement pays it")]
     CameBack(u32),
     /// One at a time.
-    #[error("{by} said before that the bank did not pay this payout of settlement {settlement}; another person approves it")]
+    #[error(
+        "{by} said before that the bank did not pay this payout of settlement {settlement}; another person approves it"
+    )]
     SaidBefore {
         /// The settlement.
         settlement: u32,

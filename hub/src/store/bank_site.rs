@@ -347,9 +347,8 @@ impl Tx<'_> {
                 UNION ALL SELECT settlement, shop FROM payouts_back WHERE entry = ?1) JOIN shops ON number = shop
              ORDER BY settlement, code",
         )?;
-        let explained = read.query_map([Sql(entry.id)], |row| {
-            Ok(PayoutRef { settlement: row.get(0)?, shop: Some(row.get(1)?) })
-        })?;
+        let explained =
+            read.query_map([Sql(entry.id)], |row| Ok(PayoutRef { settlement: row.get(0)?, shop: Some(row.get(1)?) }))?;
         entry.explained = explained.collect::<Result<_, _>>()?;
         Ok(())
     }

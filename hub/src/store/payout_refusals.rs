@@ -110,11 +110,10 @@ impl Tx<'_> {
     }
 
     fn open_refusal(&self, settlement: u32, shop: ShopNo) -> Result<Option<(u64, String, String)>, StoreError> {
-        let read =
-            "SELECT id, reason, said_by FROM payout_refusals WHERE state = 0 AND settlement = ?1 AND shop = ?2";
-        let open = self.conn.query_row(read, params![settlement, Sql(shop)], |row| {
-            Ok((col(row, 0)?, row.get(1)?, row.get(2)?))
-        });
+        let read = "SELECT id, reason, said_by FROM payout_refusals WHERE state = 0 AND settlement = ?1 AND shop = ?2";
+        let open = self
+            .conn
+            .query_row(read, params![settlement, Sql(shop)], |row| Ok((col(row, 0)?, row.get(1)?, row.get(2)?)));
         Ok(open.optional()?)
     }
 

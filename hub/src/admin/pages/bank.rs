@@ -1,6 +1,8 @@
 //! The bank's statements: imported once, matched with payouts, and what is left open. Who paid in is not told here: it may
 //! be a household.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
@@ -15,9 +17,7 @@ use super::super::words::Lang;
 use super::super::{document, html};
 use crate::bank::{self, StatementError};
 use crate::core::audit::Deed;
-use crate::store::{
-    BankEntryDetail, BankRefusal, PayoutRef, StatementKept, StatementReport, StoreError,
-};
+use crate::store::{BankEntryDetail, BankRefusal, PayoutRef, StatementKept, StatementReport, StoreError, Tx};
 
 /// Entries on one page.
 const ENTRIES_SHOWN_MAX: u32 = 100;
@@ -64,6 +64,7 @@ pub(super) struct Payout {
     settlement: u32,
     /// None for all of them.
     shop: Option<String>,
+    shop_name: Option<String>,
 }
 
 impl Payout {
@@ -160,11 +161,19 @@ pub(super) struct Asked {
     before: Option<u64>,
 }
 
-fn payout(meant: PayoutRef) -> Payout {
-    Payout { settlement: meant.settlement, shop: meant.shop }
+/// What shops are called, by code.
+type Names = BTreeMap<String, String>;
+
+fn names(tx: &Tx<'_>) -> Result<Names, StoreError> {
+    Ok(tx.shops()?.into_iter().map(|shop| (shop.code, shop.name)).collect())
 }
 
-fn entry(view: BankEntryDetail) -> Entry {
+fn payout(meant: PayoutRef, names: &Names) -> Payout {
+    let shop_name = meant.shop.as_ref().and_then(|code| names.get(code).cloned());
+    Payout { settlement: meant.settlement, shop: meant.shop, shop_name }
+}
+
+fn entry(view: BankEntryDetail, names: &Names) -> Entry {
     let parts = view.parts.into_iter().map(|part| Part {
         cents: part.cents.map(cabas_protocol::Cents::get),
         end_to_end: part.end_to_end,
@@ -183,8 +192,8 @@ fn entry(view: BankEntryDetail) -> Entry {
             2 => "money-in",
             _ => "set-aside",
         },
-        payouts: view.explained.into_iter().map(payout).collect(),
-        proposals: view.proposals.into_iter().map(payout).collect(),
+        payouts: view.explained.into_iter().map(|meant| payout(meant, names)).collect(),
+        proposals: view.proposals.into_iter().map(|meant| payout(meant, names)).collect(),
         parts: parts.collect(),
     }
 }
@@ -206,14 +215,14 @@ async fn read(visit: &Visit, asked: Asked) -> Result<Bank, Wrong> {
     let only_open = asked.show != "all";
     let read = visit.store(move |tx| {
         let entries = tx.bank_entries_below(only_open, asked.before, ENTRIES_SHOWN_MAX)?;
-        Ok((entries, tx.statements_kept(STATEMENTS_SHOWN_MAX)?, tx.fund_account()?.is_some()))
+        Ok((entries, tx.statements_kept(STATEMENTS_SHOWN_MAX)?, tx.fund_account()?.is_some(), names(tx)?))
     });
-    let (entries, statements, has_own_account) = read.await?;
+    let (entries, statements, has_own_account, names) = read.await?;
     let is_full = u32::try_from(entries.len()).is_ok_and(|count| count == ENTRIES_SHOWN_MAX);
     Ok(Bank {
         only_open,
         before: entries.last().map(|entry| entry.id).filter(|_| is_full),
-        entries: entries.into_iter().map(entry).collect(),
+        entries: entries.into_iter().map(|view| entry(view, &names)).collect(),
         statements: statements.into_iter().map(imported).collect(),
         has_own_account,
     })
@@ -320,7 +329,8 @@ pub(super) async fn one(visit: Visit, Path(number): Path<u64>) -> Result<Respons
 }
 
 async fn show_entry(visit: &Visit, number: u64, typed: String, faults: Vec<Fault>) -> Result<Response, Wrong> {
-    let data = visit.store(move |tx| tx.bank_entry(number)).await.map(entry)?;
+    let (view, names) = visit.store(move |tx| Ok((tx.bank_entry(number)?, names(tx)?))).await?;
+    let data = entry(view, &names);
     answer(visit, "bank-entry-title", faults, data, |f, data| EntryPage { f, data, typed })
 }
 

@@ -45,9 +45,11 @@ pub fn routes() -> Vec<Route> {
 fn settlements() -> Vec<Route> {
     const OWN: Access = Access::Roles(&[Shop]);
     vec![
-        Route::get("/settlements", OFFICE, get(settlements::list))
-            .menu("menu-settlements")
-            .api(Told::of::<settlements::Settlements>("The settlements, newest first.")),
+        Route::get("/settlements", OFFICE, get(settlements::list)).menu("menu-settlements").api(Told::of::<
+            settlements::Settlements,
+        >(
+            "The settlements, newest first.",
+        )),
         Route::get("/settlements/next", OFFICE, get(settlements::next))
             .api(Told::of::<settlements::Next>("What the next settlement would pay, or will where it was prepared.")),
         Route::post("/settlements/next", OFFICE, post(settlements::prepare)),
@@ -56,8 +58,11 @@ fn settlements() -> Vec<Route> {
         Route::post("/settlements/next/withdraw", OFFICE, post(settlements::withdraw)),
         Route::get("/settlements/{settlement}", OFFICE, get(payments::one))
             .api(Told::of::<payments::Paid>("A settlement: each shop, how its payout stands, the payment file.")),
-        Route::get("/settlements/{settlement}/payment-file", OFFICE, get(payments::payment_file))
-            .api(Told::of::<FileGiven>("The payment file (pain.001) that was made, the same bytes each time.")),
+        Route::get("/settlements/{settlement}/payment-file", OFFICE, get(payments::payment_file)).api(Told::of::<
+            FileGiven,
+        >(
+            "The payment file (pain.001) that was made, the same bytes each time.",
+        )),
         Route::post("/settlements/{settlement}/payment-file", OFFICE, post(payments::order))
             .api(Told::of::<payments::FileMade>("Makes the payment file, once.").taking::<payments::Order>()),
         Route::get("/settlements/{settlement}/shops/{shop}", OFFICE, get(settlements::statement))
@@ -67,10 +72,16 @@ fn settlements() -> Vec<Route> {
         Route::get("/settlements/{settlement}/shops/{shop}/refusal", OFFICE, get(payments::ask_refusal)),
         Route::post("/settlements/{settlement}/shops/{shop}/refusal", OFFICE, post(payments::refuse)),
         Route::post("/settlements/{settlement}/shops/{shop}/refusal/approve", OFFICE, post(payments::approve_refusal)),
-        Route::post("/settlements/{settlement}/shops/{shop}/refusal/withdraw", OFFICE, post(payments::withdraw_refusal)),
-        Route::get("/statements", OWN, get(shop_statements::list))
-            .menu("menu-statements")
-            .api(Told::of::<shop_statements::Own>("A shop's own settlements, newest first.")),
+        Route::post(
+            "/settlements/{settlement}/shops/{shop}/refusal/withdraw",
+            OFFICE,
+            post(payments::withdraw_refusal),
+        ),
+        Route::get("/statements", OWN, get(shop_statements::list)).menu("menu-statements").api(Told::of::<
+            shop_statements::Own,
+        >(
+            "A shop's own settlements, newest first.",
+        )),
         Route::get("/statements/{settlement}", OWN, get(shop_statements::statement))
             .api(Told::of::<Statement>("A shop's own statement, line by line.").taking::<Lines>()),
         Route::get("/statements/{settlement}/file", OWN, get(shop_statements::statement_file))
@@ -97,8 +108,11 @@ fn bank() -> Vec<Route> {
             .api(Told::of::<bank_accounts::Setting>("The fund's own account.")),
         Route::post("/bank/accounts/fund", OFFICE, post(bank_accounts::set_fund))
             .api(Told::of::<bank_accounts::Set>("Sets the fund's own account.").taking::<bank_accounts::Typed>()),
-        Route::get("/bank/accounts/shops/{shop}", OFFICE, get(bank_accounts::shop_form))
-            .api(Told::of::<bank_accounts::Setting>("The accounts that a shop has and had.")),
+        Route::get("/bank/accounts/shops/{shop}", OFFICE, get(bank_accounts::shop_form)).api(Told::of::<
+            bank_accounts::Setting,
+        >(
+            "The accounts that a shop has and had.",
+        )),
         Route::post("/bank/accounts/shops/{shop}", OFFICE, post(bank_accounts::set_shop))
             .api(Told::of::<bank_accounts::Set>("Sets a shop's account.").taking::<bank_accounts::Typed>()),
         Route::get("/bank/fec", OFFICE, get(fec::form))

@@ -123,6 +123,20 @@ struct RefusalPage {
     reason: String,
 }
 
+impl OnePage {
+    fn new(mut f: Frame, data: Paid, execute_on: String) -> Self {
+        f.title = f.tv("settlement-number", "number", data.settlement);
+        Self { f, data, execute_on }
+    }
+}
+
+impl PaidShop {
+    /// True where its payout is still to be paid, so that its account is worth a look.
+    fn is_open(&self) -> bool {
+        matches!(self.state, Some("due" | "ordered"))
+    }
+}
+
 impl Paid {
     fn is_refused(&self, shop: &str) -> bool {
         self.refusals.iter().any(|said| said.shop == shop)
@@ -211,7 +225,7 @@ fn shops(
 pub(super) async fn one(visit: Visit, Path(number): Path<u32>) -> Result<Response, Wrong> {
     let data = read(&visit, number).await?;
     let execute_on = bank::day(today(visit.now));
-    answer(&visit, "settlement-title", Vec::new(), data, |f, data| OnePage { f, data, execute_on })
+    answer(&visit, "settlement-title", Vec::new(), data, |f, data| OnePage::new(f, data, execute_on))
 }
 
 /// When the bank is to pay.
@@ -247,7 +261,7 @@ pub(super) async fn order(visit: Visit, Path(number): Path<u32>, Sent(sent): Sen
 async fn wrong_order(visit: &Visit, number: u32, typed: String, text: &'static str) -> Result<Response, Wrong> {
     let data = read(visit, number).await?;
     let faults = vec![Fault { field: "execute_on", text }];
-    answer(visit, "settlement-title", faults, data, |f, data| OnePage { f, data, execute_on: typed })
+    answer(visit, "settlement-title", faults, data, |f, data| OnePage::new(f, data, typed))
 }
 
 /// The payment file, the same bytes each time.

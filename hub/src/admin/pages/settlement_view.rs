@@ -3,8 +3,8 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use base64ct::{Base64, Encoding as _};
-use cabas_protocol::statement::{LineKind, SettlementStatement, StatementLine};
 use cabas_protocol::sign::sha256;
+use cabas_protocol::statement::{LineKind, SettlementStatement, StatementLine};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

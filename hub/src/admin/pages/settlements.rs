@@ -134,11 +134,9 @@ fn read_next(tx: &Tx<'_>) -> Result<Next, StoreError> {
     let prepared = tx.settlement_prepared()?;
     let payments_unknown = tx.restore_view()?.is_some_and(|life| !life.payments_checked);
     Ok(match prepared {
-        Some(prepared) => Next {
-            prepared: Some(waiting(&prepared)),
-            settlement: Some(prepared.settlement.into()),
-            payments_unknown,
-        },
+        Some(prepared) => {
+            Next { prepared: Some(waiting(&prepared)), settlement: Some(prepared.settlement.into()), payments_unknown }
+        }
         None => {
             let preview: Option<Settlement> = tx.settlement_preview(&tx.settlement_cut()?)?;
             Next { prepared: None, settlement: preview.map(Draft::from), payments_unknown }
@@ -233,9 +231,6 @@ pub(super) async fn statement(
     answer(&visit, "statement-title", Vec::new(), data, |f, data| StatementPage { f, data, here, back })
 }
 
-pub(super) async fn statement_file(
-    visit: Visit,
-    Path((number, shop)): Path<(u32, String)>,
-) -> Result<Response, Wrong> {
+pub(super) async fn statement_file(visit: Visit, Path((number, shop)): Path<(u32, String)>) -> Result<Response, Wrong> {
     view::signed_file(&visit, number, shop).await
 }

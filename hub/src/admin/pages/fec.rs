@@ -106,3 +106,18 @@ pub(super) async fn export(visit: Visit, Sent(sent): Sent<Year>) -> Result<Respo
 pub(super) async fn description(visit: Visit) -> Result<Response, Wrong> {
     view::file(&visit, "FEC-description.txt", "text/plain; charset=utf-8", DESCRIPTION.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::DESCRIPTION;
+    use crate::bank::account_of;
+    use crate::core::ledger::AccountKind;
+
+    #[test]
+    fn every_account_of_the_export_is_described() {
+        for kind in AccountKind::ALL {
+            let (number, label) = account_of(kind);
+            assert!(DESCRIPTION.contains(&format!("\n {number}  {label}")), "{number} {label}");
+        }
+    }
+}

@@ -75,6 +75,8 @@ pub struct App {
     pub site: Site,
     /// How long an enrolment code lives.
     pub code_valid_hours: u32,
+    /// The fund's SIREN: its accounting export is named by it.
+    pub siren: Option<String>,
     /// Who reads the metrics.
     pub metrics_page: AdminPage,
 }

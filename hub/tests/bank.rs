@@ -7,16 +7,10 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cabas_protocol::SignedBalance;
-use cabas_protocol::objects::Binding;
-use common::terminal::Terminal;
-use common::{Fund, Hub};
+use common::Fund;
+use common::bank::{SHOPS, sell};
 use serde_json::json;
 
-/// The first card of the example fund.
-const UID: &str = "04856e8a295022";
-const SHOPS: [(&str, &str, u64); 2] =
-    [("biocoop-bachut", "FR1420041010050500013M02606", 100), ("maraicher-combe", "DE89370400440532013000", 40)];
 const BY: [&str; 2] = ["--by", "Ada"];
 
 /// What the Python beside this file says.
@@ -26,24 +20,6 @@ fn check(arguments: &[&str]) {
     assert!(python.exists(), "run deploy/test once: it installs the Python tools into target/venv");
     let output = Command::new(python).arg(root.join("tests/bank/check.py")).args(arguments).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn sell(fund: &Fund, hub: &Hub, shop: &str, seed: u8, cents: u64) {
-    let mut terminal = Terminal::enrol(hub, &fund.code(shop), seed);
-    let (card, mut objects, mut found) = (fund.card(UID), Vec::new(), None);
-    for _ in 0..20 {
-        objects.extend(terminal.sync(hub, 1_000).objects.iter().map(|object| object.to_vec()));
-        let binding = terminal.of_type::<Binding>(&objects).into_iter().find(|binding| binding.card == card);
-        let balances = terminal.of_type::<SignedBalance>(&objects).into_iter();
-        found = binding.and_then(|binding| {
-            balances.filter(|balance| balance.purse == binding.purse).max_by_key(|balance| balance.serial)
-        });
-        if found.as_ref().is_some_and(|balance| balance.allowed.get() >= cents) {
-            break;
-        }
-    }
-    terminal.write_sale(card, &found.unwrap(), cents, cents);
-    terminal.sync(hub, 0);
 }
 
 /// Two shops sold, have accounts, and a settlement was closed by two people.

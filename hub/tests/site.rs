@@ -21,10 +21,15 @@ const SHOP: &str = "biocoop-bachut";
 
 fn path_of(path: &str) -> String {
     let path = path.replace("{terminal}", "1").replace("{user}", "1").replace("{work}", "1");
-    path.replace("{household}", "F001").replace("{card}", "1").replace("{member}", "1").replace("{import}", "1")
+    path.replace("{household}", "F001")
+        .replace("{card}", "1")
+        .replace("{member}", "1")
+        .replace("{import}", "1")
         .replace("{shop}", SHOP)
         .replace("{step}", "suspend")
         .replace("{document}", &common::site::document().to_string())
+        .replace("{settlement}", "1")
+        .replace("{entry}", "1")
 }
 
 /// What somebody of this role, or with this step before them, is to get.
@@ -44,6 +49,7 @@ fn every_route_answers_every_role_as_the_table_says_and_nobody_else() {
     fund.code(SHOP);
     common::site::proposed_with_a_document(&fund);
     let hub = fund.serve();
+    common::bank::paid(&fund, &hub);
     let office = Program::add(&fund, &hub, "office", "admin", None);
     office.post("/api/works/verify", "/api/works/verify", None, &json!({}));
     office.upload("/api/imports", "/api/imports", b"household,member\nF001,Al\n");
@@ -346,6 +352,7 @@ fn the_document_of_the_api_tells_every_route_of_programs_and_what_it_gives() {
     fund.code(SHOP);
     common::site::proposed_with_a_document(&fund);
     let hub = fund.serve();
+    common::bank::paid(&fund, &hub);
     let office = Program::add(&fund, &hub, "office", "admin", None);
     office.post("/api/works/verify", "/api/works/verify", None, &json!({}));
     office.upload("/api/imports", "/api/imports", b"household,member\nF001,Al\n");

@@ -1,6 +1,8 @@
 //! The words of what is refused, for those who can do something about it. One arm a subject.
 
-use crate::store::{CardSessionRefusal, ErasureRefusal, JoiningRefusal, RegisterRefusal, StoreError, UserRefusal};
+use crate::store::{
+    BankRefusal, CardSessionRefusal, ErasureRefusal, JoiningRefusal, RegisterRefusal, StoreError, UserRefusal,
+};
 
 /// The name of the text; none where the store failed.
 #[must_use]
@@ -19,6 +21,9 @@ pub const fn refusal(error: &StoreError) -> Option<&'static str> {
         StoreError::Joining(refusal) => Some(joining(refusal)),
         StoreError::KeysBehind { .. } => Some("refusal-keys-behind"),
         StoreError::Exhausted(_) => Some("refusal-exhausted"),
+        StoreError::Bank(refusal) => Some(bank(refusal)),
+        StoreError::Restoring(_) => Some("refusal-restoring"),
+        StoreError::PaymentsUnknown { .. } => Some("refusal-payments-unknown"),
         _ => None,
     }
 }
@@ -57,5 +62,34 @@ const fn joining(refusal: &JoiningRefusal) -> &'static str {
         JoiningRefusal::NotOpen(_) => "terminals-shop-not-open",
         JoiningRefusal::NoWords => "joining-no-words",
         JoiningRefusal::Day { .. } => "joining-day-wrong",
+    }
+}
+
+const fn bank(refusal: &BankRefusal) -> &'static str {
+    match refusal {
+        BankRefusal::Iban(_) => "refusal-iban",
+        BankRefusal::Bic(_) => "refusal-bic",
+        BankRefusal::NotSepa(_) => "refusal-not-sepa",
+        BankRefusal::SamePerson(_) => "refusal-same-person",
+        BankRefusal::PreparedBefore { .. } => "refusal-prepared-before",
+        BankRefusal::NothingNew => "refusal-nothing-new",
+        BankRefusal::NotPrepared(_) => "refusal-not-prepared",
+        BankRefusal::Approved { .. } => "refusal-approved",
+        BankRefusal::Outdated(_) => "refusal-outdated",
+        BankRefusal::NoSettlement(_) | BankRefusal::NoEntry(_) => "wrong-not-found",
+        BankRefusal::NothingToPay(_) => "refusal-nothing-to-pay",
+        BankRefusal::NoOwnAccount => "refusal-no-own-account",
+        BankRefusal::NoAccount(_) => "refusal-no-account",
+        BankRefusal::FileMade(_) => "refusal-file-made",
+        BankRefusal::Build(_) => "refusal-build",
+        BankRefusal::OtherAccount(_) => "refusal-other-account",
+        BankRefusal::EntryExplained(_) => "refusal-entry-explained",
+        BankRefusal::NoPayout(_) => "refusal-no-payout",
+        BankRefusal::PaidBefore(_) => "refusal-paid-before",
+        BankRefusal::NotPaid(_) => "refusal-not-paid",
+        BankRefusal::CameBack(_) => "refusal-came-back",
+        BankRefusal::SaidBefore { .. } => "refusal-said-before",
+        BankRefusal::NotSaid(_) => "refusal-not-said",
+        BankRefusal::OtherAmount { .. } => "refusal-other-amount",
     }
 }

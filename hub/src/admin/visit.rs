@@ -20,7 +20,8 @@ use crate::core::roles::Role;
 use crate::error::Refused;
 use crate::keys::KeyError;
 use crate::store::{
-    CorrectionRefusal, JoiningRefusal, Lane, Note, RegisterRefusal, SessionView, StoreError, TokenView, Tx, UserRefusal,
+    BankRefusal, CorrectionRefusal, JoiningRefusal, Lane, Note, RegisterRefusal, SessionView, StoreError, TokenView,
+    Tx, UserRefusal,
 };
 
 /// What somebody has still to do before the pages are theirs.
@@ -353,6 +354,8 @@ fn is_unknown(error: &StoreError) -> bool {
             | StoreError::Correction(CorrectionRefusal::NoHousehold)
             | StoreError::Register(RegisterRefusal::NoMember)
             | StoreError::Joining(JoiningRefusal::Unknown)
+            | StoreError::NoStatement { .. }
+            | StoreError::Bank(BankRefusal::NoSettlement(_) | BankRefusal::NoEntry(_))
             | StoreError::User(UserRefusal::Unknown | UserRefusal::UnknownToken)
     )
 }

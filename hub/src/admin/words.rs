@@ -14,7 +14,7 @@ macro_rules! files {
     };
 }
 
-files!["site", "works", "people", "cards", "imports", "shops"];
+files!["site", "works", "people", "cards", "imports", "shops", "settlement", "bank"];
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -108,7 +108,7 @@ impl Words {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
     use super::*;
-    use crate::admin::pages::people;
+    use crate::admin::pages::{bank, people, settlement_view};
     use crate::admin::{overview, pages};
     use crate::core::audit::Deed;
     use crate::core::joining::{Stage, Step};
@@ -142,6 +142,9 @@ mod tests {
         made.extend(overview::ALARMS.iter().map(|name| format!("alarm-{}", name.replace('_', "-"))));
         made.extend(overview::CLOCKS.iter().map(|name| format!("clock-{name}")));
         made.extend(overview::QUARANTINES.iter().map(|name| format!("quarantine-{name}")));
+        made.extend(settlement_view::LINE_KINDS.iter().map(|name| format!("line-{name}")));
+        made.extend(settlement_view::PAYOUT_STATES.iter().map(|name| format!("payout-is-{name}")));
+        made.extend(bank::ENTRY_STATES.iter().map(|name| format!("entry-is-{name}")));
         made.extend(WorkState::ALL.iter().map(|state| format!("work-is-{}", state.name())));
         made.extend(people::made());
         made.extend(Stage::ALL.iter().map(|stage| format!("stage-{}", stage.name())));

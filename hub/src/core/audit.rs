@@ -103,6 +103,30 @@ deeds! {
     ShopSlot => "shop-slot",
     /// A grid was set.
     GridSet => "grid-set",
+    /// A settlement was prepared.
+    SettlementPrepared => "settlement-prepared",
+    /// Another person approved it.
+    SettlementApproved => "settlement-approved",
+    /// It was taken back.
+    SettlementWithdrawn => "settlement-withdrawn",
+    /// A payment file was made.
+    PaymentFileMade => "payment-file-made",
+    /// Somebody said that the bank did not make a payment.
+    PayoutRefused => "payout-refused",
+    /// Another person approved that.
+    PayoutRefusalApproved => "payout-refusal-approved",
+    /// It was taken back.
+    PayoutRefusalWithdrawn => "payout-refusal-withdrawn",
+    /// The fund's own account was set.
+    FundAccountSet => "fund-account-set",
+    /// A shop's account was set.
+    ShopAccountSet => "shop-account-set",
+    /// A bank's statement was imported.
+    StatementImported => "statement-imported",
+    /// Somebody said what an entry of the bank is.
+    EntryMatched => "entry-matched",
+    /// The accounting export was made.
+    FecMade => "fec-made",
 }
 
 /// One entry, without its place in the chain.

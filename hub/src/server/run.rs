@@ -102,6 +102,7 @@ impl App {
             unknown_codes: PerMinute::new(UNKNOWN_CODES_PER_MINUTE_MAX),
             site: Site::new(config, fund.name),
             code_valid_hours: config.code_valid_hours,
+            siren: config.siren.clone(),
             metrics_page: config.metrics,
         }))
     }

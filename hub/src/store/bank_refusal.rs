@@ -31,6 +31,9 @@ pub enum BankRefusal {
         /// Who prepared it.
         by: String,
     },
+    /// Nothing to settle.
+    #[error("nothing new is to be settled")]
+    NothingNew,
     /// Nothing waits under that number.
     #[error("settlement {0} is not prepared; see cabas-hub settlement preview")]
     NotPrepared(u32),
@@ -42,6 +45,9 @@ pub enum BankRefusal {
         /// Who approved it.
         by: String,
     },
+    /// It was withdrawn and prepared again.
+    #[error("settlement {0} was withdrawn and prepared again since it was looked at; look at it again")]
+    Outdated(u32),
     /// There is none.
     #[error("there is no settlement {0}; see cabas-hub settlement list")]
     NoSettlement(u32),
@@ -81,6 +87,19 @@ pub enum BankRefusal {
     /// Once only.
     #[error("this payout of settlement {0} came back before, and a later settlement pays it")]
     CameBack(u32),
+    /// One at a time.
+    #[error(
+        "{by} said before that the bank did not pay this payout of settlement {settlement}; another person approves it"
+    )]
+    SaidBefore {
+        /// The settlement.
+        settlement: u32,
+        /// Who said so.
+        by: String,
+    },
+    /// Nothing waits.
+    #[error("nobody said that the bank did not pay this payout of settlement {0}, or it was taken back")]
+    NotSaid(u32),
     /// It does not fit.
     #[error("the bank entry is of {entry} €, the payouts come to {payouts} €; they must be the same")]
     OtherAmount {

@@ -10,6 +10,7 @@ mod backup;
 mod bank_accounts;
 mod bank_money_in;
 mod bank_refusal;
+mod bank_site;
 mod card_proofs;
 mod card_records;
 mod card_releases;
@@ -44,6 +45,7 @@ mod news;
 mod once;
 mod open_work;
 mod payments;
+mod payout_refusals;
 mod people;
 mod places;
 mod preparations;
@@ -75,6 +77,9 @@ mod works;
 
 pub use audit::{AUDIT_PAGE_MAX, AUDIT_TEXT_BYTES_MAX, Note};
 pub use bank_refusal::BankRefusal;
+pub use bank_site::{
+    BankEntryDetail, BankEntryPart, PayoutAccount, PayoutBack, SettlementOfShop, SettlementPeople, StatementKept,
+};
 pub use closing::{CloseOrder, Closing, ClosingRefusal, ClosingView};
 pub use credits::STEP_HOUSEHOLDS_MAX;
 pub use db::{Db, OpenMode, SCHEMA_VERSION};
@@ -94,12 +99,13 @@ pub use money_in::{DAY_MIN, MONEY_IN_LINES_MAX, MONEY_IN_LISTED_MAX, MoneyInRefu
 pub use money_report::{MoneyForecast, PaceBy};
 pub use once::ONCE_KEPT_S;
 pub use open_work::{OpenSum, OpenWork};
+pub use payout_refusals::PayoutRefusalView;
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
+pub use places::TerminalFile;
 pub use register::{
     CODE_BYTES_MAX, CONTRIBUTION_CENTS_PER_PERSON_MIN, CardFile, CardLine, HOUSEHOLDS_SHOWN_MAX, HouseholdFilter,
     HouseholdLine, MEMBERS_MAX, NAMES_SEARCHED_MAX, RegisterRefusal, Unaware,
 };
-pub use places::TerminalFile;
 pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
 pub use sessions::{
     SESSION_IDLE_S, SESSION_UNPROVEN_S, SESSION_WHOLE_S, SESSIONS_PER_USER_MAX, SessionView, TOKENS_MAX, TokenView,

@@ -57,7 +57,7 @@ impl Tx<'_> {
                 .prepare_cached("INSERT INTO preparation_cuts (preparation, epoch, to_seq) VALUES (?1, ?2, ?3)")?
                 .execute(params![Sql(id), Sql(*epoch), Sql(*seq)])?;
         }
-        Ok(Some(Prepared { by: by.to_owned(), at: now, settlement }))
+        Ok(Some(Prepared { id, by: by.to_owned(), at: now, settlement }))
     }
 
     /// The settlement that waits for a second person.
@@ -67,7 +67,7 @@ impl Tx<'_> {
     pub fn settlement_prepared(&self) -> Result<Option<Prepared>, StoreError> {
         let Some(open) = self.open_preparation()? else { return Ok(None) };
         let settlement = self.settlement_preview(&open.cut)?.ok_or(StoreError::Damaged("a prepared settlement"))?;
-        Ok(Some(Prepared { by: open.by, at: open.at, settlement }))
+        Ok(Some(Prepared { id: open.id, by: open.by, at: open.at, settlement }))
     }
 
     /// Another person approves what was prepared, and it is booked: once, however often it is approved.
@@ -92,6 +92,22 @@ impl Tx<'_> {
         }
         self.end_preparation(&open, 1, by, now)?;
         Ok(settlement)
+    }
+
+    /// The same by somebody who has seen one preparation, and approves no other.
+    ///
+    /// # Errors
+    /// [`BankRefusal::Outdated`]; as [`Self::settlement_approve`].
+    pub fn settlement_approve_seen(
+        &mut self,
+        (number, seen): (u32, u64),
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Settlement, StoreError> {
+        match self.open_preparation()? {
+            Some(open) if open.id != seen => Err(BankRefusal::Outdated(number).into()),
+            Some(_) | None => self.settlement_approve(number, by, now),
+        }
     }
 
     /// Takes back what was prepared: anybody may, for it only puts the settlement off.

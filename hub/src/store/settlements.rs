@@ -195,7 +195,7 @@ impl Tx<'_> {
             .collect()
     }
 
-    fn statements(&self, number: u32) -> Result<Vec<ShopStatement>, StoreError> {
+    pub(super) fn statements(&self, number: u32) -> Result<Vec<ShopStatement>, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT shops.code, shops.name, sales, settled, late_sales, late, over_right_sales, over_right,
                 disputed_sales, disputed, carried, carry_on, payout, reversals, reversed, refunds, refunded,

@@ -216,6 +216,12 @@ impl Tx<'_> {
         self.payout(settlement, shop)
     }
 
+    /// Says what stands against that the bank did not make a payment.
+    pub(super) fn may_be_refused(&self, settlement: u32, shop: ShopNo) -> Result<(), StoreError> {
+        let payout = self.payout(settlement, shop)?.ok_or(BankRefusal::NoPayout(settlement))?;
+        self.fits(payout, false)
+    }
+
     fn payout(&self, settlement: u32, shop: ShopNo) -> Result<Option<Payout>, StoreError> {
         Ok(self.payouts_of(settlement)?.into_iter().find(|payout| payout.shop == shop))
     }
@@ -395,6 +401,11 @@ impl Tx<'_> {
 
     /// Payouts of the entry's amount, and settlements whose open payouts come to it.
     fn proposals(&self, view: &BankEntryView) -> Result<Vec<PayoutRef>, StoreError> {
+        self.payouts_like(view.is_credit, view.cents)
+    }
+
+    /// The same for an amount that came in or went out.
+    pub(super) fn payouts_like(&self, is_credit: bool, cents: Cents) -> Result<Vec<PayoutRef>, StoreError> {
         let mut read = self.conn.prepare_cached(
             "WITH standing AS (
                 SELECT s.settlement, s.shop, s.payout FROM settlement_shops AS s WHERE s.payout > 0
@@ -405,7 +416,7 @@ impl Tx<'_> {
                 UNION ALL SELECT settlement, code FROM standing JOIN shops ON number = shop WHERE payout = ?2)
              ORDER BY settlement DESC, code LIMIT ?3",
         )?;
-        let found = read.query_map(params![view.is_credit, Sql(view.cents), PROPOSALS_MAX], |row| {
+        let found = read.query_map(params![is_credit, Sql(cents), PROPOSALS_MAX], |row| {
             Ok(PayoutRef { settlement: row.get(0)?, shop: row.get(1)? })
         })?;
         Ok(found.collect::<Result<_, _>>()?)

@@ -10,6 +10,7 @@
     reason = "helpers of tests: a failed unwrap is the test's failure, and no test uses all of them"
 )]
 
+pub mod bank;
 pub mod http;
 pub mod site;
 pub mod terminal;

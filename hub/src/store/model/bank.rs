@@ -87,6 +87,8 @@ pub struct ShopAccount {
 /// A settlement that waits for a second person.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Prepared {
+    /// Which preparation it is: who approves it has seen this one.
+    pub id: u64,
     /// Who prepared it.
     pub by: String,
     /// When.

@@ -310,7 +310,7 @@ fn lived_in() -> World {
 }
 
 /// What is wrong, where it shows, and how it was done.
-const FAULTS: [(FindingKind, &str, &str); 18] = [
+const FAULTS: [(FindingKind, &str, &str); 19] = [
     (FindingKind::Settlement, "settlement 1", "UPDATE preparations SET state = 2 WHERE settlement = 1"),
     (FindingKind::Settlement, "settlement 1", "UPDATE preparations SET ended_by = 'ADA' WHERE settlement = 1"),
     (FindingKind::Settlement, "settlement 1", "UPDATE preparation_cuts SET to_seq = to_seq + 1 WHERE preparation = 1"),
@@ -337,6 +337,11 @@ const FAULTS: [(FindingKind, &str, &str); 18] = [
     (FindingKind::Settlement, "settlement 2 shop 2", "UPDATE payouts_back SET cents = cents - 1 WHERE place = 1"),
     (FindingKind::Settlement, "returned payout 2", "UPDATE payouts_back SET approved_by = ' ada' WHERE place = 2"),
     (FindingKind::Transfer, "transfer", "UPDATE transfers SET cents = cents + 1 WHERE kind = 30"),
+    (
+        FindingKind::Bank,
+        "payout refusal 1",
+        "INSERT INTO payout_refusals VALUES (1, 1, 2, 'AC04', 'Ada', 0, 1, 'Bo', 1)",
+    ),
 ];
 
 #[test]

@@ -13,7 +13,7 @@ use super::{FindingKind, VerifyReport};
 use crate::core::ledger::{AccountId, Transfer, TransferKind};
 
 /// Each says what is wrong with what it finds, by number.
-const RULES: [(FindingKind, &str, &str, &str); 9] = [
+const RULES: [(FindingKind, &str, &str, &str); 10] = [
     (
         FindingKind::Settlement,
         "settlement",
@@ -80,6 +80,14 @@ const RULES: [(FindingKind, &str, &str, &str); 9] = [
         "came back from the bank and was not paid, or was refused and paid all the same",
         "SELECT place FROM payouts_back AS b WHERE (entry IS NOT NULL) <> EXISTS (SELECT 1 FROM payouts_paid AS p
             WHERE p.settlement = b.settlement AND p.shop = b.shop)",
+    ),
+    (
+        FindingKind::Bank,
+        "payout refusal",
+        "was approved and brought nothing back, or not by these two people",
+        "SELECT id FROM payout_refusals AS r WHERE state = 1 AND NOT EXISTS (SELECT 1 FROM payouts_back AS b
+            WHERE (b.settlement, b.shop, b.reason, b.said_by, b.approved_by, b.booked_at)
+                = (r.settlement, r.shop, r.reason, r.said_by, r.ended_by, r.ended_at))",
     ),
     (
         FindingKind::Bank,

@@ -141,6 +141,7 @@ impl From<StoreError> for Refused {
             | StoreError::BadCopy(_)
             | StoreError::NoStatement { .. }
             | StoreError::Joining(_)
+            | StoreError::Goodwill(_)
             | StoreError::Erasure(_)
             | StoreError::BadCert(_)
             | StoreError::LocatorTaken => {

@@ -35,6 +35,11 @@ pub enum Job {
         /// From which source.
         source: String,
     },
+    /// What was not spent expires at the end of a month.
+    Expiry {
+        /// Which one.
+        period: String,
+    },
 }
 
 /// How far a step came.
@@ -76,10 +81,19 @@ impl Hand<'_> {
 
 impl Job {
     /// What kinds are called.
-    pub const NAMES: &[&str] = &["verify", "credit"];
+    pub const NAMES: &[&str] = &["verify", "credit", "expiry"];
     /// What they may give.
-    pub const RESULTS: &[&str] =
-        &["ok", "rows", "transfers", "accounts", "found", "findings", "households", "credited_cents"];
+    pub const RESULTS: &[&str] = &[
+        "ok",
+        "rows",
+        "transfers",
+        "accounts",
+        "found",
+        "findings",
+        "households",
+        "credited_cents",
+        "expired_cents",
+    ];
 
     /// What it is called.
     #[must_use]
@@ -87,6 +101,7 @@ impl Job {
         match self {
             Self::Verify => "verify",
             Self::Credit { .. } => "credit",
+            Self::Expiry { .. } => "expiry",
         }
     }
 
@@ -95,8 +110,16 @@ impl Job {
     pub fn subject(&self) -> &str {
         match self {
             Self::Verify => "",
-            Self::Credit { period, .. } => period,
+            Self::Credit { period, .. } | Self::Expiry { period } => period,
         }
+    }
+
+    /// As it is kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where it cannot be written.
+    pub fn written(&self) -> Result<String, StoreError> {
+        serde_json::to_string(self).map_err(|_| StoreError::Damaged("a job cannot be written"))
     }
 
     /// Asks for it, inside the transaction of a deed; gives the number of its page.
@@ -106,8 +129,7 @@ impl Job {
     pub fn ask(&self, app: &App, tx: &mut Tx<'_>, file: Option<&[u8]>, by: &By) -> Result<u32, StoreError> {
         let seal = |file| app.secrets.seal(FILE_PURPOSE, &[], file).map_err(|_| StoreError::Exhausted("random byte"));
         let file = file.map(seal).transpose()?;
-        let job = serde_json::to_string(self).map_err(|_| StoreError::Damaged("a job cannot be written"))?;
-        tx.work_add(&job, file.as_deref(), &by.who, by.now)
+        tx.work_add(&self.written()?, file.as_deref(), &by.who, by.now)
     }
 
     /// Does the next step.
@@ -117,6 +139,7 @@ impl Job {
             Self::Credit { period, source } => {
                 on_ledger(app, work, move |tx, hand| credit(tx, hand, &period, &source)).await
             }
+            Self::Expiry { period } => on_ledger(app, work, move |tx, hand| expiry(tx, hand, &period)).await,
         }
     }
 }
@@ -179,10 +202,26 @@ fn credit(tx: &mut Tx<'_>, hand: &Hand<'_>, period: &str, source: &str) -> Resul
     let done = hand.work.done.saturating_add(u64::from(report.households));
     let plan = tx.credit_preview(period, source)?;
     if plan.to_book > Cents::ZERO && report.more {
-        let total = u64::try_from(plan.lines.len()).ok();
-        return Ok(Progress::More { done, total: total.filter(|total| *total >= done) });
+        let waiting = plan.lines.iter().filter(|line| line.booked.is_none()).count();
+        let total = u64::try_from(waiting).ok().map(|waiting| waiting.saturating_add(done));
+        return Ok(Progress::More { done, total });
     }
     Ok(Progress::Done(json!({ "households": done, "credited_cents": plan.booked.get() })))
+}
+
+/// One step of what expires at the end of a month. How far it is, is the number of the last purse that was looked at.
+fn expiry(tx: &mut Tx<'_>, hand: &Hand<'_>, period: &str) -> Result<Progress, StoreError> {
+    let period: Period = period.parse().map_err(|_| StoreError::Damaged("a work's month"))?;
+    let from = u32::try_from(hand.work.done).map_err(|_| StoreError::Damaged("how far a work is"))?;
+    let (_, next) = tx.expiry_book(period, from, hand.now)?;
+    if let Some(next) = next {
+        let total = tx.newest_purse()?;
+        return Ok(Progress::More { done: u64::from(next), total: total.map(u64::from).filter(|total| *total >= next.into()) });
+    }
+    let lines = tx.expiry_preview(period, hand.now)?;
+    let booked: Vec<Cents> = lines.iter().filter_map(|line| line.booked).collect();
+    let households = booked.len();
+    Ok(Progress::Done(json!({ "households": households, "expired_cents": Cents::sum(booked)?.get() })))
 }
 
 /// A verification reads the file beside the ledger's thread; after a restart it begins again.

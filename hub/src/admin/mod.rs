@@ -1,6 +1,7 @@
 //! What people look at: the web site behind a login (`pages`), health and metrics for what watches the hub.
 
 pub mod document;
+pub mod fields;
 pub mod frame;
 pub mod guard;
 pub mod health;

@@ -27,6 +27,7 @@ mod expiries;
 mod exposure;
 mod fec;
 mod fund;
+mod goodwill_votes;
 mod grids;
 mod held;
 mod households;
@@ -62,17 +63,19 @@ mod tx;
 mod users;
 mod verify;
 mod views;
+mod voted_views;
 mod works;
 
 pub use audit::{AUDIT_PAGE_MAX, AUDIT_TEXT_BYTES_MAX, Note};
 pub use bank_refusal::BankRefusal;
-pub use closing::{CloseOrder, Closing, ClosingRefusal, ClosingView};
+pub use closing::{CloseOrder, Closing, ClosingRefusal, ClosingView, same_person};
 pub use credits::STEP_HOUSEHOLDS_MAX;
 pub use db::{Db, OpenMode, SCHEMA_VERSION};
 pub use enrolment::NewCode;
 pub use error::{CardSessionRefusal, CorrectionRefusal, EnrolRefusal, RepaymentRefusal, RuleRefusal, StoreError};
 pub use exposure::{CardExposure, EpochExposure, Exposure, GoodwillRule};
 pub use fec::FecReport;
+pub use goodwill_votes::{GoodwillProposal, GoodwillRefusal, PROPOSAL_VALID_S, ProposalState, SILENT_DAYS_MAX};
 pub use held::{HandBack, SERIALS_AHEAD_MAX};
 pub use joinings::{
     DOCUMENTS_MAX, Joining, JoiningDocument, JoiningDone, JoiningRefusal, JoiningStep, JoiningView, StepView,
@@ -94,6 +97,7 @@ pub use users::{
     UserView,
 };
 pub use verify::{FINDINGS_MAX, Finding, FindingKind, VerifyReport};
+pub use voted_views::{ClosableView, Exception, ExceptionLine, MonthBooked, RuleNote};
 pub use works::{WORKS_SHOWN_MAX, WorkState, WorkView};
 
 #[cfg(test)]

@@ -7,10 +7,18 @@
 
 mod account;
 mod api;
+mod approvals;
 mod assets;
 mod audit;
+mod closings;
+mod corrections;
+mod credits;
 mod dashboard;
+mod expiries;
+mod goodwill;
 mod login;
+mod repayments;
+mod rules;
 mod shop;
 mod terminals;
 mod users;
@@ -56,6 +64,46 @@ pub fn routes() -> Vec<Route> {
         Route::post("/users/{user}/disable", ADMIN, post(users::disable)),
         Route::get("/users/{user}/recover", ADMIN, get(users::ask_recover)),
         Route::post("/users/{user}/recover", ADMIN, post(users::recover)),
+        // What is voted, the month's credit, and what two logins decide.
+        Route::get("/credits", OFFICE, get(credits::page)).menu("menu-credits").api(
+            Told::of::<credits::Credits>("What a month's credit would book, and whom it leaves out.")
+                .taking::<credits::Asked>(),
+        ),
+        Route::post("/credits", OFFICE, post(credits::book))
+            .api(Told::of::<works::Asked>("Credits a month, as it was shown, once.").taking::<credits::Book>()),
+        Route::get("/rules", OFFICE, get(rules::list))
+            .api(Told::of::<rules::Rules>("What households are credited, by month.")),
+        Route::get("/rules/new", OFFICE, get(rules::check)),
+        Route::post("/rules", OFFICE, post(rules::set))
+            .api(Told::of::<rules::Noted>("Notes a rule that was voted.").taking::<rules::NewRule>()),
+        Route::get("/expiries", OFFICE, get(expiries::page)).api(
+            Told::of::<expiries::Expiries>("What expires of unspent money at the end of a month.")
+                .taking::<expiries::Asked>(),
+        ),
+        Route::post("/expiries", OFFICE, post(expiries::book)).api(
+            Told::of::<works::Asked>("Books what expires at the end of a month, as it was shown, once.")
+                .taking::<expiries::Book>(),
+        ),
+        Route::get("/corrections", OFFICE, get(corrections::list))
+            .api(Told::of::<corrections::Corrections>("Credits out of rule, newest first.")),
+        Route::post("/corrections", OFFICE, post(corrections::propose)),
+        Route::get("/repayments", OFFICE, get(repayments::list)).api(
+            Told::of::<repayments::Repayments>("What cards counted as spent without goods, given back.")
+                .taking::<repayments::Asked>(),
+        ),
+        Route::post("/repayments", OFFICE, post(repayments::propose)),
+        Route::get("/goodwill", OFFICE, get(goodwill::page))
+            .api(Told::of::<goodwill::Goodwill>("What is advanced for terminals that do not answer.")),
+        Route::post("/goodwill", OFFICE, post(goodwill::propose)),
+        Route::get("/closings", OFFICE, get(closings::list))
+            .api(Told::of::<closings::Closings>("Enrolments that two people closed, and those that are open.")),
+        Route::get("/terminals/{terminal}/close", ADMIN, get(closings::ask)),
+        Route::post("/terminals/{terminal}/close", ADMIN, post(closings::propose)),
+        Route::get("/approvals", OFFICE, get(approvals::list))
+            .menu("menu-approvals")
+            .api(Told::of::<approvals::Approvals>("What waits for a second person.")),
+        Route::post("/approvals/{matter}/{number}/approve", OFFICE, post(approvals::approve)),
+        Route::post("/approvals/{matter}/{number}/refuse", OFFICE, post(approvals::refuse)),
         Route::get("/audit", OFFICE, get(audit::page)).menu("menu-audit"),
         Route::get("/works", OFFICE, get(works::list))
             .menu("menu-works")

@@ -1,0 +1,97 @@
+//! What people type into forms, and how months are written back.
+
+use cabas_protocol::{Cents, Timestamp};
+
+use super::frame::Frame;
+use crate::core::period::Period;
+
+/// Letters of an amount; more is none.
+const TYPED_CHARS_MAX: usize = 32;
+
+/// An amount as people type it: `12,5`, `12.50 €`, `1 234,50`; nothing where it is none.
+#[must_use]
+pub fn cents(text: &str) -> Option<Cents> {
+    if text.chars().count() > TYPED_CHARS_MAX {
+        return None;
+    }
+    let plain: String = text.chars().filter(|c| !c.is_whitespace() && *c != '€').collect();
+    let (euros, rest) = plain.split_once([',', '.']).unwrap_or((&plain, ""));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if euros.is_empty() || rest.len() > 2 || !is_number(euros) || !is_number(rest) {
+        return None;
+    }
+    let (euros, rest): (u64, u64) = (euros.parse().ok()?, format!("{rest:0<2}").parse().ok()?);
+    Cents::new(euros.checked_mul(100)?.checked_add(rest)?).ok()
+}
+
+/// The same amount as a form shows it: `1234,50`.
+#[must_use]
+#[expect(clippy::integer_division, reason = "euros and cents are a quotient and a rest")]
+pub fn typed(cents: u64) -> String {
+    format!("{},{:02}", cents / 100, cents % 100)
+}
+
+/// The month that it is, on the machine's calendar.
+#[must_use]
+pub fn this_month(now: Timestamp) -> Option<Period> {
+    let at = i64::try_from(now.get()).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())?;
+    let date = at.to_zoned(jiff::tz::TimeZone::system()).date();
+    Period::new(u16::try_from(date.year()).ok()?, u8::try_from(date.month()).ok()?)
+}
+
+impl Frame {
+    /// A month, as people write it: `novembre 2026`.
+    #[must_use]
+    pub fn month(&self, period: &str) -> String {
+        let Ok(period) = period.parse::<Period>() else { return period.to_owned() };
+        let name = MONTHS.get(usize::from(period.month()).saturating_sub(1)).copied().unwrap_or_default();
+        format!("{} {}", self.t(name), period.year())
+    }
+}
+
+/// The words of the months.
+const MONTHS: [&str; 12] = [
+    "month-january",
+    "month-february",
+    "month-march",
+    "month-april",
+    "month-may",
+    "month-june",
+    "month-july",
+    "month-august",
+    "month-september",
+    "month-october",
+    "month-november",
+    "month-december",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_as_people_type_them_and_nothing_else_is() {
+        for (text, read) in [
+            ("12,5", Some(1_250)),
+            ("12.50 €", Some(1_250)),
+            ("1 234,50\u{a0}€", Some(123_450)),
+            ("0", Some(0)),
+            ("20", Some(2_000)),
+            ("007,00", Some(700)),
+            ("12,505", None),
+            ("1,234.50", None),
+            ("-1", None),
+            ("+1", None),
+            ("", None),
+            (",50", None),
+            ("€", None),
+            ("1e3", None),
+            ("١٢", None),
+            ("99999999999999999999", None),
+            ("184467440737095516,15", None),
+        ] {
+            assert_eq!(cents(text).map(Cents::get), read, "{text}");
+        }
+        assert_eq!(cents(&typed(123_405)).map(Cents::get), Some(123_405));
+    }
+}

@@ -25,5 +25,5 @@ CREATE TRIGGER switched_remain BEFORE DELETE ON goodwill_proposals
     BEGIN SELECT RAISE(ABORT, 'a proposal is never deleted'); END;
 
 -- What waits for a second person is looked for on every dashboard.
-CREATE INDEX corrections_open ON corrections (id) WHERE state = 0;
-CREATE INDEX repayments_open  ON card_repayments (id) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS corrections_open ON corrections (id) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS repayments_open  ON card_repayments (id) WHERE state = 0;

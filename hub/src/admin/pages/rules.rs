@@ -225,6 +225,9 @@ fn rule(new: &NewRule) -> Result<Rule, StoreError> {
 
 /// Shows a new rule beside the one before, to be confirmed: it is never changed.
 pub(super) async fn check(visit: Visit, Query(sent): Query<Typed>) -> Result<Response, Wrong> {
+    if [&sent.from, &sent.first, &sent.further, &sent.child].iter().all(|text| text.is_empty()) {
+        return show(&visit, Typed::default(), Vec::new()).await;
+    }
     let new = match read(&sent) {
         Ok(new) => new,
         Err(faults) => return show(&visit, sent, faults).await,

@@ -18,6 +18,7 @@ mod enrolments;
 mod exposures;
 mod faults;
 mod files;
+mod goodwill_votes;
 mod histories;
 mod identity_cards;
 mod imports;

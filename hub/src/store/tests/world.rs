@@ -189,7 +189,7 @@ impl World {
     pub(super) fn tamper(&mut self, sql: &str) {
         let conn = rusqlite::Connection::open(self.path()).unwrap();
         conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;").unwrap();
-        const KEPT: [&str; 24] = [
+        const KEPT: [&str; 25] = [
             "rows",
             "moves",
             "serials",
@@ -214,6 +214,7 @@ impl World {
             "accounts",
             "joined",
             "agreed",
+            "switched",
         ];
         for trigger in KEPT {
             for name in ["stay", "remain"] {

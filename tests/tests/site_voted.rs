@@ -224,3 +224,46 @@ async fn a_month_is_credited_and_two_logins_decide_by_keyboard_on_desk_and_phone
     desk.browser.close().await.unwrap();
     phone.browser.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_month_is_credited_once_however_often_the_power_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut hub = Hub::with_example_fund(dir.path()).unwrap();
+    let token = hub.ok(&["token", "add", "--name", "office", "--role", "treasurer"]).unwrap();
+    let token = token["token"].as_str().unwrap().to_owned();
+    let run = |hub: &Hub, period: &str| hub.ok(&["credit", "run", "--period", period, "--source", SOURCE]).unwrap();
+    // Some of these fall between two steps, some before the first, some after the last: the end is the same.
+    for (number, delay_ms) in [0, 10, 20, 40, 80].into_iter().enumerate() {
+        let period = month(i64::try_from(number).unwrap());
+        let cents = run(&hub, &period)["cents"].clone();
+        let ask = |url: String| {
+            let body = json!({ "period": period, "source": SOURCE, "cents": cents }).to_string();
+            // A new connection: the one before may have ended with the hub.
+            let asked = http_client().unwrap().post(format!("{url}/api/credits")).bearer_auth(&token);
+            asked.header("content-type", "application/json").header("idempotency-key", &period).body(body).send()
+        };
+        let asked = ask(hub.url()).await.unwrap();
+        assert_eq!(asked.status(), 200, "{}", asked.text().await.unwrap());
+        tokio::time::sleep(std::time::Duration::from_millis(delay_ms)).await;
+        hub.kill_9().unwrap();
+        let booked = run(&hub, &period)["booked_before_cents"].clone();
+        hub.verify().unwrap();
+        hub.start().unwrap();
+        let again = ask(hub.url()).await.unwrap();
+        let again: serde_json::Value = serde_json::from_str(&again.text().await.unwrap()).unwrap();
+        let mut after = run(&hub, &period);
+        for _ in 0..400 {
+            if after["households"] == 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+            after = run(&hub, &period);
+        }
+        assert_eq!(after["booked_before_cents"], cents, "{booked} had been booked when the power went");
+        assert_eq!(again["work"], json!(number + 1), "asked again under the same key, it is the same work: {again}");
+    }
+    let credited = hub.ok(&["status"]).unwrap()["totals"]["credited_cents"].as_u64().unwrap();
+    let all: u64 = (0..5).map(|from| run(&hub, &month(from))["booked_before_cents"].as_u64().unwrap()).sum();
+    assert_eq!(credited, all);
+    hub.verify().unwrap();
+}

@@ -83,17 +83,8 @@ impl Job {
     /// What kinds are called.
     pub const NAMES: &[&str] = &["verify", "credit", "expiry"];
     /// What they may give.
-    pub const RESULTS: &[&str] = &[
-        "ok",
-        "rows",
-        "transfers",
-        "accounts",
-        "found",
-        "findings",
-        "households",
-        "credited_cents",
-        "expired_cents",
-    ];
+    pub const RESULTS: &[&str] =
+        &["ok", "rows", "transfers", "accounts", "found", "findings", "households", "credited_cents", "expired_cents"];
 
     /// What it is called.
     #[must_use]
@@ -216,7 +207,10 @@ fn expiry(tx: &mut Tx<'_>, hand: &Hand<'_>, period: &str) -> Result<Progress, St
     let (_, next) = tx.expiry_book(period, from, hand.now)?;
     if let Some(next) = next {
         let total = tx.newest_purse()?;
-        return Ok(Progress::More { done: u64::from(next), total: total.map(u64::from).filter(|total| *total >= next.into()) });
+        return Ok(Progress::More {
+            done: u64::from(next),
+            total: total.map(u64::from).filter(|total| *total >= next.into()),
+        });
     }
     let lines = tx.expiry_preview(period, hand.now)?;
     let booked: Vec<Cents> = lines.iter().filter_map(|line| line.booked).collect();

@@ -111,7 +111,7 @@ async fn a_month_is_credited_and_two_logins_decide_by_keyboard_on_desk_and_phone
     let dir = tempfile::tempdir().unwrap();
     let hub = Hub::with_example_fund(dir.path()).unwrap();
     hub.bare_terminal(&http_client().unwrap(), "biocoop-platanes").await.unwrap();
-    let (last, now, next) = (month(-1), month(0), month(1));
+    let (last, now) = (month(-1), month(0));
     let rule = ["--first-cents", "15000", "--further-cents", "7500", "--child-cents", "4000", "--expire-months", "1"];
     hub.ok(&[&["rule", "set", "--from", &month(-2), "--by", "l’assemblée"][..], &rule[..]].concat()).unwrap();
     hub.ok(&["credit", "run", "--period", &month(-2), "--source", SOURCE, "--book"]).unwrap();
@@ -124,71 +124,11 @@ async fn a_month_is_credited_and_two_logins_decide_by_keyboard_on_desk_and_phone
     let phone = Desk::open(&hub, &axe, "phone", 375, 700).await;
     phone.first_login(&hub, "denis", "treasurer").await;
 
-    // Something of everything waits: proposed at the desk.
-    desk.goto("/corrections?lang=fr").await;
-    desk.focus("#household").await;
-    desk.press(&format!("{code}{TAB}{TAB}")).await;
-    desk.focus("#amount").await;
-    desk.press(&format!("12,50{ENTER}")).await;
-    desk.browser.wait_for_text("Choisissez : donner ou retirer").await.unwrap();
-    assert_eq!(desk.browser.script("return document.activeElement.id").await.unwrap(), "faults");
-    desk.look("corrections-wrong-fr").await;
-    desk.focus("[value=more]").await;
-    desk.press(" ").await;
-    desk.focus("#reason").await;
-    desk.press(&format!("une naissance en octobre{ENTER}")).await;
-    desk.browser.wait_for_text("attend une seconde personne").await.unwrap();
-    desk.goto("/goodwill").await;
-    desk.browser.script("document.querySelector('#switch').value = 'on'").await.unwrap();
-    for (id, value) in [("household", "20"), ("total", "500,00"), ("days", "3")] {
-        desk.browser.script(&format!("document.querySelector('#{id}').value = '{value}'")).await.unwrap();
-    }
-    desk.focus("main form button").await;
-    desk.press(ENTER).await;
-    desk.browser.wait_for_text("attend une seconde personne").await.unwrap();
-    desk.goto("/terminals/1/close").await;
-    desk.look("closing-ask-fr").await;
-    desk.focus("main form button").await;
-    desk.press(ENTER).await;
-    desk.browser.wait_for_text("Vous l’avez proposé").await.unwrap();
-
+    propose(&desk, &code).await;
     for desk in [&desk, &phone] {
-        for lang in ["fr", "en"] {
-            for (name, path) in [
-                ("credits", "/credits"),
-                ("credits-plan", &*format!("/credits?period={now}&source=Ville%20de%20Lyon")),
-                ("credits-wrong", "/credits?period=x&source="),
-                ("rules", "/rules"),
-                ("rule-check", &*format!("/rules/new?from={next}&first=160&further=80&child=45,50&expire=")),
-                ("rule-wrong", "/rules/new?from=x&first=y&further=80&child=45,50&expire="),
-                ("expiries", "/expiries"),
-                ("expiries-carried", "/expiries?period=2024-01"),
-                ("corrections", "/corrections"),
-                ("repayments", "/repayments?card=1"),
-                ("goodwill", "/goodwill"),
-                ("closings", "/closings"),
-                ("approvals", "/approvals"),
-                ("waiting", "/dashboard"),
-            ] {
-                desk.goto(&format!("{path}{}lang={lang}", if path.contains('?') { '&' } else { '?' })).await;
-                desk.look(&format!("voted-{name}-{lang}")).await;
-            }
-        }
+        look_at_all(desk, &now, &month(1)).await;
     }
-
-    // The second person, on the phone.
-    for _ in 0..3 {
-        phone.goto("/approvals?lang=fr").await;
-        phone.focus("form[action$=approve] button").await;
-        phone.press(ENTER).await;
-        phone.browser.wait_for_text("À valider").await.unwrap();
-    }
-    phone.browser.wait_for_text("Rien n’attend une seconde personne").await.unwrap();
-    phone.look("voted-approvals-none-fr").await;
-    assert_eq!(hub.ok(&["correction", "list"]).unwrap()[0]["ended_by"], "denis");
-    assert_eq!(hub.ok(&["goodwill", "show"]).unwrap()["on"], true);
-    assert_eq!(hub.ok(&["terminal", "closings"]).unwrap()["closings"][0]["state"], "closed");
-
+    approve_all(&hub, &phone).await;
     // The month is looked at and booked; what expired of the one before is gone.
     desk.goto(&format!("/credits?period={now}&source=Ville%20de%20Lyon&lang=fr")).await;
     desk.focus("form[method=post][action=\"/credits\"] button").await;
@@ -223,6 +163,76 @@ async fn a_month_is_credited_and_two_logins_decide_by_keyboard_on_desk_and_phone
     assert!(!hub.log().contains("naissance"), "{}", hub.log());
     desk.browser.close().await.unwrap();
     phone.browser.close().await.unwrap();
+}
+
+/// Something of everything waits: proposed by keyboard.
+async fn propose(desk: &Desk, code: &str) {
+    desk.goto("/corrections?lang=fr").await;
+    desk.focus("#household").await;
+    desk.press(&format!("{code}{TAB}{TAB}")).await;
+    desk.focus("#amount").await;
+    desk.press(&format!("12,50{ENTER}")).await;
+    desk.browser.wait_for_text("Choisissez : donner ou retirer").await.unwrap();
+    assert_eq!(desk.browser.script("return document.activeElement.id").await.unwrap(), "faults");
+    desk.look("corrections-wrong-fr").await;
+    desk.focus("[value=more]").await;
+    desk.press(" ").await;
+    desk.focus("#reason").await;
+    desk.press(&format!("une naissance en octobre{ENTER}")).await;
+    desk.browser.wait_for_text("attend une seconde personne").await.unwrap();
+    desk.goto("/goodwill").await;
+    desk.browser.script("document.querySelector('#switch').value = 'on'").await.unwrap();
+    for (id, value) in [("household", "20"), ("total", "500,00"), ("days", "3")] {
+        desk.browser.script(&format!("document.querySelector('#{id}').value = '{value}'")).await.unwrap();
+    }
+    desk.focus("main form button").await;
+    desk.press(ENTER).await;
+    desk.browser.wait_for_text("attend une seconde personne").await.unwrap();
+    desk.goto("/terminals/1/close").await;
+    desk.look("closing-ask-fr").await;
+    desk.focus("main form button").await;
+    desk.press(ENTER).await;
+    desk.browser.wait_for_text("Vous l’avez proposé").await.unwrap();
+}
+
+/// Every page as it stands, in both languages.
+async fn look_at_all(desk: &Desk, now: &str, next: &str) {
+    for lang in ["fr", "en"] {
+        for (name, path) in [
+            ("credits", "/credits"),
+            ("credits-plan", &*format!("/credits?period={now}&source=Ville%20de%20Lyon")),
+            ("credits-wrong", "/credits?period=x&source="),
+            ("rules", "/rules"),
+            ("rule-check", &*format!("/rules/new?from={next}&first=160&further=80&child=45,50&expire=")),
+            ("rule-wrong", "/rules/new?from=x&first=y&further=80&child=45,50&expire="),
+            ("expiries", "/expiries"),
+            ("expiries-carried", "/expiries?period=2024-01"),
+            ("corrections", "/corrections"),
+            ("repayments", "/repayments?card=1"),
+            ("goodwill", "/goodwill"),
+            ("closings", "/closings"),
+            ("approvals", "/approvals"),
+            ("waiting", "/dashboard"),
+        ] {
+            desk.goto(&format!("{path}{}lang={lang}", if path.contains('?') { '&' } else { '?' })).await;
+            desk.look(&format!("voted-{name}-{lang}")).await;
+        }
+    }
+}
+
+/// The second person.
+async fn approve_all(hub: &Hub, phone: &Desk) {
+    for _ in 0..3 {
+        phone.goto("/approvals?lang=fr").await;
+        phone.focus("form[action$=approve] button").await;
+        phone.press(ENTER).await;
+        phone.browser.wait_for_text("À valider").await.unwrap();
+    }
+    phone.browser.wait_for_text("Rien n’attend une seconde personne").await.unwrap();
+    phone.look("voted-approvals-none-fr").await;
+    assert_eq!(hub.ok(&["correction", "list"]).unwrap()[0]["ended_by"], "denis");
+    assert_eq!(hub.ok(&["goodwill", "show"]).unwrap()["on"], true);
+    assert_eq!(hub.ok(&["terminal", "closings"]).unwrap()["closings"][0]["state"], "closed");
 }
 
 #[tokio::test]

@@ -86,6 +86,7 @@ credits-why-owes = this is still to be withheld from what it gets
 credits-lines-title = Household by household
 credits-lines = What each household gets
 credits-people = People
+credits-children = of them under 14
 credits-booked-title = Months that were credited
 credits-booked = What was credited, month by month
 credits-none = No month was credited yet.

@@ -86,6 +86,7 @@ credits-why-owes = doit encore être retenu sur ce qu’il reçoit
 credits-lines-title = Foyer par foyer
 credits-lines = Ce que chaque foyer reçoit
 credits-people = Personnes
+credits-children = dont moins de 14 ans
 credits-booked-title = Mois crédités
 credits-booked = Ce qui a été crédité, mois par mois
 credits-none = Aucun mois n’a encore été crédité.

@@ -3,6 +3,7 @@
 use cabas_protocol::{Cents, Timestamp};
 
 use super::frame::Frame;
+use super::words::Lang;
 use crate::core::period::Period;
 
 /// Letters of an amount; more is none.
@@ -29,6 +30,15 @@ pub fn cents(text: &str) -> Option<Cents> {
 #[expect(clippy::integer_division, reason = "euros and cents are a quotient and a rest")]
 pub fn typed(cents: u64) -> String {
     format!("{},{:02}", cents / 100, cents % 100)
+}
+
+/// The same in the form of that language.
+#[must_use]
+pub fn typed_in(lang: Lang, cents: u64) -> String {
+    match lang {
+        Lang::French => typed(cents),
+        Lang::English => typed(cents).replace(',', "."),
+    }
 }
 
 /// The month that it is, on the machine's calendar.
@@ -92,6 +102,9 @@ mod tests {
         ] {
             assert_eq!(cents(text).map(Cents::get), read, "{text}");
         }
-        assert_eq!(cents(&typed(123_405)).map(Cents::get), Some(123_405));
+        for lang in [Lang::French, Lang::English] {
+            assert_eq!(cents(&typed_in(lang, 123_405)).map(Cents::get), Some(123_405));
+        }
+        assert_eq!((typed_in(Lang::French, 5), typed_in(Lang::English, 5)), ("0,05".to_owned(), "0.05".to_owned()));
     }
 }

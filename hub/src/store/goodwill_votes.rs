@@ -100,7 +100,8 @@ pub enum GoodwillRefusal {
     SamePerson,
 }
 
-const READ: &str = "SELECT id, is_on, per_household_cents, total_cents, silent_days, proposed_by, proposed_at, state, ended_by,
+const READ: &str =
+    "SELECT id, is_on, per_household_cents, total_cents, silent_days, proposed_by, proposed_at, state, ended_by,
     ended_at FROM goodwill_proposals";
 
 impl Tx<'_> {
@@ -183,7 +184,12 @@ impl Tx<'_> {
         Ok(found)
     }
 
-    fn goodwill_row(&self, only: &str, id: Option<u64>, now: Timestamp) -> Result<Option<GoodwillProposal>, StoreError> {
+    fn goodwill_row(
+        &self,
+        only: &str,
+        id: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Option<GoodwillProposal>, StoreError> {
         let mut read = self.conn.prepare_cached(&format!("{READ} {only}"))?;
         let read = match id {
             Some(id) => read.query_row([Sql(id)], |row| proposal(row, now)),

@@ -124,7 +124,8 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`], [`StoreError::Damaged`].
     pub fn rule_notes(&self) -> Result<Vec<RuleNote>, StoreError> {
-        let mut read = self.conn.prepare("SELECT from_period, set_by, set_at FROM credit_rules ORDER BY from_period")?;
+        let mut read =
+            self.conn.prepare("SELECT from_period, set_by, set_at FROM credit_rules ORDER BY from_period")?;
         let mut rows = read.query([])?;
         let mut notes = Vec::new();
         while let Some(row) = rows.next()? {
@@ -220,7 +221,8 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn work_open_for(&self, job: &str) -> Result<Option<u32>, StoreError> {
-        let mut read = self.conn.prepare("SELECT number FROM works WHERE state = 0 AND job = ?1 ORDER BY number LIMIT 1")?;
+        let mut read =
+            self.conn.prepare("SELECT number FROM works WHERE state = 0 AND job = ?1 ORDER BY number LIMIT 1")?;
         let mut rows = read.query([job])?;
         Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
     }

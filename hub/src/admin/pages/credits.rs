@@ -17,7 +17,7 @@ use super::super::visit::{Done, Visit, Wrong};
 use super::works;
 use crate::core::audit::Deed;
 use crate::core::period::Period;
-use crate::store::{CreditPlan, ExceptionLine, MonthBooked, RuleRefusal, StoreError};
+use crate::store::{CreditPlan, ExceptionLine, MonthBooked, RuleRefusal};
 use crate::works::Job;
 
 /// Months that are listed.
@@ -253,6 +253,6 @@ pub(super) async fn book(visit: Visit, Sent(sent): Sent<Book>) -> Result<Respons
         let detail = format!("{period}, {source}, cents {}", sent.cents);
         Ok(Done { given: works::Asked { work }, subject: format!("work {work}"), detail })
     });
-    let asked: works::Asked = asked.await.map_err(StoreError::from)?;
+    let asked: works::Asked = asked.await?;
     visit.done(&asked, &asked.path())
 }

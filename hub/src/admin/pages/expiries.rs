@@ -153,6 +153,6 @@ pub(super) async fn book(visit: Visit, Sent(sent): Sent<Book>) -> Result<Respons
         let detail = format!("{period}, cents {}", sent.cents);
         Ok(Done { given: works::Asked { work }, subject: format!("work {work}"), detail })
     });
-    let asked: works::Asked = asked.await.map_err(StoreError::from)?;
+    let asked: works::Asked = asked.await?;
     visit.done(&asked, &asked.path())
 }

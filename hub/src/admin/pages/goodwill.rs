@@ -7,7 +7,7 @@ use cabas_protocol::Cents;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::fields::{cents, typed as amount};
+use super::super::fields::{cents, typed_in};
 use super::super::frame::{Fault, Frame, answer};
 use super::super::refusals::refusal;
 use super::super::sent::Sent;
@@ -131,8 +131,8 @@ async fn show(visit: &Visit, typed: Option<Typed>, faults: Vec<Fault>) -> Result
     let switch = data.switch;
     let typed = typed.unwrap_or_else(|| Typed {
         switch: if switch.is_on { "on" } else { "off" }.to_owned(),
-        household: amount(switch.per_household_cents),
-        total: amount(switch.total_cents),
+        household: typed_in(visit.lang, switch.per_household_cents),
+        total: typed_in(visit.lang, switch.total_cents),
         days: switch.silent_days.to_string(),
     });
     answer(visit, "goodwill-title", faults, data, |f, data| GoodwillPage { f, data, typed })

@@ -38,7 +38,7 @@ const FIGURES: &[Role] = &[Admin, Treasurer, Evaluator];
 /// Every route of the site with who may ask for it.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    with_twins(vec![
+    let mut routes = vec![
         Route::get("/style.css", Access::Anyone, get(assets::style)),
         Route::get("/site.js", Access::Anyone, get(assets::script)),
         Route::get("/", Access::Anyone, get(login::home)),
@@ -64,7 +64,34 @@ pub fn routes() -> Vec<Route> {
         Route::post("/users/{user}/disable", ADMIN, post(users::disable)),
         Route::get("/users/{user}/recover", ADMIN, get(users::ask_recover)),
         Route::post("/users/{user}/recover", ADMIN, post(users::recover)),
-        // What is voted, the month's credit, and what two logins decide.
+        Route::get("/audit", OFFICE, get(audit::page)).menu("menu-audit"),
+        Route::get("/works", OFFICE, get(works::list))
+            .menu("menu-works")
+            .api(Told::of::<works::Works>("Long work, newest first.")),
+        Route::get("/works/{work}", OFFICE, get(works::one))
+            .api(Told::of::<works::Work>("How far a work is, and what came of it.")),
+        Route::post("/works/verify", OFFICE, post(works::verify))
+            .api(Told::of::<works::Asked>("Recomputes the books.").taking::<Nothing>()),
+        Route::get("/api/overview", Access::Token(FIGURES), get(api::overview))
+            .api(Told::of::<api::WithExposure>("Sums, exposure and terminals.")),
+        Route::get("/api/terminals", Access::Token(&[Admin, Treasurer]), get(api::terminals)).api(Told::of::<
+            api::Terminals,
+        >(
+            "Every terminal and how it stands.",
+        )),
+        Route::get("/api/audit", Access::Token(&[Admin, Treasurer]), get(api::audit))
+            .api(Told::of::<api::Log>("The audit log, newest first.").taking::<audit::Asked>()),
+        Route::get("/api/shop", Access::Token(&[Shop]), get(api::shop))
+            .api(Told::of::<shop::OwnShop>("A shop's own figures.")),
+        Route::get("/api/openapi.json", Access::Anyone, get(api::document)),
+    ];
+    routes.extend(voted());
+    with_twins(routes)
+}
+
+/// What is voted, the month's credit, and what two logins decide.
+fn voted() -> Vec<Route> {
+    vec![
         Route::get("/credits", OFFICE, get(credits::page)).menu("menu-credits").api(
             Told::of::<credits::Credits>("What a month's credit would book, and whom it leaves out.")
                 .taking::<credits::Asked>(),
@@ -99,32 +126,14 @@ pub fn routes() -> Vec<Route> {
             .api(Told::of::<closings::Closings>("Enrolments that two people closed, and those that are open.")),
         Route::get("/terminals/{terminal}/close", ADMIN, get(closings::ask)),
         Route::post("/terminals/{terminal}/close", ADMIN, post(closings::propose)),
-        Route::get("/approvals", OFFICE, get(approvals::list))
-            .menu("menu-approvals")
-            .api(Told::of::<approvals::Approvals>("What waits for a second person.")),
+        Route::get("/approvals", OFFICE, get(approvals::list)).menu("menu-approvals").api(Told::of::<
+            approvals::Approvals,
+        >(
+            "What waits for a second person.",
+        )),
         Route::post("/approvals/{matter}/{number}/approve", OFFICE, post(approvals::approve)),
         Route::post("/approvals/{matter}/{number}/refuse", OFFICE, post(approvals::refuse)),
-        Route::get("/audit", OFFICE, get(audit::page)).menu("menu-audit"),
-        Route::get("/works", OFFICE, get(works::list))
-            .menu("menu-works")
-            .api(Told::of::<works::Works>("Long work, newest first.")),
-        Route::get("/works/{work}", OFFICE, get(works::one))
-            .api(Told::of::<works::Work>("How far a work is, and what came of it.")),
-        Route::post("/works/verify", OFFICE, post(works::verify))
-            .api(Told::of::<works::Asked>("Recomputes the books.").taking::<Nothing>()),
-        Route::get("/api/overview", Access::Token(FIGURES), get(api::overview))
-            .api(Told::of::<api::WithExposure>("Sums, exposure and terminals.")),
-        Route::get("/api/terminals", Access::Token(&[Admin, Treasurer]), get(api::terminals)).api(Told::of::<
-            api::Terminals,
-        >(
-            "Every terminal and how it stands.",
-        )),
-        Route::get("/api/audit", Access::Token(&[Admin, Treasurer]), get(api::audit))
-            .api(Told::of::<api::Log>("The audit log, newest first.").taking::<audit::Asked>()),
-        Route::get("/api/shop", Access::Token(&[Shop]), get(api::shop))
-            .api(Told::of::<shop::OwnShop>("A shop's own figures.")),
-        Route::get("/api/openapi.json", Access::Anyone, get(api::document)),
-    ])
+    ]
 }
 
 /// A body without fields.

@@ -7,11 +7,12 @@ use cabas_protocol::Cents;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::fields::{cents, this_month, typed};
+use super::super::fields::{cents, this_month, typed_in};
 use super::super::frame::{Fault, Frame, answer};
 use super::super::refusals::refusal;
 use super::super::sent::Sent;
 use super::super::visit::{Done, Visit, Wrong};
+use super::super::words::Lang;
 use crate::core::audit::Deed;
 use crate::core::household_rules::{Household, Rule, RuleError, monthly_credit};
 use crate::core::period::Period;
@@ -133,18 +134,18 @@ async fn show(visit: &Visit, mut sent: Typed, faults: Vec<Fault>) -> Result<Resp
     let (rules, notes) = visit.store(|tx| Ok((tx.rules()?, tx.rule_notes()?))).await?;
     let now = this_month(visit.now);
     if let Some(newest) = rules.last().filter(|_| sent.first.is_empty() && faults.is_empty()) {
-        sent = of_rule(newest, now.and_then(|now| now.plus(1)));
+        sent = of_rule(visit.lang, newest, now.and_then(|now| now.plus(1)));
     }
     let data = Rules { rules: shown(&rules, &notes, now)? };
     answer(visit, "rules-title", faults, data, |f, data| RulesPage { f, data, typed: sent })
 }
 
-fn of_rule(rule: &Rule, from: Option<Period>) -> Typed {
+fn of_rule(lang: Lang, rule: &Rule, from: Option<Period>) -> Typed {
     Typed {
         from: from.map(|from| from.to_string()).unwrap_or_default(),
-        first: typed(rule.first_person.get()),
-        further: typed(rule.further_person.get()),
-        child: typed(rule.child_under_14.get()),
+        first: typed_in(lang, rule.first_person.get()),
+        further: typed_in(lang, rule.further_person.get()),
+        child: typed_in(lang, rule.child_under_14.get()),
         expire: rule.expire_months.map(|months| months.to_string()).unwrap_or_default(),
     }
 }
@@ -268,9 +269,9 @@ pub(super) async fn set(visit: Visit, Sent(new): Sent<NewRule>) -> Result<Respon
     }
     let again = Typed {
         from: new.from.clone(),
-        first: typed(new.first_cents),
-        further: typed(new.further_cents),
-        child: typed(new.child_cents),
+        first: typed_in(visit.lang, new.first_cents),
+        further: typed_in(visit.lang, new.further_cents),
+        child: typed_in(visit.lang, new.child_cents),
         expire: new.expire_months.map(|months| months.to_string()).unwrap_or_default(),
     };
     if !faults.is_empty() {

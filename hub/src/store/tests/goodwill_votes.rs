@@ -2,8 +2,8 @@
 
 use super::world::{NOW, World, at, cents, household};
 use crate::store::{
-    CorrectionOrder, Exception, FindingKind, GoodwillRefusal, GoodwillRule, ImportPlan, PROPOSAL_VALID_S, ProposalState,
-    StoreError,
+    CorrectionOrder, Exception, FindingKind, GoodwillRefusal, GoodwillRule, ImportPlan, PROPOSAL_VALID_S,
+    ProposalState, StoreError,
 };
 
 fn rule(household: u64, total: u64, silent_days: u32) -> GoodwillRule {

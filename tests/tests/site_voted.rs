@@ -179,7 +179,7 @@ async fn propose(desk: &Desk, code: &str) {
     desk.press(" ").await;
     desk.focus("#reason").await;
     desk.press(&format!("une naissance en octobre{ENTER}")).await;
-    desk.browser.wait_for_text("attend une seconde personne").await.unwrap();
+    desk.browser.wait_for_text("attend une").await.unwrap();
     desk.goto("/goodwill").await;
     desk.browser.script("document.querySelector('#switch').value = 'on'").await.unwrap();
     for (id, value) in [("household", "20"), ("total", "500,00"), ("days", "3")] {
@@ -187,7 +187,7 @@ async fn propose(desk: &Desk, code: &str) {
     }
     desk.focus("main form button").await;
     desk.press(ENTER).await;
-    desk.browser.wait_for_text("attend une seconde personne").await.unwrap();
+    desk.browser.wait_for_text("attend une").await.unwrap();
     desk.goto("/terminals/1/close").await;
     desk.look("closing-ask-fr").await;
     desk.focus("main form button").await;
@@ -228,7 +228,7 @@ async fn approve_all(hub: &Hub, phone: &Desk) {
         phone.press(ENTER).await;
         phone.browser.wait_for_text("À valider").await.unwrap();
     }
-    phone.browser.wait_for_text("Rien n’attend une seconde personne").await.unwrap();
+    phone.browser.wait_for_text("Rien n’attend").await.unwrap();
     phone.look("voted-approvals-none-fr").await;
     assert_eq!(hub.ok(&["correction", "list"]).unwrap()[0]["ended_by"], "denis");
     assert_eq!(hub.ok(&["goodwill", "show"]).unwrap()["on"], true);

@@ -191,6 +191,9 @@ fn a_month_is_looked_at_with_who_gets_nothing_and_booked_exactly_once() {
     let other = program.get("/api/credits", &format!("/api/credits?period={now}&source=Grand%20Lyon")).1;
     let both = other["plan"]["exceptions"].as_array().unwrap();
     assert_eq!(both.iter().filter(|line| line["why"] == "other-source").count(), 107);
+    let body = json!({ "period": now, "source": "Grand Lyon", "cents": other["plan"]["to_book_cents"] });
+    let (status, told) = program.post("/api/credits", "/api/credits", None, &body);
+    assert_eq!((status, told["reason"].as_str().unwrap().contains("once more")), (409, true), "{told}");
     assert!(denis.get(&path).text().contains("Tout est enregistré pour ce mois"));
     verify(&fund);
 }

@@ -13,6 +13,10 @@ use crate::program::{Program, Said, binary, run, wait_for};
 use crate::virtual_card::{Chip, InField, VirtualCard};
 use crate::virtual_printer::VirtualPrinter;
 
+/// How long a sale waits for the hub: the most that the configuration takes, for two busy cores may keep an answer longer
+/// than a customer waits. A hub that is killed refuses at once, so what is off line is refused as fast as ever.
+const EXTEND_TIMEOUT_MS: &str = "10000";
+
 /// A shop, its agent running or not.
 pub struct Shop {
     dir: PathBuf,
@@ -120,6 +124,7 @@ impl Shop {
             .env("CABAS_AGENT_LISTEN", format!("127.0.0.1:{}", self.port))
             .env("CABAS_AGENT_PRINTER", format!("tcp://127.0.0.1:{}", self.printer.port()))
             .env("CABAS_AGENT_SYNC_PAUSE_MS_MAX", "1000")
+            .env("CABAS_AGENT_EXTEND_TIMEOUT_MS", EXTEND_TIMEOUT_MS)
             .env(SOCKET_VARIABLE, self.pcscd.socket())
             .envs(self.environment.iter().map(|(key, value)| (key, value)))
             .args(arguments);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, bail};
 use cabas_protocol::chain::ChainId;
 use cabas_protocol::enrol::{Code, EnrolAnswer, EnrolRequest, TerminalSecrets};
-use cabas_protocol::extend::ExtendRequest;
+use cabas_protocol::extend::{ExtendAnswer, ExtendRequest};
 use cabas_protocol::head::HeadContext;
 use cabas_protocol::ids::BootId;
 use cabas_protocol::keys::{HubKeys, KeyCert, SlotKey};
@@ -307,6 +307,22 @@ impl Terminal {
             purse,
             allowed_at_least,
         }))
+    }
+
+    /// Asks the hub for more of a purse, as at a counter, and keeps the balance that comes.
+    ///
+    /// # Errors
+    /// Where the hub refuses, or what it says does not hold.
+    pub async fn extend(&mut self, purse: PurseRef, allowed_at_least: Cents) -> anyhow::Result<()> {
+        let request = self.extend_request(purse, allowed_at_least)?;
+        let answer: ExtendAnswer = self.send("/v1/extend", request).await?.yes()?;
+        if let Some(balance) = answer.balance {
+            let signed = Signed::<SignedBalance>::from_bytes(balance.to_vec())?;
+            let balance = self.keys.verify(&signed)?.into_payload();
+            self.held.insert(balance.purse, signed.into_bytes());
+            self.balances.insert(balance.purse, balance);
+        }
+        Ok(())
     }
 
     /// Sends a request of any type and checks that the answer is the hub's, to this request.

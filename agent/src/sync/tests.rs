@@ -354,6 +354,8 @@ async fn an_extension_raises_the_balance_here() {
     let budget = Duration::from_secs(2);
     let level = crate::fixture::cents(1500);
     assert!(link.extend(purse(1), level, request(1), budget).await.unwrap());
+    // The hub tells the long-poll of it too: a balance that came that way first lies here all the same.
+    assert!(link.extend(purse(1), level, request(4), budget).await.unwrap(), "it is here, whoever brought it");
     assert!(matches!(sell(&handle, 1, 1500).await, Sold::Accepted(_)));
     assert!(!link.extend(purse(2), level, request(2), budget).await.unwrap(), "the hub has none");
     app.with(|hub| hub.mood = Mood::OtherRequest);

@@ -7,6 +7,7 @@ use cabas_protocol::Timestamp;
 use serde::Serialize;
 
 use super::document::RefusedField;
+use super::site::{Group, MenuEntry};
 use super::visit::{Step, Visit, Wrong};
 use super::words::Lang;
 use super::{html, secret};
@@ -135,19 +136,49 @@ impl Frame {
         secret::new_token().map(|token| token.to_string()).unwrap_or_default()
     }
 
-    /// The menu of the one who looks.
+    /// The groups of the menu of the one who looks, each leading to its first page.
     #[must_use]
     pub fn menu(&self) -> Vec<Entry> {
-        let role = self.visit.standing.role().filter(|_| self.visit.standing.step() == Some(Step::Done));
-        let entries = self.visit.app.site.menu.iter();
-        let theirs = entries.filter(|(_, _, roles)| role.is_some_and(|role| roles.contains(&role)));
-        theirs
-            .map(|(path, text, _)| Entry {
-                path: path.clone(),
-                text: self.t(text),
-                is_here: self.visit.path.starts_with(path.as_str()),
+        let (theirs, here) = (self.entries(), self.here());
+        let first = |group| theirs.iter().find(|entry| entry.group == group);
+        let groups = Group::ALL.into_iter().filter_map(first);
+        groups
+            .map(|entry| Entry {
+                path: entry.path.clone(),
+                text: self.t(entry.group.text()),
+                is_here: here.is_some_and(|here| here.group == entry.group),
             })
             .collect()
+    }
+
+    /// The pages of the group that one is in; empty where there is only one.
+    #[must_use]
+    pub fn submenu(&self) -> Vec<Entry> {
+        let (mut theirs, here) = (self.entries(), self.here());
+        theirs.retain(|entry| here.is_some_and(|here| here.group == entry.group));
+        if theirs.len() < 2 {
+            return Vec::new();
+        }
+        let is_here = |entry: &MenuEntry| here.is_some_and(|here| here.path == entry.path);
+        theirs
+            .into_iter()
+            .map(|entry| Entry { path: entry.path.clone(), text: self.t(entry.text), is_here: is_here(entry) })
+            .collect()
+    }
+
+    fn entries(&self) -> Vec<&MenuEntry> {
+        let role = self.visit.standing.role().filter(|_| self.visit.standing.step() == Some(Step::Done));
+        let entries = self.visit.app.site.menu.iter();
+        entries.filter(|entry| role.is_some_and(|role| entry.roles.contains(&role))).collect()
+    }
+
+    /// The entry of this page, or of the page that it belongs to.
+    fn here(&self) -> Option<&MenuEntry> {
+        let path = self.visit.path.as_str();
+        let is_above = |entry: &&MenuEntry| {
+            path.strip_prefix(entry.path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.entries().into_iter().filter(is_above).max_by_key(|entry| entry.path.len())
     }
 
     /// An amount.

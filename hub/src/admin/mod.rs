@@ -1,7 +1,10 @@
 //! What people look at: the web site behind a login (`pages`), health and metrics for what watches the hub.
 
+pub mod actions;
+pub mod chart;
 pub mod document;
 pub mod fields;
+pub mod figures;
 pub mod frame;
 pub mod guard;
 pub mod health;

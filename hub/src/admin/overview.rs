@@ -9,6 +9,9 @@ use serde::Serialize;
 use crate::core::ledger::AccountKind;
 use crate::store::{AlarmKind, Quarantine, RestoreView, StoreError, TerminalView, TrialLine, Tx};
 
+/// A live terminal that has not called for so long is looked after, in seconds.
+pub const STALE_S: u64 = 86_400;
+
 /// The fund at one glance.
 #[derive(Clone, Debug, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct Overview {

@@ -1,7 +1,8 @@
 //! The words of what is refused, for those who can do something about it. One arm a subject.
 
 use crate::store::{
-    ClosingRefusal, CorrectionRefusal, GoodwillRefusal, RepaymentRefusal, RuleRefusal, StoreError, UserRefusal,
+    BudgetRefusal, ClosingRefusal, CorrectionRefusal, GoodwillRefusal, RepaymentRefusal, RuleRefusal, StoreError,
+    UserRefusal,
 };
 
 /// The name of the text; none where the store failed.
@@ -17,6 +18,7 @@ pub const fn refusal(error: &StoreError) -> Option<&'static str> {
         StoreError::Repayment(refusal) => Some(repayment(refusal)),
         StoreError::Closing(refusal) => Some(closing(refusal)),
         StoreError::Goodwill(refusal) => Some(goodwill(refusal)),
+        StoreError::Budget(refusal) => Some(budget(refusal)),
         StoreError::Restoring(_) => Some("refusal-restoring"),
         _ => None,
     }
@@ -87,5 +89,17 @@ const fn goodwill(refusal: &GoodwillRefusal) -> &'static str {
         GoodwillRefusal::Ended(_) => "refusal-ended",
         GoodwillRefusal::TooOld(_) => "refusal-too-old",
         GoodwillRefusal::SamePerson => "refusal-same-person",
+    }
+}
+
+const fn budget(refusal: &BudgetRefusal) -> &'static str {
+    match refusal {
+        BudgetRefusal::CreditedElsewhere { .. } => "refusal-credited-elsewhere",
+        BudgetRefusal::TooLittle { .. } | BudgetRefusal::OverOfContributions => "refusal-too-little",
+        BudgetRefusal::Sources
+        | BudgetRefusal::NoBudget { .. }
+        | BudgetRefusal::ContributionsBudget
+        | BudgetRefusal::NoBudgetOfYear(_)
+        | BudgetRefusal::NoHouseholds => "refusal-budget",
     }
 }

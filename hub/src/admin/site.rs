@@ -62,6 +62,58 @@ pub enum Takes {
     File,
 }
 
+/// Where in the menu a page stands, in this order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Group {
+    /// What is looked at first.
+    Home,
+    /// Households, members, cards.
+    People,
+    /// Money in, credits.
+    Money,
+    /// Shops and their terminals.
+    Shops,
+    /// Settlements and the bank.
+    Bank,
+    /// What the fund does, in figures.
+    Figures,
+    /// Users, the audit log, long work.
+    Office,
+}
+
+impl Group {
+    /// Every group.
+    pub const ALL: [Self; 7] =
+        [Self::Home, Self::People, Self::Money, Self::Shops, Self::Bank, Self::Figures, Self::Office];
+
+    /// The text of its name.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Home => "group-home",
+            Self::People => "group-people",
+            Self::Money => "group-money",
+            Self::Shops => "group-shops",
+            Self::Bank => "group-bank",
+            Self::Figures => "group-figures",
+            Self::Office => "group-office",
+        }
+    }
+}
+
+/// An entry of the menu.
+#[derive(Clone, Debug)]
+pub struct MenuEntry {
+    /// Where it leads.
+    pub path: String,
+    /// Its group.
+    pub group: Group,
+    /// The name of its text.
+    pub text: &'static str,
+    /// Who sees it.
+    pub roles: &'static [Role],
+}
+
 /// A route of the site.
 #[derive(Clone, Debug)]
 pub struct Route {
@@ -71,8 +123,8 @@ pub struct Route {
     pub path: Cow<'static, str>,
     /// Who may ask.
     pub access: Access,
-    /// The text of its entry in the menu; none where it has no entry.
-    pub menu: Option<&'static str>,
+    /// Group and text of its entry in the menu; none where it has no entry.
+    pub menu: Option<(Group, &'static str)>,
     /// What it takes.
     pub takes: Takes,
     /// What programs are told of it; none where it is not for programs.
@@ -105,8 +157,8 @@ impl Route {
 
     /// Gives it an entry in the menu, for those who may see it.
     #[must_use]
-    pub fn menu(self, text: &'static str) -> Self {
-        Self { menu: Some(text), ..self }
+    pub fn menu(self, group: Group, text: &'static str) -> Self {
+        Self { menu: Some((group, text)), ..self }
     }
 
     /// Gives it to programs, too, as JSON at `/api` and the same path: see [`with_twins`].
@@ -141,8 +193,8 @@ pub struct Site {
     pub words: Words,
     /// Slows down who guesses.
     pub tries: Tries,
-    /// The menu: path, text, roles.
-    pub menu: Vec<(String, &'static str, &'static [Role])>,
+    /// The menu.
+    pub menu: Vec<MenuEntry>,
     /// The fund's name.
     pub fund: String,
 }
@@ -152,7 +204,9 @@ impl Site {
     #[must_use]
     pub fn new(config: &Config, fund: String) -> Self {
         let entries = pages::routes().into_iter().filter_map(|route| match (route.menu, route.access) {
-            (Some(text), Access::Roles(roles)) => Some((route.path.into_owned(), text, roles)),
+            (Some((group, text)), Access::Roles(roles)) => {
+                Some(MenuEntry { path: route.path.into_owned(), group, text, roles })
+            }
             (Some(_) | None, _) => None,
         });
         Self {

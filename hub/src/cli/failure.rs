@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use cabas_protocol::KeyId;
 
 use crate::config::ConfigError;
+use crate::core::evaluation::EVALUATION_MONTHS_MAX;
 use crate::core::household_rules::ImpossibleHousehold;
+use crate::core::period::Period;
 use crate::keys::KeyError;
 use crate::server::run::StartError;
 use crate::store::StoreError;
@@ -68,6 +70,10 @@ pub(super) enum Failure {
     OtherShop { terminal: u32, shop: String },
     #[error("the statement was not imported: {0}")]
     Statement(#[from] crate::bank::StatementError),
+    #[error("{0} is not over; an evaluation is of whole months that are over: choose an earlier --to")]
+    MonthNotOver(Period),
+    #[error("--from {from} --to {to} are no months in a row, or more than {EVALUATION_MONTHS_MAX}; choose others")]
+    Months { from: Period, to: Period },
     #[error("the fund's SIREN is not known; set siren = \"…\" in the configuration, the export is named by it")]
     NoSiren,
     #[error("verify found {0} problem(s); keep the database as it is and see the list above")]

@@ -26,6 +26,8 @@ pub(super) enum Export {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// Write an evaluation's figures (CSV): households, purchases, cents by month, kind of shop and size of household
+    Evaluation(super::evaluation::Evaluation),
 }
 
 #[derive(Serialize)]
@@ -104,7 +106,10 @@ struct Exported {
 }
 
 pub(super) fn export(context: &Context, command: &Export) -> Result<(), Failure> {
-    let Export::Fec { year, out } = command;
+    let (year, out) = match command {
+        Export::Fec { year, out } => (year, out),
+        Export::Evaluation(asked) => return super::evaluation::export(context, asked),
+    };
     let siren = context.config.siren.as_deref().ok_or(Failure::NoSiren)?;
     let file = out.join(format!("{siren}FEC{year}1231.txt"));
     let mut report = FecReport::default();
@@ -121,7 +126,10 @@ pub(super) fn export(context: &Context, command: &Export) -> Result<(), Failure>
 }
 
 /// Writes a file whole or not at all: beside its place first, then under its name.
-fn write_whole(file: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<(), StoreError>) -> Result<(), Failure> {
+pub(super) fn write_whole(
+    file: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<(), StoreError>,
+) -> Result<(), Failure> {
     let failed = |source: io::Error| Failure::File { what: "the export", file: file.to_owned(), source };
     let mut beside = file.as_os_str().to_owned();
     beside.push(".part");

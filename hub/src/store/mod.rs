@@ -8,6 +8,7 @@
 mod audit;
 mod backup;
 mod bank_accounts;
+mod bank_money_in;
 mod bank_refusal;
 mod card_proofs;
 mod card_records;
@@ -26,6 +27,7 @@ mod error;
 mod expiries;
 mod exposure;
 mod fec;
+mod figures;
 mod fund;
 mod goodwill_votes;
 mod grids;
@@ -37,8 +39,11 @@ mod joinings;
 mod key_exposure;
 mod ledger;
 mod model;
+mod money_in;
+mod money_report;
 mod news;
 mod once;
+mod open_work;
 mod payments;
 mod people;
 mod preparations;
@@ -54,6 +59,7 @@ mod shop_statements;
 mod shops;
 mod slices;
 mod slot_keys;
+mod sources;
 mod sql;
 mod statements;
 mod taps;
@@ -75,6 +81,7 @@ pub use enrolment::NewCode;
 pub use error::{CardSessionRefusal, CorrectionRefusal, EnrolRefusal, RepaymentRefusal, RuleRefusal, StoreError};
 pub use exposure::{CardExposure, EpochExposure, Exposure, GoodwillRule};
 pub use fec::FecReport;
+pub use figures::Thresholds;
 pub use goodwill_votes::{GoodwillProposal, GoodwillRefusal, PROPOSAL_VALID_S, ProposalState, SILENT_DAYS_MAX};
 pub use held::{HandBack, SERIALS_AHEAD_MAX};
 pub use joinings::{
@@ -83,13 +90,17 @@ pub use joinings::{
 };
 pub use key_exposure::KeyExposure;
 pub use model::*;
+pub use money_in::{DAY_MIN, MONEY_IN_LINES_MAX, MONEY_IN_LISTED_MAX, MoneyInRefusal, REFERENCE_BYTES_MAX};
+pub use money_report::{MoneyForecast, PaceBy};
 pub use once::ONCE_KEPT_S;
+pub use open_work::{OpenSum, OpenWork};
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
 pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
 pub use sessions::{
     SESSION_IDLE_S, SESSION_UNPROVEN_S, SESSION_WHOLE_S, SESSIONS_PER_USER_MAX, SessionView, TOKENS_MAX, TokenView,
 };
 pub use slices::{AllocationStep, FREE_SHARE_PERCENT};
+pub use sources::{BudgetRefusal, CONTRIBUTIONS, RUN_SOURCES_MAX, RunOrder};
 pub use thread::{Lane, Store, WAKES_KEPT};
 pub use tx::Tx;
 pub use users::{

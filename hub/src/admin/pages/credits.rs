@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use super::super::fields::this_month;
 use super::super::frame::{Fault, Frame, answer};
+use super::super::refusals::refusal;
 use super::super::sent::Sent;
 use super::super::visit::{Done, Visit, Wrong};
 use super::works;
 use crate::core::audit::Deed;
 use crate::core::period::Period;
-use crate::store::{CreditPlan, ExceptionLine, MonthBooked, RuleRefusal};
+use crate::store::{BudgetRefusal, CreditPlan, ExceptionLine, MonthBooked, RuleRefusal};
 use crate::works::Job;
 
 /// Months that are listed.
@@ -75,6 +76,10 @@ struct Plan {
     to_book_cents: u64,
     /// Booked before.
     booked_before_cents: u64,
+    /// What the giver has too little: then nothing is booked here.
+    missing_cents: u64,
+    /// What other givers credited these households for the month: then nothing is booked here.
+    elsewhere_cents: u64,
     /// True where this giver never gave: a new name, or one that is mistyped.
     is_new_source: bool,
     /// By code.
@@ -99,7 +104,7 @@ struct Line {
 #[derive(Debug, JsonSchema, Serialize)]
 struct Exception {
     household: String,
-    /// `left`: it gets nothing. `other-source`: another giver credited it for the month, it gets both. `no-card`: it has no
+    /// `left`: it gets nothing. `other-source`: another giver credited it for the month. `no-card`: it has no
     /// card to spend with. `owes`: so much is withheld from what it gets.
     why: &'static str,
     cents: Option<u64>,
@@ -144,6 +149,8 @@ impl Plan {
             households: u64::try_from(waiting).unwrap_or(u64::MAX),
             to_book_cents: plan.to_book.get(),
             booked_before_cents: plan.booked.get(),
+            missing_cents: plan.missing.get(),
+            elsewhere_cents: plan.elsewhere.get(),
             is_new_source,
             lines: lines.collect(),
             exceptions: exceptions.collect(),
@@ -202,16 +209,19 @@ async fn show(
     visit: &Visit,
     asked: Asked,
     run: Option<(Period, String)>,
-    faults: Vec<Fault>,
+    mut faults: Vec<Fault>,
 ) -> Result<Response, Wrong> {
     let month = this_month(visit.now);
-    let data = visit.store(move |tx| {
+    let read = visit.store(move |tx| {
         let sources = tx.source_names(SOURCES_SHOWN_MAX)?;
         let booked = tx.credits_booked(MONTHS_SHOWN_MAX)?.into_iter().map(Month::of).collect();
-        let (mut plan, mut work) = (None, None);
+        let (mut plan, mut work, mut refused) = (None, None, None);
         if let Some((period, source)) = &run {
             let exceptions = tx.credit_exceptions(*period, source)?;
-            plan = Some(Plan::of(&tx.credit_preview(*period, source)?, exceptions, !sources.contains(source)));
+            match tx.credit_plan(*period, &[source]) {
+                Ok(found) => plan = Some(Plan::of(&found, exceptions, !sources.contains(source))),
+                Err(error) => refused = Some(refusal(&error).ok_or(error)?),
+            }
             work = tx.work_open_for(&job(*period, source).written()?)?;
         }
         let Asked { mut period, mut source } = asked;
@@ -221,9 +231,10 @@ async fn show(
         if run.is_none() && source.is_empty() {
             source = sources.first().cloned().unwrap_or_default();
         }
-        Ok(Credits { period, source, plan, work, booked, sources })
+        Ok((Credits { period, source, plan, work, booked, sources }, refused))
     });
-    let data = data.await?;
+    let (data, refused) = read.await?;
+    faults.extend(refused.map(|text| Fault { field: "source", text }));
     answer(visit, "credits-title", faults, data, |f, data| CreditsPage { f, data })
 }
 
@@ -241,12 +252,20 @@ pub(super) async fn book(visit: Visit, Sent(sent): Sent<Book>) -> Result<Respons
         let work = if let Some(work) = tx.work_open_for(&job.written()?)? {
             work
         } else {
-            let to_book = tx.credit_preview(period, &source)?.to_book;
+            let plan = tx.credit_plan(period, &[&source])?;
+            let (to_book, missing, credited) = (plan.to_book, plan.missing, plan.elsewhere);
             if to_book.is_zero() {
                 return Err(RuleRefusal::NothingToBook(period).into());
             }
             if to_book.get() != sent.cents {
                 return Err(RuleRefusal::PlanChanged(period).into());
+            }
+            let households = u64::try_from(plan.lines.len()).unwrap_or(u64::MAX);
+            if !credited.is_zero() {
+                return Err(BudgetRefusal::CreditedElsewhere { period, households, credited }.into());
+            }
+            if !missing.is_zero() {
+                return Err(BudgetRefusal::TooLittle { period, missing, households }.into());
             }
             job.ask(&app, tx, None, by)?
         };

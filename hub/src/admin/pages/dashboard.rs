@@ -10,7 +10,7 @@ use super::super::visit::{Visit, Wrong};
 use crate::core::roles::Role;
 
 /// A live terminal that has not called for so long is looked after, in seconds.
-pub(super) const STALE_S: u64 = 86_400;
+pub(super) const STALE_S: u64 = overview::STALE_S;
 
 #[derive(Template)]
 #[template(path = "dashboard.html")]

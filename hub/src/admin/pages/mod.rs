@@ -27,6 +27,7 @@ mod works;
 use axum::routing::{get, post};
 
 use super::document::Told;
+use super::site::Group::{Home, Money, Office, Shops};
 use super::site::{Access, LOGIN, Route, with_twins};
 use super::visit::Step;
 use crate::core::roles::Role::{self, Admin, Evaluator, Shop, Treasurer};
@@ -51,22 +52,22 @@ pub fn routes() -> Vec<Route> {
         Route::get("/password", Access::Own, get(account::password_form)),
         Route::post("/password", Access::Own, post(account::password)),
         Route::post("/logout", Access::Own, post(login::logout)),
-        Route::get("/dashboard", Access::Roles(FIGURES), get(dashboard::page)).menu("menu-dashboard"),
-        Route::get("/shop", Access::Roles(&[Shop]), get(shop::page)).menu("menu-shop"),
-        Route::get("/terminals", OFFICE, get(terminals::list)).menu("menu-terminals"),
+        Route::get("/dashboard", Access::Roles(FIGURES), get(dashboard::page)).menu(Home, "menu-dashboard"),
+        Route::get("/shop", Access::Roles(&[Shop]), get(shop::page)).menu(Shops, "menu-shop"),
+        Route::get("/terminals", OFFICE, get(terminals::list)).menu(Shops, "menu-terminals"),
         Route::post("/terminals", ADMIN, post(terminals::add)),
         Route::post("/terminals/{terminal}/code", ADMIN, post(terminals::code)),
         Route::get("/terminals/{terminal}/revoke", ADMIN, get(terminals::ask_revoke)),
         Route::post("/terminals/{terminal}/revoke", ADMIN, post(terminals::revoke)),
-        Route::get("/users", ADMIN, get(users::list)).menu("menu-users"),
+        Route::get("/users", ADMIN, get(users::list)).menu(Office, "menu-users"),
         Route::post("/users", ADMIN, post(users::add)),
         Route::get("/users/{user}/disable", ADMIN, get(users::ask_disable)),
         Route::post("/users/{user}/disable", ADMIN, post(users::disable)),
         Route::get("/users/{user}/recover", ADMIN, get(users::ask_recover)),
         Route::post("/users/{user}/recover", ADMIN, post(users::recover)),
-        Route::get("/audit", OFFICE, get(audit::page)).menu("menu-audit"),
+        Route::get("/audit", OFFICE, get(audit::page)).menu(Office, "menu-audit"),
         Route::get("/works", OFFICE, get(works::list))
-            .menu("menu-works")
+            .menu(Office, "menu-works")
             .api(Told::of::<works::Works>("Long work, newest first.")),
         Route::get("/works/{work}", OFFICE, get(works::one))
             .api(Told::of::<works::Work>("How far a work is, and what came of it.")),
@@ -92,7 +93,7 @@ pub fn routes() -> Vec<Route> {
 /// What is voted, the month's credit, and what two logins decide.
 fn voted() -> Vec<Route> {
     vec![
-        Route::get("/credits", OFFICE, get(credits::page)).menu("menu-credits").api(
+        Route::get("/credits", OFFICE, get(credits::page)).menu(Money, "menu-credits").api(
             Told::of::<credits::Credits>("What a month's credit would book, and whom it leaves out.")
                 .taking::<credits::Asked>(),
         ),
@@ -126,7 +127,7 @@ fn voted() -> Vec<Route> {
             .api(Told::of::<closings::Closings>("Enrolments that two people closed, and those that are open.")),
         Route::get("/terminals/{terminal}/close", ADMIN, get(closings::ask)),
         Route::post("/terminals/{terminal}/close", ADMIN, post(closings::propose)),
-        Route::get("/approvals", OFFICE, get(approvals::list)).menu("menu-approvals").api(Told::of::<
+        Route::get("/approvals", OFFICE, get(approvals::list)).menu(Home, "menu-approvals").api(Told::of::<
             approvals::Approvals,
         >(
             "What waits for a second person.",

@@ -297,10 +297,10 @@ impl Model {
         }
     }
 
-    /// Two people close an enrolment: what waits for its sales will never be paid.
+    /// Two people close an enrolment: what waits for its sales will never be paid, nor what it asks for itself.
     fn close(&mut self, epoch: u32) -> bool {
         let (refused, waiting): (Vec<_>, _) =
-            std::mem::take(&mut self.waiting).into_iter().partition(|asked| asked.sale.0 == epoch);
+            std::mem::take(&mut self.waiting).into_iter().partition(|asked| [asked.sale.0, asked.by].contains(&epoch));
         self.waiting = waiting;
         for asked in refused {
             self.requests.remove(&asked.request);

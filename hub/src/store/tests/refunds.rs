@@ -173,6 +173,74 @@ fn what_a_closed_epoch_asked_for_and_what_turns_out_to_be_no_sale_is_refused() {
 }
 
 #[test]
+fn what_a_closed_terminal_asked_for_is_refused_though_the_sale_comes_late_from_a_replaced_one() {
+    let (mut world, mut sold) = world();
+    let (closed, mut asks) = (world.terminal("B"), world.terminal("A"));
+    world.close(&closed, "one", "two");
+    asks.start();
+    world.sync(&mut asks);
+    sold.start();
+    world.sync(&mut sold);
+    // A cent is sold off line; the terminal's place is taken by a new enrolment, and another one of the shop asks for the
+    // cent back, twice.
+    sold.sale(1, 1, 1, 2);
+    let mut again = world.enrol_again(sold.id);
+    world.allocate();
+    asks.refund(1, sold.place(2), 1, 1);
+    let first = asks.upload();
+    asks.refund(1, sold.place(2), 1, 2);
+    asks.acked = world.ingest(&first).acked;
+    assert_eq!(states(&world), ["waits"]);
+    world.audit();
+    world.close(&asks, "one", "two");
+    assert_eq!(states(&world), ["EpochClosed"]);
+    world.audit();
+    let before = money(&mut world);
+    let outcome = world.ingest(&sold.upload_of(sold.head_at(0), &sold.journal.clone()));
+    assert_eq!((outcome.known_rows, outcome.new_rows, outcome.over_right), (1, 1, Cents::ZERO));
+    assert_eq!((states(&world), owed(&mut world)), (vec!["EpochClosed".to_owned()], (1, 0)));
+    assert_eq!(money(&mut world), (before.0, before.1 - 1), "the sale stands");
+    world.audit();
+    world.sync(&mut asks);
+    assert_eq!(states(&world), ["EpochClosed", "EpochClosed"]);
+    // Nothing is lost: a terminal that is not closed may ask once more, under the same number.
+    again.refund(1, sold.place(2), 1, 1);
+    world.sync(&mut again);
+    assert_eq!(states(&world), ["EpochClosed", "EpochClosed", "granted"]);
+    assert_eq!(owed(&mut world), (1, 1));
+    let after = money(&mut world);
+    assert_eq!(after.0 + after.1, before.0 + before.1);
+    world.audit();
+}
+
+#[test]
+fn verification_finds_a_request_that_waits_or_was_decided_against_a_closing() {
+    let faults = [
+        ("UPDATE refunds SET state = 0, why = 0 WHERE request = x'0101010101010101'", "closed the epoch"),
+        ("UPDATE refunds SET state = 0, why = 0 WHERE request = x'0202020202020202'", "sale that is here"),
+        ("UPDATE refunds SET why = 6 WHERE request = x'0202020202020202'", "none is closed"),
+        ("UPDATE closings SET at_seq = 0", "after its epoch was closed"),
+    ];
+    for (fault, says) in faults {
+        let (mut world, mut terminal) = world();
+        let (mut closed, mut open) = (world.terminal("A"), world.terminal("A"));
+        terminal.sale(1, 1_000, 1_000, 2);
+        world.sync(&mut terminal);
+        closed.refund(1, terminal.place(1), 100, 3);
+        closed.refund(1, terminal.place(2), 100, 1);
+        open.refund(1, terminal.place(1), 1_001, 2);
+        world.sync(&mut closed);
+        world.sync(&mut open);
+        world.close(&closed, "one", "two");
+        assert_eq!(states(&world), ["granted", "EpochClosed", "MoreThanPaid"]);
+        world.audit();
+        world.tamper(fault);
+        let report = world.verify();
+        assert!(report.findings.iter().any(|finding| finding.detail.contains(says)), "{fault}: {report:?}");
+    }
+}
+
+#[test]
 fn a_sale_goes_back_once_undone_or_refunded() {
     let (mut world, mut terminal) = world();
     terminal.sale(1, 1_000, 1_000, 2);

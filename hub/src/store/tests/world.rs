@@ -183,13 +183,14 @@ impl World {
     pub(super) fn audit(&mut self) {
         let report = self.verify();
         assert_eq!(report.findings, [], "{} findings", report.found);
+        super::figures::agree(self);
     }
 
     /// Runs SQL that the program itself never would, as a fault or as evil intent may.
     pub(super) fn tamper(&mut self, sql: &str) {
         let conn = rusqlite::Connection::open(self.path()).unwrap();
         conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;").unwrap();
-        const KEPT: [&str; 25] = [
+        const KEPT: [&str; 30] = [
             "rows",
             "moves",
             "serials",
@@ -215,6 +216,11 @@ impl World {
             "joined",
             "agreed",
             "switched",
+            "money_in",
+            "banked",
+            "budgets",
+            "overruns",
+            "booked",
         ];
         for trigger in KEPT {
             for name in ["stay", "remain"] {

@@ -9,7 +9,7 @@ use super::super::refunds::{Asked, refund_cents};
 use super::super::sql::{Sql, col, col_opt};
 use super::super::tx::Tx;
 use super::{FindingKind, VerifyReport};
-use crate::core::ledger::{AccountId, PurseNo, RowKey, Transfer};
+use crate::core::ledger::{AccountId, OverRight, PurseNo, RowKey, Transfer};
 use crate::core::refunds::judge;
 use crate::store::settlements::REFUND;
 
@@ -18,6 +18,8 @@ struct Stored {
     asked: Asked,
     request: Vec<u8>,
     is_granted: bool,
+    waits: bool,
+    is_refused_as_closed: bool,
     place: Option<u64>,
     envelope: Vec<u8>,
 }
@@ -26,10 +28,11 @@ impl Tx<'_> {
     pub(super) fn check_refunds(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
         let fund = self.fund()?.fund;
         let mut read = self.conn.prepare(
-            "SELECT refunds.row, refunds.sale, refunds.purse, refunds.cents, request, state = 1, place, envelope
+            "SELECT refunds.row, refunds.sale, refunds.purse, refunds.cents, request, state = 1, place, envelope,
+                state = 0, state = 2 AND refunds.why = ?2
              FROM refunds JOIN rows ON rows.key = refunds.row WHERE rows.kind = ?1 ORDER BY place, refunds.row",
         )?;
-        let mut rows = read.query([REFUND])?;
+        let mut rows = read.query(params![REFUND, OverRight::EpochClosed.number()])?;
         let (mut all, mut granted) = (0_u64, 0_u64);
         while let Some(row) = rows.next()? {
             all = all.saturating_add(1);
@@ -37,6 +40,8 @@ impl Tx<'_> {
                 asked: Asked { row: col(row, 0)?, sale: col_opt(row, 1)?, purse: col(row, 2)?, cents: col(row, 3)? },
                 request: row.get(4)?,
                 is_granted: row.get(5)?,
+                waits: row.get(8)?,
+                is_refused_as_closed: row.get(9)?,
                 place: col_opt(row, 6)?,
                 envelope: row.get(7)?,
             };
@@ -48,6 +53,9 @@ impl Tx<'_> {
                 }
             }
             if let Some(wrong) = self.not_asked(fund, &stored)? {
+                report.add(FindingKind::Refund, subject.clone(), wrong);
+            }
+            if let Some(wrong) = self.not_decided(&stored)? {
                 report.add(FindingKind::Refund, subject, wrong);
             }
         }
@@ -86,6 +94,30 @@ impl Tx<'_> {
         Ok(judge(stored.asked.cents, paid)
             .err()
             .map(|_| "with the others it is more than what the fund paid of its sale"))
+    }
+
+    /// What is wrong with whether a request waits, was granted or was refused, by the closings and the rows that are here.
+    fn not_decided(&self, stored: &Stored) -> Result<Option<&'static str>, StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM closings WHERE state = 1 AND epoch IN (?1, ?2)),
+                EXISTS (SELECT 1 FROM closings WHERE state = 1 AND epoch = ?1 AND at_seq < ?3),
+                EXISTS (SELECT 1 FROM rows WHERE key = ?4)",
+        )?;
+        let Asked { row, sale, .. } = stored.asked;
+        let of = params![Sql(row.epoch()), sale.map(|sale| Sql(sale.epoch())), Sql(row.seq()), sale.map(Sql)];
+        let found = read.query_row(of, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let (is_closed, is_late, is_sale_here): (bool, bool, bool) = found;
+        Ok(if stored.waits && is_closed {
+            Some("it waits, but two people closed the epoch that asks or the one that sold")
+        } else if stored.waits && (is_sale_here || sale.is_none()) {
+            Some("it waits for a sale that is here, or for none")
+        } else if stored.is_granted && is_late {
+            Some("it was asked for after its epoch was closed, and granted")
+        } else if stored.is_refused_as_closed && !is_closed {
+            Some("it was refused for a closed epoch, and none is closed")
+        } else {
+            None
+        })
     }
 
     pub(super) fn not_a_refund(&self, transfer: &Transfer) -> Result<Option<&'static str>, StoreError> {

@@ -143,6 +143,7 @@ impl From<StoreError> for Refused {
             | StoreError::BadCopy(_)
             | StoreError::NoStatement { .. }
             | StoreError::Joining(_)
+            | StoreError::Goodwill(_)
             | StoreError::Erasure(_)
             | StoreError::Register(_)
             | StoreError::BadCert(_)

@@ -46,6 +46,11 @@ pub enum Job {
         /// What was looked at: nothing else is done.
         fingerprint: String,
     },
+    /// What was not spent expires at the end of a month.
+    Expiry {
+        /// Which one.
+        period: String,
+    },
 }
 
 /// How far a step came.
@@ -87,7 +92,7 @@ impl Hand<'_> {
 
 impl Job {
     /// What kinds are called.
-    pub const NAMES: &[&str] = &["verify", "credit", "import"];
+    pub const NAMES: &[&str] = &["verify", "credit", "import", "expiry"];
     /// What they may give.
     pub const RESULTS: &[&str] = &[
         "ok",
@@ -98,6 +103,7 @@ impl Job {
         "findings",
         "households",
         "credited_cents",
+        "expired_cents",
         "added",
         "changed",
     ];
@@ -109,6 +115,7 @@ impl Job {
             Self::Verify => "verify",
             Self::Credit { .. } => "credit",
             Self::Import { .. } => "import",
+            Self::Expiry { .. } => "expiry",
         }
     }
 
@@ -117,8 +124,16 @@ impl Job {
     pub fn subject(&self) -> &str {
         match self {
             Self::Verify | Self::Import { .. } => "",
-            Self::Credit { period, .. } => period,
+            Self::Credit { period, .. } | Self::Expiry { period } => period,
         }
+    }
+
+    /// As it is kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where it cannot be written.
+    pub fn written(&self) -> Result<String, StoreError> {
+        serde_json::to_string(self).map_err(|_| StoreError::Damaged("a job cannot be written"))
     }
 
     /// Asks for it, inside the transaction of a deed; gives the number of its page.
@@ -128,8 +143,7 @@ impl Job {
     pub fn ask(&self, app: &App, tx: &mut Tx<'_>, file: Option<&[u8]>, by: &By) -> Result<u32, StoreError> {
         let seal = |file| app.secrets.seal(FILE_PURPOSE, &[], file).map_err(|_| StoreError::Exhausted("random byte"));
         let file = file.map(seal).transpose()?;
-        let job = serde_json::to_string(self).map_err(|_| StoreError::Damaged("a job cannot be written"))?;
-        tx.work_add(&job, file.as_deref(), &by.who, by.now)
+        tx.work_add(&self.written()?, file.as_deref(), &by.who, by.now)
     }
 
     /// Does the next step.
@@ -140,6 +154,7 @@ impl Job {
                 on_ledger(app, work, move |tx, hand| credit(tx, hand, &period, &source)).await
             }
             Self::Import { upload, fingerprint } => import(app, work, upload, fingerprint).await,
+            Self::Expiry { period } => on_ledger(app, work, move |tx, hand| expiry(tx, hand, &period)).await,
         }
     }
 }
@@ -203,10 +218,29 @@ fn credit(tx: &mut Tx<'_>, hand: &Hand<'_>, period: &str, source: &str) -> Resul
     let done = hand.work.done.saturating_add(u64::from(report.households));
     let plan = tx.credit_plan(period, &[source])?;
     if plan.to_book > Cents::ZERO && report.more {
-        let total = u64::try_from(plan.lines.len()).ok();
-        return Ok(Progress::More { done, total: total.filter(|total| *total >= done) });
+        let waiting = plan.lines.iter().filter(|line| line.booked.is_none()).count();
+        let total = u64::try_from(waiting).ok().map(|waiting| waiting.saturating_add(done));
+        return Ok(Progress::More { done, total });
     }
     Ok(Progress::Done(json!({ "households": done, "credited_cents": plan.booked.get() })))
+}
+
+/// One step of what expires at the end of a month. How far it is, is the number of the last purse that was looked at.
+fn expiry(tx: &mut Tx<'_>, hand: &Hand<'_>, period: &str) -> Result<Progress, StoreError> {
+    let period: Period = period.parse().map_err(|_| StoreError::Damaged("a work's month"))?;
+    let from = u32::try_from(hand.work.done).map_err(|_| StoreError::Damaged("how far a work is"))?;
+    let (_, next) = tx.expiry_book(period, from, hand.now)?;
+    if let Some(next) = next {
+        let total = tx.newest_purse()?;
+        return Ok(Progress::More {
+            done: u64::from(next),
+            total: total.map(u64::from).filter(|total| *total >= next.into()),
+        });
+    }
+    let lines = tx.expiry_preview(period, hand.now)?;
+    let booked: Vec<Cents> = lines.iter().filter_map(|line| line.booked).collect();
+    let households = booked.len();
+    Ok(Progress::Done(json!({ "households": households, "expired_cents": Cents::sum(booked)?.get() })))
 }
 
 /// A verification reads the file beside the ledger's thread; after a restart it begins again.

@@ -1,10 +1,12 @@
-//! What people type into forms, and how days and addresses are written back.
+//! What people type into forms, and how days, months and addresses are written back.
 
 use cabas_protocol::{Cents, Timestamp};
 use jiff::Span;
 use jiff::civil::Date;
 
 use super::frame::Frame;
+use super::words::Lang;
+use crate::core::period::Period;
 
 /// Letters of an amount or a day; more is none.
 const TYPED_CHARS_MAX: usize = 32;
@@ -93,6 +95,49 @@ impl Frame {
     }
 }
 
+/// The same in the form of that language.
+#[must_use]
+pub fn typed_in(lang: Lang, cents: u64) -> String {
+    match lang {
+        Lang::French => typed(cents),
+        Lang::English => typed(cents).replace(',', "."),
+    }
+}
+
+/// The month that it is, on the machine's calendar.
+#[must_use]
+pub fn this_month(now: Timestamp) -> Option<Period> {
+    let at = i64::try_from(now.get()).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())?;
+    let date = at.to_zoned(jiff::tz::TimeZone::system()).date();
+    Period::new(u16::try_from(date.year()).ok()?, u8::try_from(date.month()).ok()?)
+}
+
+impl Frame {
+    /// A month, as people write it: `novembre 2026`.
+    #[must_use]
+    pub fn month(&self, period: &str) -> String {
+        let Ok(period) = period.parse::<Period>() else { return period.to_owned() };
+        let name = MONTHS.get(usize::from(period.month()).saturating_sub(1)).copied().unwrap_or_default();
+        format!("{} {}", self.t(name), period.year())
+    }
+}
+
+/// The words of the months.
+const MONTHS: [&str; 12] = [
+    "month-january",
+    "month-february",
+    "month-march",
+    "month-april",
+    "month-may",
+    "month-june",
+    "month-july",
+    "month-august",
+    "month-september",
+    "month-october",
+    "month-november",
+    "month-december",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,7 +165,10 @@ mod tests {
         ] {
             assert_eq!(cents(text).map(Cents::get), read, "{text}");
         }
-        assert_eq!(cents(&typed(123_405)).map(Cents::get), Some(123_405));
+        for lang in [Lang::French, Lang::English] {
+            assert_eq!(cents(&typed_in(lang, 123_405)).map(Cents::get), Some(123_405));
+        }
+        assert_eq!((typed_in(Lang::French, 5), typed_in(Lang::English, 5)), ("0,05".to_owned(), "0.05".to_owned()));
     }
 
     #[test]

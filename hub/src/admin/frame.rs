@@ -74,6 +74,12 @@ impl Frame {
         self.visit.app.site.words.with(self.visit.lang, id, &[(name, &value.to_string())])
     }
 
+    /// A text with a count.
+    #[must_use]
+    pub fn tn(&self, id: &str, count: impl ToString) -> String {
+        self.visit.app.site.words.counted(self.visit.lang, id, &count.to_string())
+    }
+
     /// A text whose name ends with a name of the program.
     #[must_use]
     pub fn named(&self, prefix: &str, name: &str) -> String {

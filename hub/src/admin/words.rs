@@ -3,7 +3,7 @@
 use std::fmt;
 
 use fluent_bundle::concurrent::FluentBundle;
-use fluent_bundle::{FluentArgs, FluentResource};
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use unic_langid::{LanguageIdentifier, langid};
 
 /// One file a subject; each stands in both folders.
@@ -14,7 +14,7 @@ macro_rules! files {
     };
 }
 
-files!["site", "works", "people", "cards", "imports", "shops", "settlement", "bank"];
+files!["site", "works", "voted", "people", "cards", "imports", "shops", "settlement", "bank"];
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -91,16 +91,28 @@ impl Words {
     /// A text with values.
     #[must_use]
     pub fn with(&self, lang: Lang, id: &str, values: &[(&str, &str)]) -> String {
+        let mut arguments = FluentArgs::new();
+        for (name, value) in values {
+            arguments.set(*name, *value);
+        }
+        self.filled(lang, id, &arguments)
+    }
+
+    /// A text with a `count`, which says whether it is of one thing or of many.
+    #[must_use]
+    pub fn counted(&self, lang: Lang, id: &str, count: &str) -> String {
+        let mut arguments = FluentArgs::new();
+        arguments.set("count", FluentValue::try_number(count));
+        self.filled(lang, id, &arguments)
+    }
+
+    fn filled(&self, lang: Lang, id: &str, arguments: &FluentArgs<'_>) -> String {
         let bundle = match lang {
             Lang::French => &self.french,
             Lang::English => &self.english,
         };
         let Some(pattern) = bundle.get_message(id).and_then(|message| message.value()) else { return id.to_owned() };
-        let mut arguments = FluentArgs::new();
-        for (name, value) in values {
-            arguments.set(*name, *value);
-        }
-        bundle.format_pattern(pattern, Some(&arguments), &mut Vec::new()).into_owned()
+        bundle.format_pattern(pattern, Some(arguments), &mut Vec::new()).into_owned()
     }
 }
 
@@ -187,7 +199,7 @@ mod tests {
         for id in &known {
             assert!(made.contains(id) || text.contains(&format!("\"{id}\"")), "{id} is not used");
         }
-        for asked in [".t(\"", ".tv(\""] {
+        for asked in [".t(\"", ".tv(\"", ".tn(\""] {
             for part in text.split(asked).skip(1) {
                 let (id, _) = part.split_once('"').unwrap();
                 assert!(id.ends_with('-') || known.contains(id), "{id} has no words");
@@ -200,6 +212,10 @@ mod tests {
         let words = Words::default();
         assert_eq!(words.with(Lang::English, "ago-minutes", &[("count", "5")]), "5 min ago");
         assert_eq!(words.with(Lang::French, "ago-minutes", &[("count", "5")]), "il y a 5 min");
+        for (count, french, english) in [("1", "1 personne", "1 person"), ("30", "30 personnes", "30 people")] {
+            let both = [Lang::French, Lang::English].map(|lang| words.counted(lang, "voted-people", count));
+            assert_eq!(both, [french, english]);
+        }
         assert_eq!(words.get(Lang::French, "no such text"), "no such text");
     }
 }

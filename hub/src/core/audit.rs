@@ -127,6 +127,36 @@ deeds! {
     EntryMatched => "entry-matched",
     /// The accounting export was made.
     FecMade => "fec-made",
+    /// A rule that was voted was noted.
+    RuleSet => "rule-set",
+    /// A month is to be credited.
+    CreditAsked => "credit-asked",
+    /// What was not spent is to expire.
+    ExpiryAsked => "expiry-asked",
+    /// A correction was proposed.
+    CorrectionProposed => "correction-proposed",
+    /// A correction was booked by a second person.
+    CorrectionBooked => "correction-booked",
+    /// A correction was taken back.
+    CorrectionWithdrawn => "correction-withdrawn",
+    /// A repayment was proposed.
+    RepaymentProposed => "repayment-proposed",
+    /// A repayment was booked by a second person.
+    RepaymentBooked => "repayment-booked",
+    /// A repayment was taken back.
+    RepaymentWithdrawn => "repayment-withdrawn",
+    /// The closing of an enrolment was proposed.
+    ClosingProposed => "closing-proposed",
+    /// An enrolment was closed by a second person.
+    ClosingDone => "closing-done",
+    /// The closing of an enrolment was taken back.
+    ClosingWithdrawn => "closing-withdrawn",
+    /// A switch of goodwill was proposed.
+    GoodwillProposed => "goodwill-proposed",
+    /// Goodwill was switched by a second person.
+    GoodwillApproved => "goodwill-approved",
+    /// A switch of goodwill was taken back.
+    GoodwillWithdrawn => "goodwill-withdrawn",
 }
 
 /// One entry, without its place in the chain.

@@ -149,11 +149,24 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn repayments(&self, limit: u32) -> Result<Vec<RepaymentView>, StoreError> {
-        let mut read = self.conn.prepare(
+        self.repayment_views("", limit)
+    }
+
+    /// Repayments that wait for another person, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn repayments_waiting(&self, limit: u32) -> Result<Vec<RepaymentView>, StoreError> {
+        self.repayment_views("WHERE state = 0", limit)
+    }
+
+    fn repayment_views(&self, only: &str, limit: u32) -> Result<Vec<RepaymentView>, StoreError> {
+        let mut read = self.conn.prepare(&format!(
             "SELECT card_repayments.id, card_balances.card, from_cents, to_cents, reason, proposed_by, proposed_at, state,
                 ended_by, ended_at
-             FROM card_repayments JOIN card_balances ON card_balances.id = account ORDER BY card_repayments.id DESC LIMIT ?1",
-        )?;
+             FROM card_repayments JOIN card_balances ON card_balances.id = account {only} ORDER BY card_repayments.id DESC
+             LIMIT ?1"
+        ))?;
         let views = read.query_map([limit], |row| {
             Ok(RepaymentView {
                 id: col(row, 0)?,

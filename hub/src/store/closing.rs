@@ -52,6 +52,8 @@ pub struct Closing {
 /// A closing as the audit shows it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ClosingView {
+    /// The number of the proposal.
+    pub id: u64,
     /// The terminal.
     pub terminal: TerminalId,
     /// Its epoch.
@@ -108,6 +110,12 @@ pub enum ClosingRefusal {
         /// The row of the one who confirms.
         named: ChainHead,
     },
+    /// Somebody proposed it before.
+    #[error("closing epoch {0} was proposed already; another person approves it")]
+    Waits(Epoch),
+    /// It was done or taken back.
+    #[error("closing {0} does not wait for another person: it was done or taken back")]
+    Ended(u64),
     /// There is no proposal.
     #[error("nobody proposed to close epoch {0}; there is nothing to withdraw")]
     NotProposed(Epoch),
@@ -165,13 +173,26 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn closings(&self, limit: u32) -> Result<Vec<ClosingView>, StoreError> {
-        let mut read = self.conn.prepare_cached(
-            "SELECT epochs.terminal, epochs.epoch, at_seq, at_hash, proposed_by, proposed_at, state, ended_by, ended_at
-             FROM closings JOIN epochs ON epochs.number = closings.epoch ORDER BY id DESC LIMIT ?1",
-        )?;
+        self.closing_views("", limit)
+    }
+
+    /// Closings that wait for another person, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn closings_waiting(&self, limit: u32) -> Result<Vec<ClosingView>, StoreError> {
+        self.closing_views("WHERE state = 0", limit)
+    }
+
+    fn closing_views(&self, only: &str, limit: u32) -> Result<Vec<ClosingView>, StoreError> {
+        let mut read = self.conn.prepare_cached(&format!(
+            "SELECT epochs.terminal, epochs.epoch, at_seq, at_hash, proposed_by, proposed_at, state, ended_by, ended_at, id
+             FROM closings JOIN epochs ON epochs.number = closings.epoch {only} ORDER BY id DESC LIMIT ?1"
+        ))?;
         let closings = read.query_map([limit], |row| {
             let ended_by: Option<String> = row.get(7)?;
             Ok(ClosingView {
+                id: col(row, 9)?,
                 terminal: col(row, 0)?,
                 epoch: col(row, 1)?,
                 at: ChainHead { seq: col(row, 2)?, hash: col(row, 3)? },
@@ -186,6 +207,19 @@ impl Tx<'_> {
             })
         })?;
         Ok(closings.collect::<Result<_, _>>()?)
+    }
+
+    /// One person proposes to close an epoch at the newest row that the hub has, which they name. Where a proposal waits
+    /// nothing is done: it is approved as a proposal, not by proposing the same.
+    ///
+    /// # Errors
+    /// As [`Self::terminal_close`].
+    pub fn terminal_close_propose(&mut self, order: &CloseOrder, now: Timestamp) -> Result<Closing, StoreError> {
+        let record = self.epoch_to_close(order.terminal, order.epoch)?;
+        if self.proposal(&record)?.is_some() {
+            return Err(ClosingRefusal::Waits(record.epoch).into());
+        }
+        self.terminal_close(order, now)
     }
 
     fn epoch_to_close(&self, terminal: TerminalId, epoch: Option<Epoch>) -> Result<EpochRecord, StoreError> {
@@ -320,7 +354,8 @@ pub(super) fn person(text: &str) -> Result<&str, StoreError> {
 }
 
 /// The same name in other letters is the same person.
-pub(super) fn same_person(one: &str, other: &str) -> bool {
+#[must_use]
+pub fn same_person(one: &str, other: &str) -> bool {
     let words = |text: &str| text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>();
     words(one) == words(other)
 }

@@ -123,12 +123,24 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn corrections(&self, limit: u32) -> Result<Vec<CorrectionView>, StoreError> {
-        let mut read = self.conn.prepare(
+        self.correction_views("", limit)
+    }
+
+    /// Corrections that wait for another person, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn corrections_waiting(&self, limit: u32) -> Result<Vec<CorrectionView>, StoreError> {
+        self.correction_views("WHERE state = 0", limit)
+    }
+
+    fn correction_views(&self, only: &str, limit: u32) -> Result<Vec<CorrectionView>, StoreError> {
+        let mut read = self.conn.prepare(&format!(
             "SELECT corrections.id, households.code, cents, is_up, sources.name, reason, proposed_by, proposed_at,
                 state, ended_by, ended_at FROM corrections
              JOIN purses ON purses.number = corrections.purse JOIN households ON households.number = purses.household
-             JOIN sources ON sources.number = corrections.source ORDER BY corrections.id DESC LIMIT ?1",
-        )?;
+             JOIN sources ON sources.number = corrections.source {only} ORDER BY corrections.id DESC LIMIT ?1"
+        ))?;
         let views = read.query_map([limit], |row| {
             Ok(CorrectionView {
                 id: col(row, 0)?,

@@ -16,7 +16,7 @@ use crate::core::ledger::{AccountId, Entry, PurseNo, TransferKind};
 use crate::core::period::Period;
 
 /// Households that are credited in one step, at the most.
-pub const STEP_HOUSEHOLDS_MAX: u32 = 1_000;
+pub const STEP_HOUSEHOLDS_MAX: u32 = 50;
 
 /// A household that a run has not credited yet.
 struct Waiting {

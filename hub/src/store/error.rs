@@ -131,6 +131,9 @@ pub enum StoreError {
     /// A rule is not taken.
     #[error(transparent)]
     Voted(#[from] RuleRefusal),
+    /// Goodwill is not switched.
+    #[error(transparent)]
+    Goodwill(#[from] super::goodwill_votes::GoodwillRefusal),
     /// A card session is not allowed.
     #[error(transparent)]
     CardSession(#[from] CardSessionRefusal),
@@ -220,6 +223,12 @@ pub enum RuleRefusal {
     /// The month goes on.
     #[error("{0} is not over")]
     NotOver(Period),
+    /// What would be booked is not what was shown.
+    #[error("what would be booked for {0} has changed since it was shown; look at it again")]
+    PlanChanged(Period),
+    /// Everything is booked.
+    #[error("nothing is left to book for {0}")]
+    NothingToBook(Period),
 }
 
 /// Why a card at a terminal is not touched.

@@ -14,7 +14,7 @@ use crate::core::ledger::{AccountId, PurseNo, TransferKind};
 use crate::core::period::Period;
 
 /// Purses in one step of an expiry.
-const STEP_PURSES: u32 = 1_000;
+const STEP_PURSES: u32 = 50;
 
 impl Tx<'_> {
     /// What expires at the end of a month, household by household; with what was booked for it before.

@@ -30,6 +30,7 @@ mod exposure;
 mod fec;
 mod figures;
 mod fund;
+mod goodwill_votes;
 mod grids;
 mod held;
 mod households;
@@ -73,6 +74,7 @@ mod uploads;
 mod users;
 mod verify;
 mod views;
+mod voted_views;
 mod works;
 
 pub use audit::{AUDIT_PAGE_MAX, AUDIT_TEXT_BYTES_MAX, Note};
@@ -80,7 +82,7 @@ pub use bank_refusal::BankRefusal;
 pub use bank_site::{
     BankEntryDetail, BankEntryPart, PayoutAccount, PayoutBack, SettlementOfShop, SettlementPeople, StatementKept,
 };
-pub use closing::{CloseOrder, Closing, ClosingRefusal, ClosingView};
+pub use closing::{CloseOrder, Closing, ClosingRefusal, ClosingView, same_person};
 pub use credits::STEP_HOUSEHOLDS_MAX;
 pub use db::{Db, OpenMode, SCHEMA_VERSION};
 pub use enrolment::NewCode;
@@ -88,6 +90,7 @@ pub use error::{CardSessionRefusal, CorrectionRefusal, EnrolRefusal, RepaymentRe
 pub use exposure::{CardExposure, EpochExposure, Exposure, GoodwillRule};
 pub use fec::FecReport;
 pub use figures::Thresholds;
+pub use goodwill_votes::{GoodwillProposal, GoodwillRefusal, PROPOSAL_VALID_S, ProposalState, SILENT_DAYS_MAX};
 pub use held::{HandBack, SERIALS_AHEAD_MAX};
 pub use joinings::{
     DOCUMENTS_MAX, Joining, JoiningDocument, JoiningDone, JoiningRefusal, JoiningStep, JoiningView, StepView,
@@ -120,6 +123,7 @@ pub use users::{
     UserView,
 };
 pub use verify::{FINDINGS_MAX, Finding, FindingKind, VerifyReport};
+pub use voted_views::{ClosableView, Exception, ExceptionLine, MonthBooked, RuleNote};
 pub use works::{WORKS_SHOWN_MAX, WorkState, WorkView};
 
 #[cfg(test)]

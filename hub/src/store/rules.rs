@@ -39,6 +39,28 @@ impl Tx<'_> {
     /// # Errors
     /// [`RuleRefusal`]; [`StoreError::Text`] for who says so.
     pub fn rule_set(&mut self, rule: Rule, by: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.rule_fits(rule)?;
+        self.conn.execute(
+            "INSERT INTO credit_rules (from_period, first_person, further_person, child_under_14, expire_months, set_by,
+                set_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                rule.from.to_string(),
+                Sql(rule.first_person),
+                Sql(rule.further_person),
+                Sql(rule.child_under_14),
+                rule.expire_months,
+                person(by)?,
+                Sql(now)
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Whether a rule could be noted.
+    ///
+    /// # Errors
+    /// [`RuleRefusal`].
+    pub fn rule_fits(&self, rule: Rule) -> Result<(), StoreError> {
         let newest: Option<String> = self.conn.query_row(
             "SELECT max(period) FROM (SELECT period FROM credits UNION ALL SELECT period FROM expiries)",
             [],
@@ -54,19 +76,6 @@ impl Tx<'_> {
         if self.conn.query_row(taken, [rule.from.to_string()], |_| Ok(())).optional()?.is_some() {
             return Err(RuleRefusal::Taken(rule.from).into());
         }
-        self.conn.execute(
-            "INSERT INTO credit_rules (from_period, first_person, further_person, child_under_14, expire_months, set_by,
-                set_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![
-                rule.from.to_string(),
-                Sql(rule.first_person),
-                Sql(rule.further_person),
-                Sql(rule.child_under_14),
-                rule.expire_months,
-                person(by)?,
-                Sql(now)
-            ],
-        )?;
         Ok(())
     }
 }

@@ -89,6 +89,7 @@ fn tap(received_at: Timestamp) -> CopiedTap {
 fn closing(proposed_at: Timestamp, state: &'static str) -> ClosingView {
     let at = ChainHead { seq: Seq::new(1), hash: Hash::new([0; 32]) };
     ClosingView {
+        id: 1,
         terminal: TerminalId::new(2),
         epoch: Epoch::new(1),
         at,

@@ -22,6 +22,8 @@ struct Dashboard {
     /// Terminals that need a person's eyes: their numbers and shops, and why.
     todo: Vec<Todo>,
     may_see_terminals: bool,
+    /// How many deeds wait for a second person; nothing for those who may not look.
+    waiting: u64,
 }
 
 struct Todo {
@@ -37,9 +39,10 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Wrong> {
     let now = visit.now;
     let read = visit.store(move |tx| {
         let exposure = tx.exposure(now)?;
-        Ok((overview::read(tx)?, exposure.total()?, exposure))
+        Ok((overview::read(tx)?, exposure.total()?, exposure, tx.waiting_count(now)?))
     });
-    let (overview, total, exposure) = read.await?;
+    let (overview, total, exposure, waiting) = read.await?;
+    let is_office = visit.standing.role() != Some(Role::Evaluator);
     let parts = [
         ("exposure-blocked", exposure.blocked_cards),
         ("exposure-locked", exposure.locked),
@@ -54,7 +57,8 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Wrong> {
         overview,
         exposure: parts.map(|(name, cents)| (name, cents.get())).to_vec(),
         exposure_cents: total.get(),
-        may_see_terminals: visit.standing.role() != Some(Role::Evaluator),
+        may_see_terminals: is_office,
+        waiting: if is_office { waiting } else { 0 },
     };
     show(StatusCode::OK, &shown)
 }

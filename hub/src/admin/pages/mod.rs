@@ -7,18 +7,26 @@
 
 mod account;
 mod api;
+mod approvals;
 mod assets;
 mod audit;
 pub(crate) mod bank;
 mod bank_accounts;
+mod closings;
+mod corrections;
+mod credits;
 mod dashboard;
 mod documents;
+mod expiries;
 mod fec;
+mod goodwill;
 mod grids;
 mod joining;
 mod login;
 mod payments;
 pub(in crate::admin) mod people;
+mod repayments;
+mod rules;
 pub(crate) mod settlement_view;
 mod settlements;
 mod shop;
@@ -35,7 +43,7 @@ use axum::routing::{get, post};
 
 use self::settlement_view::{Asked as Lines, FileGiven, Statement};
 use super::document::Told;
-use super::site::Group::{Home, Office, Shops};
+use super::site::Group::{Home, Money, Office, Shops};
 use super::site::{Access, Group, LOGIN, Route, with_twins};
 use super::visit::Step;
 use crate::core::roles::Role::{self, Admin, Evaluator, Shop, Treasurer};
@@ -62,7 +70,54 @@ const FIGURES: &[Role] = &[Admin, Treasurer, Evaluator];
 /// Every route of the site with who may ask for it.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    with_twins([site(), people::routes(), places(), settlements(), bank()].concat())
+    with_twins([site(), people::routes(), voted(), places(), settlements(), bank()].concat())
+}
+
+/// What is voted, the month's credit, and what two logins decide.
+fn voted() -> Vec<Route> {
+    vec![
+        Route::get("/credits", OFFICE, get(credits::page)).menu(Money, "menu-credits").api(
+            Told::of::<credits::Credits>("What a month's credit would book, and whom it leaves out.")
+                .taking::<credits::Asked>(),
+        ),
+        Route::post("/credits", OFFICE, post(credits::book))
+            .api(Told::of::<works::Asked>("Credits a month, as it was shown, once.").taking::<credits::Book>()),
+        Route::get("/rules", OFFICE, get(rules::list))
+            .api(Told::of::<rules::Rules>("What households are credited, by month.")),
+        Route::get("/rules/new", OFFICE, get(rules::check)),
+        Route::post("/rules", OFFICE, post(rules::set))
+            .api(Told::of::<rules::Noted>("Notes a rule that was voted.").taking::<rules::NewRule>()),
+        Route::get("/expiries", OFFICE, get(expiries::page)).api(
+            Told::of::<expiries::Expiries>("What expires of unspent money at the end of a month.")
+                .taking::<expiries::Asked>(),
+        ),
+        Route::post("/expiries", OFFICE, post(expiries::book)).api(
+            Told::of::<works::Asked>("Books what expires at the end of a month, as it was shown, once.")
+                .taking::<expiries::Book>(),
+        ),
+        Route::get("/corrections", OFFICE, get(corrections::list))
+            .api(Told::of::<corrections::Corrections>("Credits out of rule, newest first.")),
+        Route::post("/corrections", OFFICE, post(corrections::propose)),
+        Route::get("/repayments", OFFICE, get(repayments::list)).api(
+            Told::of::<repayments::Repayments>("What cards counted as spent without goods, given back.")
+                .taking::<repayments::Asked>(),
+        ),
+        Route::post("/repayments", OFFICE, post(repayments::propose)),
+        Route::get("/goodwill", OFFICE, get(goodwill::page))
+            .api(Told::of::<goodwill::Goodwill>("What is advanced for terminals that do not answer.")),
+        Route::post("/goodwill", OFFICE, post(goodwill::propose)),
+        Route::get("/closings", OFFICE, get(closings::list))
+            .api(Told::of::<closings::Closings>("Enrolments that two people closed, and those that are open.")),
+        Route::get("/terminals/{terminal}/close", ADMIN, get(closings::ask)),
+        Route::post("/terminals/{terminal}/close", ADMIN, post(closings::propose)),
+        Route::get("/approvals", OFFICE, get(approvals::list)).menu(Home, "menu-approvals").api(Told::of::<
+            approvals::Approvals,
+        >(
+            "What waits for a second person.",
+        )),
+        Route::post("/approvals/{matter}/{number}/approve", OFFICE, post(approvals::approve)),
+        Route::post("/approvals/{matter}/{number}/refuse", OFFICE, post(approvals::refuse)),
+    ]
 }
 
 /// What a cut pays, who says so, and what each shop gets of it. What two people do is for people alone.

@@ -19,6 +19,7 @@ mod exposures;
 mod faults;
 mod figures;
 mod files;
+mod goodwill_votes;
 mod histories;
 mod identity_cards;
 mod imports;

@@ -190,7 +190,7 @@ impl World {
     pub(super) fn tamper(&mut self, sql: &str) {
         let conn = rusqlite::Connection::open(self.path()).unwrap();
         conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;").unwrap();
-        const KEPT: [&str; 29] = [
+        const KEPT: [&str; 30] = [
             "rows",
             "moves",
             "serials",
@@ -215,6 +215,7 @@ impl World {
             "accounts",
             "joined",
             "agreed",
+            "switched",
             "money_in",
             "banked",
             "budgets",

@@ -75,6 +75,8 @@ pub enum FindingKind {
     Correction,
     /// An expiry that was booked otherwise.
     Expiry,
+    /// A switch of goodwill that two people did not decide, or too late.
+    Goodwill,
     /// A purse card that is bound otherwise, or was released otherwise than by the rule; a tap that is kept otherwise.
     Card,
     /// An entry of the audit log that was changed, taken out or put in.
@@ -116,6 +118,7 @@ impl FindingKind {
             Self::Refund => "refund",
             Self::Correction => "correction",
             Self::Expiry => "expiry",
+            Self::Goodwill => "goodwill",
             Self::Card => "card",
             Self::Audit => "audit",
             Self::Payment => "payment",
@@ -196,6 +199,7 @@ impl Db {
             &|tx, report| tx.check_disputed(report),
             &|tx, report| tx.check_refunds(report),
             &|tx, report| tx.check_voted(report),
+            &|tx, report| tx.check_goodwill(report),
             &|tx, report| tx.check_settlements(report),
             &|tx, report| tx.check_bank(report),
             &|tx, report| tx.check_money_in(report),

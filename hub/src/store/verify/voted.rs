@@ -5,6 +5,7 @@ use rusqlite::OptionalExtension as _;
 
 use super::super::closing::same_person;
 use super::super::error::StoreError;
+use super::super::goodwill_votes::PROPOSAL_VALID_S;
 use super::super::sql::{Sql, col};
 use super::super::tx::Tx;
 use super::{FindingKind, VerifyReport};
@@ -41,6 +42,26 @@ impl Tx<'_> {
             let (decided, booked) = (count(decided)?, count(booked)?);
             if decided != booked {
                 report.add(kind, subject, format!("{decided} decided, {booked} booked"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Goodwill was switched by two people, in time.
+    pub(super) fn check_goodwill(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
+        let mut read = self.conn.prepare(
+            "SELECT id, proposed_by, proposed_at, ended_by, ended_at FROM goodwill_proposals WHERE state = 1 ORDER BY id",
+        )?;
+        let mut rows = read.query([])?;
+        while let Some(row) = rows.next()? {
+            let subject = || Ok::<_, StoreError>(format!("proposal {}", row.get::<_, i64>(0)?));
+            let (proposed, ended): (String, String) = (row.get(1)?, row.get(3)?);
+            let (at, approved_at): (u64, u64) = (col(row, 2)?, col(row, 4)?);
+            if same_person(&proposed, &ended) {
+                report.add(FindingKind::Goodwill, subject()?, "approved by the person who proposed it");
+            }
+            if approved_at >= at.saturating_add(PROPOSAL_VALID_S) {
+                report.add(FindingKind::Goodwill, subject()?, "approved when it was too old");
             }
         }
         Ok(())

@@ -29,6 +29,35 @@ pub const WAITING_DAYS: u32 = 7;
 
 const DAY_S: u64 = 86_400;
 
+/// Everything that may be in the list, by its word.
+pub const KINDS: [&str; 25] = [
+    "restore_waits",
+    "payments_unchecked",
+    "fork",
+    "gap",
+    "revoked_with_money",
+    "disputed_rows",
+    "over_right_rows",
+    "wrong_card_proof",
+    "missing_card_proof",
+    "copied_card",
+    "late_sales",
+    "future_incarnation",
+    "not_authentic",
+    "not_split_by_the_grid",
+    "stale_terminal",
+    "settlement_waits",
+    "closing_waits",
+    "correction_waits",
+    "repayment_waits",
+    "payout_due",
+    "payout_unconfirmed",
+    "bank_entry_open",
+    "legal_threshold_50",
+    "legal_threshold_80",
+    "legal_threshold_100",
+];
+
 /// The pages to which the list leads.
 pub const TERMINALS: &str = "/terminals";
 /// The page for what has none of its own.
@@ -104,6 +133,19 @@ pub struct Found {
 /// # Errors
 /// [`StoreError`].
 pub fn read(tx: &Tx<'_>, calendar: &Calendar, patience: Patience, now: Timestamp) -> Result<Vec<Action>, StoreError> {
+    read_beside(tx, patience, ThresholdsShown::read(tx, calendar, now)?.alert_percent, now)
+}
+
+/// The same where somebody knows the highest alert of the legal thresholds: reading them takes the longest.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn read_beside(
+    tx: &Tx<'_>,
+    patience: Patience,
+    alert_percent: u8,
+    now: Timestamp,
+) -> Result<Vec<Action>, StoreError> {
     let preview = tx.settlement_preview(&tx.settlement_cut()?)?;
     let late = preview.iter().flat_map(|settlement| &settlement.shops).map(|shop| u64::from(shop.sums.late_sales));
     let found = Found {
@@ -119,7 +161,7 @@ pub fn read(tx: &Tx<'_>, calendar: &Calendar, patience: Patience, now: Timestamp
         open: tx.open_work()?,
         exposure: tx.exposure(now)?,
         restore: tx.restore_view()?,
-        alert_percent: ThresholdsShown::read(tx, calendar, now)?.alert_percent,
+        alert_percent,
     };
     Ok(actions(&found, patience, now))
 }

@@ -14,7 +14,7 @@ macro_rules! files {
     };
 }
 
-files!["site", "works"];
+files!["site", "works", "figures"];
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -109,7 +109,9 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
     use super::*;
     use crate::admin::overview;
+    use crate::admin::{actions, labels, pages, plot};
     use crate::core::audit::Deed;
+    use crate::core::ledger::OverRight;
     use crate::core::roles::Role;
     use crate::store::WorkState;
     use crate::works;
@@ -141,6 +143,12 @@ mod tests {
         made.extend(overview::CLOCKS.iter().map(|name| format!("clock-{name}")));
         made.extend(overview::QUARANTINES.iter().map(|name| format!("quarantine-{name}")));
         made.extend(WorkState::ALL.iter().map(|state| format!("work-is-{}", state.name())));
+        made.extend(actions::KINDS.iter().map(|kind| format!("action-{}", kind.replace('_', "-"))));
+        made.extend(plot::What::ALL.iter().map(|what| format!("plot-{}", what.name())));
+        made.extend(labels::KINDS.iter().map(|kind| format!("shop-kind-{kind}")));
+        made.extend(OverRight::ALL.iter().map(|why| format!("row-{}", pages::why_name(*why).replace('_', "-"))));
+        made.extend(["missing", "wrong", "repeated", "not-checked"].map(|proof| format!("proof-{proof}")));
+        made.extend(["repeats", "fell", "untold"].map(|why| format!("tap-{why}")));
         made.extend(works::Job::NAMES.iter().map(|name| format!("job-{name}")));
         made.extend(works::Job::RESULTS.iter().map(|name| format!("job-gave-{}", name.replace('_', "-"))));
         made

@@ -10,6 +10,9 @@ mod api;
 mod assets;
 mod audit;
 mod dashboard;
+mod evaluation;
+mod evidence;
+mod figures;
 mod login;
 mod shop;
 mod terminals;
@@ -18,8 +21,11 @@ mod works;
 
 use axum::routing::{get, post};
 
+#[cfg(test)]
+pub(super) use evidence::why_name;
+
 use super::document::Told;
-use super::site::Group::{Home, Office, Shops};
+use super::site::Group::{self, Home, Office, Shops};
 use super::site::{Access, LOGIN, Route, with_twins};
 use super::visit::Step;
 use crate::core::roles::Role::{self, Admin, Evaluator, Shop, Treasurer};
@@ -44,7 +50,9 @@ pub fn routes() -> Vec<Route> {
         Route::get("/password", Access::Own, get(account::password_form)),
         Route::post("/password", Access::Own, post(account::password)),
         Route::post("/logout", Access::Own, post(login::logout)),
-        Route::get("/dashboard", Access::Roles(FIGURES), get(dashboard::page)).menu(Home, "menu-dashboard"),
+        Route::get("/dashboard", Access::Roles(FIGURES), get(dashboard::page))
+            .menu(Home, "menu-dashboard")
+            .api(Told::of::<dashboard::Board>("The fund at one glance, and what is to be done.")),
         Route::get("/shop", Access::Roles(&[Shop]), get(shop::page)).menu(Shops, "menu-shop"),
         Route::get("/terminals", OFFICE, get(terminals::list)).menu(Shops, "menu-terminals"),
         Route::post("/terminals", ADMIN, post(terminals::add)),
@@ -57,6 +65,23 @@ pub fn routes() -> Vec<Route> {
         Route::post("/users/{user}/disable", ADMIN, post(users::disable)),
         Route::get("/users/{user}/recover", ADMIN, get(users::ask_recover)),
         Route::post("/users/{user}/recover", ADMIN, post(users::recover)),
+        // Watching and evaluation.
+        Route::get("/figures", Access::Roles(FIGURES), get(figures::page))
+            .menu(Group::Figures, "menu-figures")
+            .api(Told::of::<figures::Figures>("Figures by month and kind of shop.").taking::<figures::Asked>()),
+        Route::get("/figures/file", Access::Roles(FIGURES), get(figures::file)),
+        Route::get("/figures/evaluation", Access::Roles(FIGURES), get(evaluation::page))
+            .menu(Group::Figures, "menu-evaluation")
+            .api(
+                Told::of::<evaluation::Table>("Months by kind of shop and size of household, nothing of few.")
+                    .taking::<evaluation::Asked>(),
+            ),
+        Route::get("/figures/evaluation/file", Access::Roles(FIGURES), get(evaluation::file)),
+        Route::get("/evidence", OFFICE, get(evidence::page)).menu(Group::Figures, "menu-evidence").api(Told::of::<
+            evidence::Evidence,
+        >(
+            "Rows and taps that do not fit, newest first.",
+        )),
         Route::get("/audit", OFFICE, get(audit::page)).menu(Office, "menu-audit"),
         Route::get("/works", OFFICE, get(works::list))
             .menu(Office, "menu-works")

@@ -22,8 +22,8 @@ const SHOP: &str = "biocoop-bachut";
 const UID: &str = "04856e8a295022";
 const SOURCE: &str = "Ville de Lyon €";
 
-/// A terminal that has sold once.
-fn sell(fund: &Fund, hub: &Hub, cents: u64) -> Terminal {
+/// A terminal that has sold once, and the balance that it sold under.
+fn sell(fund: &Fund, hub: &Hub, cents: u64) -> (Terminal, SignedBalance) {
     let mut terminal = Terminal::enrol(hub, &fund.code(SHOP), 1);
     let (card, mut objects, mut found) = (fund.card(UID), Vec::new(), None);
     for _ in 0..20 {
@@ -37,9 +37,10 @@ fn sell(fund: &Fund, hub: &Hub, cents: u64) -> Terminal {
             break;
         }
     }
-    terminal.write_sale(card, &found.unwrap(), cents, cents);
+    let balance = found.unwrap();
+    terminal.write_sale(card, &balance, cents, cents);
     terminal.sync(hub, 0);
-    terminal
+    (terminal, balance)
 }
 
 fn credited() -> Fund {
@@ -127,7 +128,7 @@ fn an_evaluator_is_shown_figures_and_no_link_that_does_not_open() {
 fn the_sums_of_the_dashboard_are_those_of_the_command_line_and_of_the_months() {
     let fund = credited();
     let hub = fund.serve();
-    let mut terminal = sell(&fund, &hub, 1_250);
+    let (mut terminal, _) = sell(&fund, &hub, 1_250);
     let program = Program::add(&fund, &hub, "office", "admin", None);
     let (_, board) = program.get("/api/dashboard", "/api/dashboard");
     let status = fund.json(&["status"]);
@@ -208,8 +209,9 @@ fn an_evaluation_is_shown_with_what_is_hidden_and_given_as_the_same_lines() {
     let asked = format!("/api/figures/evaluation?from={bought}&to={bought}");
     let (status, refused) = program.get("/api/figures/evaluation", &asked);
     assert_eq!((status, &refused["fields"][0]["field"]), (422, &json!("to")), "the month is not over");
+    let (eve, _) = Person::add(&fund, &hub, "eve", "evaluator", None);
     hub.pass(40 * 86_400);
-    let (_, mut evaluator) = Person::add(&fund, &hub, "eve", "evaluator", None);
+    let mut evaluator = eve.login(&hub);
     let (status, table) = program.get("/api/figures/evaluation", &asked);
     assert_eq!(status, 200, "{table}");
     let lines = table["lines"].as_array().unwrap();
@@ -238,13 +240,13 @@ fn an_evaluation_is_shown_with_what_is_hidden_and_given_as_the_same_lines() {
 fn rows_that_are_not_paid_are_listed_and_lead_to_their_page() {
     let fund = credited();
     let hub = fund.serve();
-    let mut terminal = sell(&fund, &hub, 1_250);
-    // The same money once more, under the same balance as if it were new.
+    let (mut terminal, balance) = sell(&fund, &hub, 1_250);
     let (mut admin, program) =
         (Person::add(&fund, &hub, "claire", "admin", None).1, Program::add(&fund, &hub, "office", "admin", None));
     let page = text(&mut admin, "/evidence");
     assert!(page.contains("Toutes les lignes sont payées en entier."), "{page}");
-    terminal.write_over_right(fund.card(UID));
+    // The same cents of the counter once more.
+    terminal.write_sale(fund.card(UID), &balance, 500, 1_250);
     terminal.sync(&hub, 0);
     let (status, evidence) = program.get("/api/evidence", "/api/evidence");
     assert_eq!(status, 200);

@@ -128,6 +128,8 @@ impl From<StoreError> for Refused {
             | StoreError::Correction(_)
             | StoreError::Bank(_)
             | StoreError::Repayment(_)
+            | StoreError::MoneyIn(_)
+            | StoreError::Budget(_)
             | StoreError::User(_)
             | StoreError::CardSession(_)
             | StoreError::KeysBehind { .. }

@@ -15,7 +15,7 @@ use crate::admin::refusals;
 use crate::admin::visit::By;
 use crate::app::App;
 use crate::core::period::Period;
-use crate::store::{Db, Finding, Lane, OpenMode, StoreError, Tx, WorkState, WorkView};
+use crate::store::{Db, Finding, Lane, OpenMode, RunOrder, StoreError, Tx, WorkState, WorkView};
 
 /// Findings of a verification that its page shows; the command line shows more.
 const FINDINGS_SHOWN_MAX: usize = 50;
@@ -175,9 +175,10 @@ async fn on_ledger(
 /// One step of a month's credits.
 fn credit(tx: &mut Tx<'_>, hand: &Hand<'_>, period: &str, source: &str) -> Result<Progress, StoreError> {
     let period: Period = period.parse().map_err(|_| StoreError::Damaged("a work's month"))?;
-    let report = tx.credit_book(period, source, hand.now)?;
+    let order = RunOrder { period, sources: &[source], over: None, extra: false };
+    let report = tx.credit_run(&order, hand.now)?;
     let done = hand.work.done.saturating_add(u64::from(report.households));
-    let plan = tx.credit_preview(period, source)?;
+    let plan = tx.credit_plan(period, &[source])?;
     if plan.to_book > Cents::ZERO && report.more {
         let total = u64::try_from(plan.lines.len()).ok();
         return Ok(Progress::More { done, total: total.filter(|total| *total >= done) });

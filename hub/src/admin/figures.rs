@@ -48,6 +48,10 @@ pub struct GivenShown {
     pub credited_cents: u64,
     /// And got back, by corrections downward.
     pub taken_back_cents: u64,
+    /// What households contributed and funders paid.
+    pub paid_in_cents: u64,
+    /// What of it was taken back.
+    pub paid_back_cents: u64,
 }
 
 /// What moved at shops, and what they were owed at the end.
@@ -229,7 +233,12 @@ fn month_shown(month: &Month) -> Result<MonthShown, MoneyError> {
 
 impl From<Given> for GivenShown {
     fn from(given: Given) -> Self {
-        Self { credited_cents: given.credited.get(), taken_back_cents: given.taken_back.get() }
+        Self {
+            credited_cents: given.credited.get(),
+            taken_back_cents: given.taken_back.get(),
+            paid_in_cents: given.paid_in.get(),
+            paid_back_cents: given.paid_back.get(),
+        }
     }
 }
 

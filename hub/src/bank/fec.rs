@@ -119,13 +119,16 @@ impl<W: Write> FecWriter<W> {
     }
 }
 
+/// What households paid in and the fund is to hand out: apart from what funders owe.
+pub const CONTRIBUTIONS_ACCOUNT: (&str, &str) = ("467300", "Cotisations des foyers, à répartir");
+
 /// The account of a kind, and how it is called.
 #[must_use]
 pub const fn account_of(kind: AccountKind) -> (&'static str, &'static str) {
     match kind {
         AccountKind::Bank => ("512000", "Banque"),
         AccountKind::Source => ("468700", "Financeurs, sommes à recevoir"),
-        AccountKind::Contributions => ("756000", "Cotisations"),
+        AccountKind::Incoming => ("511000", "Encaissements à constater par la banque"),
         AccountKind::Purse | AccountKind::Slice | AccountKind::Card => ("467100", "Foyers, crédits à dépenser"),
         AccountKind::Payable => ("401000", "Lieux conventionnés"),
         AccountKind::Transit => ("580000", "Virements en attente"),

@@ -6,8 +6,14 @@ mod fec;
 mod pain001;
 
 pub use camt053::{Entry, Part, STATEMENT_BYTES_MAX, Statement, StatementError, Statements, read};
-pub use fec::{Ecriture, FecAccount, FecWriter, account_of};
+pub use fec::{CONTRIBUTIONS_ACCOUNT, Ecriture, FecAccount, FecWriter, account_of};
 pub use pain001::{Head, Payment, pain001};
+
+/// The day that a text says, in days since 1970-01-01.
+#[must_use]
+pub fn day_of(text: &str) -> Option<u32> {
+    sepa::IsoDate::parse(text).ok().and_then(|date| u32::try_from(date.epoch_days()).ok())
+}
 
 /// A day as people and banks write it: `2026-11-30`; nothing where it is none.
 #[must_use]

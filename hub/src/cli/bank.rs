@@ -12,7 +12,9 @@ use super::failure::Failure;
 use super::fund::euros;
 use crate::bank::{self, STATEMENT_BYTES_MAX};
 use crate::out::{plain, print};
-use crate::store::{BankEntryView, FundAccountOrder, OpenMode, PainVersion, PayoutRef};
+use crate::store::{
+    BankEntryView, FundAccountOrder, MoneyInProposal, MoneyInRef, OpenMode, PainVersion, Payer, PayoutRef,
+};
 
 /// Entries that `list` shows.
 const LISTED_MAX: u32 = 500;
@@ -52,21 +54,40 @@ pub(super) enum Bank {
         #[arg(long)]
         unmatched: bool,
     },
-    /// Say which payout an entry pays or brings back
+    /// Say what an entry is: a payout that it pays or brings back, a contribution, a funder's payment
+    #[command(group = clap::ArgGroup::new("meant").required(true).args(["settlement", "contribution", "source", "noted"]))]
     Match {
         /// The entry's number
         #[arg(value_name = "ENTRY")]
         entry: u64,
         /// The settlement
         #[arg(long, value_name = "N")]
-        settlement: u32,
+        settlement: Option<u32>,
         /// The shop; without it all payouts of the settlement that are open
-        #[arg(long, value_name = "CODE")]
+        #[arg(long, value_name = "CODE", requires = "settlement")]
         shop: Option<String>,
+        /// The household whose contribution it is
+        #[arg(long, value_name = "CODE")]
+        contribution: Option<String>,
+        /// The funder whose payment it is
+        #[arg(long, value_name = "NAME")]
+        source: Option<String>,
+        /// What was noted before, by number; several where the bank booked them as one
+        #[arg(long, value_name = "N")]
+        noted: Vec<u64>,
+        /// It is another payment, though one of the same payer and amount is noted
+        #[arg(long)]
+        again: bool,
         /// Who says so
         #[arg(long, value_name = "NAME")]
         by: String,
     },
+}
+
+/// What an entry is said to be.
+enum Meant {
+    Payout(PayoutRef),
+    MoneyIn(MoneyInRef),
 }
 
 /// The version of pain.001.
@@ -114,6 +135,16 @@ struct Line {
     booked_on: Option<String>,
     state: &'static str,
     proposals: Vec<Proposal>,
+    /// Whose payment it may be.
+    money_in: Vec<MoneyIn>,
+}
+
+#[derive(Serialize)]
+struct MoneyIn {
+    contribution: Option<String>,
+    source: Option<String>,
+    noted: Option<u64>,
+    why: &'static str,
 }
 
 #[derive(Serialize)]
@@ -139,10 +170,18 @@ pub(super) fn run(context: &Context, command: &Bank) -> Result<(), Failure> {
         }
         Bank::Import { file, by } => import(context, file, by),
         Bank::List { unmatched } => list(context, *unmatched),
-        Bank::Match { entry, settlement, shop, by } => {
-            let meant = PayoutRef { settlement: *settlement, shop: shop.clone() };
+        Bank::Match { entry, settlement, shop, contribution, source, noted, again, by } => {
+            let meant = match (settlement, contribution, source) {
+                (Some(settlement), _, _) => Meant::Payout(PayoutRef { settlement: *settlement, shop: shop.clone() }),
+                (None, Some(code), _) => Meant::MoneyIn(MoneyInRef::New(Payer::Household(code.clone()))),
+                (None, None, Some(name)) => Meant::MoneyIn(MoneyInRef::New(Payer::Source(name.clone()))),
+                (None, None, None) => Meant::MoneyIn(MoneyInRef::Noted(noted.clone())),
+            };
             let now = context.clock.now();
-            context.open(OpenMode::Existing)?.write(|tx| tx.bank_match(*entry, &meant, by, now))?;
+            context.open(OpenMode::Existing)?.write(|tx| match &meant {
+                Meant::Payout(meant) => tx.bank_match(*entry, meant, by, now),
+                Meant::MoneyIn(meant) => tx.bank_match_money_in(*entry, meant, (by, *again), now).map(drop),
+            })?;
             list(context, true)
         }
     }
@@ -239,12 +278,33 @@ fn line(view: BankEntryView) -> Line {
         booked_on: view.booked_on.map(bank::day),
         state: match view.state {
             1 => "payouts",
-            2 => "contributions",
+            2 => "money in",
             3 => "set aside",
             _ => "open",
         },
         proposals: view.proposals.into_iter().map(propose).collect(),
+        money_in: view.money_in.into_iter().map(money_in).collect(),
     }
+}
+
+fn money_in(proposal: MoneyInProposal) -> MoneyIn {
+    let mut shown = MoneyIn { contribution: None, source: None, noted: None, why: proposal.why };
+    match proposal.meant {
+        MoneyInRef::New(Payer::Household(code)) => shown.contribution = Some(code),
+        MoneyInRef::New(Payer::Source(name)) => shown.source = Some(name),
+        MoneyInRef::Noted(ids) => shown.noted = ids.first().copied(),
+    }
+    shown
+}
+
+fn money_in_text(entry: u64, meant: &MoneyIn) -> String {
+    let option = match (&meant.contribution, &meant.source, meant.noted) {
+        (Some(code), _, _) => format!("--contribution {}", plain(code)),
+        (None, Some(name), _) => format!("--source '{}'", plain(name)),
+        (None, None, Some(number)) => format!("--noted {number}"),
+        (None, None, None) => String::new(),
+    };
+    format!("       perhaps ({}): cabas-hub bank match {entry} {option} --by NAME\n", meant.why)
 }
 
 fn line_text(line: &Line) -> String {
@@ -256,5 +316,6 @@ fn line_text(line: &Line) -> String {
         let (entry, settlement) = (line.entry, meant.settlement);
         format!("       perhaps: cabas-hub bank match {entry} --settlement {settlement}{shop} --by NAME\n")
     });
-    head + &proposals.collect::<String>()
+    let money_in = line.money_in.iter().map(|meant| money_in_text(line.entry, meant));
+    head + &proposals.chain(money_in).collect::<String>()
 }

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::fund::euros;
 use crate::core::period::Period;
 use crate::out::print;
-use crate::store::{CreditPlan, OpenMode, StoreError};
+use crate::store::{CreditPlan, OpenMode, RunOrder, StoreError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Credit {
@@ -20,9 +20,19 @@ pub(super) enum Credit {
         /// The month, like 2026-11
         #[arg(long, value_name = "YYYY-MM")]
         period: Period,
-        /// Who gives the money: one household is credited once for each month and source
+        /// Who gives the money: a household is credited once for each month and source. Of several, in their order, the
+        /// first that has enough pays a household whole: --source Contributions --source ville
+        #[arg(long = "source", value_name = "NAME", required = true)]
+        sources: Vec<String>,
+        /// Agree that so much more is credited than the sources have; it is taken from the last one
+        #[arg(long, value_name = "CENTS", requires = "by")]
+        over_budget_cents: Option<u64>,
+        /// Who agrees
         #[arg(long, value_name = "NAME")]
-        source: String,
+        by: Option<String>,
+        /// Credit households once more that other sources credited for this month
+        #[arg(long)]
+        extra: bool,
         /// Book it
         #[arg(long)]
         book: bool,
@@ -32,7 +42,10 @@ pub(super) enum Credit {
 #[derive(Serialize)]
 struct Run {
     period: String,
+    /// Who gives the money, by name.
     source: String,
+    /// How much of what this run is about each of them gives.
+    sources: Vec<Giver>,
     booked: bool,
     /// Households credited by this run; in a preview those that would be.
     households: u64,
@@ -40,7 +53,17 @@ struct Run {
     cents: u64,
     /// What had been booked for this month and source before this run.
     booked_before_cents: u64,
+    /// What the sources have too little: then it is booked only where somebody agrees.
+    missing_cents: u64,
+    /// What these households were credited for this month by sources that are not named.
+    elsewhere_cents: u64,
     lines: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Giver {
+    source: String,
+    cents: u64,
 }
 
 #[derive(Serialize)]
@@ -51,18 +74,23 @@ struct Line {
     cents: u64,
     /// What had been booked before this run.
     booked_before_cents: Option<u64>,
+    /// Who pays it.
+    source: Option<String>,
 }
 
 pub(super) fn run(context: &Context, command: &Credit) -> Result<(), Failure> {
-    let Credit::Run { period, source, book } = command;
+    let Credit::Run { period, sources, over_budget_cents, by, extra, book } = command;
+    let sources: Vec<_> = sources.iter().map(String::as_str).collect();
+    let agreed = over_budget_cents.map(Cents::new).transpose().map_err(StoreError::from)?;
+    let order = RunOrder { period: *period, sources: &sources, over: agreed.zip(by.as_deref()), extra: *extra };
     let mut db = context.open(OpenMode::Existing)?;
-    let plan = db.read(|tx| tx.credit_preview(*period, source))?;
+    let plan = db.read(|tx| tx.credit_plan(*period, &sources))?;
     let mut run = preview(&plan);
     if *book {
         let (mut households, mut cents) = (0_u64, Cents::ZERO);
         loop {
             let now = context.clock.now();
-            let step = db.write(|tx| tx.credit_book(*period, source, now))?;
+            let step = db.write(|tx| tx.credit_run(&order, now))?;
             households = households.saturating_add(u64::from(step.households));
             cents = cents.plus(step.cents).map_err(StoreError::from)?;
             if !step.more {
@@ -84,16 +112,24 @@ fn preview(plan: &CreditPlan) -> Run {
             children_under_14: line.people.children_under_14(),
             cents: line.cents.get(),
             booked_before_cents: line.booked.map(Cents::get),
+            source: line.source.clone(),
         })
         .collect();
     let to_book = lines.iter().filter(|line| line.booked_before_cents.is_none()).count();
     Run {
         period: plan.period.to_string(),
-        source: plan.source.clone(),
+        source: plan.sources.iter().map(|(source, _)| source.as_str()).collect::<Vec<_>>().join(", "),
+        sources: plan
+            .sources
+            .iter()
+            .map(|(source, cents)| Giver { source: source.clone(), cents: cents.get() })
+            .collect(),
         booked: false,
         households: u64::try_from(to_book).unwrap_or(u64::MAX),
         cents: plan.to_book.get(),
         booked_before_cents: plan.booked.get(),
+        missing_cents: plan.missing.get(),
+        elsewhere_cents: plan.elsewhere.get(),
         lines,
     }
 }
@@ -116,7 +152,28 @@ fn text(run: &Run) -> Result<String, std::fmt::Error> {
         )?;
     } else {
         writeln!(text, "To book for {period} from {source}: {amount} € to {households} households; {before} € are.")?;
-        writeln!(text, "Nothing was booked. To book it, add --book.")?;
+        if run.sources.len() > 1 {
+            for giver in &run.sources {
+                writeln!(text, "  {:>10} € from {}", euros(giver.cents), crate::out::plain(&giver.source))?;
+            }
+        }
+        if run.elsewhere_cents > 0 {
+            let elsewhere = euros(run.elsewhere_cents);
+            writeln!(
+                text,
+                "CAREFUL: {elsewhere} € of this month were credited by other sources; this would be --extra."
+            )?;
+        }
+        if run.missing_cents > 0 {
+            let (missing, cents) = (euros(run.missing_cents), run.missing_cents);
+            writeln!(
+                text,
+                "The sources have {missing} € too little (cabas-hub source list). Nothing was booked. To book it all the \
+                 same, add --book --over-budget-cents {cents} --by NAME."
+            )?;
+        } else {
+            writeln!(text, "Nothing was booked. To book it, add --book.")?;
+        }
     }
     Ok(text)
 }

@@ -4,10 +4,12 @@ mod bank;
 mod card;
 mod card_proofs;
 mod closing;
+mod contribution;
 mod credit;
 mod evaluation;
 mod exposure;
 mod failure;
+mod forecast;
 mod fund;
 mod household;
 mod import;
@@ -21,6 +23,7 @@ mod rule;
 mod serve;
 mod settlement;
 mod shop;
+mod source;
 mod statement;
 mod terminal;
 mod two_people;
@@ -75,6 +78,12 @@ enum Command {
     /// Monthly credits
     #[command(subcommand)]
     Credit(credit::Credit),
+    /// Who gives money: budgets by year, what was credited, what is left, what was paid
+    #[command(subcommand)]
+    Source(source::Source),
+    /// What households contribute: add, import, take back, list, report
+    #[command(subcommand)]
+    Contribution(contribution::Contribution),
     /// Households: list, change, leave, return
     #[command(subcommand)]
     Household(household::Household),
@@ -180,6 +189,8 @@ fn try_run(arguments: Arguments) -> Result<(), Failure> {
         Command::Joining(joining) => joining::run(&context, &joining),
         Command::Card(card) => card::run(&context, &card),
         Command::Credit(credit) => credit::run(&context, &credit),
+        Command::Source(command) => source::run(&context, &command),
+        Command::Contribution(command) => contribution::run(&context, &command),
         Command::Household(command) => household::household(&context, &command),
         Command::Correction(command) => household::correction(&context, &command),
         Command::Repayment(command) => card_proofs::repayment(&context, &command),

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::failure::Failure;
+use super::forecast::{self, Forecast};
 use super::fund::euros;
 use crate::admin::actions::{self, Action, EVIDENCE_DAYS, Patience, WAITING_DAYS};
 use crate::admin::figures::{GivenShown, MonthShown, MonthsShown, NearnessShown, ShopsShown, ThresholdsShown};
@@ -17,6 +18,8 @@ use crate::store::{FlaggedRow, OpenMode};
 /// Figures of the fund, legal thresholds, and what there is to do.
 #[derive(Debug, Subcommand)]
 pub(super) enum Report {
+    /// How long the money lasts, month by month: contributions first, then the budget of the year
+    Forecast(Forecast),
     /// Money in, credited, spent, refunded, settled and owed, by month and kind of shop
     Months,
     /// Payments of the last 12 months and outstanding credit against the legal thresholds, with alerts at 50, 80, 100 %
@@ -42,6 +45,7 @@ pub(super) fn run(context: &Context, report: &Report) -> Result<(), Failure> {
     let (calendar, now) = (Calendar::system(), context.clock.now());
     let mut db = context.open(OpenMode::Existing)?;
     match report {
+        Report::Forecast(asked) => return forecast::run(context, asked),
         Report::Months => {
             let shown = db.read(|tx| MonthsShown::read(tx, &calendar))?;
             print(context.format, &shown, |shown| months_text(shown).unwrap_or_default())
@@ -79,7 +83,13 @@ fn months_text(shown: &MonthsShown) -> Result<String, std::fmt::Error> {
 
 fn month_text(text: &mut String, name: &str, month: &MonthShown) -> std::fmt::Result {
     let given = |given: &GivenShown| {
-        format!("credited {} €, taken back {} €", euros(given.credited_cents), euros(given.taken_back_cents))
+        format!(
+            "paid in {} €, taken back {} €; credited {} €, taken back {} €",
+            euros(given.paid_in_cents),
+            euros(given.paid_back_cents),
+            euros(given.credited_cents),
+            euros(given.taken_back_cents)
+        )
     };
     writeln!(
         text,

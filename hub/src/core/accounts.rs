@@ -104,8 +104,8 @@ pub enum AccountKind {
     Bank,
     /// A funder: what it gave.
     Source,
-    /// What the households contribute.
-    Contributions,
+    /// What was paid in and the bank did not confirm yet: debits less credits.
+    Incoming,
     /// A household's money that lies free at the hub.
     Purse,
     /// A household's money that is reserved for one terminal: `credits` is `allowed`, `debits` is what was claimed.
@@ -134,7 +134,7 @@ impl AccountKind {
     pub const ALL: [Self; 12] = [
         Self::Bank,
         Self::Source,
-        Self::Contributions,
+        Self::Incoming,
         Self::Purse,
         Self::Slice,
         Self::Payable,
@@ -152,7 +152,7 @@ impl AccountKind {
         match self {
             Self::Bank => 1,
             Self::Source => 2,
-            Self::Contributions => 3,
+            Self::Incoming => 3,
             Self::Purse => 4,
             Self::Slice => 5,
             Self::Payable => 6,
@@ -178,7 +178,7 @@ impl AccountKind {
             Self::Purse | Self::Slice | Self::Card => true,
             Self::Bank
             | Self::Source
-            | Self::Contributions
+            | Self::Incoming
             | Self::Payable
             | Self::Transit
             | Self::Goodwill
@@ -194,7 +194,7 @@ impl AccountKind {
         match self {
             Self::Bank => "bank",
             Self::Source => "source",
-            Self::Contributions => "contributions",
+            Self::Incoming => "incoming",
             Self::Purse => "purse",
             Self::Slice => "slice",
             Self::Payable => "payable",
@@ -224,8 +224,8 @@ impl AccountId {
 
     /// The fund's bank account.
     pub const BANK: Self = Self::of(AccountKind::Bank, 0);
-    /// Contributions.
-    pub const CONTRIBUTIONS: Self = Self::of(AccountKind::Contributions, 0);
+    /// What was paid in and the bank did not confirm yet.
+    pub const INCOMING: Self = Self::of(AccountKind::Incoming, 0);
     /// Payouts under way.
     pub const TRANSIT: Self = Self::of(AccountKind::Transit, 0);
     /// Goodwill.
@@ -314,7 +314,7 @@ impl AccountId {
             | AccountKind::Card => Some(PurseNo(low)),
             AccountKind::Bank
             | AccountKind::Source
-            | AccountKind::Contributions
+            | AccountKind::Incoming
             | AccountKind::Payable
             | AccountKind::Transit
             | AccountKind::Expired => None,

@@ -17,6 +17,10 @@ pub enum Figure {
     Credited,
     /// A source gets it back.
     TakenBack,
+    /// A household or a funder pays to a source.
+    PaidIn,
+    /// What was paid in is taken back.
+    PaidBack,
     /// A household's money expires.
     Expired,
     /// A purchase is settled.
@@ -46,7 +50,11 @@ pub const fn figure_of(kind: TransferKind) -> Option<Figure> {
         TransferKind::Settlement => Some(Figure::Settled),
         TransferKind::PayoutRejected | TransferKind::PayoutReturned => Some(Figure::CameBack),
         TransferKind::PayoutPaid => Some(Figure::Paid),
-        TransferKind::Raise
+        TransferKind::MoneyIn => Some(Figure::PaidIn),
+        TransferKind::MoneyBack => Some(Figure::PaidBack),
+        TransferKind::Banked
+        | TransferKind::Unbanked
+        | TransferKind::Raise
         | TransferKind::Return
         | TransferKind::Load
         | TransferKind::Unload
@@ -92,6 +100,10 @@ pub struct Given {
     pub credited: Cents,
     /// By corrections downward.
     pub taken_back: Cents,
+    /// What was paid to it.
+    pub paid_in: Cents,
+    /// What of it was taken back.
+    pub paid_back: Cents,
 }
 
 /// What moved at shops.
@@ -159,6 +171,8 @@ impl Given {
     pub fn add(&mut self, other: &Self) -> Result<(), MoneyError> {
         self.credited = self.credited.plus(other.credited)?;
         self.taken_back = self.taken_back.plus(other.taken_back)?;
+        self.paid_in = self.paid_in.plus(other.paid_in)?;
+        self.paid_back = self.paid_back.plus(other.paid_back)?;
         Ok(())
     }
 }
@@ -231,14 +245,16 @@ impl Figures {
     pub fn add(&mut self, counted: Counted) -> Result<(), MoneyError> {
         let Counted { period, figure, debit, credit, cents } = counted;
         let raw = self.months.entry(period).or_default();
-        let one = ShopSums::default();
+        let (one, none) = (ShopSums::default(), Given::default());
         let (shop, sums) = match figure {
             Figure::Credited => {
-                return raw.sources.entry(debit).or_default().add(&Given { credited: cents, ..Given::default() });
+                return raw.sources.entry(debit).or_default().add(&Given { credited: cents, ..none });
             }
             Figure::TakenBack => {
-                return raw.sources.entry(credit).or_default().add(&Given { taken_back: cents, ..Given::default() });
+                return raw.sources.entry(credit).or_default().add(&Given { taken_back: cents, ..none });
             }
+            Figure::PaidIn => return raw.sources.entry(credit).or_default().add(&Given { paid_in: cents, ..none }),
+            Figure::PaidBack => return raw.sources.entry(debit).or_default().add(&Given { paid_back: cents, ..none }),
             Figure::Expired => return raw.expired.plus(cents).map(|sum| raw.expired = sum),
             Figure::Paid => return raw.paid.plus(cents).map(|sum| raw.paid = sum),
             Figure::Spent => (credit, ShopSums { purchases: 1, spent: cents, ..one }),

@@ -63,11 +63,19 @@ pub enum TransferKind {
     PayoutRejected,
     /// The bank gives a payout back: bank to payable. Cause: its place among those that came back.
     PayoutReturned,
+    /// A household or a funder paid: incoming to source. Cause: the money in.
+    MoneyIn,
+    /// What was paid in is taken back by a counter-entry: source to incoming. Cause: the counter-entry.
+    MoneyBack,
+    /// The bank confirms money in: bank to incoming. Cause: the money in.
+    Banked,
+    /// The bank gave money back that was taken back here: incoming to bank. Cause: the counter-entry.
+    Unbanked,
 }
 
 impl TransferKind {
     /// Every kind.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 29] = [
         Self::Credit,
         Self::Raise,
         Self::Sale,
@@ -93,6 +101,10 @@ impl TransferKind {
         Self::PayoutPaid,
         Self::PayoutRejected,
         Self::PayoutReturned,
+        Self::MoneyIn,
+        Self::MoneyBack,
+        Self::Banked,
+        Self::Unbanked,
     ];
 
     /// Its number.
@@ -124,6 +136,10 @@ impl TransferKind {
             Self::PayoutPaid => 30,
             Self::PayoutRejected => 31,
             Self::PayoutReturned => 32,
+            Self::MoneyIn => 40,
+            Self::MoneyBack => 41,
+            Self::Banked => 42,
+            Self::Unbanked => 43,
         }
     }
 
@@ -162,6 +178,10 @@ impl TransferKind {
             Self::PayoutPaid => (AccountKind::Transit, AccountKind::Bank),
             Self::PayoutRejected => (AccountKind::Transit, AccountKind::Payable),
             Self::PayoutReturned => (AccountKind::Bank, AccountKind::Payable),
+            Self::MoneyIn => (AccountKind::Incoming, AccountKind::Source),
+            Self::MoneyBack => (AccountKind::Source, AccountKind::Incoming),
+            Self::Banked => (AccountKind::Bank, AccountKind::Incoming),
+            Self::Unbanked => (AccountKind::Incoming, AccountKind::Bank),
         }
     }
 }

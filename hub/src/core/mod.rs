@@ -9,6 +9,7 @@ pub mod effect;
 pub mod evaluation;
 pub mod exposure;
 pub mod figures;
+pub mod forecast;
 pub mod household_rules;
 pub mod ingest;
 pub mod joining;

@@ -76,6 +76,21 @@ impl Period {
         Timestamp::new(days.saturating_mul(86_400))
     }
 
+    /// The month of a moment, in UTC; nothing outside the years that are taken.
+    #[must_use]
+    pub fn of(moment: Timestamp) -> Option<Self> {
+        // No month is longer than 31 days, so the search begins at or before the month, and is short.
+        let months = moment.get().checked_div(31 * 86_400)?.saturating_sub(50 * 12);
+        let mut found = Self::new(Self::YEAR_MIN, 1)?.plus(i64::try_from(months).ok()?)?;
+        if moment < found.start() {
+            return None;
+        }
+        while let Some(next) = found.plus(1).filter(|next| next.start() <= moment) {
+            found = next;
+        }
+        Some(found)
+    }
+
     /// Its year.
     #[must_use]
     pub const fn year(self) -> u16 {
@@ -170,6 +185,24 @@ mod tests {
             ("2100-03", 4_107_542_400),
         ] {
             assert_eq!(text.parse::<Period>().unwrap().start().get(), start, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_lies_in_one_month() {
+        for (moment, text) in [
+            (1_577_836_800, Some("2020-01")),
+            (1_577_836_799, None),
+            (1_793_491_199, Some("2026-10")),
+            (1_793_491_200, Some("2026-11")),
+            (4_107_542_399, Some("2100-02")),
+            (u64::MAX, None),
+        ] {
+            assert_eq!(
+                Period::of(Timestamp::new(moment)).map(|period| period.to_string()).as_deref(),
+                text,
+                "{moment}"
+            );
         }
     }
 

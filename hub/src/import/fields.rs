@@ -4,6 +4,9 @@ use cabas_protocol::objects::NAME_BYTES_MAX;
 use cabas_protocol::{Cents, MoneyError};
 use zeroize::Zeroizing;
 
+use crate::bank;
+use crate::store::{MONEY_IN_LINES_MAX, MoneyInRefusal, REFERENCE_BYTES_MAX};
+
 use super::table::{FIELD_BYTES_MAX, FILE_BYTES_MAX, Kind, ROWS_MAX};
 
 /// Characters of a code, at the most.
@@ -34,6 +37,27 @@ pub enum Wrong {
         Kind::Members.columns().join(",")
     )]
     UnknownHeader,
+    /// Contributions among what is imported.
+    #[error("contributions are imported by cabas-hub contribution import")]
+    Contributions,
+    /// Something else where contributions belong.
+    #[error("the header is not `{}`", Kind::Contributions.columns().join(","))]
+    NotContributions,
+    /// More lines than one import of contributions takes.
+    #[error("more than {MONEY_IN_LINES_MAX} contributions; split the file")]
+    TooManyContributions,
+    /// Not a day.
+    #[error("`{0}` must be a day like 2026-11-03")]
+    Day(&'static str),
+    /// Not a payment's name.
+    #[error("`{0}` must be 1 to {REFERENCE_BYTES_MAX} bytes of text: by it a payment is booked once")]
+    Reference(&'static str),
+    /// The same payment twice in a file.
+    #[error("the reference stands in line {0} too; a payment has one line")]
+    ReferenceTwice(u64),
+    /// The ledger does not take it.
+    #[error(transparent)]
+    Refused(#[from] MoneyInRefusal),
     /// Two files of one kind.
     #[error("a second file of {}; put them into one", .0.name())]
     SecondFile(Kind),
@@ -149,6 +173,18 @@ impl Fields {
     pub(super) fn cents(&self, field: &'static str) -> Result<Cents, Wrong> {
         let cents = digits(self.get(field)).ok_or(Wrong::Cents(field))?;
         Cents::new(cents).map_err(|_: MoneyError| Wrong::Cents(field))
+    }
+
+    /// A day, in days since 1970-01-01.
+    pub(super) fn day(&self, field: &'static str) -> Result<u32, Wrong> {
+        bank::day_of(self.get(field)).ok_or(Wrong::Day(field))
+    }
+
+    /// A payment's own name.
+    pub(super) fn reference(&self, field: &'static str) -> Result<String, Wrong> {
+        let text = self.get(field);
+        let fits = !text.is_empty() && text.len() <= REFERENCE_BYTES_MAX;
+        if fits { Ok(text.to_owned()) } else { Err(Wrong::Reference(field)) }
     }
 
     /// A UID that names one card.

@@ -2,6 +2,7 @@
 //!
 //! A UID goes no further than this module: what leaves it is a card reference.
 
+mod contributions;
 mod fields;
 mod table;
 
@@ -14,6 +15,7 @@ use cabas_protocol::row::Tier;
 use crate::core::household_rules::{Household, PEOPLE_MAX};
 use crate::store::{ImportCard, ImportHousehold, ImportMember, ImportPlan, ImportShop};
 
+pub use contributions::{PaidLine, contributions, refused};
 use fields::Fields;
 pub use fields::{Wrong, card_uid};
 pub use table::{FILE_BYTES_MAX, Kind, ROWS_MAX};
@@ -155,6 +157,10 @@ impl<'k> Reader<'k> {
             self.problems.push(&input.name, 1, &Wrong::SecondFile(kind));
             return None;
         }
+        if kind == Kind::Contributions {
+            self.problems.push(&input.name, 1, &Wrong::Contributions);
+            return None;
+        }
         let mut rows = 0_usize;
         let mut shares = 0_u64;
         for record in table {
@@ -165,6 +171,7 @@ impl<'k> Reader<'k> {
                 Kind::Cards => self.card(&fields, &place),
                 Kind::Shops => self.shop(&fields, &place, &mut shares),
                 Kind::Members => self.member(&fields, &place),
+                Kind::Contributions => Err(Wrong::Contributions),
             });
             if let Err(wrong) = taken {
                 self.problems.push(&input.name, record.line, &wrong);

@@ -26,10 +26,12 @@ pub enum Kind {
     Shops,
     /// Members of households, by name.
     Members,
+    /// Contributions: money that came in, imported by a command of its own.
+    Contributions,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Households, Self::Cards, Self::Shops, Self::Members];
+    const ALL: [Self; 5] = [Self::Households, Self::Cards, Self::Shops, Self::Members, Self::Contributions];
 
     /// Its columns.
     #[must_use]
@@ -39,6 +41,7 @@ impl Kind {
             Self::Cards => &["card_number", "uid_hex", "household"],
             Self::Shops => &["shop", "name", "kind", "expected_share_permille"],
             Self::Members => &["household", "member"],
+            Self::Contributions => &["household", "paid_on", "cents", "reference"],
         }
     }
 
@@ -50,6 +53,7 @@ impl Kind {
             Self::Cards => "cards",
             Self::Shops => "shops",
             Self::Members => "members",
+            Self::Contributions => "contributions",
         }
     }
 

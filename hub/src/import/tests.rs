@@ -250,3 +250,45 @@ fn members_are_sealed_as_they_are_read_and_a_bad_line_is_told_without_its_name()
     let none = read(&file("F1,Al\n"), &KEY).unwrap_err();
     assert!(none.shown[0].problem.contains("keys/"), "without a key no name is kept");
 }
+
+const CONTRIBUTIONS: &str = "household,paid_on,cents,reference\n";
+
+fn contributions_of(text: impl Into<Vec<u8>>) -> Result<usize, Vec<(u64, String)>> {
+    let read = contributions(&input("c.csv", text));
+    read.map(|lines| lines.len())
+        .map_err(|problems| problems.shown.into_iter().map(|problem| (problem.line, problem.problem)).collect())
+}
+
+#[test]
+fn contributions_are_read_line_by_line_or_not_at_all() {
+    assert_eq!(contributions_of(format!("{CONTRIBUTIONS}F1,2026-11-03,2500,a 1\nF2,2026-11-04,100,a 2\n")), Ok(2));
+    assert_eq!(contributions_of("\u{feff}reference;household;cents;paid_on\r\nb;F1;1;2024-02-29\r\n"), Ok(1));
+    let bad = [
+        "F1,2026-11-03,25.00,a",
+        "F 1,2026-11-03,2500,b",
+        "F1,2026-02-29,2500,c",
+        "F1,03/11/2026,2500,d",
+        "F1,2026-11-03,2500,",
+        "F1,2026-11-03,2500",
+        "F1,2026-11-03,2500,e",
+        "F2,2026-11-03,2500,e",
+        &format!("F2,2026-11-03,2500,{}", "x".repeat(65)),
+    ];
+    let problems = contributions_of(format!("{CONTRIBUTIONS}{}\n", bad.join("\n"))).unwrap_err();
+    let said = ["cents", "household", "paid_on", "paid_on", "reference", "3 fields", "line 8", "reference"];
+    let lines = [2, 3, 4, 5, 6, 7, 9, 10];
+    assert_eq!(problems.len(), said.len(), "{problems:?}");
+    for ((problem, line), said) in problems.iter().zip(lines).zip(said) {
+        assert!(problem.0 == line && problem.1.contains(said), "line {line}: {problem:?}");
+    }
+}
+
+#[test]
+fn a_file_of_contributions_is_not_taken_for_another_kind_or_the_other_way() {
+    for (text, said) in [("", "header"), (HOUSEHOLDS, "header"), ("a,b\n1,2\n", "header"), (CONTRIBUTIONS, "no row")] {
+        let problems = contributions_of(text).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].0 == 1 && problems[0].1.contains(said), "{text:?}: {problems:?}");
+    }
+    let problems = one(format!("{CONTRIBUTIONS}F1,2026-11-03,2500,a\n")).unwrap_err();
+    assert!(problems.len() == 1 && problems[0].problem.contains("contribution import"), "{problems:?}");
+}

@@ -25,7 +25,7 @@ const STATEMENTS_KEPT: usize = 128;
 pub(super) const APPLICATION_ID: i64 = 0x4361_6261;
 
 /// Every migration, oldest first; never edited, only added to.
-pub(super) const MIGRATIONS: [&str; 16] = [
+pub(super) const MIGRATIONS: [&str; 17] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_lifecycle.sql"),
     include_str!("../../migrations/0003_undo.sql"),
@@ -42,9 +42,10 @@ pub(super) const MIGRATIONS: [&str; 16] = [
     include_str!("../../migrations/0015_joining.sql"),
     include_str!("../../migrations/0016_people.sql"),
     include_str!("../../migrations/0017_site_work.sql"),
+    include_str!("../../migrations/0018_money.sql"),
 ];
 /// The form that this program writes.
-pub const SCHEMA_VERSION: i64 = 16;
+pub const SCHEMA_VERSION: i64 = 17;
 
 /// What may be done with the file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

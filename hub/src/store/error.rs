@@ -6,8 +6,10 @@ use cabas_protocol::{Epoch, MoneyError, TerminalId, Timestamp};
 use super::bank_refusal::BankRefusal;
 use super::closing::ClosingRefusal;
 use super::joinings::JoiningRefusal;
+use super::money_in::MoneyInRefusal;
 use super::people::ErasureRefusal;
 use super::restore::Missing;
+use super::sources::BudgetRefusal;
 use crate::core::household_rules::RuleError;
 use crate::core::ledger::LedgerError;
 use crate::core::period::Period;
@@ -152,6 +154,12 @@ pub enum StoreError {
     /// A change of users is not taken.
     #[error(transparent)]
     User(#[from] super::users::UserRefusal),
+    /// Money in is not taken.
+    #[error(transparent)]
+    MoneyIn(#[from] MoneyInRefusal),
+    /// A run of credits does not fit its sources.
+    #[error(transparent)]
+    Budget(#[from] BudgetRefusal),
     /// A repayment is not taken.
     #[error(transparent)]
     Repayment(#[from] RepaymentRefusal),

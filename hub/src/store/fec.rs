@@ -11,7 +11,7 @@ use sepa::IsoDate;
 use super::error::StoreError;
 use super::sql::{col, col_opt};
 use super::tx::Tx;
-use crate::bank::{Ecriture, FecAccount, FecWriter, account_of};
+use crate::bank::{CONTRIBUTIONS_ACCOUNT, Ecriture, FecAccount, FecWriter, account_of};
 use crate::core::ledger::{AccountId, TransferKind};
 
 const SECONDS_OF_A_DAY: u64 = 86_400;
@@ -47,10 +47,11 @@ impl Tx<'_> {
     /// [`StoreError::Io`], [`StoreError::Damaged`].
     pub fn fec(&self, year: u16, out: impl Write) -> Result<FecReport, StoreError> {
         let names = self.fec_names()?;
-        let part = |account: AccountId| FecAccount {
-            number: account_of(account.kind()).0,
-            label: account_of(account.kind()).1,
-            part: names.get(&account).cloned(),
+        let contributions = self.contributions_source()?.map(AccountId::source);
+        let part = |account: AccountId| {
+            let of_households = Some(account) == contributions;
+            let (number, label) = if of_households { CONTRIBUTIONS_ACCOUNT } else { account_of(account.kind()) };
+            FecAccount { number, label, part: names.get(&account).cloned() }
         };
         let (first, last) = (day_of(year, 1, 1)?, day_of(year, 12, 31)?);
         let mut writer = FecWriter::new(out)?;
@@ -124,6 +125,8 @@ pub(super) const TRANSFERS: &str = "SELECT id, debit, credit, cents, kind, CASE
     WHEN kind = 14 THEN (SELECT booked_at FROM carried_sales WHERE place = cause)
     WHEN kind = 23 THEN (SELECT advanced_at FROM goodwill_advances WHERE goodwill_advances.id = cause)
     WHEN kind = 30 THEN (SELECT matched_at FROM payouts_paid WHERE payouts_paid.id = cause)
+    WHEN kind IN (40, 41) THEN (SELECT said_at FROM money_in WHERE money_in.id = cause)
+    WHEN kind IN (42, 43) THEN (SELECT matched_at FROM banked WHERE banked.money_in = cause)
     WHEN kind IN (31, 32) THEN (SELECT booked_at FROM payouts_back WHERE place = cause)
     END FROM transfers ORDER BY id";
 
@@ -187,6 +190,10 @@ const fn label(kind: TransferKind) -> &'static str {
         TransferKind::PayoutPaid => "Virement constaté par la banque",
         TransferKind::PayoutRejected => "Virement non exécuté",
         TransferKind::PayoutReturned => "Virement retourné",
+        TransferKind::MoneyIn => "Encaissement",
+        TransferKind::MoneyBack => "Encaissement repris",
+        TransferKind::Banked => "Encaissement constaté par la banque",
+        TransferKind::Unbanked => "Encaissement rendu par la banque",
         TransferKind::Raise
         | TransferKind::Return
         | TransferKind::Load

@@ -40,8 +40,7 @@ impl Tx<'_> {
                 Sql(now)
             ],
         )?;
-        let chart =
-            [AccountId::BANK, AccountId::CONTRIBUTIONS, AccountId::TRANSIT, AccountId::GOODWILL, AccountId::EXPIRED];
+        let chart = [AccountId::BANK, AccountId::INCOMING, AccountId::TRANSIT, AccountId::GOODWILL, AccountId::EXPIRED];
         for account in chart {
             let open = "INSERT INTO accounts (id, debits, credits, newest) VALUES (?1, 0, 0, 0)";
             self.conn.execute(open, [Sql(account)])?;

@@ -425,6 +425,10 @@ impl Tx<'_> {
                 | TransferKind::CardSale
                 | TransferKind::CarriedSale
                 | TransferKind::CardRepay
+                | TransferKind::MoneyIn
+                | TransferKind::MoneyBack
+                | TransferKind::Banked
+                | TransferKind::Unbanked
                 | TransferKind::PayoutPaid
                 | TransferKind::PayoutRejected
                 | TransferKind::PayoutReturned

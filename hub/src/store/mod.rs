@@ -8,6 +8,7 @@
 mod audit;
 mod backup;
 mod bank_accounts;
+mod bank_money_in;
 mod bank_refusal;
 mod card_proofs;
 mod card_records;
@@ -37,6 +38,8 @@ mod joinings;
 mod key_exposure;
 mod ledger;
 mod model;
+mod money_in;
+mod money_report;
 mod news;
 mod once;
 mod open_work;
@@ -55,6 +58,7 @@ mod shop_statements;
 mod shops;
 mod slices;
 mod slot_keys;
+mod sources;
 mod sql;
 mod statements;
 mod taps;
@@ -83,6 +87,8 @@ pub use joinings::{
 };
 pub use key_exposure::KeyExposure;
 pub use model::*;
+pub use money_in::{DAY_MIN, MONEY_IN_LINES_MAX, MONEY_IN_LISTED_MAX, MoneyInRefusal, REFERENCE_BYTES_MAX};
+pub use money_report::{MoneyForecast, PaceBy};
 pub use once::ONCE_KEPT_S;
 pub use open_work::{OpenSum, OpenWork};
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
@@ -91,6 +97,7 @@ pub use sessions::{
     SESSION_IDLE_S, SESSION_UNPROVEN_S, SESSION_WHOLE_S, SESSIONS_PER_USER_MAX, SessionView, TOKENS_MAX, TokenView,
 };
 pub use slices::{AllocationStep, FREE_SHARE_PERCENT};
+pub use sources::{BudgetRefusal, CONTRIBUTIONS, RUN_SOURCES_MAX, RunOrder};
 pub use thread::{Lane, Store, WAKES_KEPT};
 pub use tx::Tx;
 pub use users::{

@@ -3,6 +3,7 @@
 mod bank;
 mod import;
 mod money;
+mod money_in;
 mod proof;
 
 use cabas_protocol::enrol::CodeKeys;
@@ -21,6 +22,7 @@ use super::error::EnrolRefusal;
 pub use bank::*;
 pub use import::*;
 pub use money::*;
+pub use money_in::*;
 pub use proof::*;
 
 /// What a new fund starts with.

@@ -48,8 +48,8 @@ pub struct HouseholdFile {
 pub struct HouseholdEvent {
     /// When.
     pub at: Timestamp,
-    /// `came`, `left`, `erased`, `credited`, `given more`, `given less`, `expired`, `advanced`, `card issued`, `card blocked`
-    /// or `card released`.
+    /// `came`, `left`, `erased`, `credited`, `given more`, `given less`, `expired`, `advanced`, `contributed`,
+    /// `contribution taken back`, `card issued`, `card blocked` or `card released`.
     pub what: String,
     /// Of which card.
     pub card: Option<u32>,
@@ -165,6 +165,8 @@ impl Tx<'_> {
              UNION ALL SELECT ended_at, iif(is_up, 'given more', 'given less'), NULL, cents FROM corrections
                 WHERE purse IN purse AND state = 1
              UNION ALL SELECT booked_at, 'expired', NULL, cents FROM expiries WHERE purse IN purse
+             UNION ALL SELECT said_at, iif(takes_back IS NULL, 'contributed', 'contribution taken back'), NULL, cents
+                FROM money_in WHERE household = (SELECT number FROM mine)
              UNION ALL SELECT advanced_at, 'advanced', NULL, cents FROM goodwill_advances WHERE purse IN purse
              UNION ALL SELECT issued_at, 'card issued', card.number, NULL FROM issued_cards
                 JOIN card ON card.number = issued_cards.card

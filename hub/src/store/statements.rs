@@ -382,11 +382,13 @@ impl Tx<'_> {
                 booked_on: row.get(3)?,
                 state: row.get(4)?,
                 proposals: Vec::new(),
+                money_in: Vec::new(),
             })
         })?;
         let mut views = views.collect::<Result<Vec<_>, _>>()?;
         for view in views.iter_mut().filter(|view| view.state == 0) {
             view.proposals = self.proposals(view)?;
+            view.money_in = self.money_in_proposals(view)?;
         }
         Ok(views)
     }

@@ -171,6 +171,8 @@ pub struct BankEntryView {
     pub state: u8,
     /// What of it may be meant.
     pub proposals: Vec<PayoutRef>,
+    /// What money in it may be.
+    pub money_in: Vec<super::MoneyInProposal>,
 }
 
 /// A payout, or all that are open of a settlement.

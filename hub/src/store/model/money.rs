@@ -14,14 +14,18 @@ use crate::core::settlement::Sums;
 pub struct CreditPlan {
     /// The month.
     pub period: Period,
-    /// Who gives the money.
-    pub source: String,
+    /// Who gives the money, in the order in which it is taken, and how much of what is to be booked.
+    pub sources: Vec<(String, Cents)>,
     /// One entry a household, by code.
     pub lines: Vec<CreditLine>,
     /// To book.
     pub to_book: Cents,
     /// Booked before.
     pub booked: Cents,
+    /// What the sources have too little.
+    pub missing: Cents,
+    /// What these households were credited for this month by sources that are not named.
+    pub elsewhere: Cents,
 }
 
 /// A household in a credit run.
@@ -33,8 +37,10 @@ pub struct CreditLine {
     pub people: Household,
     /// By the rule of the period.
     pub cents: Cents,
-    /// What was booked before for this period and source.
+    /// What was booked before for this period and these sources.
     pub booked: Option<Cents>,
+    /// The source that pays what is to be booked; none where none has enough, and for what was booked.
+    pub source: Option<String>,
 }
 
 /// What one step of a credit run did.

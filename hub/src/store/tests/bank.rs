@@ -34,7 +34,7 @@ fn close(world: &mut World) -> Option<u32> {
     world.db.write(|tx| tx.settlement_close(&cut, at(1_000))).unwrap().map(|settlement| settlement.number)
 }
 
-fn own_account(world: &mut World) {
+pub(super) fn own_account(world: &mut World) {
     let (name, iban, by) = ("Caisse d'essai".to_owned(), OWN.to_owned(), "Ada".to_owned());
     let order = FundAccountOrder { name, iban, bic: Some("AGRIFRPP".to_owned()), pain: PainVersion::V09, by };
     world.db.write(|tx| tx.fund_account_set(&order, at(0))).unwrap();
@@ -52,7 +52,7 @@ fn file(world: &mut World, settlement: u32, later: u64) -> Result<PaymentFile, S
 }
 
 /// A statement from 100.00 € on; each entry is its sign and cents and what stands inside.
-fn statement(entries: &[(i64, &str)]) -> String {
+pub(super) fn statement(entries: &[(i64, &str)]) -> String {
     let euros = |amount: i64| cents(amount.unsigned_abs()).to_string();
     let side = |cents: i64| if cents < 0 { "DBIT" } else { "CRDT" };
     let balance = |code: &str, cents: i64| {
@@ -84,7 +84,7 @@ fn statement(entries: &[(i64, &str)]) -> String {
     )
 }
 
-fn import(world: &mut World, xml: &str) -> StatementReport {
+pub(super) fn import(world: &mut World, xml: &str) -> StatementReport {
     let statements = bank::read(xml.as_bytes()).unwrap();
     world.db.write(|tx| tx.bank_import(&statements, "Bo", at(2_000))).unwrap()
 }

@@ -22,7 +22,7 @@ fn a_second_run_books_only_those_who_are_missing() {
     let mut world = World::credited();
     world.import(&ImportPlan { households: vec![household(7, 4, 2)], ..ImportPlan::default() });
     let period = "2026-11".parse().unwrap();
-    let plan = world.db.read(|tx| tx.credit_preview(period, "Ville de Lyon")).unwrap();
+    let plan = world.db.read(|tx| tx.credit_plan(period, &["Ville de Lyon"])).unwrap();
     assert_eq!((plan.to_book, plan.booked), (cents(30_500), cents(45_000)));
     let missing: Vec<_> =
         plan.lines.iter().filter(|line| line.booked.is_none()).map(|line| line.household.as_str()).collect();
@@ -36,7 +36,7 @@ fn a_second_run_books_only_those_who_are_missing() {
 fn a_preview_books_nothing_and_says_what_the_run_does() {
     let mut world = World::new();
     let period = "2026-11".parse().unwrap();
-    let plan = world.db.read(|tx| tx.credit_preview(period, "Ville de Lyon")).unwrap();
+    let plan = world.db.read(|tx| tx.credit_plan(period, &["Ville de Lyon"])).unwrap();
     assert_eq!(world.number::<i64>("SELECT count(*) FROM transfers"), 0);
     let report = world.db.write(|tx| tx.credit_book(period, "Ville de Lyon", NOW)).unwrap();
     assert_eq!(report.cents, plan.to_book);

@@ -54,8 +54,9 @@ fn the_questions_of_an_accountant_have_answers() {
     let mut world = example();
     let cut = world.db.read(|tx| tx.settlement_cut()).unwrap();
     world.db.write(|tx| tx.settlement_close(&cut, at(1))).unwrap().unwrap();
+    super::money_in::contribute(&mut world, &super::money_in::order("H1", 100, None));
     let statements = statements();
-    assert_eq!(statements.len(), 7);
+    assert_eq!(statements.len(), 8);
     for statement in statements {
         let mut query = world.db.conn.prepare(statement).unwrap();
         for (name, value) in [(":code", "H1"), (":number", "1"), (":shop", "1")] {

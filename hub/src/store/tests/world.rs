@@ -190,7 +190,7 @@ impl World {
     pub(super) fn tamper(&mut self, sql: &str) {
         let conn = rusqlite::Connection::open(self.path()).unwrap();
         conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;").unwrap();
-        const KEPT: [&str; 24] = [
+        const KEPT: [&str; 29] = [
             "rows",
             "moves",
             "serials",
@@ -215,6 +215,11 @@ impl World {
             "accounts",
             "joined",
             "agreed",
+            "money_in",
+            "banked",
+            "budgets",
+            "overruns",
+            "booked",
         ];
         for trigger in KEPT {
             for name in ["stay", "remain"] {

@@ -22,7 +22,7 @@ struct Walk {
     account: Account,
     steps: u64,
     /// The causes that were seen last, newest first, each kind of cause apart.
-    causes: [Option<u64>; 10],
+    causes: [Option<u64>; 11],
 }
 
 impl Tx<'_> {
@@ -74,6 +74,8 @@ impl Tx<'_> {
             TransferKind::Expire => self.not_an_expiry(transfer),
             TransferKind::CorrectUp | TransferKind::CorrectDown => self.not_a_correction(transfer),
             TransferKind::Withhold => self.not_withheld(transfer),
+            TransferKind::MoneyIn | TransferKind::MoneyBack => self.not_paid_in(transfer),
+            TransferKind::Banked | TransferKind::Unbanked => self.not_banked(transfer),
             TransferKind::Settlement => self.not_a_payout(transfer),
             TransferKind::PayoutPaid => self.not_paid_out(transfer),
             TransferKind::PayoutRejected | TransferKind::PayoutReturned => self.not_come_back(transfer),
@@ -136,6 +138,10 @@ impl Tx<'_> {
             | TransferKind::CardSale
             | TransferKind::CarriedSale
             | TransferKind::CardRepay
+            | TransferKind::MoneyIn
+            | TransferKind::MoneyBack
+            | TransferKind::Banked
+            | TransferKind::Unbanked
             | TransferKind::Load
             | TransferKind::Unload
             | TransferKind::CardRecover
@@ -377,7 +383,7 @@ impl Walk {
     /// in what a purse owes each advance and each paying back. The serials of a purse's many slices, and the rows of many
     /// terminals, are in no order in what they share.
     fn newer_than(&mut self, id: AccountId, transfer: &Transfer) -> bool {
-        let [credit, raise, row, recover, void, back, advance, undo, paid, returned] = &mut self.causes;
+        let [credit, raise, row, recover, void, back, advance, undo, paid, returned, money] = &mut self.causes;
         let last = match (id.kind(), transfer.kind) {
             (AccountKind::Purse, TransferKind::Credit) => credit,
             (AccountKind::Slice, TransferKind::Raise) | (AccountKind::Card, TransferKind::Load) => raise,
@@ -392,6 +398,7 @@ impl Walk {
             (AccountKind::Goodwill, TransferKind::Advance) => advance,
             (AccountKind::Transit, TransferKind::PayoutPaid) => paid,
             (AccountKind::Payable, TransferKind::PayoutRejected | TransferKind::PayoutReturned) => returned,
+            (AccountKind::Incoming, TransferKind::MoneyIn | TransferKind::MoneyBack) => money,
             (_, _) => return true,
         };
         let rises = last.is_none_or(|last| transfer.cause < last);

@@ -11,6 +11,7 @@ mod conserved;
 mod joined;
 mod journals;
 mod lives;
+mod money_in;
 mod purse_cards;
 mod refunded;
 mod settled;
@@ -86,6 +87,10 @@ pub enum FindingKind {
     Joining,
     /// Something personal of a household that was erased.
     Erasure,
+    /// Money in that was booked otherwise, taken back otherwise than whole and once, or not what the bank says.
+    MoneyIn,
+    /// A source that was credited from beyond its budget without an agreement.
+    Budget,
 }
 
 impl FindingKind {
@@ -117,6 +122,8 @@ impl FindingKind {
             Self::Bank => "bank",
             Self::Joining => "joining",
             Self::Erasure => "erasure",
+            Self::MoneyIn => "money in",
+            Self::Budget => "budget",
         }
     }
 }
@@ -191,6 +198,7 @@ impl Db {
             &|tx, report| tx.check_voted(report),
             &|tx, report| tx.check_settlements(report),
             &|tx, report| tx.check_bank(report),
+            &|tx, report| tx.check_money_in(report),
             &|tx, report| tx.check_joinings(report),
             &|tx, report| tx.check_erasures(report),
             &|tx, report| tx.check_closings(report),

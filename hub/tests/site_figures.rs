@@ -186,11 +186,11 @@ fn figures_are_shown_drawn_and_given_as_a_file_for_the_months_that_were_chosen()
     assert_eq!(answer.header("content-disposition").unwrap(), name);
     let file = answer.text();
     let mut lines = file.lines();
-    assert!(lines.next().unwrap().starts_with("month;source;shop_kind;credited_cents;"));
-    assert!(file.contains(&format!("{this};;organic-store;;;;;1;1250;0;0;0;0;1250;0\n")), "{file}");
+    assert!(lines.next().unwrap().starts_with("month;source;shop_kind;paid_in_cents;paid_back_cents;credited_cents;"));
+    assert!(file.contains(&format!("{this};;organic-store;;;;;;;1;1250;0;0;0;0;1250;0\n")), "{file}");
     let all = file.lines().last().unwrap();
     let credited = fund.json(&["status"])["totals"]["credited_cents"].clone();
-    assert_eq!(all, format!("{this};(all);(all);{credited};0;0;0;1;1250;0;0;0;0;1250;0"));
+    assert_eq!(all, format!("{this};(all);(all);0;0;{credited};0;0;0;1;1250;0;0;0;0;1250;0"));
     assert!(!file.contains("F001"), "{file}");
     let program = Program::add(&fund, &hub, "eva", "evaluator", None);
     let (status, shown) = program.get("/api/figures", &format!("/api/figures?from={before}&to={this}"));

@@ -43,6 +43,7 @@ dashboard-figures = Choose other months
 dashboard-at = Figures of
 
 # Figures by month
+plot-paid-in = Paid to the fund
 plot-credited = Credited to households
 plot-spent = Spent in shops
 plot-refunded = Refunded
@@ -66,6 +67,7 @@ figures-span-wrong = Choose 1 to 120 months, the last after the first.
 figures-all = All figures
 figures-all-table = By month, all shops together
 figures-purchases = Purchases
+figures-paid-back = Paid to the fund, then taken back
 figures-taken-back = Taken back by correction
 figures-expired = Expired
 figures-undone = Undone at once

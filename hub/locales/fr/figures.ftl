@@ -43,6 +43,7 @@ dashboard-figures = Choisir d’autres mois
 dashboard-at = Chiffres du
 
 # Figures by month
+plot-paid-in = Versé au fonds
 plot-credited = Crédité aux foyers
 plot-spent = Dépensé en magasin
 plot-refunded = Remboursé
@@ -66,6 +67,7 @@ figures-span-wrong = Choisissez 1 à 120 mois, le dernier après le premier.
 figures-all = Tous les chiffres
 figures-all-table = Par mois, tous magasins ensemble
 figures-purchases = Achats
+figures-paid-back = Versé au fonds, puis repris
 figures-taken-back = Repris par correction
 figures-expired = Expiré
 figures-undone = Annulé aussitôt

@@ -199,6 +199,8 @@ impl GivenShown {
     fn add(&mut self, other: &Self) {
         self.credited_cents = self.credited_cents.saturating_add(other.credited_cents);
         self.taken_back_cents = self.taken_back_cents.saturating_add(other.taken_back_cents);
+        self.paid_in_cents = self.paid_in_cents.saturating_add(other.paid_in_cents);
+        self.paid_back_cents = self.paid_back_cents.saturating_add(other.paid_back_cents);
     }
 }
 
@@ -290,7 +292,8 @@ mod tests {
         let cents = |cents| Cents::new(cents).unwrap();
         let month = |(period, spent, owed): &(&str, u64, u64)| Month {
             period: period.parse().unwrap(),
-            sources: [("city".to_owned(), Given { credited: cents(*spent), taken_back: Cents::ZERO })].into(),
+            sources: [("city".to_owned(), Given { credited: cents(*spent), paid_in: cents(9), ..Given::default() })]
+                .into(),
             expired: cents(1),
             paid: Cents::ZERO,
             kinds: [(

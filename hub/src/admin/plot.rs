@@ -1,15 +1,18 @@
-//! A figure by month as a chart with the table behind it: by source what was credited, by kind of shop everything else.
+//! A figure by month as a chart with the table behind it: by source what was paid in and credited, by kind
+//! of shop everything else.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::chart::{Chart, Series, svg};
-use super::figures::{MonthShown, MonthsShown, ShopsShown};
+use super::figures::{GivenShown, MonthShown, MonthsShown, ShopsShown};
 use super::frame::Frame;
 
 /// What is drawn.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum What {
+    /// Contributed by households and paid by funders, by source.
+    PaidIn,
     /// Given to households, by source.
     Credited,
     /// Purchases.
@@ -24,12 +27,13 @@ pub enum What {
 
 impl What {
     /// Everything that can be drawn.
-    pub const ALL: [Self; 5] = [Self::Credited, Self::Spent, Self::Refunded, Self::Settled, Self::Owed];
+    pub const ALL: [Self; 6] = [Self::PaidIn, Self::Credited, Self::Spent, Self::Refunded, Self::Settled, Self::Owed];
 
     /// What it is called.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::PaidIn => "paid-in",
             Self::Credited => "credited",
             Self::Spent => "spent",
             Self::Refunded => "refunded",
@@ -44,6 +48,11 @@ impl What {
         Self::ALL.into_iter().find(|what| what.name() == name)
     }
 
+    /// True where the columns are sources, and not kinds of shops.
+    const fn is_by_source(self) -> bool {
+        matches!(self, Self::PaidIn | Self::Credited)
+    }
+
     /// True where months can be added up.
     const fn is_sum(self) -> bool {
         !matches!(self, Self::Owed)
@@ -53,8 +62,11 @@ impl What {
     fn parts(self, month: &MonthShown) -> BTreeMap<String, u64> {
         let by_kind =
             |of: fn(&ShopsShown) -> u64| month.kinds.iter().map(|(name, kind)| (name.clone(), of(kind))).collect();
+        let by_source =
+            |of: fn(&GivenShown) -> u64| month.sources.iter().map(|(name, given)| (name.clone(), of(given))).collect();
         match self {
-            Self::Credited => month.sources.iter().map(|(name, given)| (name.clone(), given.credited_cents)).collect(),
+            Self::PaidIn => by_source(|given| given.paid_in_cents),
+            Self::Credited => by_source(|given| given.credited_cents),
             Self::Spent => by_kind(|kind| kind.spent_cents),
             Self::Refunded => by_kind(|kind| kind.refunded_cents),
             Self::Settled => by_kind(|kind| kind.settled_cents),
@@ -124,7 +136,7 @@ impl Plot {
         let Numbers { names, lines } = numbers(shown, what);
         let column = |place: usize| lines.iter().map(|(_, cents)| cents.get(place).copied().unwrap_or(0)).collect();
         let columns: Vec<String> =
-            names.iter().map(|name| if what == What::Credited { name.clone() } else { f.kind_name(name) }).collect();
+            names.iter().map(|name| if what.is_by_source() { name.clone() } else { f.kind_name(name) }).collect();
         let series: Vec<_> = columns
             .iter()
             .enumerate()

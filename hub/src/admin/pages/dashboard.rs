@@ -144,7 +144,9 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Wrong> {
     let may_act = visit.standing.role() != Some(Role::Evaluator);
     let board = board(&visit, &watched, may_act)?;
     answer(&visit, "dashboard-title", Vec::new(), board, |f, data| Dashboard {
-        plots: [What::Credited, What::Spent, What::Owed].map(|what| Plot::of(&f, &data.months, what)).into(),
+        plots: [What::PaidIn, What::Credited, What::Spent, What::Owed]
+            .map(|what| Plot::of(&f, &data.months, what))
+            .into(),
         may_act,
         data,
         f,

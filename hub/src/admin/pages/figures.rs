@@ -27,7 +27,7 @@ pub(super) struct Asked {
     from: Option<String>,
     /// The last month; without it this one.
     to: Option<String>,
-    /// The figure that the page draws: `credited`, `spent`, `refunded`, `settled` or `owed`.
+    /// The figure that the page draws: `paid-in`, `credited`, `spent`, `refunded`, `settled` or `owed`.
     what: Option<String>,
 }
 
@@ -64,8 +64,10 @@ struct FiguresPage {
 
 impl FiguresPage {
     /// The columns of the table of all months.
-    const HEADS: [&str; 10] = [
+    const HEADS: [&str; 12] = [
         "figures-purchases",
+        "plot-paid-in",
+        "figures-paid-back",
         "plot-credited",
         "figures-taken-back",
         "figures-expired",
@@ -78,9 +80,11 @@ impl FiguresPage {
     ];
 
     /// The amounts of a month, by [`Self::HEADS`] after the first.
-    fn cells(month: &MonthShown) -> [u64; 9] {
+    fn cells(month: &MonthShown) -> [u64; 11] {
         let MonthShown { given, shops, .. } = month;
         [
+            given.paid_in_cents,
+            given.paid_back_cents,
             given.credited_cents,
             given.taken_back_cents,
             month.expired_cents,
@@ -175,6 +179,8 @@ struct CsvLine<'l> {
     month: &'l str,
     source: &'l str,
     shop_kind: &'l str,
+    paid_in_cents: Option<u64>,
+    paid_back_cents: Option<u64>,
     credited_cents: Option<u64>,
     taken_back_cents: Option<u64>,
     expired_cents: Option<u64>,
@@ -213,6 +219,8 @@ fn csv(shown: &MonthsShown) -> Result<Vec<u8>, csv::Error> {
             csv.serialize(CsvLine {
                 month,
                 source,
+                paid_in_cents: Some(given.paid_in_cents),
+                paid_back_cents: Some(given.paid_back_cents),
                 credited_cents: Some(given.credited_cents),
                 taken_back_cents: Some(given.taken_back_cents),
                 ..CsvLine::default()
@@ -225,6 +233,8 @@ fn csv(shown: &MonthsShown) -> Result<Vec<u8>, csv::Error> {
             month,
             source: ALL,
             shop_kind: ALL,
+            paid_in_cents: Some(given.paid_in_cents),
+            paid_back_cents: Some(given.paid_back_cents),
             credited_cents: Some(given.credited_cents),
             taken_back_cents: Some(given.taken_back_cents),
             expired_cents: Some(*expired_cents),
@@ -244,7 +254,7 @@ mod tests {
 
     #[test]
     fn the_file_has_a_line_for_each_source_each_kind_and_all() {
-        let given = GivenShown { credited_cents: 900, taken_back_cents: 100 };
+        let given = GivenShown { credited_cents: 900, taken_back_cents: 100, paid_in_cents: 50, paid_back_cents: 5 };
         let shops = ShopsShown {
             purchases: 2,
             spent_cents: 500,
@@ -262,11 +272,12 @@ mod tests {
             shops,
         };
         let text = String::from_utf8(csv(&MonthsShown { months: vec![month], total: MonthShown::default() }).unwrap());
-        let expected = "month;source;shop_kind;credited_cents;taken_back_cents;expired_cents;paid_cents;purchases;spent_cents;\
+        let expected = "month;source;shop_kind;paid_in_cents;paid_back_cents;credited_cents;taken_back_cents;expired_cents;\
+                        paid_cents;purchases;spent_cents;\
                         undone_cents;refunded_cents;settled_cents;came_back_cents;owed_cents;overpaid_cents\n\
-                        2026-11;\"Ville; \"\"8e\"\"\";;900;100;;;;;;;;;;\n\
-                        2026-11;;bakery;;;;;2;500;0;100;0;0;400;0\n\
-                        2026-11;(all);(all);900;100;7;0;2;500;0;100;0;0;400;0\n";
+                        2026-11;\"Ville; \"\"8e\"\"\";;50;5;900;100;;;;;;;;;;\n\
+                        2026-11;;bakery;;;;;;;2;500;0;100;0;0;400;0\n\
+                        2026-11;(all);(all);50;5;900;100;7;0;2;500;0;100;0;0;400;0\n";
         assert_eq!(text.unwrap(), expected);
     }
 

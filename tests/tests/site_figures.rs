@@ -89,6 +89,13 @@ impl Desk {
         assert_eq!(found, serde_json::json!([]), "{name} on {}", self.name);
     }
 
+    /// Takes a picture of a part of the page.
+    async fn picture_of(&self, css: &str, name: &str) {
+        self.browser.script(&format!("document.querySelector('{css}').scrollIntoView()")).await.unwrap();
+        let file = pictures().unwrap().join(format!("site-{name}-{}.png", self.name));
+        self.browser.screenshot(&file).await.unwrap();
+    }
+
     /// A given password, the second factor, a password of one's own; gives the secret.
     async fn first_login(&self, name: &str, given: &str) -> (String, u64) {
         let browser = &self.browser;
@@ -161,6 +168,7 @@ async fn fund(dir: &Path) -> Hub {
             hub.stop().unwrap();
             a_month_passes(&hub);
             hub.start().unwrap();
+            terminals.iter_mut().for_each(|terminal| terminal.reconnect(http_client().unwrap()));
         }
     }
     // A copy of a journal goes on by itself: the terminal is quarantined, and what the copy sold is not paid.
@@ -206,6 +214,14 @@ async fn figures_in_both_languages_on_a_phone_and_on_a_desk_and_by_keyboard() {
         desk.goto("/dashboard?lang=fr").await;
         desk.browser.script("document.querySelectorAll('details').forEach(one => one.open = true)").await.unwrap();
         desk.look("watch-open-fr").await;
+        for part in ["thresholds", "paid-in", "spent", "table-spent", "owed"] {
+            desk.picture_of(&format!("#{part}"), &format!("watch-{part}-fr")).await;
+        }
+        desk.goto("/figures?lang=en").await;
+        desk.picture_of("#table-spent", "figures-table-en").await;
+        desk.picture_of("#all", "figures-all-en").await;
+        desk.goto("/figures/evaluation?lang=fr").await;
+        desk.picture_of("table", "evaluation-table-fr").await;
     }
     // By keyboard: to the table behind the first chart, which opens.
     desk.goto("/dashboard?lang=fr").await;

@@ -1,3 +1,4 @@
+colon = {":"}
 # Dashboard: what is to be done
 menu-figures = By month
 menu-evaluation = Evaluation
@@ -54,6 +55,7 @@ plot-rest = the others
 plot-sum = Together
 plot-total = Total
 plot-nothing = Nothing to show for these months.
+plot-picture = Chart: { $title }
 plot-table = Table: { $title }
 figures-title = Figures by month
 figures-from = From month

@@ -1,3 +1,4 @@
+colon = {"\u00A0:"}
 # Dashboard: what is to be done
 menu-figures = Par mois
 menu-evaluation = Évaluation
@@ -54,6 +55,7 @@ plot-rest = les autres
 plot-sum = Ensemble
 plot-total = Total
 plot-nothing = Rien à montrer pour ces mois.
+plot-picture = Graphique : { $title }
 plot-table = Tableau : { $title }
 figures-title = Chiffres par mois
 figures-from = Du mois

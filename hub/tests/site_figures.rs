@@ -259,3 +259,18 @@ fn rows_that_are_not_paid_are_listed_and_lead_to_their_page() {
     assert!(text(&mut admin, "/dashboard").contains("<a href=\"/evidence\">"));
     fund.json(&["verify"]);
 }
+
+#[test]
+fn figures_are_read_while_somebody_else_writes() {
+    let fund = credited();
+    let hub = fund.serve();
+    let lock = rusqlite::Connection::open(fund.data_dir().join("hub.db")).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let read = async { tokio::join!(hub.app.site.watch.board(&hub.app), hub.app.site.watch.evaluated(&hub.app)) };
+    let limit = std::time::Duration::from_secs(8);
+    let (board, evaluated) = runtime.block_on(async { tokio::time::timeout(limit, read).await }).unwrap();
+    assert!(board.unwrap().overview.totals.credited_cents > 0);
+    assert_eq!(evaluated.unwrap().kinds.len(), 10);
+    lock.execute_batch("ROLLBACK").unwrap();
+}

@@ -1,25 +1,19 @@
-//! Where a thing to do is seen to: for each kind the pages for it, the best first. The first that the site has and the one
-//! who looks may open is linked; where there is none, the command is shown.
+//! Where a thing to do is seen to: the best page that the site has and the one who looks may open. Where there is none, the
+//! command is shown.
 
-use super::actions::Action;
+use super::actions::{Action, OVERVIEW};
 use super::visit::Visit;
 
-/// The pages for a kind of action, the best first.
-fn pages(kind: &str) -> &'static [&'static str] {
+/// Pages that are better for a kind of action than the one that the list names.
+fn better(kind: &str) -> Option<&'static str> {
     match kind {
-        "fork" | "gap" | "revoked_with_money" | "closing_waits" => &["/closings", "/terminals"],
-        "restore_waits" | "stale_terminal" | "future_incarnation" | "not_authentic" | "not_split_by_the_grid" => {
-            &["/terminals"]
-        }
-        "disputed_rows" | "over_right_rows" | "wrong_card_proof" | "missing_card_proof" | "copied_card" => {
-            &["/evidence"]
-        }
-        "payments_unchecked" | "late_sales" | "settlement_waits" => &["/settlements/next"],
-        "payout_due" => &["/settlements"],
-        "payout_unconfirmed" | "bank_entry_open" => &["/bank"],
-        "correction_waits" | "repayment_waits" => &["/approvals"],
-        _ if is_threshold(kind) => &["/dashboard#thresholds"],
-        _ => &[],
+        "fork" | "gap" | "revoked_with_money" | "closing_waits" => Some("/closings"),
+        "payments_unchecked" | "late_sales" | "settlement_waits" => Some("/settlements/next"),
+        "payout_due" => Some("/settlements"),
+        "payout_unconfirmed" | "bank_entry_open" => Some("/bank"),
+        "correction_waits" | "repayment_waits" => Some("/approvals"),
+        _ if is_threshold(kind) => Some("/dashboard#thresholds"),
+        _ => None,
     }
 }
 
@@ -36,31 +30,34 @@ fn is_threshold(kind: &str) -> bool {
 /// The page where an action is seen to.
 #[must_use]
 pub fn page(visit: &Visit, action: &Action) -> Option<&'static str> {
-    pages(action.kind).iter().copied().find(|page| {
-        let path = page.split('#').next().unwrap_or_default();
-        visit.standing.role().is_some_and(|role| visit.app.site.may_open(path, role))
-    })
+    let role = visit.standing.role()?;
+    places(action).find(|page| visit.app.site.may_open(path(page), role))
+}
+
+/// Its pages, the best first; the dashboard is none for what is read there.
+fn places(action: &Action) -> impl Iterator<Item = &'static str> {
+    better(action.kind).into_iter().chain(Some(action.path).filter(|path| *path != OVERVIEW))
+}
+
+fn path(page: &'static str) -> &'static str {
+    page.split('#').next().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::actions::KINDS;
-    use super::super::pages::routes;
+    use super::super::actions::{EVIDENCE, TERMINALS};
     use super::*;
 
-    #[test]
-    fn every_kind_has_a_place() {
-        let missing: Vec<_> = KINDS.iter().filter(|kind| pages(kind).is_empty()).collect();
-        assert_eq!(missing, Vec::<&&str>::new());
-        assert!(pages("no_such_kind").is_empty());
+    fn action(kind: &'static str, path: &'static str) -> Action {
+        Action { kind, what: "", count: 1, since: None, terminals: Vec::new(), path, command: "" }
     }
 
     #[test]
-    fn the_last_place_of_what_is_seen_to_at_a_terminal_is_a_page() {
-        let paths: Vec<_> = routes().into_iter().map(|route| route.path).collect();
-        for kind in ["fork", "closing_waits", "stale_terminal", "copied_card", "disputed_rows", "legal_threshold_50"] {
-            let path = pages(kind).last().and_then(|page| page.split('#').next());
-            assert!(path.is_some_and(|path| paths.iter().any(|found| found == path)), "{kind}");
-        }
+    fn the_best_page_comes_first_and_the_dashboard_does_not_lead_to_itself() {
+        let places = |kind, path| places(&action(kind, path)).collect::<Vec<_>>();
+        assert_eq!(places("fork", TERMINALS), ["/closings", TERMINALS]);
+        assert_eq!(places("copied_card", EVIDENCE), [EVIDENCE]);
+        assert_eq!(places("bank_entry_open", OVERVIEW), ["/bank"]);
+        assert_eq!(path("/dashboard#thresholds"), OVERVIEW);
     }
 }

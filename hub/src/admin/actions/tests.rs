@@ -236,7 +236,7 @@ fn a_restore_that_has_not_ended_comes_first() {
 #[test]
 fn every_path_of_the_list_is_a_page() {
     let pages: Vec<_> = routes().into_iter().map(|route| route.path).collect();
-    for path in [TERMINALS, OVERVIEW] {
+    for path in [TERMINALS, EVIDENCE, OVERVIEW] {
         assert!(pages.iter().any(|page| page == path), "{path}");
     }
 }

@@ -144,6 +144,7 @@ impl From<StoreError> for Refused {
             | StoreError::NoStatement { .. }
             | StoreError::Joining(_)
             | StoreError::Erasure(_)
+            | StoreError::Register(_)
             | StoreError::BadCert(_)
             | StoreError::LocatorTaken => {
                 // What failed inside is for the log of the hub, not for the terminal.

@@ -15,7 +15,11 @@ use crate::admin::refusals;
 use crate::admin::visit::By;
 use crate::app::App;
 use crate::core::period::Period;
-use crate::store::{Db, Finding, Lane, OpenMode, RunOrder, StoreError, Tx, WorkState, WorkView};
+use crate::import::uploaded;
+use crate::store::{
+    Db, Finding, ImportCount, Lane, OpenMode, RegisterRefusal, RunOrder, StoreError, Tx, UploadState, WorkState,
+    WorkView,
+};
 
 /// Findings of a verification that its page shows; the command line shows more.
 const FINDINGS_SHOWN_MAX: usize = 50;
@@ -34,6 +38,13 @@ pub enum Job {
         period: String,
         /// From which source.
         source: String,
+    },
+    /// A file that was uploaded and looked at is imported.
+    Import {
+        /// Its number among the uploads.
+        upload: u32,
+        /// What was looked at: nothing else is done.
+        fingerprint: String,
     },
 }
 
@@ -76,10 +87,20 @@ impl Hand<'_> {
 
 impl Job {
     /// What kinds are called.
-    pub const NAMES: &[&str] = &["verify", "credit"];
+    pub const NAMES: &[&str] = &["verify", "credit", "import"];
     /// What they may give.
-    pub const RESULTS: &[&str] =
-        &["ok", "rows", "transfers", "accounts", "found", "findings", "households", "credited_cents"];
+    pub const RESULTS: &[&str] = &[
+        "ok",
+        "rows",
+        "transfers",
+        "accounts",
+        "found",
+        "findings",
+        "households",
+        "credited_cents",
+        "added",
+        "changed",
+    ];
 
     /// What it is called.
     #[must_use]
@@ -87,6 +108,7 @@ impl Job {
         match self {
             Self::Verify => "verify",
             Self::Credit { .. } => "credit",
+            Self::Import { .. } => "import",
         }
     }
 
@@ -94,7 +116,7 @@ impl Job {
     #[must_use]
     pub fn subject(&self) -> &str {
         match self {
-            Self::Verify => "",
+            Self::Verify | Self::Import { .. } => "",
             Self::Credit { period, .. } => period,
         }
     }
@@ -117,6 +139,7 @@ impl Job {
             Self::Credit { period, source } => {
                 on_ledger(app, work, move |tx, hand| credit(tx, hand, &period, &source)).await
             }
+            Self::Import { upload, fingerprint } => import(app, work, upload, fingerprint).await,
         }
     }
 }
@@ -215,4 +238,26 @@ async fn verify(app: &Arc<App>, number: u32) -> Result<(), StoreError> {
     });
     let (result, now) = (result.to_string(), app.clock.now());
     app.store.call(Lane::Sync, move |tx| tx.work_end(number, WorkState::Done, &result, now)).await
+}
+
+/// An import is one step: all of it or nothing. The file is read beside the ledger's thread.
+async fn import(app: &Arc<App>, work: &WorkView, upload: u32, fingerprint: String) -> Result<(), StoreError> {
+    let found = app.store.call(Lane::Sync, move |tx| tx.upload(upload)).await?;
+    let Some((_, Some(sealed))) = found else { return Err(RegisterRefusal::UploadEnded.into()) };
+    let held = Arc::clone(app);
+    let read = tokio::task::spawn_blocking(move || uploaded::Ready::open(&held.secrets, &sealed));
+    let ready = read.await.map_err(|_| StoreError::Damaged("an import ended without a result"))??;
+    on_ledger(app, work, move |tx, hand| {
+        let now = hand.now;
+        let looked_at = ready.import(tx, true, now)?;
+        if uploaded::fingerprint(&ready, &looked_at) != fingerprint || !looked_at.conflicts.is_empty() {
+            return Err(RegisterRefusal::UploadChanged.into());
+        }
+        let done = ready.import(tx, false, now)?;
+        tx.upload_end(upload, UploadState::Imported, now)?;
+        let counts = [done.households, done.cards, done.shops, done.members];
+        let sum = |of: fn(&ImportCount) -> u32| counts.iter().map(|count| u64::from(of(count))).sum::<u64>();
+        Ok(Progress::Done(json!({ "added": sum(|count| count.added), "changed": sum(|count| count.changed) })))
+    })
+    .await
 }

@@ -20,7 +20,8 @@ use serde_json::json;
 const SHOP: &str = "biocoop-bachut";
 
 fn path_of(path: &str) -> String {
-    path.replace("{terminal}", "1").replace("{user}", "1").replace("{work}", "1")
+    let path = path.replace("{terminal}", "1").replace("{user}", "1").replace("{work}", "1");
+    path.replace("{household}", "F001").replace("{card}", "1").replace("{member}", "1").replace("{import}", "1")
 }
 
 /// What somebody of this role, or with this step before them, is to get.
@@ -41,6 +42,7 @@ fn every_route_answers_every_role_as_the_table_says_and_nobody_else() {
     let hub = fund.serve();
     let office = Program::add(&fund, &hub, "office", "admin", None);
     office.post("/api/works/verify", "/api/works/verify", None, &json!({}));
+    office.upload("/api/imports", "/api/imports", b"household,member\nF001,Al\n");
     let mut clients = vec![(None, None, Client::new(&hub))];
     for role in Role::ALL {
         let shop = (role == Role::Shop).then_some(SHOP);
@@ -341,18 +343,20 @@ fn the_document_of_the_api_tells_every_route_of_programs_and_what_it_gives() {
     let hub = fund.serve();
     let office = Program::add(&fund, &hub, "office", "admin", None);
     office.post("/api/works/verify", "/api/works/verify", None, &json!({}));
+    office.upload("/api/imports", "/api/imports", b"household,member\nF001,Al\n");
     let served: Vec<_> = routes().into_iter().filter(|route| matches!(route.access, Access::Token(_))).collect();
     let told = office.document()["paths"].as_object().unwrap();
     let methods: usize = told.values().map(|path| path.as_object().unwrap().len()).sum();
     assert_eq!(served.len(), methods);
-    for route in served {
+    for (index, route) in served.into_iter().enumerate() {
         let Access::Token(roles) = route.access else { continue };
         let told = &told[&*route.path][route.method.as_str().to_lowercase()];
         let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
         assert_eq!(told["description"], format!("Roles: {}.", names.join(", ")), "{}", route.path);
         for role in Role::ALL {
             let name = format!("{} {} {}", role.name(), route.method, route.path);
-            let program = Program::add(&fund, &hub, &name, role.name(), (role == Role::Shop).then_some(SHOP));
+            let holder = format!("{} {index}", role.name());
+            let program = Program::add(&fund, &hub, &holder, role.name(), (role == Role::Shop).then_some(SHOP));
             let path = path_of(&route.path);
             let status = if route.method == "GET" {
                 program.get(&route.path, &path).0
@@ -367,7 +371,7 @@ fn the_document_of_the_api_tells_every_route_of_programs_and_what_it_gives() {
                 (_, false) => status == 403,
             };
             assert!(fits, "{name}: {status}");
-            fund.json(&["token", "revoke", &name]);
+            fund.json(&["token", "revoke", &holder]);
             assert_eq!(program.get("/api/works", "/api/works").0, 401, "{name}");
         }
     }

@@ -208,7 +208,8 @@ impl Frame {
 
 /// Whole cents as people read them.
 #[expect(clippy::integer_division, reason = "euros and cents are a quotient and a rest")]
-fn euros(lang: Lang, cents: u64) -> String {
+#[must_use]
+pub fn euros(lang: Lang, cents: u64) -> String {
     let (whole, rest) = ((cents / 100).to_string(), cents % 100);
     let apart = match lang {
         Lang::French => '\u{202f}',
@@ -253,6 +254,15 @@ pub fn answer<D: Serialize, T: Template>(
     if faults.is_empty() {
         return html::json(&data);
     }
+    refused_fields(visit, &faults)
+}
+
+/// What a program is told of fields that are to be corrected.
+///
+/// # Errors
+/// None; a result for who answers pages beside it.
+pub fn refused_fields(visit: &Visit, faults: &[Fault]) -> Result<Response, Wrong> {
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
     let words = |text: &str| visit.app.site.words.get(Lang::English, text);
     let fields = faults.iter().map(|fault| RefusedField { field: fault.field.to_owned(), reason: words(fault.text) });
     Ok(html::refused(status, &words("layout-faults"), fields.collect()))

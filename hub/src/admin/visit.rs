@@ -19,7 +19,9 @@ use crate::core::audit::Deed;
 use crate::core::roles::Role;
 use crate::error::Refused;
 use crate::keys::KeyError;
-use crate::store::{Lane, Note, SessionView, StoreError, TokenView, Tx, UserRefusal};
+use crate::store::{
+    CorrectionRefusal, Lane, Note, RegisterRefusal, SessionView, StoreError, TokenView, Tx, UserRefusal,
+};
 
 /// What somebody has still to do before the pages are theirs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -348,6 +350,9 @@ fn is_unknown(error: &StoreError) -> bool {
         error,
         StoreError::UnknownTerminal(_)
             | StoreError::UnknownShop
+            | StoreError::UnknownCard
+            | StoreError::Correction(CorrectionRefusal::NoHousehold)
+            | StoreError::Register(RegisterRefusal::NoMember)
             | StoreError::User(UserRefusal::Unknown | UserRefusal::UnknownToken)
     )
 }

@@ -14,7 +14,7 @@ macro_rules! files {
     };
 }
 
-files!["site", "works", "figures"];
+files!["site", "works", "figures", "people", "cards", "imports"];
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -109,6 +109,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
     use super::*;
     use crate::admin::overview;
+    use crate::admin::pages::people;
     use crate::admin::{actions, labels, pages, plot};
     use crate::core::audit::Deed;
     use crate::core::ledger::OverRight;
@@ -149,6 +150,7 @@ mod tests {
         made.extend(OverRight::ALL.iter().map(|why| format!("row-{}", pages::why_name(*why).replace('_', "-"))));
         made.extend(["missing", "wrong", "repeated", "not-checked"].map(|proof| format!("proof-{proof}")));
         made.extend(["repeats", "fell", "untold"].map(|why| format!("tap-{why}")));
+        made.extend(people::made());
         made.extend(works::Job::NAMES.iter().map(|name| format!("job-{name}")));
         made.extend(works::Job::RESULTS.iter().map(|name| format!("job-gave-{}", name.replace('_', "-"))));
         made
@@ -168,7 +170,7 @@ mod tests {
     #[test]
     fn every_text_is_used_and_every_name_that_is_used_has_a_text() {
         let mut text = String::new();
-        for folder in ["templates", "src/admin", "src/admin/pages"] {
+        for folder in ["templates", "src/admin", "src/admin/pages", "src/admin/pages/people"] {
             sources(folder, &mut text);
         }
         let known: BTreeSet<String> = ids(FRENCH).into_iter().map(str::to_owned).collect();

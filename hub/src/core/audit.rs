@@ -61,6 +61,36 @@ deeds! {
     TerminalRevoked => "terminal-revoked",
     /// The books are to be verified.
     VerifyAsked => "verify-asked",
+    /// A household was added.
+    HouseholdAdded => "household-added",
+    /// A household's people or contribution changed.
+    HouseholdChanged => "household-changed",
+    /// A household left.
+    HouseholdLeft => "household-left",
+    /// A household came back.
+    HouseholdReturned => "household-returned",
+    /// A household's personal data were erased.
+    HouseholdErased => "household-erased",
+    /// A name was added to a household.
+    MemberAdded => "member-added",
+    /// A name was taken out of a household.
+    MemberRemoved => "member-removed",
+    /// A card was issued.
+    CardIssued => "card-issued",
+    /// A reader was allowed to do something with a card.
+    CardAllowed => "card-allowed",
+    /// A card was blocked.
+    CardBlocked => "card-blocked",
+    /// A card was taken off the hot list.
+    CardUnblocked => "card-unblocked",
+    /// A card was replaced by another.
+    CardReplaced => "card-replaced",
+    /// A file was uploaded for an import.
+    ImportUploaded => "import-uploaded",
+    /// An import was confirmed.
+    ImportConfirmed => "import-confirmed",
+    /// A file was put away.
+    ImportPutAway => "import-put-away",
 }
 
 /// One entry, without its place in the chain.

@@ -143,6 +143,42 @@ pub enum Wrong {
     SharesOver1000(u64),
 }
 
+impl Wrong {
+    /// The column that it is about; nothing where it is about the whole line or file.
+    #[must_use]
+    pub const fn column(&self) -> Option<&'static str> {
+        match self {
+            Self::NotUtf8(column)
+            | Self::FieldText(column)
+            | Self::Code(column)
+            | Self::Name(column)
+            | Self::Cents(column)
+            | Self::Uid(column)
+            | Self::Day(column)
+            | Self::Reference(column)
+            | Self::Number { field: column, .. }
+            | Self::Twice { field: column, .. } => Some(column),
+            Self::OnlyChildren { .. } => Some("children_under_14"),
+            Self::ContributionTooLow { .. } => Some("contribution_cents"),
+            Self::RandomUid | Self::NotUniqueUid | Self::CascadeTag => Some("uid_hex"),
+            Self::SharesOver1000(_) => Some("expected_share_permille"),
+            Self::ReferenceTwice(_) => Some("reference"),
+            Self::FileTooLarge
+            | Self::Contributions
+            | Self::NotContributions
+            | Self::TooManyContributions
+            | Self::Refused(_)
+            | Self::TooManyRows
+            | Self::NoRows
+            | Self::UnknownHeader
+            | Self::SecondFile(_)
+            | Self::NotCsv
+            | Self::FieldCount { .. }
+            | Self::NotSealed => None,
+        }
+    }
+}
+
 /// The fields of one line, by column.
 pub(super) struct Fields(pub(super) Vec<(&'static str, String)>);
 

@@ -5,6 +5,7 @@
 mod contributions;
 mod fields;
 mod table;
+pub mod uploaded;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,8 +42,13 @@ pub struct Problem {
     pub file: String,
     /// The line, from 1.
     pub line: u64,
+    /// The column, where it is about one.
+    pub column: Option<&'static str>,
     /// What is wrong.
     pub problem: String,
+    /// The same, for who says it in other words.
+    #[serde(skip)]
+    pub wrong: Wrong,
 }
 
 impl std::fmt::Display for Problem {
@@ -65,7 +71,8 @@ impl Problems {
         self.count = self.count.saturating_add(1);
         if self.shown.len() < PROBLEMS_MAX {
             let problem = crate::out::plain(&wrong.to_string());
-            self.shown.push(Problem { file: crate::out::plain(file), line, problem });
+            let (file, column, wrong) = (crate::out::plain(file), wrong.column(), wrong.clone());
+            self.shown.push(Problem { file, line, column, problem, wrong });
         }
     }
 }
@@ -79,6 +86,9 @@ pub struct FileRead {
     pub kind: Kind,
     /// Its rows, the header not counted.
     pub rows: usize,
+    /// The line of each row that was taken, in the plan's order.
+    #[serde(skip)]
+    pub lines: Vec<u64>,
 }
 
 /// Reads all files of one import.
@@ -161,7 +171,7 @@ impl<'k> Reader<'k> {
             self.problems.push(&input.name, 1, &Wrong::Contributions);
             return None;
         }
-        let mut rows = 0_usize;
+        let (mut rows, mut lines) = (0_usize, Vec::new());
         let mut shares = 0_u64;
         for record in table {
             rows = rows.saturating_add(1);
@@ -173,14 +183,15 @@ impl<'k> Reader<'k> {
                 Kind::Members => self.member(&fields, &place),
                 Kind::Contributions => Err(Wrong::Contributions),
             });
-            if let Err(wrong) = taken {
-                self.problems.push(&input.name, record.line, &wrong);
+            match taken {
+                Ok(()) => lines.push(record.line),
+                Err(wrong) => self.problems.push(&input.name, record.line, &wrong),
             }
         }
         if rows == 0 {
             self.problems.push(&input.name, 1, &Wrong::NoRows);
         }
-        Some(FileRead { file: input.name.clone(), kind, rows })
+        Some(FileRead { file: input.name.clone(), kind, rows, lines })
     }
 
     fn household(&mut self, fields: &Fields, place: &Place) -> Result<(), Wrong> {

@@ -113,6 +113,7 @@ async fn look_hourly(app: Arc<App>) {
         let work = move |tx: &mut Tx<'_>| {
             tx.release_cards(now)?;
             tx.expire_left(now)?;
+            tx.uploads_forget(now)?;
             Ok((tx.goodwill_advance(now)?, tx.lay_floors(now)?))
         };
         match app.store.call(Lane::Sync, work).await {

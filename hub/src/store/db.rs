@@ -25,7 +25,7 @@ const STATEMENTS_KEPT: usize = 128;
 pub(super) const APPLICATION_ID: i64 = 0x4361_6261;
 
 /// Every migration, oldest first; never edited, only added to.
-pub(super) const MIGRATIONS: [&str; 17] = [
+pub(super) const MIGRATIONS: [&str; 18] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_lifecycle.sql"),
     include_str!("../../migrations/0003_undo.sql"),
@@ -43,9 +43,10 @@ pub(super) const MIGRATIONS: [&str; 17] = [
     include_str!("../../migrations/0016_people.sql"),
     include_str!("../../migrations/0017_site_work.sql"),
     include_str!("../../migrations/0018_money.sql"),
+    include_str!("../../migrations/0020_people_site.sql"),
 ];
 /// The form that this program writes.
-pub const SCHEMA_VERSION: i64 = 17;
+pub const SCHEMA_VERSION: i64 = 18;
 
 /// What may be done with the file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

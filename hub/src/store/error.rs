@@ -145,6 +145,9 @@ pub enum StoreError {
         /// How many cards.
         cards: u32,
     },
+    /// A household, a name or an upload is not changed.
+    #[error(transparent)]
+    Register(#[from] super::register::RegisterRefusal),
     /// A household is not erased.
     #[error(transparent)]
     Erasure(#[from] ErasureRefusal),

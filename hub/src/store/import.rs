@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
 use super::fund::name;
-use super::model::{ImportCard, ImportConflict, ImportCount, ImportHousehold, ImportPlan, ImportReport, ImportShop};
+use super::model::{ImportCard, ImportChange, ImportConflict, ImportHousehold, ImportPlan, ImportReport, ImportShop};
 use super::sql::{Sql, col, col_opt};
 use super::tx::Tx;
 use crate::core::household_rules::Household;
@@ -35,20 +35,23 @@ impl Tx<'_> {
         check_texts(plan)?;
         let mut report = ImportReport::default();
         self.conn.execute_batch("SAVEPOINT import")?;
-        for shop in &plan.shops {
+        for (place, shop) in plan.shops.iter().enumerate() {
             self.import_shop(shop, &mut report, now)?;
+            report.placed(place);
         }
-        for household in &plan.households {
+        for (place, household) in plan.households.iter().enumerate() {
             if self.is_erased(&household.code)? {
                 report.conflicts.push(ImportConflict::Erased { household: household.code.clone() });
+                report.placed(place);
                 continue;
             }
-            self.import_household(household, random, &mut report.households, now)?;
+            self.import_household(household, random, &mut report, now)?;
         }
         self.import_members(plan, &mut report)?;
         let mut seen = Seen::default();
-        for card in &plan.cards {
+        for (place, card) in plan.cards.iter().enumerate() {
             self.import_card(card, &mut seen, &mut report)?;
+            report.placed(place);
         }
         if dry_run || !report.conflicts.is_empty() {
             self.conn.execute_batch("ROLLBACK TO import; RELEASE import")?;
@@ -75,14 +78,19 @@ impl Tx<'_> {
             .query_row([&shop.code], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
         let (renamed, is_new) = (known.as_ref().is_some_and(|(name, ..)| *name != shop.name), known.is_none());
-        match known {
-            Some((name, kind, weight)) if (&name, &kind, weight) == (&shop.name, &shop.kind, shop.weight_permille) => {
+        match &known {
+            Some((name, kind, weight)) if (name, kind, *weight) == (&shop.name, &shop.kind, shop.weight_permille) => {
                 count.same = count.same.saturating_add(1);
                 return Ok(());
             }
             Some(_) => count.changed = count.changed.saturating_add(1),
             None => count.added = count.added.saturating_add(1),
         }
+        let before = known.map(|(name, kind, weight_permille)| {
+            let code = shop.code.clone();
+            ImportShop { code, name, kind, weight_permille }
+        });
+        report.changes(ImportChange::Shop { before, after: shop.clone() });
         self.conn
             .prepare_cached(
                 "INSERT INTO shops (code, name, kind, weight_permille, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -96,18 +104,23 @@ impl Tx<'_> {
     }
 
     fn import_members(&self, plan: &ImportPlan, report: &mut ImportReport) -> Result<(), StoreError> {
-        for member in &plan.members {
+        for (place, member) in plan.members.iter().enumerate() {
             let household = member.household.clone();
             if self.is_erased(&household)? {
                 report.conflicts.push(ImportConflict::Erased { household });
+                report.placed(place);
                 continue;
             }
             let count = &mut report.members;
             match self.import_member(member)? {
-                Some(true) => count.added = count.added.saturating_add(1),
+                Some(true) => {
+                    count.added = count.added.saturating_add(1);
+                    report.changes(ImportChange::Member { household });
+                }
                 Some(false) => count.same = count.same.saturating_add(1),
                 None => report.conflicts.push(ImportConflict::MemberOfNoHousehold { household }),
             }
+            report.placed(place);
         }
         Ok(())
     }
@@ -116,18 +129,22 @@ impl Tx<'_> {
         &self,
         household: &ImportHousehold,
         random: &mut dyn FnMut() -> PurseRef,
-        count: &mut ImportCount,
+        report: &mut ImportReport,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let people = household.people;
-        let wanted = (people.size(), people.children_under_14(), household.contribution);
+        let count = &mut report.households;
+        let people_after = household.people;
+        let wanted = (people_after.size(), people_after.children_under_14(), household.contribution);
         let known: Option<(u32, u32, Option<Cents>)> = self
             .conn
             .prepare_cached("SELECT size, children_under_14, contribution_cents FROM households WHERE code = ?1")?
             .query_row([&household.code], |row| Ok((row.get(0)?, row.get(1)?, col_opt(row, 2)?)))
             .optional()?;
         match known {
-            Some(known) if known == wanted => count.same = count.same.saturating_add(1),
+            Some(known) if known == wanted => {
+                count.same = count.same.saturating_add(1);
+                return Ok(());
+            }
             Some(_) => {
                 count.changed = count.changed.saturating_add(1);
                 self.conn
@@ -151,6 +168,11 @@ impl Tx<'_> {
                     .execute(params![Sql(random()), number])?;
             }
         }
+        let before = known.map(|(size, children, contribution)| {
+            let code = household.code.clone();
+            Ok::<_, StoreError>(ImportHousehold { code, people: people(size, children)?, contribution })
+        });
+        report.changes(ImportChange::Household { before: before.transpose()?, after: household.clone() });
         Ok(())
     }
 
@@ -173,6 +195,7 @@ impl Tx<'_> {
             .collect::<Result<Vec<_>, _>>()?;
         if known.is_empty() {
             report.cards.added = report.cards.added.saturating_add(1);
+            report.changes(ImportChange::Card { number: card.number, household: card.household.clone() });
             return self.card_bind(card, purse);
         }
         match known.iter().find_map(|known| known.conflict(card, purse)) {
@@ -182,7 +205,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn card_bind(&mut self, card: &ImportCard, purse: PurseNo) -> Result<(), StoreError> {
+    pub(super) fn card_bind(&mut self, card: &ImportCard, purse: PurseNo) -> Result<(), StoreError> {
         let change = self.change_for_all()?;
         self.conn
             .prepare_cached(

@@ -50,6 +50,7 @@ mod purse_cards;
 mod purses;
 mod recalls;
 mod refunds;
+mod register;
 mod restore;
 mod rules;
 mod sessions;
@@ -65,6 +66,7 @@ mod taps;
 mod terminals;
 mod thread;
 mod tx;
+mod uploads;
 mod users;
 mod verify;
 mod views;
@@ -92,6 +94,10 @@ pub use money_report::{MoneyForecast, PaceBy};
 pub use once::ONCE_KEPT_S;
 pub use open_work::{OpenSum, OpenWork};
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
+pub use register::{
+    CODE_BYTES_MAX, CONTRIBUTION_CENTS_PER_PERSON_MIN, CardFile, CardLine, HOUSEHOLDS_SHOWN_MAX, HouseholdFilter,
+    HouseholdLine, MEMBERS_MAX, NAMES_SEARCHED_MAX, RegisterRefusal, Unaware,
+};
 pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
 pub use sessions::{
     SESSION_IDLE_S, SESSION_UNPROVEN_S, SESSION_WHOLE_S, SESSIONS_PER_USER_MAX, SessionView, TOKENS_MAX, TokenView,
@@ -100,6 +106,7 @@ pub use slices::{AllocationStep, FREE_SHARE_PERCENT};
 pub use sources::{BudgetRefusal, CONTRIBUTIONS, RUN_SOURCES_MAX, RunOrder};
 pub use thread::{Lane, Store, WAKES_KEPT};
 pub use tx::Tx;
+pub use uploads::{SealedFile, UPLOAD_WAITS_S, UPLOADS_SHOWN_MAX, UPLOADS_WAITING_MAX, UploadState, UploadView};
 pub use users::{
     FAILURES_MAX, GIVEN_PASSWORD_S, LOCK_S, NewUser, RECOVERY_CODES, USER_NAME_BYTES_MAX, USERS_MAX, UserRefusal,
     UserView,

@@ -14,6 +14,7 @@ mod evaluation;
 mod evidence;
 mod figures;
 mod login;
+pub(in crate::admin) mod people;
 mod shop;
 mod terminals;
 mod users;
@@ -37,7 +38,7 @@ const FIGURES: &[Role] = &[Admin, Treasurer, Evaluator];
 /// Every route of the site with who may ask for it.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    with_twins(vec![
+    let mut routes = vec![
         Route::get("/style.css", Access::Anyone, get(assets::style)),
         Route::get("/site.js", Access::Anyone, get(assets::script)),
         Route::get("/", Access::Anyone, get(login::home)),
@@ -102,7 +103,9 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/shop", Access::Token(&[Shop]), get(api::shop))
             .api(Told::of::<shop::OwnShop>("A shop's own figures.")),
         Route::get("/api/openapi.json", Access::Anyone, get(api::document)),
-    ])
+    ];
+    routes.extend(people::routes());
+    with_twins(routes)
 }
 
 /// A body without fields.

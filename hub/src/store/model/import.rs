@@ -1,9 +1,13 @@
 //! What an import takes and tells.
 
 use cabas_protocol::row::Tier;
-use cabas_protocol::{CardRef, Cents};
+use cabas_protocol::sign::sha256;
+use cabas_protocol::{CardRef, Cents, Hash};
 
 use crate::core::household_rules::Household;
+
+/// Changes of an import that are kept for whoever looks at them; what comes after them is only counted.
+pub const CHANGES_SHOWN_MAX: usize = 1_000;
 
 /// Households, cards and shops as an admin's files name them.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -77,8 +81,73 @@ pub struct ImportReport {
     pub members: ImportCount,
     /// What cannot be: with one of these nothing at all is changed.
     pub conflicts: Vec<ImportConflict>,
+    /// Where each stands in the plan, among what is of its kind.
+    pub conflict_places: Vec<usize>,
+    /// What is added or changed, the first [`CHANGES_SHOWN_MAX`] of it.
+    pub changes: Vec<ImportChange>,
+    /// A hash over all that is added or changed, in order; none where nothing is.
+    pub changes_hash: Option<Hash>,
     /// True where it was done.
     pub applied: bool,
+}
+
+impl ImportReport {
+    /// Notes something that is added or changed.
+    pub(crate) fn changes(&mut self, change: ImportChange) {
+        let before = self.changes_hash.unwrap_or(Hash::new([0; Hash::LEN]));
+        self.changes_hash = Some(sha256(&[b"cabas import 1", before.as_bytes(), change.to_string().as_bytes()]));
+        if self.changes.len() < CHANGES_SHOWN_MAX {
+            self.changes.push(change);
+        }
+    }
+
+    /// Says where what was refused last stands in the plan.
+    pub(crate) fn placed(&mut self, place: usize) {
+        self.conflict_places.resize(self.conflicts.len(), place);
+    }
+}
+
+/// Something that an import adds or changes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ImportChange {
+    /// A household.
+    Household {
+        /// What was there; nothing for a new one.
+        before: Option<ImportHousehold>,
+        /// What is there then.
+        after: ImportHousehold,
+    },
+    /// A card is added.
+    Card {
+        /// Its number.
+        number: u32,
+        /// Its household.
+        household: String,
+    },
+    /// A shop.
+    Shop {
+        /// What was there; nothing for a new one.
+        before: Option<ImportShop>,
+        /// What is there then.
+        after: ImportShop,
+    },
+    /// A member is added, whose name is sealed.
+    Member {
+        /// The household.
+        household: String,
+    },
+}
+
+/// For the hash: every value, no name of a member.
+impl std::fmt::Display for ImportChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Household { before, after } => write!(f, "household {before:?} {after:?}"),
+            Self::Card { number, household } => write!(f, "card {number} {household:?}"),
+            Self::Shop { before, after } => write!(f, "shop {before:?} {after:?}"),
+            Self::Member { household } => write!(f, "member {household:?}"),
+        }
+    }
 }
 
 /// What an import does to one kind of thing.

@@ -34,6 +34,7 @@ mod people;
 mod purse_cards;
 mod recalls;
 mod refunds;
+mod register;
 mod restores;
 mod settlements;
 mod slices;

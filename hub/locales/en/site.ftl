@@ -83,7 +83,6 @@ password-differs = The two new passwords differ.
 dashboard-title = Dashboard
 dashboard-todo = To do
 dashboard-nothing = Nothing needs your attention.
-dashboard-stale = no recent contact, last contact:
 dashboard-restoring = The server was restored and waits for { $count } terminals: nothing is signed or settled before.
 exposure-title = What the fund may still lose
 exposure-why = The sum of its parts, no cent counted twice.

@@ -83,7 +83,6 @@ password-differs = Les deux nouveaux mots de passe diffèrent.
 dashboard-title = Tableau de bord
 dashboard-todo = À faire
 dashboard-nothing = Rien ne demande votre attention.
-dashboard-stale = sans contact récent, dernier contact :
 dashboard-restoring = Le serveur a été restauré et attend { $count } terminaux : rien n’est signé ni réglé avant.
 exposure-title = Ce que le fonds peut encore perdre
 exposure-why = La somme de ses parties, sans un centime compté deux fois.

@@ -29,8 +29,39 @@ pub const WAITING_DAYS: u32 = 7;
 
 const DAY_S: u64 = 86_400;
 
+/// Everything that may be in the list, by its word.
+pub const KINDS: [&str; 25] = [
+    "restore_waits",
+    "payments_unchecked",
+    "fork",
+    "gap",
+    "revoked_with_money",
+    "disputed_rows",
+    "over_right_rows",
+    "wrong_card_proof",
+    "missing_card_proof",
+    "copied_card",
+    "late_sales",
+    "future_incarnation",
+    "not_authentic",
+    "not_split_by_the_grid",
+    "stale_terminal",
+    "settlement_waits",
+    "closing_waits",
+    "correction_waits",
+    "repayment_waits",
+    "payout_due",
+    "payout_unconfirmed",
+    "bank_entry_open",
+    "legal_threshold_50",
+    "legal_threshold_80",
+    "legal_threshold_100",
+];
+
 /// The pages to which the list leads.
 pub const TERMINALS: &str = "/terminals";
+/// The page of what does not fit.
+pub const EVIDENCE: &str = "/evidence";
 /// The page for what has none of its own.
 pub const OVERVIEW: &str = "/dashboard";
 
@@ -104,6 +135,19 @@ pub struct Found {
 /// # Errors
 /// [`StoreError`].
 pub fn read(tx: &Tx<'_>, calendar: &Calendar, patience: Patience, now: Timestamp) -> Result<Vec<Action>, StoreError> {
+    read_beside(tx, patience, ThresholdsShown::read(tx, calendar, now)?.alert_percent, now)
+}
+
+/// The same where somebody knows the highest alert of the legal thresholds: reading them takes the longest.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn read_beside(
+    tx: &Tx<'_>,
+    patience: Patience,
+    alert_percent: u8,
+    now: Timestamp,
+) -> Result<Vec<Action>, StoreError> {
     let preview = tx.settlement_preview(&tx.settlement_cut()?)?;
     let late = preview.iter().flat_map(|settlement| &settlement.shops).map(|shop| u64::from(shop.sums.late_sales));
     let found = Found {
@@ -119,7 +163,7 @@ pub fn read(tx: &Tx<'_>, calendar: &Calendar, patience: Patience, now: Timestamp
         open: tx.open_work()?,
         exposure: tx.exposure(now)?,
         restore: tx.restore_view()?,
-        alert_percent: ThresholdsShown::read(tx, calendar, now)?.alert_percent,
+        alert_percent,
     };
     Ok(actions(&found, patience, now))
 }
@@ -229,22 +273,22 @@ fn evidence(list: &mut List, found: &Found, recent: impl Fn(Timestamp) -> bool) 
     };
     let list_rows = "cabas-hub report rows";
     let recent = |(at, _): &(Timestamp, Option<TerminalId>)| recent(*at);
-    let disputed = ("disputed_rows", "rows do not fit their journals and are not paid", OVERVIEW, list_rows);
+    let disputed = ("disputed_rows", "rows do not fit their journals and are not paid", EVIDENCE, list_rows);
     list.add_each(disputed, rows(true).filter(recent));
     let over =
-        ("over_right_rows", "rows are not paid, or not whole: they claim more than was allowed", OVERVIEW, list_rows);
+        ("over_right_rows", "rows are not paid, or not whole: they claim more than was allowed", EVIDENCE, list_rows);
     list.add_each(over, rows(false).filter(recent));
     let proofs = |is_missing: bool| {
         let of_kind = move |flag: &&CardFlag| (flag.proof == Proof::Missing) == is_missing;
         found.proofs.iter().filter(of_kind).map(|flag| (flag.received_at, Some(flag.terminal)))
     };
     let command = "cabas-hub card proofs";
-    let wrong = ("wrong_card_proof", "sales carry a transaction MAC that the card did not make", OVERVIEW, command);
+    let wrong = ("wrong_card_proof", "sales carry a transaction MAC that the card did not make", EVIDENCE, command);
     list.add_each(wrong, proofs(false).filter(recent));
-    let missing = ("missing_card_proof", "sales are paid though the card's answer never came", OVERVIEW, command);
+    let missing = ("missing_card_proof", "sales are paid though the card's answer never came", EVIDENCE, command);
     list.add_each(missing, proofs(true).filter(recent));
     let copies =
-        ("copied_card", "taps say that identity cards were copied: block them", OVERVIEW, "cabas-hub card copies");
+        ("copied_card", "taps say that identity cards were copied: block them", EVIDENCE, "cabas-hub card copies");
     list.add_each(copies, found.taps.iter().map(|tap| (tap.received_at, Some(tap.terminal))).filter(recent));
     let late = ("late_sales", "late sales are in the next settlement", OVERVIEW, "cabas-hub settlement preview");
     list.add(late, found.late_sales, None, []);

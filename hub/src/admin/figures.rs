@@ -4,16 +4,17 @@
 use std::collections::BTreeMap;
 
 use cabas_protocol::{MoneyError, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::chart::{Chart, Series};
 use crate::calendar::Calendar;
 use crate::core::figures::{Given, KindMonth, Month, ShopSums};
+use crate::core::period::Period;
 use crate::core::thresholds::{LEGAL_LIMIT_CENTS, Nearness};
 use crate::store::{StoreError, Tx};
 
 /// Figures by month.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct MonthsShown {
     /// The months, oldest first.
     pub months: Vec<MonthShown>,
@@ -22,7 +23,7 @@ pub struct MonthsShown {
 }
 
 /// A month, or all of them.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct MonthShown {
     /// The month, such as `2026-11`; empty for all of them.
     pub month: String,
@@ -41,7 +42,7 @@ pub struct MonthShown {
 }
 
 /// What sources gave.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct GivenShown {
     /// To households.
     pub credited_cents: u64,
@@ -54,7 +55,7 @@ pub struct GivenShown {
 }
 
 /// What moved at shops, and what they were owed at the end.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct ShopsShown {
     /// Purchases, those that were undone or refunded later included.
     pub purchases: u64,
@@ -75,7 +76,7 @@ pub struct ShopsShown {
 }
 
 /// The legal thresholds.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct ThresholdsShown {
     /// The limit of each.
     pub limit_cents: u64,
@@ -90,7 +91,7 @@ pub struct ThresholdsShown {
 }
 
 /// How near an amount is to the limit.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, JsonSchema, Serialize)]
 pub struct NearnessShown {
     /// The amount.
     pub cents: u64,
@@ -143,44 +144,81 @@ impl MonthsShown {
         Ok(Self { months: months.iter().map(month_shown).collect::<Result<_, _>>()?, total })
     }
 
-    /// A chart of one figure by month and kind of shop. The words come from the caller; months are named by it too.
+    /// Those of these months, oldest first; what is owed at the end is what the last of them ends with. Months before the
+    /// first transfer are left out, months since the newest one are not: what is owed is owed on.
     #[must_use]
-    pub fn chart(
-        &self,
-        words: ChartWords,
-        figure: impl Fn(&ShopsShown) -> u64,
-        month: impl Fn(&str) -> String,
-    ) -> Chart {
-        let of_kind = |name: &String| Series {
-            name: name.clone(),
-            cents: self.months.iter().map(|month| month.kinds.get(name).map_or(0, &figure)).collect(),
-        };
-        // The largest lie lowest and keep their own name where there are too many.
-        let mut kinds: Vec<_> = self.total.kinds.iter().collect();
-        kinds.sort_by_key(|(name, kind)| (std::cmp::Reverse(figure(kind)), (*name).clone()));
-        let ChartWords { id, title, desc, rest } = words;
-        Chart {
-            id: id.to_owned(),
-            title,
-            desc,
-            columns: self.months.iter().map(|shown| month(&shown.month)).collect(),
-            series: kinds.into_iter().map(|(name, _)| of_kind(name)).collect(),
-            rest,
+    pub fn of_span(&self, span: &[Period]) -> Self {
+        let mut months: Vec<MonthShown> = Vec::new();
+        let known: BTreeMap<&str, &MonthShown> =
+            self.months.iter().map(|month| (month.month.as_str(), month)).collect();
+        let mut before = None;
+        for period in span.iter().map(Period::to_string) {
+            before = match known.get(period.as_str()) {
+                Some(month) => Some(*month),
+                None => before.or_else(|| self.newest_before(&period)),
+            };
+            match before {
+                Some(month) if month.month == period => months.push(month.clone()),
+                Some(month) => months.push(month.idle(period)),
+                None => {}
+            }
         }
+        let mut total = months.last().map(|last| last.idle(String::new())).unwrap_or_default();
+        months.iter().for_each(|month| total.add(month));
+        Self { months, total }
+    }
+
+    fn newest_before(&self, period: &str) -> Option<&MonthShown> {
+        self.months.iter().rfind(|month| month.month.as_str() < period)
     }
 }
 
-/// What a chart is called.
-#[derive(Clone, Debug)]
-pub struct ChartWords {
-    /// Tells the charts of one page apart.
-    pub id: &'static str,
-    /// What it shows.
-    pub title: String,
-    /// What it says, in a sentence.
-    pub desc: String,
-    /// What the smallest kinds are called together where there are too many.
-    pub rest: String,
+impl MonthShown {
+    /// A month after it in which nothing happened.
+    fn idle(&self, month: String) -> Self {
+        let kinds = self.kinds.iter().map(|(name, kind)| (name.clone(), kind.idle())).collect();
+        Self { month, kinds, shops: self.shops.idle(), ..Self::default() }
+    }
+
+    /// Adds what moved in a month. The sums of all months were added up without a fault before: these are no larger.
+    fn add(&mut self, month: &Self) {
+        for (name, given) in &month.sources {
+            self.sources.entry(name.clone()).or_default().add(given);
+        }
+        self.given.add(&month.given);
+        self.expired_cents = self.expired_cents.saturating_add(month.expired_cents);
+        self.paid_cents = self.paid_cents.saturating_add(month.paid_cents);
+        for (name, kind) in &month.kinds {
+            self.kinds.entry(name.clone()).or_default().add(kind);
+        }
+        self.shops.add(&month.shops);
+    }
+}
+
+impl GivenShown {
+    fn add(&mut self, other: &Self) {
+        self.credited_cents = self.credited_cents.saturating_add(other.credited_cents);
+        self.taken_back_cents = self.taken_back_cents.saturating_add(other.taken_back_cents);
+        self.paid_in_cents = self.paid_in_cents.saturating_add(other.paid_in_cents);
+        self.paid_back_cents = self.paid_back_cents.saturating_add(other.paid_back_cents);
+    }
+}
+
+impl ShopsShown {
+    /// Nothing moves; what is owed is owed on.
+    fn idle(&self) -> Self {
+        Self { owed_cents: self.owed_cents, overpaid_cents: self.overpaid_cents, ..Self::default() }
+    }
+
+    /// Adds what moved, not what is owed.
+    fn add(&mut self, other: &Self) {
+        self.purchases = self.purchases.saturating_add(other.purchases);
+        self.spent_cents = self.spent_cents.saturating_add(other.spent_cents);
+        self.undone_cents = self.undone_cents.saturating_add(other.undone_cents);
+        self.refunded_cents = self.refunded_cents.saturating_add(other.refunded_cents);
+        self.settled_cents = self.settled_cents.saturating_add(other.settled_cents);
+        self.came_back_cents = self.came_back_cents.saturating_add(other.came_back_cents);
+    }
 }
 
 fn month_shown(month: &Month) -> Result<MonthShown, MoneyError> {
@@ -250,26 +288,56 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_chart_begins_with_the_largest_kind_and_has_every_month() {
-        let kind = |spent| KindMonth {
-            sums: ShopSums { spent: Cents::new(spent).unwrap(), ..ShopSums::default() },
-            owed: Cents::new(spent).unwrap(),
-            ..KindMonth::default()
-        };
-        let month = |period: &str, grocery, market| Month {
+    fn months(of: &[(&str, u64, u64)]) -> MonthsShown {
+        let cents = |cents| Cents::new(cents).unwrap();
+        let month = |(period, spent, owed): &(&str, u64, u64)| Month {
             period: period.parse().unwrap(),
-            sources: BTreeMap::new(),
-            expired: Cents::ZERO,
+            sources: [("city".to_owned(), Given { credited: cents(*spent), paid_in: cents(9), ..Given::default() })]
+                .into(),
+            expired: cents(1),
             paid: Cents::ZERO,
-            kinds: [("grocery".to_owned(), kind(grocery)), ("market".to_owned(), kind(market))].into(),
+            kinds: [(
+                "grocery".to_owned(),
+                KindMonth {
+                    sums: ShopSums { purchases: 1, spent: cents(*spent), ..ShopSums::default() },
+                    owed: cents(*owed),
+                    ..KindMonth::default()
+                },
+            )]
+            .into(),
         };
-        let shown = MonthsShown::of(&[month("2026-11", 100, 700), month("2026-12", 300, 0)]).unwrap();
-        assert_eq!((shown.total.shops.spent_cents, shown.total.shops.owed_cents), (1_100, 300));
-        let words = ChartWords { id: "spent", title: String::new(), desc: String::new(), rest: "others".to_owned() };
-        let chart = shown.chart(words, |kind| kind.spent_cents, |month| format!("m{month}"));
-        assert_eq!(chart.columns, ["m2026-11", "m2026-12"]);
-        let series: Vec<_> = chart.series.iter().map(|series| (series.name.as_str(), series.cents.clone())).collect();
-        assert_eq!(series, [("market", vec![700, 0]), ("grocery", vec![100, 300])]);
+        MonthsShown::of(&of.iter().map(month).collect::<Vec<_>>()).unwrap()
+    }
+
+    fn span(from: &str, to: &str) -> Vec<Period> {
+        from.parse::<Period>().unwrap().months_to(to.parse().unwrap(), 120).unwrap()
+    }
+
+    #[test]
+    fn the_sums_of_all_months_are_those_of_their_span() {
+        let all = months(&[("2026-11", 800, 800), ("2026-12", 300, 300)]);
+        assert_eq!((all.total.shops.spent_cents, all.total.shops.owed_cents), (1_100, 300));
+        assert_eq!(all.of_span(&span("2020-01", "2026-12")), all);
+    }
+
+    #[test]
+    fn a_span_begins_with_the_first_transfer_and_what_is_owed_is_owed_on_to_its_end() {
+        let all = months(&[("2026-08", 500, 500), ("2026-09", 100, 600)]);
+        let told = |from, to| {
+            let shown = all.of_span(&span(from, to));
+            let months: Vec<_> = shown
+                .months
+                .iter()
+                .map(|month| (month.month.clone(), month.shops.spent_cents, month.shops.owed_cents))
+                .collect();
+            (months, shown.total.shops.spent_cents, shown.total.shops.owed_cents, shown.total.given.credited_cents)
+        };
+        let month = |month: &str, spent, owed| (month.to_owned(), spent, owed);
+        let (august, september) = (month("2026-08", 500, 500), month("2026-09", 100, 600));
+        assert_eq!(told("2026-06", "2026-08"), (vec![august.clone()], 500, 500, 500));
+        assert_eq!(told("2026-06", "2026-10"), (vec![august, september, month("2026-10", 0, 600)], 600, 600, 600));
+        let later = vec![month("2026-11", 0, 600), month("2026-12", 0, 600)];
+        assert_eq!(told("2026-11", "2026-12"), (later, 0, 600, 0));
+        assert_eq!(told("2026-01", "2026-07"), (vec![], 0, 0, 0));
     }
 }

@@ -21,6 +21,7 @@ use super::document::Told;
 use super::sent::Upload;
 use super::tries::Tries;
 use super::visit::{Standing, Step, Visit, Wrong};
+use super::watch::Watch;
 use super::words::{Lang, Words};
 use super::{frame, guard, html, pages, secret};
 use crate::app::App;
@@ -195,6 +196,10 @@ pub struct Site {
     pub tries: Tries,
     /// The menu.
     pub menu: Vec<MenuEntry>,
+    /// What takes long to read.
+    pub watch: Watch,
+    /// Who may open which page.
+    open: Vec<(Cow<'static, str>, &'static [Role])>,
     /// The fund's name.
     pub fund: String,
 }
@@ -209,14 +214,26 @@ impl Site {
             }
             (Some(_) | None, _) => None,
         });
+        let open = pages::routes().into_iter().filter_map(|route| match route.access {
+            Access::Roles(roles) if route.method == Method::GET => Some((route.path, roles)),
+            Access::Anyone | Access::Step(_) | Access::Own | Access::Roles(_) | Access::Token(_) => None,
+        });
         Self {
             served: config.site,
             is_secure: config.tls_certificate.is_some() || config.behind_tls_proxy,
             words: Words::default(),
             tries: Tries::default(),
             menu: entries.collect(),
+            watch: Watch::default(),
+            open: open.collect(),
             fund,
         }
+    }
+
+    /// True where the site has this page, and the role may open it.
+    #[must_use]
+    pub fn may_open(&self, path: &str, role: Role) -> bool {
+        self.open.iter().any(|(open, roles)| open == path && roles.contains(&role))
     }
 
     /// The name of the cookie that a session is known by.

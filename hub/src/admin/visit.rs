@@ -200,6 +200,7 @@ impl Visit {
             Ok(done.given)
         });
         let given = given.await?;
+        self.app.site.watch.forget();
         self.app.allocate.notify_one();
         self.app.works.notify_one();
         Ok(given)

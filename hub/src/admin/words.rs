@@ -14,7 +14,7 @@ macro_rules! files {
     };
 }
 
-files!["site", "works", "voted", "people", "cards", "imports", "shops", "settlement", "bank"];
+files!["site", "works", "figures", "voted", "people", "cards", "imports", "shops", "settlement", "bank"];
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -121,9 +121,10 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
     use super::*;
     use crate::admin::pages::{bank, people, settlement_view};
-    use crate::admin::{overview, pages};
+    use crate::admin::{actions, labels, overview, pages, plot};
     use crate::core::audit::Deed;
     use crate::core::joining::{Stage, Step};
+    use crate::core::ledger::OverRight;
     use crate::core::roles::Role;
     use crate::store::WorkState;
     use crate::works;
@@ -158,6 +159,12 @@ mod tests {
         made.extend(settlement_view::PAYOUT_STATES.iter().map(|name| format!("payout-is-{name}")));
         made.extend(bank::ENTRY_STATES.iter().map(|name| format!("entry-is-{name}")));
         made.extend(WorkState::ALL.iter().map(|state| format!("work-is-{}", state.name())));
+        made.extend(actions::KINDS.iter().map(|kind| format!("action-{}", kind.replace('_', "-"))));
+        made.extend(plot::What::ALL.iter().map(|what| format!("plot-{}", what.name())));
+        made.extend(labels::KINDS.iter().map(|kind| format!("shop-kind-{kind}")));
+        made.extend(OverRight::ALL.iter().map(|why| format!("row-{}", pages::why_name(*why).replace('_', "-"))));
+        made.extend(["missing", "wrong", "repeated", "not-checked"].map(|proof| format!("proof-{proof}")));
+        made.extend(["repeats", "fell", "untold"].map(|why| format!("tap-{why}")));
         made.extend(people::made());
         made.extend(Stage::ALL.iter().map(|stage| format!("stage-{}", stage.name())));
         for step in Step::ALL.iter().map(|step| step.name()) {

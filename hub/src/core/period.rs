@@ -49,6 +49,19 @@ impl Period {
         Self::new(u16::try_from(year).ok()?, u8::try_from(month).ok()?)
     }
 
+    /// The months from one to another; nothing where there are none, or more than `max`.
+    #[must_use]
+    pub fn months_to(self, last: Self, max: usize) -> Option<Vec<Self>> {
+        let mut months = vec![self];
+        while let Some(next) = months.last()?.plus(1).filter(|next| *next <= last) {
+            months.push(next);
+            if months.len() > max {
+                return None;
+            }
+        }
+        (self <= last).then_some(months)
+    }
+
     /// Its first second, in UTC: days by the civil calendar, with the year beginning in March.
     #[must_use]
     pub fn start(self) -> Timestamp {
@@ -146,6 +159,20 @@ mod tests {
         assert_eq!(period("2020-01").plus(-1), None);
         assert_eq!(period("2999-12").plus(1), None);
         assert_eq!(period("2026-05").plus(i64::MAX), None);
+    }
+
+    #[test]
+    fn months_go_from_one_to_another() {
+        let month = |text: &str| text.parse::<Period>().unwrap();
+        let texts = |from: &str, to: &str| {
+            month(from).months_to(month(to), 12).map(|found| found.iter().map(Period::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(texts("2026-11", "2027-01"), Some(vec!["2026-11".into(), "2026-12".into(), "2027-01".into()]));
+        assert_eq!(texts("2026-11", "2026-11"), Some(vec!["2026-11".into()]));
+        assert_eq!(texts("2026-01", "2026-12").map(|months| months.len()), Some(12));
+        assert_eq!(texts("2026-01", "2027-01"), None);
+        assert_eq!(texts("2026-11", "2026-10"), None);
+        assert_eq!(Period::FIRST.months_to(Period::LAST, 120), None);
     }
 
     #[test]

@@ -171,6 +171,18 @@ fn each_thing_is_in_the_list_with_its_number_and_since_when() {
         ("legal_threshold_80", 1, None, vec![]),
     ];
     assert_eq!(list(&found), expected);
+    assert!(expected.iter().all(|(kind, ..)| KINDS.contains(kind)));
+}
+
+#[test]
+fn every_kind_of_the_code_has_its_word_in_the_list_of_kinds() {
+    let code = include_str!("../actions.rs");
+    let (_, code) = code.split_once("/// What is to be done, what costs money first.").unwrap();
+    let mut words = KINDS.iter().filter(|kind| !code.contains(&format!("\"{kind}\"")));
+    assert_eq!(words.next(), None, "nothing makes it");
+    let added = code.split("(\"").skip(1).filter_map(|part| part.split_once("\", "));
+    let unknown: Vec<_> = added.map(|(word, _)| word).filter(|word| !KINDS.contains(word)).collect();
+    assert_eq!(unknown, Vec::<&str>::new());
 }
 
 #[test]
@@ -225,7 +237,7 @@ fn a_restore_that_has_not_ended_comes_first() {
 #[test]
 fn every_path_of_the_list_is_a_page() {
     let pages: Vec<_> = routes().into_iter().map(|route| route.path).collect();
-    for path in [TERMINALS, OVERVIEW] {
+    for path in [TERMINALS, EVIDENCE, OVERVIEW] {
         assert!(pages.iter().any(|page| page == path), "{path}");
     }
 }

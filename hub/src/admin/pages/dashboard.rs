@@ -1,79 +1,195 @@
 //! The fund at one glance, and what is to be done.
 
 use askama::Template;
-use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::super::frame::{Frame, page as show};
-use super::super::overview::{self, Overview};
+use super::super::figures::{MonthsShown, NearnessShown, ThresholdsShown};
+use super::super::frame::{Frame, answer};
+use super::super::overview::{self, Totals};
+use super::super::places;
+use super::super::plot::{Plot, What};
 use super::super::visit::{Visit, Wrong};
+use super::super::watch::Watched;
+use crate::calendar::Calendar;
 use crate::core::roles::Role;
 
 /// A live terminal that has not called for so long is looked after, in seconds.
 pub(super) const STALE_S: u64 = overview::STALE_S;
+/// Months that are shown: this one and those before it.
+const MONTHS: i64 = 12;
+
+/// The fund at one glance.
+#[derive(Debug, JsonSchema, Serialize)]
+pub(super) struct Board {
+    /// The moment that all of it is of.
+    at: u64,
+    /// What is to be done, what costs money first; nothing for the evaluator, who looks at figures.
+    actions: Vec<ToDo>,
+    /// Enrolments that a restore waits for; nothing is signed or settled before.
+    restore_waits_for: u64,
+    /// What the fund may still lose.
+    exposure_cents: u64,
+    /// Its parts, which have no cent in common.
+    exposure: Parts,
+    /// Sums over the whole fund.
+    totals: Totals,
+    /// Cents outside what was allowed: kept as evidence, not paid.
+    over_right_cents: u64,
+    /// Rows that do not fit their chain.
+    disputed_rows: u64,
+    /// The legal thresholds.
+    thresholds: ThresholdsShown,
+    /// The last 12 months.
+    months: MonthsShown,
+}
+
+/// Something to do.
+#[derive(Debug, JsonSchema, Serialize)]
+struct ToDo {
+    /// What it is, in one word.
+    kind: &'static str,
+    /// The same in a sentence.
+    what: &'static str,
+    /// How many.
+    count: u64,
+    /// Since when the oldest is; nothing where that is not known.
+    since: Option<u64>,
+    /// The terminals that it is about; none where it is about none.
+    terminals: Vec<u32>,
+    /// The page where it is seen to, where there is one that the role may open.
+    page: Option<&'static str>,
+    /// The command that shows it, or does it.
+    command: &'static str,
+}
+
+/// What the fund may still lose.
+#[derive(Clone, Copy, Debug, JsonSchema, Serialize)]
+struct Parts {
+    /// What blocked cards can still spend at terminals that do not know it.
+    blocked_cards_cents: u64,
+    /// What lies at terminals that are silent, quarantined or revoked.
+    locked_cents: u64,
+    /// What cards may spend whose keys are at such terminals.
+    lost_keys_cents: u64,
+    /// Advanced to households and not paid back.
+    goodwill_cents: u64,
+    /// Missing since a restore.
+    restored_missing_cents: u64,
+    /// Paid to shops and taken back since.
+    overpaid_shops_cents: u64,
+}
 
 #[derive(Template)]
 #[template(path = "dashboard.html")]
 struct Dashboard {
     f: Frame,
-    overview: Overview,
-    exposure: Vec<(&'static str, u64)>,
-    exposure_cents: u64,
-    /// Terminals that need a person's eyes: their numbers and shops, and why.
-    todo: Vec<Todo>,
-    may_see_terminals: bool,
+    data: Board,
+    plots: Vec<Plot>,
+    /// False for who only looks at figures.
+    may_act: bool,
     /// How many deeds wait for a second person; nothing for those who may not look.
     waiting: u64,
 }
 
-struct Todo {
-    terminal: u32,
-    shop_name: String,
-    standing: Option<&'static str>,
-    last_contact_at: Option<u64>,
-    is_stale: bool,
-    alarms: Vec<(&'static str, u64)>,
+impl ToDo {
+    fn is_one(&self) -> bool {
+        places::is_one(self.kind)
+    }
+
+    fn terminals_text(&self) -> String {
+        self.terminals.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Parts {
+    fn named(&self) -> [(&'static str, u64); 6] {
+        [
+            ("exposure-blocked", self.blocked_cards_cents),
+            ("exposure-locked", self.locked_cents),
+            ("exposure-keys", self.lost_keys_cents),
+            ("exposure-goodwill", self.goodwill_cents),
+            ("exposure-restored", self.restored_missing_cents),
+            ("exposure-overpaid", self.overpaid_shops_cents),
+        ]
+    }
+}
+
+impl Board {
+    fn sums(&self) -> [(&'static str, u64); 7] {
+        let Totals { credited_cents, free_cents, reserved_cents, spent_cents, owed_cents, in_transit_cents } =
+            self.totals;
+        [
+            ("sum-credited", credited_cents),
+            ("sum-free", free_cents),
+            ("sum-reserved", reserved_cents),
+            ("sum-spent", spent_cents),
+            ("sum-owed", owed_cents),
+            ("sum-in-transit", in_transit_cents),
+            ("sum-over-right", self.over_right_cents),
+        ]
+    }
+
+    /// So many hundredths of the limit: where a meter changes its colour.
+    fn at_percent(&self, percent: u64) -> u64 {
+        self.thresholds.limit_cents.saturating_mul(percent).checked_div(100).unwrap_or(0)
+    }
+
+    fn near(&self) -> [(&'static str, NearnessShown); 2] {
+        [("threshold-volume", self.thresholds.volume), ("threshold-outstanding", self.thresholds.outstanding)]
+    }
 }
 
 pub(super) async fn page(visit: Visit) -> Result<Response, Wrong> {
+    let watched = visit.app.site.watch.board(&visit.app).await?;
+    let may_act = visit.standing.role() != Some(Role::Evaluator);
     let now = visit.now;
-    let read = visit.store(move |tx| {
-        let exposure = tx.exposure(now)?;
-        Ok((overview::read(tx)?, exposure.total()?, exposure, tx.waiting_count(now)?))
-    });
-    let (overview, total, exposure, waiting) = read.await?;
-    let is_office = visit.standing.role() != Some(Role::Evaluator);
-    let parts = [
-        ("exposure-blocked", exposure.blocked_cards),
-        ("exposure-locked", exposure.locked),
-        ("exposure-keys", exposure.lost_keys),
-        ("exposure-goodwill", exposure.goodwill),
-        ("exposure-restored", exposure.restored),
-        ("exposure-overpaid", exposure.overpaid),
-    ];
-    let shown = Dashboard {
-        f: Frame::new(&visit, "dashboard-title"),
-        todo: todo(&overview, now.get()),
-        overview,
-        exposure: parts.map(|(name, cents)| (name, cents.get())).to_vec(),
-        exposure_cents: total.get(),
-        may_see_terminals: is_office,
-        waiting: if is_office { waiting } else { 0 },
-    };
-    show(StatusCode::OK, &shown)
+    let waiting = if may_act { visit.store(move |tx| tx.waiting_count(now)).await? } else { 0 };
+    let board = board(&visit, &watched, may_act)?;
+    answer(&visit, "dashboard-title", Vec::new(), board, |f, data| Dashboard {
+        plots: [What::PaidIn, What::Credited, What::Spent, What::Owed]
+            .map(|what| Plot::of(&f, &data.months, what))
+            .into(),
+        may_act,
+        waiting,
+        data,
+        f,
+    })
 }
 
-fn todo(overview: &Overview, now: u64) -> Vec<Todo> {
-    let items = overview.terminals.iter().map(|line| {
-        let is_live = line.standing == "live";
-        Todo {
-            terminal: line.terminal,
-            shop_name: line.shop_name.clone(),
-            standing: (line.standing == "quarantined").then_some(line.standing),
-            is_stale: is_live && line.last_contact_at.is_none_or(|at| now.saturating_sub(at) >= STALE_S),
-            last_contact_at: line.last_contact_at,
-            alarms: line.alarms.iter().map(|alarm| (alarm.kind, alarm.count)).collect(),
-        }
+fn board(visit: &Visit, watched: &Watched, may_act: bool) -> Result<Board, Wrong> {
+    let Watched { at, months, thresholds, actions, exposure, overview } = watched;
+    let last = Calendar::system().month_of(*at);
+    let span = last.plus(MONTHS.saturating_neg().saturating_add(1)).and_then(|first| first.months_to(last, 12));
+    let actions = actions.iter().filter(|_| may_act).map(|action| ToDo {
+        kind: action.kind,
+        what: action.what,
+        count: action.count,
+        since: action.since,
+        terminals: action.terminals.clone(),
+        page: places::page(visit, action),
+        command: action.command,
     });
-    items.filter(|item| item.standing.is_some() || item.is_stale || !item.alarms.is_empty()).collect()
+    let waits = overview.restore.as_ref().filter(|restore| restore.ended_at.is_none());
+    let waits = waits.map_or(0, |restore| restore.waiting_for.len());
+    Ok(Board {
+        at: at.get(),
+        actions: actions.collect(),
+        restore_waits_for: u64::try_from(waits).unwrap_or(u64::MAX),
+        exposure_cents: exposure.total()?.get(),
+        exposure: Parts {
+            blocked_cards_cents: exposure.blocked_cards.get(),
+            locked_cents: exposure.locked.get(),
+            lost_keys_cents: exposure.lost_keys.get(),
+            goodwill_cents: exposure.goodwill.get(),
+            restored_missing_cents: exposure.restored.get(),
+            overpaid_shops_cents: exposure.overpaid.get(),
+        },
+        totals: overview.totals,
+        over_right_cents: overview.over_right_cents,
+        disputed_rows: overview.disputed_rows,
+        thresholds: *thresholds,
+        months: months.of_span(&span.unwrap_or_default()),
+    })
 }

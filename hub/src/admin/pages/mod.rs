@@ -17,8 +17,11 @@ mod corrections;
 mod credits;
 mod dashboard;
 mod documents;
+mod evaluation;
+mod evidence;
 mod expiries;
 mod fec;
+mod figures;
 mod goodwill;
 mod grids;
 mod joining;
@@ -48,6 +51,8 @@ use super::site::{Access, Group, LOGIN, Route, with_twins};
 use super::visit::Step;
 use crate::core::roles::Role::{self, Admin, Evaluator, Shop, Treasurer};
 
+#[cfg(test)]
+pub(super) use self::evidence::why_name;
 #[cfg(test)]
 pub(super) use self::names::*;
 
@@ -215,7 +220,9 @@ fn site() -> Vec<Route> {
         Route::get("/password", Access::Own, get(account::password_form)),
         Route::post("/password", Access::Own, post(account::password)),
         Route::post("/logout", Access::Own, post(login::logout)),
-        Route::get("/dashboard", Access::Roles(FIGURES), get(dashboard::page)).menu(Home, "menu-dashboard"),
+        Route::get("/dashboard", Access::Roles(FIGURES), get(dashboard::page))
+            .menu(Home, "menu-dashboard")
+            .api(Told::of::<dashboard::Board>("The fund at one glance, and what is to be done.")),
         Route::get("/shop", Access::Roles(&[Shop]), get(shop::page)).menu(Shops, "menu-shop"),
         Route::get("/users", ADMIN, get(users::list)).menu(Office, "menu-users"),
         Route::post("/users", ADMIN, post(users::add)),
@@ -223,6 +230,23 @@ fn site() -> Vec<Route> {
         Route::post("/users/{user}/disable", ADMIN, post(users::disable)),
         Route::get("/users/{user}/recover", ADMIN, get(users::ask_recover)),
         Route::post("/users/{user}/recover", ADMIN, post(users::recover)),
+        // Watching and evaluation.
+        Route::get("/figures", Access::Roles(FIGURES), get(figures::page))
+            .menu(Group::Figures, "menu-figures")
+            .api(Told::of::<figures::Figures>("Figures by month and kind of shop.").taking::<figures::Asked>()),
+        Route::get("/figures/file", Access::Roles(FIGURES), get(figures::file)),
+        Route::get("/figures/evaluation", Access::Roles(FIGURES), get(evaluation::page))
+            .menu(Group::Figures, "menu-evaluation")
+            .api(
+                Told::of::<evaluation::Table>("Months by kind of shop and size of household, nothing of few.")
+                    .taking::<evaluation::Asked>(),
+            ),
+        Route::get("/figures/evaluation/file", Access::Roles(FIGURES), get(evaluation::file)),
+        Route::get("/evidence", OFFICE, get(evidence::page)).menu(Group::Figures, "menu-evidence").api(Told::of::<
+            evidence::Evidence,
+        >(
+            "Rows and taps that do not fit, newest first.",
+        )),
         Route::get("/audit", OFFICE, get(audit::page)).menu(Office, "menu-audit"),
         Route::get("/works", OFFICE, get(works::list))
             .menu(Office, "menu-works")

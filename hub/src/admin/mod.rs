@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod chart;
 pub mod document;
+pub mod fields;
 pub mod figures;
 pub mod frame;
 pub mod guard;

@@ -14,7 +14,7 @@ macro_rules! files {
     };
 }
 
-files!["site", "works"];
+files!["site", "works", "money"];
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -43,6 +43,9 @@ pub struct Problem {
     pub line: u64,
     /// What is wrong.
     pub problem: String,
+    /// The same, for who says it in other words.
+    #[serde(skip)]
+    pub wrong: Wrong,
 }
 
 impl std::fmt::Display for Problem {
@@ -65,7 +68,7 @@ impl Problems {
         self.count = self.count.saturating_add(1);
         if self.shown.len() < PROBLEMS_MAX {
             let problem = crate::out::plain(&wrong.to_string());
-            self.shown.push(Problem { file: crate::out::plain(file), line, problem });
+            self.shown.push(Problem { file: crate::out::plain(file), line, problem, wrong: wrong.clone() });
         }
     }
 }

@@ -9,9 +9,15 @@ mod account;
 mod api;
 mod assets;
 mod audit;
+mod bank_money_in;
+mod contributions;
+mod contributions_file;
 mod dashboard;
+mod forecast;
 mod login;
+mod money;
 mod shop;
+mod sources;
 mod terminals;
 mod users;
 mod works;
@@ -31,7 +37,7 @@ const FIGURES: &[Role] = &[Admin, Treasurer, Evaluator];
 /// Every route of the site with who may ask for it.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    with_twins(vec![
+    let mut routes = vec![
         Route::get("/style.css", Access::Anyone, get(assets::style)),
         Route::get("/site.js", Access::Anyone, get(assets::script)),
         Route::get("/", Access::Anyone, get(login::home)),
@@ -77,7 +83,9 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/shop", Access::Token(&[Shop]), get(api::shop))
             .api(Told::of::<shop::OwnShop>("A shop's own figures.")),
         Route::get("/api/openapi.json", Access::Anyone, get(api::document)),
-    ])
+    ];
+    routes.extend(money::routes());
+    with_twins(routes)
 }
 
 /// A body without fields.

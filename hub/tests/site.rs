@@ -20,7 +20,11 @@ use serde_json::json;
 const SHOP: &str = "biocoop-bachut";
 
 fn path_of(path: &str) -> String {
-    path.replace("{terminal}", "1").replace("{user}", "1").replace("{work}", "1")
+    path.replace("{money}", "1")
+        .replace("{entry}", "1")
+        .replace("{terminal}", "1")
+        .replace("{user}", "1")
+        .replace("{work}", "1")
 }
 
 /// What somebody of this role, or with this step before them, is to get.
@@ -38,6 +42,7 @@ fn may(access: Access, role: Option<Role>, step: Option<Step>) -> bool {
 fn every_route_answers_every_role_as_the_table_says_and_nobody_else() {
     let fund = Fund::example();
     fund.code(SHOP);
+    common::money::sample(&fund, "2026");
     let hub = fund.serve();
     let office = Program::add(&fund, &hub, "office", "admin", None);
     office.post("/api/works/verify", "/api/works/verify", None, &json!({}));

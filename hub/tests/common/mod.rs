@@ -11,6 +11,7 @@
 )]
 
 pub mod http;
+pub mod money;
 pub mod site;
 pub mod terminal;
 

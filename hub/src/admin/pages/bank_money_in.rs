@@ -12,9 +12,7 @@ use super::super::visit::{Done, Visit, Wrong};
 use super::money::{fault, optional};
 use crate::bank;
 use crate::core::audit::Deed;
-use crate::store::{
-    BankEntryView, BankRefusal, MoneyInProposal, MoneyInRef, MoneyInRefusal, Payer, StoreError,
-};
+use crate::store::{BankEntryView, BankRefusal, MoneyInProposal, MoneyInRef, MoneyInRefusal, Payer, StoreError};
 
 /// Open entries that are looked at.
 const LOOKED_MAX: u32 = 500;

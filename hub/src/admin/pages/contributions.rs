@@ -235,12 +235,7 @@ pub(super) async fn report(visit: Visit, Query(asked): Query<sources::Asked>) ->
     show_report(&visit, year, None, faults).await
 }
 
-async fn show_report(
-    visit: &Visit,
-    year: u16,
-    typed: Option<String>,
-    faults: Vec<Fault>,
-) -> Result<Response, Wrong> {
+async fn show_report(visit: &Visit, year: u16, typed: Option<String>, faults: Vec<Fault>) -> Result<Response, Wrong> {
     let data = Report::of(visit.store(move |tx| tx.contribution_report(year)).await?);
     let typed = typed.unwrap_or_else(|| data.planned_percent.to_string());
     answer(visit, "contributions-report-title", faults, data, |f, data| ReportPage { f, data, typed })

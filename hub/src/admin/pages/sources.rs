@@ -143,7 +143,8 @@ pub(super) async fn page(visit: Visit, Query(asked): Query<Asked>) -> Result<Res
 }
 
 async fn show(visit: &Visit, year: u16, mut typed: Typed, faults: Vec<Fault>) -> Result<Response, Wrong> {
-    let (sources, payments) = visit.store(move |tx| Ok((tx.sources(year)?, tx.money_in_list(false, Some(year))?))).await?;
+    let (sources, payments) =
+        visit.store(move |tx| Ok((tx.sources(year)?, tx.money_in_list(false, Some(year))?))).await?;
     let data = Sources {
         year,
         sources: sources.into_iter().map(Source::of).collect(),

@@ -343,6 +343,7 @@ fn api(hub: &common::Hub, path: &str, token: &str) -> http::Answer {
 fn the_document_of_the_api_tells_every_route_of_programs_and_what_it_gives() {
     let fund = Fund::example();
     fund.code(SHOP);
+    common::money::sample(&fund, "2026");
     let hub = fund.serve();
     let office = Program::add(&fund, &hub, "office", "admin", None);
     office.post("/api/works/verify", "/api/works/verify", None, &json!({}));

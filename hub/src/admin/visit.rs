@@ -19,7 +19,7 @@ use crate::core::audit::Deed;
 use crate::core::roles::Role;
 use crate::error::Refused;
 use crate::keys::KeyError;
-use crate::store::{Lane, Note, SessionView, StoreError, TokenView, Tx, UserRefusal};
+use crate::store::{Lane, MoneyInRefusal, Note, SessionView, StoreError, TokenView, Tx, UserRefusal};
 
 /// What somebody has still to do before the pages are theirs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -348,6 +348,7 @@ fn is_unknown(error: &StoreError) -> bool {
         StoreError::UnknownTerminal(_)
             | StoreError::UnknownShop
             | StoreError::User(UserRefusal::Unknown | UserRefusal::UnknownToken)
+            | StoreError::MoneyIn(MoneyInRefusal::Unknown(_))
     )
 }
 

@@ -3,6 +3,12 @@
 
 mod common;
 
+use std::sync::Arc;
+
+use cabas_hub::admin::visit::By;
+use cabas_hub::store::{Lane, RunOrder};
+use cabas_hub::works::Job;
+use cabas_protocol::Cents;
 use common::money::{import, sample};
 use common::site::{Client, Person, Program};
 use common::{Fund, Hub};
@@ -279,5 +285,46 @@ fn programs_do_and_read_the_same() {
     assert_eq!(program.post(one, "/api/bank/money-in/1", None, &json!({ "household": "F007" })).0, 422);
     assert_eq!(program.post(one, "/api/bank/money-in/77", None, &json!({ "household": "F007" })).0, 404);
     assert!(get("/api/forecast", "/api/forecast")["planned_percent"] == 20);
+    fund.json(&["verify"]);
+}
+
+/// Asks for a run and waits until it has ended.
+fn credited(hub: &Hub, program: &Program, order: &RunOrder<'_>) -> Value {
+    let (app, job) = (Arc::clone(&hub.app), Job::credit(order));
+    let by = By { who: "claire".to_owned(), now: hub.app.clock.now() };
+    let work = hub.app.store.call_blocking(Lane::Sync, move |tx| job.ask(&app, tx, None, &by)).unwrap();
+    hub.app.works.notify_one();
+    let ended = (0..400).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let (_, value) = program.get("/api/works/{work}", &format!("/api/works/{work}"));
+        (value["state"] != "open").then_some(value)
+    });
+    ended.unwrap()
+}
+
+#[test]
+fn a_run_of_several_sources_is_long_work_and_goes_beyond_a_budget_only_where_that_was_agreed() {
+    let fund = Fund::example();
+    fund.json(&["source", "set", "--name", CITY, "--year", "2026", "--budget-cents", "2780000", "--by", "Ada"]);
+    fund.json(&["contribution", "add", "--household", "F001", "--cents", "30000", "--on", "2024-03-05", "--by", "Ada"]);
+    let hub = fund.serve();
+    let program = Program::add(&fund, &hub, "watch", "treasurer", None);
+    let sources = ["Contributions", CITY];
+    let order = RunOrder { period: "2026-11".parse().unwrap(), sources: &sources, over: None, extra: false };
+    let named = ["--source", "Contributions", "--source", CITY];
+    let run = ["credit", "run", "--period", "2026-11"];
+    let preview = fund.json(&[run.as_slice(), named.as_slice()].concat());
+    let (all, missing) = (preview["cents"].as_u64().unwrap(), preview["missing_cents"].as_u64().unwrap());
+    let refused = credited(&hub, &program, &order);
+    assert_eq!((&refused["state"], &refused["result"]["text"]), (&json!("failed"), &json!("refusal-too-little")));
+    assert_eq!(fund.json(&["status"])["totals"]["credited_cents"], 0);
+    let over = Some((Cents::new(missing).unwrap(), "Bo"));
+    let done = credited(&hub, &program, &RunOrder { over, ..order });
+    let expected = json!({ "households": 108, "credited_cents": all });
+    assert_eq!((&done["state"], &done["result"]), (&json!("done"), &expected), "{done}");
+    let city = program.get("/api/sources", "/api/sources?year=2026").1["sources"][1].clone();
+    assert_eq!((&city["source"], &city["agreed_over_cents"]), (&json!(CITY), &json!(missing)), "{city}");
+    let again = credited(&hub, &program, &RunOrder { over, ..order });
+    assert_eq!(again["result"]["households"], 0, "booked once: {again}");
     fund.json(&["verify"]);
 }

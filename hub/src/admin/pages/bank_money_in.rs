@@ -155,10 +155,8 @@ async fn show(visit: &Visit, entry: u64, typed: Meant, faults: Vec<Fault>) -> Re
 }
 
 fn wrong(error: StoreError) -> Wrong {
-    match error {
-        StoreError::Bank(BankRefusal::NoEntry(_) | BankRefusal::EntryExplained(_)) => Wrong::NotFound,
-        error => error.into(),
-    }
+    let is_gone = matches!(error, StoreError::Bank(BankRefusal::NoEntry(_) | BankRefusal::EntryExplained(_)));
+    if is_gone { Wrong::NotFound } else { error.into() }
 }
 
 /// What a form says an entry is; nothing where it says nothing, or more than one thing.
@@ -199,6 +197,7 @@ pub(super) async fn say(visit: Visit, Path(entry): Path<u64>, Sent(sent): Sent<M
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "what is not named here has fields of its own, or none")]
 fn said_wrong(error: &StoreError, payer: &'static str) -> Option<Fault> {
     let of_number = |text| Some(Fault { field: "noted", text });
     match error {

@@ -200,6 +200,7 @@ fn told(problems: Problems) -> Preview {
 }
 
 /// The words for a bad line.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the rest cannot be read, or is of other files")]
 const fn text(wrong: &Bad) -> &'static str {
     match wrong {
         Bad::Refused(refusal) => refusals::money_in(refusal),

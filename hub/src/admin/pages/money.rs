@@ -221,6 +221,7 @@ pub(super) async fn take_back(
 }
 
 /// What is to be corrected in the form; nothing where no field is to blame. `payer` is the field that says who paid.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what no field is to blame for is told as a whole")]
 pub(super) fn fault(error: &StoreError, payer: &'static str) -> Option<Fault> {
     let fault = |field, text| Some(Fault { field, text });
     let refusal = match error {
@@ -276,7 +277,6 @@ impl Frame {
 
     /// Thousandths as percent: `25,3 %`.
     #[must_use]
-    #[expect(clippy::integer_division, reason = "percent and tenths are a quotient and a rest")]
     pub fn percent(&self, permille: &u64) -> String {
         let (whole, rest) = (permille / 10, permille % 10);
         if self.lang() == "fr" { format!("{whole},{rest}\u{a0}%") } else { format!("{whole}.{rest}%") }

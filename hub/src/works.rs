@@ -36,8 +36,15 @@ pub enum Job {
     Credit {
         /// Which one.
         period: String,
-        /// From which source.
-        source: String,
+        /// From which sources, in the order in which they are taken. Works of before have one `source`.
+        #[serde(alias = "source", deserialize_with = "one_or_many")]
+        sources: Vec<String>,
+        /// How much beyond the budget is agreed to, in cents, and by whom.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        over: Option<(u64, String)>,
+        /// Households that other sources credited for the month are to be credited once more.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        extra: bool,
     },
     /// A file that was uploaded and looked at is imported.
     Import {
@@ -51,6 +58,20 @@ pub enum Job {
         /// Which one.
         period: String,
     },
+}
+
+/// One text, or several.
+fn one_or_many<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match OneOrMany::deserialize(from)? {
+        OneOrMany::One(text) => vec![text],
+        OneOrMany::Many(texts) => texts,
+    })
 }
 
 /// How far a step came.
@@ -108,6 +129,17 @@ impl Job {
         "changed",
     ];
 
+    /// The run of an order.
+    #[must_use]
+    pub fn credit(order: &RunOrder<'_>) -> Self {
+        Self::Credit {
+            period: order.period.to_string(),
+            sources: order.sources.iter().map(|source| (*source).to_owned()).collect(),
+            over: order.over.map(|(cents, by)| (cents.get(), by.to_owned())),
+            extra: order.extra,
+        }
+    }
+
     /// What it is called.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -150,8 +182,14 @@ impl Job {
     async fn step(self, app: &Arc<App>, work: &WorkView) -> Result<(), StoreError> {
         match self {
             Self::Verify => verify(app, work.number).await,
-            Self::Credit { period, source } => {
-                on_ledger(app, work, move |tx, hand| credit(tx, hand, &period, &source)).await
+            Self::Credit { period, sources, over, extra } => {
+                let step = move |tx: &mut Tx<'_>, hand: &Hand<'_>| {
+                    let period: Period = period.parse().map_err(|_| StoreError::Damaged("a work's month"))?;
+                    let sources: Vec<_> = sources.iter().map(String::as_str).collect();
+                    let over = over.as_ref().map(|(cents, by)| Cents::new(*cents).map(|cents| (cents, by.as_str())));
+                    credit(tx, hand, &RunOrder { period, sources: &sources, over: over.transpose()?, extra })
+                };
+                on_ledger(app, work, step).await
             }
             Self::Import { upload, fingerprint } => import(app, work, upload, fingerprint).await,
             Self::Expiry { period } => on_ledger(app, work, move |tx, hand| expiry(tx, hand, &period)).await,
@@ -211,12 +249,10 @@ async fn on_ledger(
 }
 
 /// One step of a month's credits.
-fn credit(tx: &mut Tx<'_>, hand: &Hand<'_>, period: &str, source: &str) -> Result<Progress, StoreError> {
-    let period: Period = period.parse().map_err(|_| StoreError::Damaged("a work's month"))?;
-    let order = RunOrder { period, sources: &[source], over: None, extra: false };
-    let report = tx.credit_run(&order, hand.now)?;
+fn credit(tx: &mut Tx<'_>, hand: &Hand<'_>, order: &RunOrder<'_>) -> Result<Progress, StoreError> {
+    let report = tx.credit_run(order, hand.now)?;
     let done = hand.work.done.saturating_add(u64::from(report.households));
-    let plan = tx.credit_plan(period, &[source])?;
+    let plan = tx.credit_plan(order.period, order.sources)?;
     if plan.to_book > Cents::ZERO && report.more {
         let waiting = plan.lines.iter().filter(|line| line.booked.is_none()).count();
         let total = u64::try_from(waiting).ok().map(|waiting| waiting.saturating_add(done));
@@ -294,4 +330,24 @@ async fn import(app: &Arc<App>, work: &WorkView, upload: u32, fingerprint: Strin
         Ok(Progress::Done(json!({ "added": sum(|count| count.added), "changed": sum(|count| count.changed) })))
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+    use super::*;
+
+    #[test]
+    fn a_credit_that_was_asked_for_before_there_were_several_sources_is_still_read() {
+        let old = r#"{"kind":"credit","period":"2026-11","source":"Ville"}"#;
+        let job: Job = serde_json::from_str(old).unwrap();
+        let period: Period = "2026-11".parse().unwrap();
+        let one = RunOrder { period, sources: &["Ville"], over: None, extra: false };
+        assert_eq!(job, Job::credit(&one));
+        let cents = Cents::new(1_000).unwrap();
+        let many = RunOrder { sources: &["Contributions", "Ville"], over: Some((cents, "Ada")), extra: true, ..one };
+        let job = Job::credit(&many);
+        assert_eq!(serde_json::from_str::<Job>(&serde_json::to_string(&job).unwrap()).unwrap(), job);
+        assert_ne!(job, Job::credit(&one));
+    }
 }

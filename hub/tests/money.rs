@@ -5,6 +5,7 @@ mod common;
 
 use std::process::Output;
 
+use common::money::statement;
 use common::{Fund, write};
 use serde_json::{Value, json};
 
@@ -87,32 +88,6 @@ fn contributions_are_added_imported_taken_back_and_reported() {
     assert_eq!(list.as_array().unwrap().len(), 4);
     assert_eq!(fund.run(&[&add[..6], &["--on", "2024-02-30", "--by", "Ada"]].concat()).status.code(), Some(2));
     assert!(fund.run(&["verify"]).status.success());
-}
-
-/// A statement of two payments that came in, of 25.00 and 500.00.
-fn statement() -> String {
-    let balance = |code: &str, euros: &str| {
-        format!(
-            "<Bal><Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp><Amt Ccy=\"EUR\">{euros}</Amt><CdtDbtInd>CRDT</CdtDbtInd>\
-             <Dt><Dt>2024-03-30</Dt></Dt></Bal>"
-        )
-    };
-    let entry = |euros: &str, who: &str, text: &str| {
-        format!(
-            "<Ntry><Amt Ccy=\"EUR\">{euros}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt>\
-             <Dt>2024-03-05</Dt></BookgDt><BkTxCd/><NtryDtls><TxDtls><RltdPties><Dbtr><Pty><Nm>{who}</Nm></Pty></Dbtr>\
-             </RltdPties><RmtInf><Ustrd>{text}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>"
-        )
-    };
-    format!(
-        "<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.08\"><BkToCstmrStmt><GrpHdr><MsgId>M</MsgId>\
-         <CreDtTm>2024-03-30T20:00:00</CreDtTm></GrpHdr><Stmt><Id>S1</Id><Acct><Id><IBAN>FR7630006000011234567890189\
-         </IBAN></Id></Acct>{}{}{}{}</Stmt></BkToCstmrStmt></Document>",
-        balance("OPBD", "0.00"),
-        balance("CLBD", "525.00"),
-        entry("25.00", "Madame Dupont", "Cotisation F007 mars"),
-        entry("500.00", "VILLE DE LYON", "subvention 2024")
-    )
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn path_of(path: &str) -> String {
         .replace("{entry}", "1")
         .replace("{matter}", "correction")
         .replace("{number}", "1")
+        .replace("{money}", "1")
 }
 
 /// What somebody of this role, or with this step before them, is to get.
@@ -50,6 +51,7 @@ fn every_route_answers_every_role_as_the_table_says_and_nobody_else() {
     let fund = Fund::example();
     fund.code(SHOP);
     common::site::proposed_with_a_document(&fund);
+    common::money::sample(&fund, "2026");
     let hub = fund.serve();
     common::bank::paid(&fund, &hub);
     let office = Program::add(&fund, &hub, "office", "admin", None);
@@ -354,6 +356,7 @@ fn the_document_of_the_api_tells_every_route_of_programs_and_what_it_gives() {
     let fund = Fund::example();
     fund.code(SHOP);
     common::site::proposed_with_a_document(&fund);
+    common::money::sample(&fund, "2026");
     let hub = fund.serve();
     common::bank::paid(&fund, &hub);
     let office = Program::add(&fund, &hub, "office", "admin", None);

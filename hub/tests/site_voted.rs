@@ -17,7 +17,7 @@ use cabas_hub::app::App;
 use cabas_hub::clock::Clock;
 use cabas_hub::config::Config;
 use cabas_hub::core::period::Period;
-use cabas_hub::store::{Lane, STEP_HOUSEHOLDS_MAX};
+use cabas_hub::store::{Lane, RunOrder, STEP_HOUSEHOLDS_MAX};
 use cabas_hub::works::{self, Job};
 use common::site::{Client, Person, Program};
 use common::terminal::Terminal;
@@ -210,7 +210,12 @@ fn a_credit_run_that_was_cut_off_goes_on_after_a_restart_and_books_each_househol
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let held = Arc::clone(&app);
         let ask = app.store.call_blocking(Lane::Sync, move |tx| {
-            let job = Job::Credit { period: "2027-02".to_owned(), source: SOURCE.to_owned() };
+            let job = Job::credit(&RunOrder {
+                period: "2027-02".parse().unwrap(),
+                sources: &[SOURCE],
+                over: None,
+                extra: false,
+            });
             if tx.work_next()?.is_none() {
                 job.ask(&held, tx, None, &By { who: "claire".to_owned(), now: held.clock.now() })?;
             }

@@ -140,15 +140,3 @@ proof-repeated = the card’s counter was used before
 tap-repeats = the same counter stands in another row
 tap-fell = the counter fell
 tap-untold = no counter was told
-
-# Kinds of shops
-shop-kind-amap = community-supported farm
-shop-kind-bakery = bakery
-shop-kind-butcher = butcher
-shop-kind-cheese-maker = cheese maker
-shop-kind-fishmonger = fishmonger
-shop-kind-market-gardener = market gardener
-shop-kind-meat-producer = meat producer
-shop-kind-organic-store = organic store
-shop-kind-restaurant = restaurant
-shop-kind-solidarity-grocery = solidarity grocery

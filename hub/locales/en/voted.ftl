@@ -249,9 +249,7 @@ refusal-plan-changed = The amount has changed since the page was opened. Nothing
 refusal-nothing-to-book = Everything is booked already. Nothing was changed.
 refusal-credited-elsewhere = Other funders credited households for this month. To credit them once more: cabas-hub credit run --extra.
 refusal-too-little = This funder has not enough for all. Nothing was booked. From several funders, or beyond a budget: cabas-hub credit run.
-refusal-budget = This funder has no budget for this year, or its name is mistyped: see cabas-hub source list.
 refusal-ended = This was decided already, by you or by somebody else. Nothing was changed.
-refusal-same-person = You proposed it: another person must approve. Nothing was changed.
 refusal-claimed = A shop claims this sum, or the card did not count it. Nothing was changed.
 refusal-released = The money of this card went back to the household already.
 refusal-closed-before = This enrolment is closed already, or was never opened.
@@ -259,7 +257,6 @@ refusal-other-row = More rows have come since: take the proposal back, look, and
 refusal-closing-waits = This closing waits for a second person already.
 refusal-goodwill-waits = Another proposal waits already: approve it or take it back first.
 refusal-too-old = This proposal is older than 30 days: propose it again.
-refusal-restoring = The server was restored and waits for terminals: nothing can be booked before.
 
 # Deeds and works
 deed-rule-set = voted rule noted

@@ -140,15 +140,3 @@ proof-repeated = compteur de la carte déjà utilisé
 tap-repeats = le même compteur est dans une autre ligne
 tap-fell = le compteur a baissé
 tap-untold = aucun compteur donné
-
-# Kinds of shops
-shop-kind-amap = AMAP
-shop-kind-bakery = boulangerie
-shop-kind-butcher = boucherie
-shop-kind-cheese-maker = fromagerie
-shop-kind-fishmonger = poissonnerie
-shop-kind-market-gardener = maraîchage
-shop-kind-meat-producer = élevage
-shop-kind-organic-store = magasin bio
-shop-kind-restaurant = restaurant
-shop-kind-solidarity-grocery = épicerie solidaire

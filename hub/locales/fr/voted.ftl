@@ -249,9 +249,7 @@ refusal-plan-changed = Le montant a changé depuis que la page a été ouverte. 
 refusal-nothing-to-book = Tout est déjà enregistré. Rien n’a été changé.
 refusal-credited-elsewhere = D’autres financeurs ont déjà crédité des foyers pour ce mois. Pour les créditer une fois de plus : cabas-hub credit run --extra.
 refusal-too-little = Ce financeur n’a pas assez pour tous. Rien n’a été enregistré. À plusieurs financeurs, ou au-delà d’un budget : cabas-hub credit run.
-refusal-budget = Ce financeur n’a pas de budget pour cette année, ou son nom est mal écrit : voir cabas-hub source list.
 refusal-ended = C’est déjà décidé, par vous ou par quelqu’un d’autre. Rien n’a été changé.
-refusal-same-person = Vous l’avez proposé : une autre personne doit valider. Rien n’a été changé.
 refusal-claimed = Un magasin réclame cette somme, ou la carte ne l’a pas comptée. Rien n’a été changé.
 refusal-released = L’argent de cette carte est déjà revenu au foyer.
 refusal-closed-before = Cette inscription est déjà fermée, ou n’a pas été ouverte.
@@ -259,7 +257,6 @@ refusal-other-row = D’autres lignes sont arrivées depuis : retirez la proposi
 refusal-closing-waits = Cette fermeture attend déjà une seconde personne.
 refusal-goodwill-waits = Une autre proposition attend déjà : validez-la ou retirez-la d’abord.
 refusal-too-old = Cette proposition a plus de 30 jours : proposez-la de nouveau.
-refusal-restoring = Le serveur a été restauré et attend des terminaux : rien ne peut être enregistré avant.
 
 # Deeds and works
 deed-rule-set = règle votée inscrite

@@ -2,7 +2,7 @@
 
 use crate::store::{
     BankRefusal, BudgetRefusal, CardSessionRefusal, ClosingRefusal, CorrectionRefusal, ErasureRefusal, GoodwillRefusal,
-    JoiningRefusal, RegisterRefusal, RepaymentRefusal, RuleRefusal, StoreError, UserRefusal,
+    JoiningRefusal, MoneyInRefusal, RegisterRefusal, RepaymentRefusal, RuleRefusal, StoreError, UserRefusal,
 };
 
 /// The name of the text; none where the store failed.
@@ -31,6 +31,7 @@ pub const fn refusal(error: &StoreError) -> Option<&'static str> {
         StoreError::Repayment(refusal) => Some(repayment(refusal)),
         StoreError::Closing(refusal) => Some(closing(refusal)),
         StoreError::Goodwill(refusal) => Some(goodwill(refusal)),
+        StoreError::MoneyIn(refusal) => Some(money_in(refusal)),
         StoreError::Budget(refusal) => Some(budget(refusal)),
         _ => None,
     }
@@ -158,14 +159,39 @@ const fn goodwill(refusal: &GoodwillRefusal) -> &'static str {
     }
 }
 
+/// The words for money that does not come in.
+#[must_use]
+pub const fn money_in(refusal: &MoneyInRefusal) -> &'static str {
+    match refusal {
+        MoneyInRefusal::NoHousehold => "money-household-wrong",
+        MoneyInRefusal::NoSource => "money-source-wrong",
+        MoneyInRefusal::OfHouseholds => "money-of-households",
+        MoneyInRefusal::Nothing => "money-amount-wrong",
+        MoneyInRefusal::Day(_) => "money-day-wrong",
+        MoneyInRefusal::ReferenceTaken(_) => "money-reference-taken",
+        MoneyInRefusal::ReferenceTakenBack(_) => "money-reference-taken-back",
+        MoneyInRefusal::Alike(_) => "money-alike",
+        MoneyInRefusal::Unknown(_) => "wrong-not-found",
+        MoneyInRefusal::TakenBackBefore(_) => "refusal-taken-back-before",
+        MoneyInRefusal::CounterEntry(_) => "refusal-counter-entry",
+        MoneyInRefusal::EntryIsDebit(_) => "refusal-entry-is-debit",
+        MoneyInRefusal::BankedBefore(_) => "refusal-banked-before",
+        MoneyInRefusal::NotForEntry(_) => "refusal-not-for-entry",
+        MoneyInRefusal::WaitsForBank(_) => "money-waits-for-bank",
+        MoneyInRefusal::OtherSum { .. } => "refusal-other-sum",
+        MoneyInRefusal::NotAsShown => "refusal-not-as-shown",
+    }
+}
+
 const fn budget(refusal: &BudgetRefusal) -> &'static str {
     match refusal {
+        BudgetRefusal::Sources => "refusal-sources",
+        BudgetRefusal::NoBudget { .. } => "refusal-no-budget",
+        BudgetRefusal::TooLittle { .. } => "refusal-too-little",
+        BudgetRefusal::OverOfContributions => "refusal-over-of-contributions",
         BudgetRefusal::CreditedElsewhere { .. } => "refusal-credited-elsewhere",
-        BudgetRefusal::TooLittle { .. } | BudgetRefusal::OverOfContributions => "refusal-too-little",
-        BudgetRefusal::Sources
-        | BudgetRefusal::NoBudget { .. }
-        | BudgetRefusal::ContributionsBudget
-        | BudgetRefusal::NoBudgetOfYear(_)
-        | BudgetRefusal::NoHouseholds => "refusal-budget",
+        BudgetRefusal::ContributionsBudget => "sources-contributions-budget",
+        BudgetRefusal::NoBudgetOfYear(_) => "forecast-no-budget",
+        BudgetRefusal::NoHouseholds => "forecast-no-households",
     }
 }

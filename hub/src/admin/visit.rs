@@ -20,8 +20,8 @@ use crate::core::roles::Role;
 use crate::error::Refused;
 use crate::keys::KeyError;
 use crate::store::{
-    BankRefusal, CorrectionRefusal, JoiningRefusal, Lane, Note, RegisterRefusal, SessionView, StoreError, TokenView,
-    Tx, UserRefusal,
+    BankRefusal, CorrectionRefusal, JoiningRefusal, Lane, MoneyInRefusal, Note, RegisterRefusal, SessionView,
+    StoreError, TokenView, Tx, UserRefusal,
 };
 
 /// What somebody has still to do before the pages are theirs.
@@ -358,6 +358,7 @@ fn is_unknown(error: &StoreError) -> bool {
             | StoreError::NoStatement { .. }
             | StoreError::Bank(BankRefusal::NoSettlement(_) | BankRefusal::NoEntry(_))
             | StoreError::User(UserRefusal::Unknown | UserRefusal::UnknownToken)
+            | StoreError::MoneyIn(MoneyInRefusal::Unknown(_))
     )
 }
 

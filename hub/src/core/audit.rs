@@ -157,6 +157,18 @@ deeds! {
     GoodwillApproved => "goodwill-approved",
     /// A switch of goodwill was taken back.
     GoodwillWithdrawn => "goodwill-withdrawn",
+    /// A funder's budget of a year was set.
+    BudgetSet => "budget-set",
+    /// Somebody noted what a household or a funder paid.
+    MoneyInNoted => "money-in-noted",
+    /// What was paid in was taken back by a counter-entry.
+    MoneyInTakenBack => "money-in-taken-back",
+    /// A file of contributions was booked.
+    ContributionsImported => "contributions-imported",
+    /// The share of the budgets that contributions are to reach was set.
+    SharePlanSet => "share-plan-set",
+    /// Somebody said which payment a bank entry is.
+    MoneyInMatched => "money-in-matched",
 }
 
 /// One entry, without its place in the chain.

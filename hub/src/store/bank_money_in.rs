@@ -78,6 +78,25 @@ impl Tx<'_> {
         Ok(parts.into_iter().map(|(id, _)| id).collect())
     }
 
+    /// An open entry with whose payment it may be.
+    ///
+    /// # Errors
+    /// [`BankRefusal::NoEntry`], [`BankRefusal::EntryExplained`].
+    pub fn bank_entry_open(&self, id: u64) -> Result<BankEntryView, StoreError> {
+        let read = "SELECT is_credit, cents, booked_on, state FROM bank_entries WHERE id = ?1";
+        let found = self.conn.query_row(read, [Sql(id)], |row| {
+            let (is_credit, cents, booked_on, state) = (row.get(0)?, col(row, 1)?, row.get(2)?, row.get(3)?);
+            let (proposals, money_in) = (Vec::new(), Vec::new());
+            Ok(BankEntryView { id, is_credit, cents, booked_on, state, proposals, money_in })
+        });
+        let mut found = found.optional()?.ok_or(BankRefusal::NoEntry(id))?;
+        if found.state != 0 {
+            return Err(BankRefusal::EntryExplained(id).into());
+        }
+        found.money_in = self.money_in_proposals(&found)?;
+        Ok(found)
+    }
+
     fn bank(
         &self,
         id: u64,

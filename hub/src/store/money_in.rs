@@ -24,6 +24,11 @@ pub const MONEY_IN_LISTED_MAX: u32 = 1_000;
 /// 2020-01-01, the first day that is taken, in days since 1970-01-01.
 pub const DAY_MIN: u32 = 18_262;
 const SECONDS_OF_A_DAY: u64 = 86_400;
+/// What is told of money in.
+const LISTED: &str = "SELECT m.id, code, sources.name, cents, day, reference, takes_back, reason,
+        (SELECT id FROM money_in AS back WHERE back.takes_back = m.id),
+        (SELECT entry FROM banked WHERE money_in = m.id), said_by, said_at
+    FROM money_in AS m JOIN sources ON sources.number = source LEFT JOIN households ON households.number = household";
 
 /// Why money in is not taken. Nothing was booked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -80,6 +85,9 @@ pub enum MoneyInRefusal {
         "this is noted as number {0} and waits for the bank: match it with --noted {0}, or say --again if it is another"
     )]
     WaitsForBank(u64),
+    /// Something happened since it was shown.
+    #[error("what would be booked is not what was shown; look at it again")]
+    NotAsShown,
     /// It does not fit.
     #[error("the bank entry is of {entry} €, what is named comes to {noted} €; they must be the same")]
     OtherSum {
@@ -278,17 +286,41 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn money_in_list(&self, of_households: bool, year: Option<u16>) -> Result<Vec<MoneyInView>, StoreError> {
-        let mut read = self.conn.prepare(
-            "SELECT m.id, code, sources.name, cents, day, reference, takes_back, reason,
-                (SELECT id FROM money_in AS back WHERE back.takes_back = m.id),
-                (SELECT entry FROM banked WHERE money_in = m.id), said_by, said_at
-             FROM money_in AS m JOIN sources ON sources.number = source LEFT JOIN households ON households.number = household
-             WHERE (household IS NOT NULL) = ?1 AND (?2 IS NULL OR strftime('%Y', day * 86400, 'unixepoch') = ?2)
-             ORDER BY m.id DESC LIMIT ?3",
-        )?;
+        let mut read = self.conn.prepare(&format!(
+            "{LISTED} WHERE (household IS NOT NULL) = ?1
+             AND (?2 IS NULL OR strftime('%Y', day * 86400, 'unixepoch') = ?2) ORDER BY m.id DESC LIMIT ?3"
+        ))?;
         let year = year.map(|year| year.to_string());
         let views = read.query_map(params![of_households, year, MONEY_IN_LISTED_MAX], view)?;
         Ok(views.collect::<Result<_, _>>()?)
+    }
+}
+
+impl Tx<'_> {
+    /// Money in of days from one on up to before another, newest first: of households, or of funders.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn money_in_between(
+        &self,
+        of_households: bool,
+        (from, to): (u32, u32),
+    ) -> Result<Vec<MoneyInView>, StoreError> {
+        let read = format!(
+            "{LISTED} WHERE (household IS NOT NULL) = ?1 AND day >= ?2 AND day < ?3 ORDER BY m.id DESC LIMIT ?4"
+        );
+        let mut read = self.conn.prepare_cached(&read)?;
+        let views = read.query_map(params![of_households, from, to, MONEY_IN_LISTED_MAX], view)?;
+        Ok(views.collect::<Result<_, _>>()?)
+    }
+
+    /// Money in of a number.
+    ///
+    /// # Errors
+    /// [`MoneyInRefusal::Unknown`].
+    pub fn money_in_of(&self, id: u64) -> Result<MoneyInView, StoreError> {
+        let found = self.conn.query_row(&format!("{LISTED} WHERE m.id = ?1"), [Sql(id)], view).optional()?;
+        Ok(found.ok_or(MoneyInRefusal::Unknown(id))?)
     }
 }
 

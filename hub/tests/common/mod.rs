@@ -12,6 +12,7 @@
 
 pub mod bank;
 pub mod http;
+pub mod money;
 pub mod site;
 pub mod terminal;
 

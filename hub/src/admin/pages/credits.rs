@@ -18,7 +18,7 @@ use super::super::visit::{Done, Visit, Wrong};
 use super::works;
 use crate::core::audit::Deed;
 use crate::core::period::Period;
-use crate::store::{BudgetRefusal, CreditPlan, ExceptionLine, MonthBooked, RuleRefusal};
+use crate::store::{BudgetRefusal, CreditPlan, ExceptionLine, MonthBooked, RuleRefusal, RunOrder};
 use crate::works::Job;
 
 /// Months that are listed.
@@ -239,7 +239,7 @@ async fn show(
 }
 
 fn job(period: Period, source: &str) -> Job {
-    Job::Credit { period: period.to_string(), source: source.to_owned() }
+    Job::credit(&RunOrder { period, sources: &[source], over: None, extra: false })
 }
 
 pub(super) async fn book(visit: Visit, Sent(sent): Sent<Book>) -> Result<Response, Wrong> {

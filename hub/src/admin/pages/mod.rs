@@ -12,7 +12,10 @@ mod assets;
 mod audit;
 pub(crate) mod bank;
 mod bank_accounts;
+mod bank_money_in;
 mod closings;
+mod contributions;
+mod contributions_file;
 mod corrections;
 mod credits;
 mod dashboard;
@@ -22,10 +25,12 @@ mod evidence;
 mod expiries;
 mod fec;
 mod figures;
+mod forecast;
 mod goodwill;
 mod grids;
 mod joining;
 mod login;
+mod money;
 mod payments;
 pub(in crate::admin) mod people;
 mod repayments;
@@ -37,6 +42,7 @@ mod shop_file;
 mod shop_settings;
 mod shop_statements;
 mod shops;
+mod sources;
 mod terminal;
 mod terminals;
 mod users;
@@ -75,7 +81,7 @@ const FIGURES: &[Role] = &[Admin, Treasurer, Evaluator];
 /// Every route of the site with who may ask for it.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    with_twins([site(), people::routes(), voted(), places(), settlements(), bank()].concat())
+    with_twins([site(), people::routes(), money::routes(), voted(), places(), settlements(), bank()].concat())
 }
 
 /// What is voted, the month's credit, and what two logins decide.

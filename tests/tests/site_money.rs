@@ -112,6 +112,7 @@ fn fund(dir: &Path) -> Hub {
 }
 
 /// A fund with budgets, contributions of some months and a statement of two payments that came in.
+#[expect(clippy::disallowed_methods, reason = "a file of a test")]
 fn filled(dir: &Path) -> (Hub, String) {
     let hub = fund(dir);
     let year = hub.ok(&["contribution", "report"]).unwrap()["year"].to_string();
@@ -162,6 +163,7 @@ fn statement(year: &str) -> String {
     )
 }
 
+#[expect(clippy::disallowed_methods, reason = "a file of a test")]
 #[tokio::test]
 async fn every_page_of_money_in_both_languages_on_a_phone_and_on_a_desk_and_by_keyboard() {
     let dir = tempfile::tempdir().unwrap();

@@ -165,7 +165,7 @@ fn a_household_comes_changes_leaves_and_is_forgotten_and_the_books_stay() {
 
     let ask = claire.get("/households/F001/leave").text();
     assert!(ask.contains("libres reviennent au fonds") && ask.contains("1 carte(s)"), "{ask}");
-    assert!(claire.get("/households/F001/erase").text().contains("enregistrez d’abord son départ"));
+    assert!(claire.get("/households/F001/erase").text().contains("n’est pas parti"));
     assert_eq!(claire.post("/households/F001/erase", &[]).status, 409);
     assert_eq!(claire.post("/households/F001/leave", &[]).status, 303);
     assert_eq!(claire.post("/households/F001/return", &[]).status, 303);

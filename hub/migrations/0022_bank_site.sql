@@ -22,5 +22,5 @@ CREATE TRIGGER refusals_stay   BEFORE UPDATE ON payout_refusals WHEN OLD.state <
 CREATE TRIGGER refusals_remain BEFORE DELETE ON payout_refusals BEGIN SELECT RAISE(ABORT, 'a refusal is never deleted'); END;
 
 -- By the entry that paid or brought back.
-CREATE INDEX payouts_paid_by_entry ON payouts_paid (entry);
-CREATE INDEX payouts_back_by_entry ON payouts_back (entry);
+CREATE INDEX IF NOT EXISTS payouts_paid_by_entry ON payouts_paid (entry);
+CREATE INDEX IF NOT EXISTS payouts_back_by_entry ON payouts_back (entry);

@@ -292,7 +292,7 @@ fn a_correction_is_booked_by_another_login_once_and_by_no_token() {
     assert!(own.contains("Vous l’avez proposé") && !own.contains("/approvals/correction/1/approve"), "{own}");
     let answer = claire.post("/approvals/correction/1/approve", &[]);
     assert_eq!(answer.status, 409);
-    assert!(answer.text().contains("une autre personne doit valider"));
+    assert!(answer.text().contains("Une autre personne"));
     assert_eq!(money(&fund, &code), before, "nothing moves before two said so");
     // No token proposes or approves: there is no such call, and a form takes no token.
     let program = Program::add(&fund, &hub, "office", "admin", None);

@@ -4,7 +4,9 @@
 
 use super::money_in::{budget, contribute, order, source};
 use super::world::{World, at, cents, household};
-use crate::store::{BudgetRefusal, CorrectionOrder, FindingKind, ImportPlan, PaceBy, RunOrder, StoreError};
+use crate::store::{
+    BudgetRefusal, CorrectionOrder, FindingKind, ImportPlan, PaceBy, RunOrder, STEP_HOUSEHOLDS_MAX, StoreError,
+};
 
 fn run_as(world: &mut World, order: RunOrder<'_>) -> Result<u64, BudgetRefusal> {
     let mut booked = 0;
@@ -111,8 +113,9 @@ fn a_long_run_that_was_agreed_to_goes_on_after_a_crash_without_a_second_agreemen
     let (period, sources) = ("2026-11".parse().unwrap(), &["Contributions", "Ville de Lyon"]);
     let agreed = RunOrder { period, sources, over: Some((cents(504 * 15_000), "Bo")), extra: false };
     let step = world.db.write(|tx| tx.credit_run(&agreed, at(1))).unwrap();
-    assert_eq!((step.households, step.more), (1_000, true));
-    assert_eq!(run(&mut world, "2026-11", sources), Ok(5 * 15_000), "whoever calls next goes on");
+    assert_eq!((step.households, step.more), (STEP_HOUSEHOLDS_MAX, true));
+    let rest = u64::from(1_005 - STEP_HOUSEHOLDS_MAX) * 15_000;
+    assert_eq!(run(&mut world, "2026-11", sources), Ok(rest), "whoever calls next goes on");
     let view = source(&mut world, "Ville de Lyon");
     assert_eq!((view.agreed_over, view.left, view.over), (cents(504 * 15_000), Some(cents(0)), cents(0)));
     world.audit();

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use cabas_protocol::{Cents, Timestamp};
+use rusqlite::ErrorCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -224,7 +225,17 @@ pub async fn further(app: &Arc<App>) -> Result<bool, StoreError> {
 fn may_pass(error: &StoreError) -> bool {
     match error {
         StoreError::Busy | StoreError::Stopped | StoreError::NotCommitted(_) | StoreError::Io(_) => true,
-        StoreError::Sqlite(error) => error.sqlite_error_code() != Some(rusqlite::ErrorCode::ConstraintViolation),
+        StoreError::Sqlite(error) => matches!(
+            error.sqlite_error_code(),
+            Some(
+                ErrorCode::DatabaseBusy
+                    | ErrorCode::DatabaseLocked
+                    | ErrorCode::DiskFull
+                    | ErrorCode::SystemIoFailure
+                    | ErrorCode::CannotOpen
+                    | ErrorCode::OutOfMemory
+            )
+        ),
         _ => false,
     }
 }

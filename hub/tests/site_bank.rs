@@ -182,6 +182,30 @@ fn the_payment_file_is_made_once_and_given_out_byte_by_byte() {
 }
 
 #[test]
+fn who_changes_an_account_after_the_approval_does_not_pay_to_it_and_a_doubt_stops_the_file() {
+    let fund = Fund::example();
+    let hub = fund.serve();
+    let (mut claire, mut denis) = office(&fund, &hub);
+    settled(&fund, &hub);
+    hub.pass(60);
+    let path = format!("/bank/accounts/shops/{BACHUT}");
+    claire.get(&path);
+    let other = [("iban", "DE89370400440532013000"), ("name", "Quelqu’un d’autre")];
+    assert_eq!(claire.post(&path, &other).status, 303);
+    let own = claire.post("/settlements/1/payment-file", &[]);
+    assert!(own.status == 409 && says(&own, "une autre personne doit faire"), "{}", own.text());
+    let refusal = format!("/settlements/1/shops/{BACHUT}/refusal");
+    claire.get(&refusal);
+    assert_eq!(claire.post(&refusal, &[("reason", "pas encore")]).status, 303);
+    denis.get("/settlements/1");
+    let doubtful = denis.post("/settlements/1/payment-file", &[]);
+    assert!(doubtful.status == 409 && says(&doubtful, "ou retirez-le"), "{}", doubtful.text());
+    assert_eq!(denis.post(&format!("{refusal}/withdraw"), &[]).status, 303);
+    assert_eq!(denis.post("/settlements/1/payment-file", &[]).status, 303, "another person saw the new account");
+    fund.json(&["verify"]);
+}
+
+#[test]
 fn a_transfer_that_the_bank_refused_is_said_by_one_login_and_approved_by_another() {
     let fund = Fund::example();
     let hub = fund.serve();
@@ -197,15 +221,17 @@ fn a_transfer_that_the_bank_refused_is_said_by_one_login_and_approved_by_another
     assert_eq!(claire.post(&approve, &[]).status, 409, "nobody said it yet");
     assert_eq!(claire.post(&path, &[("reason", "AC04 compte fermé")]).status, 303);
     assert_eq!(claire.post(&path, &[("reason", "AC04")]).status, 409, "said before");
-    let own = claire.post(&approve, &[]);
+    let own = claire.post(&approve, &[("said", "1")]);
     assert!(own.status == 409 && says(&own, "Une autre personne"), "{}", own.text());
     let asked = denis.get(&path);
     assert!(says(&asked, "AC04 compte fermé") && says(&asked, "claire"), "{}", asked.text());
+    assert!(says(&asked, "name=\"said\" value=\"1\""), "{}", asked.text());
     assert_eq!(denis.post(&format!("{path}/withdraw"), &[]).status, 303);
-    assert_eq!(denis.post(&approve, &[]).status, 409, "it was taken back");
+    assert_eq!(denis.post(&approve, &[("said", "1")]).status, 409, "it was taken back");
     assert_eq!(denis.post(&path, &[("reason", "AC04 compte fermé")]).status, 303);
-    assert_eq!(claire.post(&approve, &[]).status, 303);
-    assert_eq!(claire.post(&approve, &[]).status, 409, "once");
+    assert_eq!(claire.post(&approve, &[("said", "1")]).status, 409, "another word than the one that was seen");
+    assert_eq!(claire.post(&approve, &[("said", "2")]).status, 303);
+    assert_eq!(claire.post(&approve, &[("said", "2")]).status, 409, "once");
     let page = claire.get("/settlements/1");
     assert!(says(&page, "revenu, payé par un règlement suivant") && says(&page, "AC04"), "{}", page.text());
     let next = claire.get("/settlements/next");

@@ -140,7 +140,7 @@ impl Frame {
     #[must_use]
     pub fn menu(&self) -> Vec<Entry> {
         let (theirs, here) = (self.entries(), self.here());
-        let first = |group| theirs.iter().find(|entry| entry.group == group);
+        let first = |group| theirs.iter().find(|entry| entry.group == group && !entry.text.is_empty());
         let groups = Group::ALL.into_iter().filter_map(first);
         groups
             .map(|entry| Entry {
@@ -155,7 +155,7 @@ impl Frame {
     #[must_use]
     pub fn submenu(&self) -> Vec<Entry> {
         let (mut theirs, here) = (self.entries(), self.here());
-        theirs.retain(|entry| here.is_some_and(|here| here.group == entry.group));
+        theirs.retain(|entry| !entry.text.is_empty() && here.is_some_and(|here| here.group == entry.group));
         if theirs.len() < 2 {
             return Vec::new();
         }

@@ -85,6 +85,8 @@ const fn bank(refusal: &BankRefusal) -> &'static str {
         BankRefusal::NotPrepared(_) => "refusal-not-prepared",
         BankRefusal::Approved { .. } => "refusal-approved",
         BankRefusal::Outdated(_) => "refusal-outdated",
+        BankRefusal::RefusalOpen(..) => "refusal-refusal-open",
+        BankRefusal::OwnAccountChange { .. } => "refusal-own-account-change",
         BankRefusal::NoSettlement(_) | BankRefusal::NoEntry(_) => "wrong-not-found",
         BankRefusal::NothingToPay(_) => "refusal-nothing-to-pay",
         BankRefusal::NoOwnAccount => "refusal-no-own-account",

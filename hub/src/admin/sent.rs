@@ -7,6 +7,8 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Multipart, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use cabas_protocol::Hash;
+use cabas_protocol::sign::sha256;
 use serde::de::DeserializeOwned;
 
 use super::visit::Wrong;
@@ -56,6 +58,18 @@ impl Upload {
         all.filter(|(name, bytes)| !name.is_empty() || !bytes.is_empty())
     }
 
+    /// A hash of all that was sent, but for what only this form carries.
+    #[must_use]
+    pub fn digest(&self) -> Hash {
+        let fields = self.fields.iter().filter(|(name, _)| !matches!(name.as_str(), "csrf" | "once"));
+        let fields = fields.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let files = std::iter::once((self.name.as_bytes(), self.bytes.as_ref()));
+        let more = self.more.iter().map(|(name, bytes)| (name.as_bytes(), bytes.as_ref()));
+        fields.chain(files).chain(more).fold(Hash::new([0; 32]), |before, (name, value)| {
+            sha256(&[before.as_bytes(), sha256(&[name]).as_bytes(), sha256(&[value]).as_bytes()])
+        })
+    }
+
     /// Reads a form with the field `file`.
     pub(super) async fn of_form(request: Request) -> Result<Self, String> {
         let mut form = Multipart::from_request(request, &()).await.map_err(|error| error.body_text())?;
@@ -94,5 +108,29 @@ impl<S: Sync> FromRequestParts<S> for Upload {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Wrong> {
         parts.extensions.remove::<Self>().ok_or_else(|| Wrong::Unread("there is no file".to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_file_or_field_is_another_thing_that_was_sent_and_another_form_is_not() {
+        let upload = |fields: &[(&str, &str)], name: &str, bytes: &'static [u8]| {
+            let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            Upload { fields, name: name.to_owned(), bytes: Bytes::from_static(bytes), more: Vec::new() }
+        };
+        let sent = upload(&[("kind", "cards"), ("csrf", "a")], "a.csv", b"1");
+        assert_eq!(sent.digest(), upload(&[("kind", "cards"), ("csrf", "b"), ("once", "c")], "a.csv", b"1").digest());
+        let more = Upload { more: vec![("b.csv".to_owned(), Bytes::from_static(b"2"))], ..sent.clone() };
+        for other in [
+            upload(&[("kind", "shops")], "a.csv", b"1"),
+            upload(&[("kind", "cards")], "b.csv", b"1"),
+            upload(&[("kind", "cards")], "a.csv", b"2"),
+            more,
+        ] {
+            assert_ne!(other.digest(), sent.digest());
+        }
     }
 }

@@ -109,7 +109,7 @@ pub struct MenuEntry {
     pub path: String,
     /// Its group.
     pub group: Group,
-    /// The name of its text.
+    /// The name of its text; empty where it only says to which group its pages belong.
     pub text: &'static str,
     /// Who sees it.
     pub roles: &'static [Role],
@@ -162,6 +162,12 @@ impl Route {
         Self { menu: Some((group, text)), ..self }
     }
 
+    /// Puts it, and what lies below it, under a group of the menu without an entry of its own.
+    #[must_use]
+    pub fn under(self, group: Group) -> Self {
+        Self { menu: Some((group, "")), ..self }
+    }
+
     /// Gives it to programs, too, as JSON at `/api` and the same path: see [`with_twins`].
     #[must_use]
     pub fn api(self, told: Told) -> Self {
@@ -210,7 +216,9 @@ impl Site {
     pub fn new(config: &Config, fund: String) -> Self {
         let entries = pages::routes().into_iter().filter_map(|route| match (route.menu, route.access) {
             (Some((group, text)), Access::Roles(roles)) => {
-                Some(MenuEntry { path: route.path.into_owned(), group, text, roles })
+                // What lies below a page whose path has a part that changes is told by what is before that part.
+                let path = route.path.split("/{").next().unwrap_or_default().to_owned();
+                Some(MenuEntry { path, group, text, roles })
             }
             (Some(_) | None, _) => None,
         });
@@ -447,11 +455,10 @@ fn form_field(body: &[u8], name: &[u8]) -> String {
     String::from_utf8_lossy(sent.unwrap_or_default()).into_owned()
 }
 
-/// The same only for the same words of the same sender to the same address. A form with a file has another boundary each
-/// time: of it only the name counts.
+/// The same only for the same words and files of the same sender to the same address. A form with a file has another
+/// boundary each time, so its parts count.
 fn once_key(visit: &Visit, once: &str, parts: &Parts, body: &[u8]) -> Hash {
-    let is_file = parts.extensions.get::<Upload>().is_some();
-    let said = sha256(&[if is_file { &[] } else { body }]);
+    let said = parts.extensions.get::<Upload>().map_or_else(|| sha256(&[body]), Upload::digest);
     let (who, path) = (sha256(&[visit.standing.name().as_bytes()]), sha256(&[visit.path.as_bytes()]));
     let is_program = [u8::from(visit.is_program())];
     sha256(&[b"cabas once 1", &is_program, who.as_bytes(), path.as_bytes(), said.as_bytes(), once.as_bytes()])

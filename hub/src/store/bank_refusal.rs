@@ -48,6 +48,19 @@ pub enum BankRefusal {
     /// It was withdrawn and prepared again.
     #[error("settlement {0} was withdrawn and prepared again since it was looked at; look at it again")]
     Outdated(u32),
+    /// Somebody said that the bank did not make a payment of it, and nobody approved or withdrew that yet.
+    #[error("somebody said that the bank did not pay {1} of settlement {0}; approve or withdraw that first")]
+    RefusalOpen(u32, String),
+    /// Who set an account after the settlement was approved pays to it.
+    #[error(
+        "{by} set the account of {shop} after the settlement was approved; another person must make the payment file"
+    )]
+    OwnAccountChange {
+        /// The shop's code.
+        shop: String,
+        /// Who set it.
+        by: String,
+    },
     /// There is none.
     #[error("there is no settlement {0}; see cabas-hub settlement list")]
     NoSettlement(u32),

@@ -98,6 +98,8 @@ impl Db {
         }
         set(&conn, "synchronous", 2)?;
         set(&conn, "foreign_keys", 1)?;
+        // What is erased is written over in its page; the write-ahead log keeps it until it goes round.
+        set(&conn, "secure_delete", 1)?;
         set(&conn, "cache_size", CACHE_KIB)?;
         if mode == OpenMode::ReadOnly {
             check_form(&conn)?

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::bank_accounts::{bic, checked};
 use super::bank_refusal::BankRefusal;
-use super::closing::person;
+use super::closing::{person, same_person};
 use super::error::StoreError;
 use super::model::{PaymentFile, PaymentOrder, PayoutView};
 use super::sql::{Sql, col};
@@ -46,6 +46,7 @@ impl Tx<'_> {
         if !without.is_empty() {
             return Err(BankRefusal::NoAccount(without.join(", ")).into());
         }
+        self.may_be_ordered(order.settlement, &due, by)?;
         let fund = self.fund()?;
         let number = order.settlement;
         let message = format!("CABAS{}-{}-{number}", fund.fund, fund.incarnation);
@@ -93,6 +94,29 @@ impl Tx<'_> {
         }
         let made = self.payment_file_made(number)?.ok_or(StoreError::Damaged("a payment file"))?;
         Ok(PaymentFile { is_new: true, ..made })
+    }
+
+    /// Nobody said that one of them was not paid, and no account was changed since two people closed the settlement by the
+    /// one who now pays to it.
+    fn may_be_ordered(&self, settlement: u32, due: &[Due], by: &str) -> Result<(), StoreError> {
+        let mut said = self
+            .conn
+            .prepare_cached("SELECT 1 FROM payout_refusals WHERE state = 0 AND settlement = ?1 AND shop = ?2")?;
+        let mut changed = self.conn.prepare_cached(
+            "SELECT set_by FROM shop_accounts WHERE id = ?2 AND set_at > (SELECT closed_at FROM settlements WHERE number = ?1)",
+        )?;
+        for due in due {
+            if said.exists(params![settlement, Sql(due.shop)])? {
+                return Err(BankRefusal::RefusalOpen(settlement, due.code.clone()).into());
+            }
+            let Some((account, ..)) = &due.account else { continue };
+            let set_by: Option<String> =
+                changed.query_row(params![settlement, Sql(*account)], |row| row.get(0)).optional()?;
+            if let Some(set_by) = set_by.filter(|set_by| same_person(set_by, by)) {
+                return Err(BankRefusal::OwnAccountChange { shop: due.code.clone(), by: set_by }.into());
+            }
+        }
+        Ok(())
     }
 
     /// The payouts of a settlement, each with the account that holds, in the order of the shops' codes.

@@ -15,6 +15,8 @@ use crate::core::ledger::ShopNo;
 /// What one person said and nobody approved yet.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PayoutRefusalView {
+    /// Its number.
+    pub id: u64,
     /// The settlement.
     pub settlement: u32,
     /// The shop's code.
@@ -54,19 +56,23 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Another person approves it, and the payout is owed again: once.
+    /// Another person approves what they saw, and the payout is owed again: once.
     ///
     /// # Errors
-    /// [`BankRefusal::NotSaid`]; as [`Self::payout_reject`].
+    /// [`BankRefusal::NotSaid`], [`BankRefusal::Outdated`]; as [`Self::payout_reject`].
     pub fn payout_refusal_approve(
         &mut self,
         (settlement, shop): (u32, &str),
+        seen: u64,
         by: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let by = person(by)?;
         let open = self.open_refusal(settlement, self.shop_no(shop)?)?;
         let (id, reason, said_by) = open.ok_or(BankRefusal::NotSaid(settlement))?;
+        if id != seen {
+            return Err(BankRefusal::Outdated(settlement).into());
+        }
         let meant = PayoutRef { settlement, shop: Some(shop.to_owned()) };
         self.payout_reject(&meant, &reason, (&said_by, by), now)?;
         self.end_refusal(id, 1, by, now)
@@ -94,11 +100,12 @@ impl Tx<'_> {
     /// [`StoreError::Sqlite`].
     pub fn payout_refusals(&self, settlement: u32) -> Result<Vec<PayoutRefusalView>, StoreError> {
         let mut read = self.conn.prepare_cached(
-            "SELECT code, reason, said_by, said_at FROM payout_refusals JOIN shops ON number = shop
+            "SELECT code, reason, said_by, said_at, id FROM payout_refusals JOIN shops ON number = shop
              WHERE state = 0 AND settlement = ?1 ORDER BY code",
         )?;
         let views = read.query_map([settlement], |row| {
             Ok(PayoutRefusalView {
+                id: col(row, 4)?,
                 settlement,
                 shop: row.get(0)?,
                 reason: row.get(1)?,

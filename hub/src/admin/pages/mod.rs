@@ -94,11 +94,12 @@ fn voted() -> Vec<Route> {
         Route::post("/credits", OFFICE, post(credits::book))
             .api(Told::of::<works::Asked>("Credits a month, as it was shown, once.").taking::<credits::Book>()),
         Route::get("/rules", OFFICE, get(rules::list))
+            .under(Money)
             .api(Told::of::<rules::Rules>("What households are credited, by month.")),
         Route::get("/rules/new", OFFICE, get(rules::check)),
         Route::post("/rules", OFFICE, post(rules::set))
             .api(Told::of::<rules::Noted>("Notes a rule that was voted.").taking::<rules::NewRule>()),
-        Route::get("/expiries", OFFICE, get(expiries::page)).api(
+        Route::get("/expiries", OFFICE, get(expiries::page)).under(Money).api(
             Told::of::<expiries::Expiries>("What expires of unspent money at the end of a month.")
                 .taking::<expiries::Asked>(),
         ),
@@ -107,17 +108,20 @@ fn voted() -> Vec<Route> {
                 .taking::<expiries::Book>(),
         ),
         Route::get("/corrections", OFFICE, get(corrections::list))
+            .under(Money)
             .api(Told::of::<corrections::Corrections>("Credits out of rule, newest first.")),
         Route::post("/corrections", OFFICE, post(corrections::propose)),
-        Route::get("/repayments", OFFICE, get(repayments::list)).api(
+        Route::get("/repayments", OFFICE, get(repayments::list)).under(Money).api(
             Told::of::<repayments::Repayments>("What cards counted as spent without goods, given back.")
                 .taking::<repayments::Asked>(),
         ),
         Route::post("/repayments", OFFICE, post(repayments::propose)),
         Route::get("/goodwill", OFFICE, get(goodwill::page))
+            .under(Money)
             .api(Told::of::<goodwill::Goodwill>("What is advanced for terminals that do not answer.")),
         Route::post("/goodwill", OFFICE, post(goodwill::propose)),
         Route::get("/closings", OFFICE, get(closings::list))
+            .under(Shops)
             .api(Told::of::<closings::Closings>("Enrolments that two people closed, and those that are open.")),
         Route::get("/terminals/{terminal}/close", ADMIN, get(closings::ask)),
         Route::post("/terminals/{terminal}/close", ADMIN, post(closings::propose)),

@@ -95,6 +95,7 @@ pub(super) struct Back {
 /// What one person said.
 #[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct Said {
+    number: u64,
     shop: String,
     reason: String,
     said_by: String,
@@ -156,7 +157,7 @@ fn made(file: PaymentFile) -> FileMade {
 }
 
 fn said(view: PayoutRefusalView) -> Said {
-    Said { shop: view.shop, reason: view.reason, said_by: view.said_by, said_at: view.said_at.get() }
+    Said { number: view.id, shop: view.shop, reason: view.reason, said_by: view.said_by, said_at: view.said_at.get() }
 }
 
 fn back(view: PayoutBack) -> Back {
@@ -329,13 +330,21 @@ pub(super) async fn refuse(
     }
 }
 
+/// What somebody who approves has seen.
+#[derive(Deserialize)]
+pub(super) struct SeenRefusal {
+    #[serde(default)]
+    said: u64,
+}
+
 /// Another person approves it, and the next settlement pays it. No program does.
 pub(super) async fn approve_refusal(
     visit: Visit,
     Path((number, shop)): Path<(u32, String)>,
+    Sent(seen): Sent<SeenRefusal>,
 ) -> Result<Response, Wrong> {
     let approved = visit.deed(Deed::PayoutRefusalApproved, move |tx, by| {
-        tx.payout_refusal_approve((number, &shop), &by.who, by.now)?;
+        tx.payout_refusal_approve((number, &shop), seen.said, &by.who, by.now)?;
         Ok(Done { given: (), subject: format!("settlement {number}"), detail: shop })
     });
     approved.await?;

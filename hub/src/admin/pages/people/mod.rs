@@ -69,6 +69,7 @@ fn card_routes() -> Vec<Route> {
                 .taking::<lost::Asked>(),
         ),
         Route::get("/cards/{card}", OFFICE, get(cards::one))
+            .under(Group::People)
             .api(Told::of::<cards::File>("A card: what was released of it, what is held and why.")),
         Route::post("/cards/{card}/block", OFFICE, post(cards::block))
             .api(Told::of::<cards::Listed>("Blocks a card.").taking::<Nothing>()),

@@ -349,6 +349,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_what_the_machine_or_the_moment_refuses_is_tried_again() {
+        let code = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error { code, extended_code: 0 }, None);
+        for passes in [ErrorCode::DatabaseBusy, ErrorCode::DiskFull, ErrorCode::SystemIoFailure] {
+            assert!(may_pass(&code(passes).into()), "{passes:?}");
+        }
+        for stays in [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase, ErrorCode::ConstraintViolation] {
+            assert!(!may_pass(&code(stays).into()), "{stays:?}");
+        }
+        assert!(!may_pass(&rusqlite::Error::IntegralValueOutOfRange(0, -1).into()));
+        assert!(may_pass(&StoreError::Busy) && !may_pass(&StoreError::Damaged("a row")));
+    }
+
+    #[test]
     fn a_credit_that_was_asked_for_before_there_were_several_sources_is_still_read() {
         let old = r#"{"kind":"credit","period":"2026-11","source":"Ville"}"#;
         let job: Job = serde_json::from_str(old).unwrap();

@@ -14,6 +14,7 @@ pub mod ports;
 pub mod program;
 pub mod purse_shop;
 pub mod shop;
+pub mod site;
 pub mod terminal;
 pub mod virtual_card;
 pub mod virtual_printer;

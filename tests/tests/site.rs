@@ -1,43 +1,12 @@
 //! The hub's web site in a real Chromium: two factors, every page in both languages on a phone and on a desk, by keyboard.
 #![allow(clippy::integer_division, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test code")]
 
-use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::Path;
 
 use cabas_tests::browser::Browser;
 use cabas_tests::hub::{Hub, http_client};
 use cabas_tests::program::pictures;
-use totp_rs::{Builder, Secret};
-
-const PASSWORD: &str = "un mot de passe assez long";
-const TAB: &str = "\u{e004}";
-const ENTER: &str = "\u{e007}";
-
-/// What axe-core finds wrong by WCAG 2.2 AA and its own best practices.
-const AXE: &str = "return axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',
-    'best-practice']}).then((found) => found.violations.map((rule) => rule.id + ': ' + rule.nodes.map((node) => node.html).join(' | ')))";
-
-fn axe() -> String {
-    let site = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv/lib");
-    let pythons = std::fs::read_dir(&site).unwrap_or_else(|_| panic!("run deploy/test once: it installs axe-core"));
-    let found = pythons.map(|entry| entry.unwrap().path().join("site-packages/axe_playwright_python/axe.min.js"));
-    let file: PathBuf = found.into_iter().find(|file| file.exists()).unwrap();
-    std::fs::read_to_string(file).unwrap()
-}
-
-/// The six digits of an app; a fresh half minute, so that the code holds until it is sent.
-#[expect(clippy::disallowed_methods, reason = "the hub under test goes by the machine's clock")]
-async fn digits(secret: &str, newer_than: u64) -> (String, u64) {
-    loop {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        if now.div_euclid(30) > newer_than {
-            let secret = Secret::try_from_base32(secret.trim()).unwrap();
-            let totp = Builder::new().with_secret(secret).with_account_name("x").build().unwrap();
-            return (totp.generate(now).to_string(), now.div_euclid(30));
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    }
-}
+use cabas_tests::site::{AXE, ENTER, PASSWORD, TAB, axe, digits};
 
 struct Desk {
     browser: Browser,
@@ -78,7 +47,7 @@ impl Desk {
         self.browser.keys("#name", name).await.unwrap();
         self.browser.keys("#password", &format!("{PASSWORD}{ENTER}")).await.unwrap();
         self.browser.wait_for_text("6 chiffres").await.unwrap();
-        let (code, step) = digits(secret, *last).await;
+        let (code, step) = digits(secret, *last).await.unwrap();
         *last = step;
         self.browser.keys("#code", &format!("{code}{ENTER}")).await.unwrap();
         self.browser.wait_for_text("Tableau de bord").await.unwrap();
@@ -101,7 +70,7 @@ async fn first_login(desk: &Desk, name: &str, given: &str) -> (String, u64) {
     let secret = browser.text("#secret").await.unwrap();
     browser.keys("#code", &format!("000000{ENTER}")).await.unwrap();
     browser.wait_for_text("n’est pas le bon").await.unwrap();
-    let (code, step) = digits(&secret, 0).await;
+    let (code, step) = digits(&secret, 0).await.unwrap();
     browser.keys("#code", &format!("{code}{ENTER}")).await.unwrap();
     browser.wait_for_text("Vos codes de secours").await.unwrap();
     desk.look("recovery-fr").await;
@@ -138,7 +107,7 @@ async fn every_page_in_both_languages_on_a_phone_and_on_a_desk() {
     hub.bare_terminal(&http, "biocoop-platanes").await.unwrap();
     let given = add(&hub, &["--name", "claire", "--role", "admin"]);
     add(&hub, &["--name", "denis", "--role", "treasurer"]);
-    let axe = axe();
+    let axe = axe().unwrap();
     let desk = Desk::open(&hub, &axe, "desk", 1280, 900).await;
     let (secret, mut last) = first_login(&desk, "claire", &given).await;
     let phone = Desk::open(&hub, &axe, "phone", 375, 700).await;
@@ -189,7 +158,7 @@ async fn the_keyboard_is_enough_from_login_to_logout() {
     let dir = tempfile::tempdir().unwrap();
     let hub = fund(dir.path());
     let given = add(&hub, &["--name", "claire", "--role", "admin"]);
-    let desk = Desk::open(&hub, &axe(), "keys", 1280, 900).await;
+    let desk = Desk::open(&hub, &axe().unwrap(), "keys", 1280, 900).await;
     let (secret, _) = first_login(&desk, "claire", &given).await;
     let browser = &desk.browser;
     let press = async |keys: &str| browser.keys(":focus", keys).await.unwrap();
@@ -229,7 +198,7 @@ async fn the_keyboard_is_enough_from_login_to_logout() {
     browser.wait_for_text("Protéger votre compte").await.unwrap();
     let new = browser.text("#secret").await.unwrap();
     assert_ne!(new.trim(), secret.trim(), "the second factor is set up again");
-    let (code, _) = digits(&new, 0).await;
+    let (code, _) = digits(&new, 0).await.unwrap();
     browser.keys("#code", &format!("{code}{ENTER}")).await.unwrap();
     browser.wait_for_text("Vos codes de secours").await.unwrap();
     desk.browser.close().await.unwrap();

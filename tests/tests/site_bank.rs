@@ -2,20 +2,18 @@
 //! two people, and what a shop sees of it; both languages, on a phone and on a desk, by keyboard.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test code")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cabas_protocol::{Cents, PurseRef};
 use cabas_tests::browser::Browser;
 use cabas_tests::hub::{Hub, http_client};
 use cabas_tests::program::pictures;
+use cabas_tests::site::{AXE, ENTER, PASSWORD, TAB, axe};
 use cabas_tests::terminal::Terminal;
 use serde_json::json;
 use totp_rs::{Builder, Secret};
 
-const PASSWORD: &str = "un mot de passe assez long";
-const ENTER: &str = "\u{e007}";
-const TAB: &str = "\u{e004}";
 /// Shop, IBAN, what each of its sales comes to, in cents.
 const SHOPS: [(&str, &str, &[u64]); 3] = [
     ("biocoop-platanes", "FR1420041010050500013M02606", &[2_350, 1_275, 60, 845]),
@@ -23,17 +21,6 @@ const SHOPS: [(&str, &str, &[u64]); 3] = [
     ("epicerie-etats-unis", "BE68539007547034", &[290, 275, 260, 280]),
 ];
 const OWN: &str = "FR7630006000011234567890189";
-
-const AXE: &str = "return axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',
-    'best-practice']}).then((found) => found.violations.map((rule) => rule.id + ': ' + rule.nodes.map((node) => node.html).join(' | ')))";
-
-fn axe() -> String {
-    let site = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv/lib");
-    let pythons = std::fs::read_dir(&site).unwrap_or_else(|_| panic!("run deploy/test once: it installs axe-core"));
-    let found = pythons.map(|entry| entry.unwrap().path().join("site-packages/axe_playwright_python/axe.min.js"));
-    let file: PathBuf = found.into_iter().find(|file| file.exists()).unwrap();
-    std::fs::read_to_string(file).unwrap()
-}
 
 #[expect(clippy::disallowed_methods, reason = "the hub under test goes by the machine's clock")]
 fn digits(secret: &str) -> String {
@@ -191,7 +178,7 @@ fn write(file: &Path, text: &str) {
 async fn a_settlement_goes_to_the_bank_and_back_by_two_people_and_its_shop_sees_it() {
     let dir = tempfile::tempdir().unwrap();
     let hub = sold(dir.path()).await;
-    let axe = axe();
+    let axe = axe().unwrap();
     let claire = Desk::open(&hub, &axe, &["claire", "--role", "admin"], "desk", 1280).await;
     let denis = Desk::open(&hub, &axe, &["denis", "--role", "treasurer"], "phone", 375).await;
     claire.look_at(&[("settlements-none", "/settlements"), ("settlement-preview", "/settlements/next")]).await;

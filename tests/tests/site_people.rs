@@ -1,43 +1,12 @@
 //! Households, cards and imports in a real Chromium: both languages, a desk and a phone, by keyboard.
 #![allow(clippy::integer_division, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test code")]
 
-use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::Path;
 
 use cabas_tests::browser::Browser;
 use cabas_tests::hub::{Hub, http_client};
 use cabas_tests::program::pictures;
-use totp_rs::{Builder, Secret};
-
-const PASSWORD: &str = "un mot de passe assez long";
-const TAB: &str = "\u{e004}";
-const ENTER: &str = "\u{e007}";
-
-/// What axe-core finds wrong by WCAG 2.2 AA and its own best practices.
-const AXE: &str = "return axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',
-    'best-practice']}).then((found) => found.violations.map((rule) => rule.id + ': ' + rule.nodes.map((node) => node.html).join(' | ')))";
-
-fn axe() -> String {
-    let site = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv/lib");
-    let pythons = std::fs::read_dir(&site).unwrap_or_else(|_| panic!("run deploy/test once: it installs axe-core"));
-    let found = pythons.map(|entry| entry.unwrap().path().join("site-packages/axe_playwright_python/axe.min.js"));
-    let file: PathBuf = found.into_iter().find(|file| file.exists()).unwrap();
-    std::fs::read_to_string(file).unwrap()
-}
-
-/// The six digits of an app, of a half minute newer than that.
-#[expect(clippy::disallowed_methods, reason = "the hub under test goes by the machine's clock")]
-async fn digits(secret: &str, newer_than: u64) -> (String, u64) {
-    loop {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        if now.div_euclid(30) > newer_than {
-            let secret = Secret::try_from_base32(secret.trim()).unwrap();
-            let totp = Builder::new().with_secret(secret).with_account_name("x").build().unwrap();
-            return (totp.generate(now).to_string(), now.div_euclid(30));
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    }
-}
+use cabas_tests::site::{AXE, ENTER, PASSWORD, TAB, axe, digits};
 
 struct Desk {
     browser: Browser,
@@ -51,7 +20,7 @@ impl Desk {
     async fn open(hub: &Hub, name: &'static str, width: u32, height: u32) -> Self {
         let browser =
             if width < 500 { Browser::open_phone(width, height).await } else { Browser::open(width, height).await };
-        Self { browser: browser.unwrap(), url: hub.url(), axe: axe(), name, width }
+        Self { browser: browser.unwrap(), url: hub.url(), axe: axe().unwrap(), name, width }
     }
 
     async fn goto(&self, path: &str) {
@@ -78,7 +47,7 @@ impl Desk {
         browser.keys("#password", &format!("{given}{ENTER}")).await.unwrap();
         browser.wait_for_text("Protéger votre compte").await.unwrap();
         let secret = browser.text("#secret").await.unwrap();
-        let (code, step) = digits(&secret, 0).await;
+        let (code, step) = digits(&secret, 0).await.unwrap();
         browser.keys("#code", &format!("{code}{ENTER}")).await.unwrap();
         browser.wait_for_text("Vos codes de secours").await.unwrap();
         browser.click("#on").await.unwrap();
@@ -95,7 +64,7 @@ impl Desk {
         self.browser.keys("#name", name).await.unwrap();
         self.browser.keys("#password", &format!("{PASSWORD}{ENTER}")).await.unwrap();
         self.browser.wait_for_text("6 chiffres").await.unwrap();
-        let (code, _) = digits(secret, last).await;
+        let (code, _) = digits(secret, last).await.unwrap();
         self.browser.keys("#code", &format!("{code}{ENTER}")).await.unwrap();
         self.browser.wait_for_text("Tableau de bord").await.unwrap();
     }

@@ -1,31 +1,16 @@
 //! What is voted, the month's credit and what two logins decide, in a real Chromium: both languages, desk and phone, keyboard.
 #![allow(clippy::integer_division, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test code")]
 
-use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cabas_tests::browser::Browser;
 use cabas_tests::hub::{Hub, http_client};
 use cabas_tests::program::pictures;
+use cabas_tests::site::{AXE, ENTER, PASSWORD, TAB, axe};
 use serde_json::json;
 use totp_rs::{Builder, Secret};
 
-const PASSWORD: &str = "un mot de passe assez long";
 const SOURCE: &str = "Ville de Lyon";
-const ENTER: &str = "\u{e007}";
-const TAB: &str = "\u{e004}";
-
-/// What axe-core finds wrong by WCAG 2.2 AA and its own best practices.
-const AXE: &str = "return axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',
-    'best-practice']}).then((found) => found.violations.map((rule) => rule.id + ': ' + rule.nodes.map((node) => node.html).join(' | ')))";
-
-fn axe() -> String {
-    let site = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv/lib");
-    let pythons = std::fs::read_dir(&site).unwrap_or_else(|_| panic!("run deploy/test once: it installs axe-core"));
-    let found = pythons.map(|entry| entry.unwrap().path().join("site-packages/axe_playwright_python/axe.min.js"));
-    let file: PathBuf = found.into_iter().find(|file| file.exists()).unwrap();
-    std::fs::read_to_string(file).unwrap()
-}
 
 #[expect(clippy::disallowed_methods, reason = "the hub under test goes by the machine's clock")]
 fn seconds() -> u64 {
@@ -118,7 +103,7 @@ async fn a_month_is_credited_and_two_logins_decide_by_keyboard_on_desk_and_phone
     let households = hub.ok(&["household", "list"]).unwrap();
     let code = households[0]["household"].as_str().unwrap().to_owned();
     hub.ok(&["household", "leave", households[1]["household"].as_str().unwrap()]).unwrap();
-    let axe = axe();
+    let axe = axe().unwrap();
     let desk = Desk::open(&hub, &axe, "desk", 1280, 900).await;
     desk.first_login(&hub, "claire", "admin").await;
     let phone = Desk::open(&hub, &axe, "phone", 375, 700).await;

@@ -52,10 +52,8 @@ fn follow(logins: &mut Logins, entry: &AuditEntry) -> Option<&'static str> {
     let is = |deed: Deed| entry.what == deed.name();
     let on_server = entry.who == COMMAND_LINE || entry.detail == COMMAND_LINE;
     let waits = logins.get(&entry.who).is_some_and(|login| login.vouched_by.is_none());
-    let mut wrong = None;
-    if waits && Deed::OF_VOUCHED.iter().any(|deed| is(*deed)) {
-        wrong = Some("by a login that waited for a confirmation");
-    }
+    let may_not = waits && Deed::OF_VOUCHED.iter().any(|deed| is(*deed));
+    let mut wrong = may_not.then_some("by a login that waited for a confirmation");
     if is(Deed::UserAdded) || is(Deed::UserRecovered) {
         if on_server {
             logins.remove(&entry.subject);
@@ -65,9 +63,11 @@ fn follow(logins: &mut Logins, entry: &AuditEntry) -> Option<&'static str> {
     }
     if is(Deed::UserConfirmed) {
         match logins.get_mut(&entry.subject).filter(|login| login.vouched_by.is_none()) {
-            Some(login) if same_person(&login.given_by, &entry.who) => wrong = Some("by the login that gave it"),
+            Some(login) if same_person(&login.given_by, &entry.who) => {
+                wrong = wrong.or(Some("by the login that gave it"))
+            }
             Some(login) => login.vouched_by = Some(entry.who.clone()),
-            None => wrong = Some("of a login that waited for nobody"),
+            None => wrong = wrong.or(Some("of a login that waited for nobody")),
         }
     }
     wrong

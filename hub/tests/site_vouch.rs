@@ -93,7 +93,8 @@ fn no_route_of_two_people_takes_a_login_that_one_admin_gave_until_it_is_confirme
     }
     let mut expected: Vec<_> = OF_TWO.iter().map(ToString::to_string).collect();
     expected.push("/users/{user}/disable".to_owned());
-    (of_two.sort(), expected.sort());
+    of_two.sort();
+    expected.sort();
     assert_eq!(of_two, expected);
     assert!(paul.get("/approvals?lang=fr").text().contains("Votre compte attend"), "every page says so");
     fund.json(&["user", "confirm", "paul"]);

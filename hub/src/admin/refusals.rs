@@ -46,6 +46,10 @@ const fn user(refusal: &UserRefusal) -> &'static str {
         UserRefusal::LastAdmin => "refusal-last-admin",
         UserRefusal::Disabled => "refusal-disabled",
         UserRefusal::TooMany => "refusal-too-many",
+        UserRefusal::Waits => "refusal-waits",
+        UserRefusal::GaveIt => "refusal-gave-it",
+        UserRefusal::NotHeld => "refusal-not-held",
+        UserRefusal::NotWaiting => "refusal-not-waiting",
     }
 }
 

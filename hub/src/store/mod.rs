@@ -75,6 +75,7 @@ mod users;
 mod verify;
 mod views;
 mod voted_views;
+mod vouching;
 mod works;
 
 pub use audit::{AUDIT_PAGE_MAX, AUDIT_TEXT_BYTES_MAX, Note};
@@ -119,8 +120,8 @@ pub use thread::{Lane, Store, WAKES_KEPT};
 pub use tx::Tx;
 pub use uploads::{SealedFile, UPLOAD_WAITS_S, UPLOADS_SHOWN_MAX, UPLOADS_WAITING_MAX, UploadState, UploadView};
 pub use users::{
-    FAILURES_MAX, GIVEN_PASSWORD_S, LOCK_S, NewUser, RECOVERY_CODES, USER_NAME_BYTES_MAX, USERS_MAX, UserRefusal,
-    UserView,
+    FAILURES_MAX, GIVEN_PASSWORD_S, Giver, LOCK_S, NewUser, RECOVERY_CODES, USER_NAME_BYTES_MAX, USERS_MAX,
+    UserRefusal, UserView,
 };
 pub use verify::{FINDINGS_MAX, Finding, FindingKind, VerifyReport};
 pub use voted_views::{ClosableView, Exception, ExceptionLine, MonthBooked, RuleNote};

@@ -45,4 +45,5 @@ mod threads;
 mod undo;
 mod users;
 mod voted;
+mod vouching;
 mod world;

@@ -11,6 +11,7 @@ mod conserved;
 mod joined;
 mod journals;
 mod lives;
+mod logins;
 mod money_in;
 mod purse_cards;
 mod refunded;
@@ -81,6 +82,8 @@ pub enum FindingKind {
     Card,
     /// An entry of the audit log that was changed, taken out or put in.
     Audit,
+    /// A login that was given or confirmed otherwise than the audit log says, or took part before it was confirmed.
+    Login,
     /// A payment file that does not pay what its settlement says, once.
     Payment,
     /// A statement that does not add up, or a payout that was paid or came back otherwise.
@@ -121,6 +124,7 @@ impl FindingKind {
             Self::Goodwill => "goodwill",
             Self::Card => "card",
             Self::Audit => "audit",
+            Self::Login => "login",
             Self::Payment => "payment",
             Self::Bank => "bank",
             Self::Joining => "joining",
@@ -209,6 +213,7 @@ impl Db {
             &|tx, report| tx.check_held(report),
             &|tx, report| tx.check_advances(report),
             &|tx, report| tx.check_audit(report),
+            &|tx, report| tx.check_logins(report),
         ];
         self.read(|tx| {
             let mut report = VerifyReport::default();

@@ -2,6 +2,7 @@
 //! be a household.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, Query};
@@ -17,7 +18,8 @@ use super::super::words::Lang;
 use super::super::{document, html};
 use crate::bank::{self, StatementError};
 use crate::core::audit::Deed;
-use crate::store::{BankEntryDetail, BankRefusal, PayoutRef, StatementKept, StatementReport, StoreError, Tx};
+use crate::core::roles::Role;
+use crate::store::{BankEntryDetail, BankRefusal, PayoutRef, StatementKept, StatementReport, StoreError, Tx, WhoseWord};
 
 /// Entries on one page.
 const ENTRIES_SHOWN_MAX: u32 = 100;
@@ -56,6 +58,10 @@ pub(super) struct Entry {
     proposals: Vec<Payout>,
     /// What it consists of; only where one is asked for.
     parts: Vec<Part>,
+    /// That it was set aside or taken up again, newest first; only where one is asked for.
+    asides: Vec<super::bank_asides::Aside>,
+    /// What one person said that it brought back: another one agrees. Only where one is asked for.
+    waiting: Option<Payout>,
 }
 
 /// A payout, or all that are open of a settlement.
@@ -147,7 +153,14 @@ struct ImportedPage {
 struct EntryPage {
     f: Frame,
     data: Entry,
-    typed: String,
+    typed: Typed,
+}
+
+/// What was typed about an entry.
+#[derive(Debug, Default)]
+pub(super) struct Typed {
+    pub(super) payout: String,
+    pub(super) reason: String,
 }
 
 /// Which entries are asked for.
@@ -195,6 +208,8 @@ fn entry(view: BankEntryDetail, names: &Names) -> Entry {
         payouts: view.explained.into_iter().map(|meant| payout(meant, names)).collect(),
         proposals: view.proposals.into_iter().map(|meant| payout(meant, names)).collect(),
         parts: parts.collect(),
+        asides: view.asides.into_iter().map(super::bank_asides::aside).collect(),
+        waiting: view.waiting.map(|waiting| payout(waiting.meant, names)),
     }
 }
 
@@ -241,8 +256,9 @@ pub(super) async fn import(visit: Visit, upload: Upload) -> Result<Response, Wro
         Ok(file) => file,
         Err(error) => return refused(&visit, &statement_words(&error)).await,
     };
+    let app = Arc::clone(&visit.app);
     let done = visit.deed(Deed::StatementImported, move |tx, by| {
-        let report = report(&tx.bank_import(&file, &by.who, by.now)?);
+        let report = report(&tx.bank_import(&file, &by.who, (&app.secrets, by.now))?);
         let Report { entries_added, payouts_paid, payouts_back, .. } = report;
         let detail = format!("entries: {entries_added} new, payouts: {payouts_paid} paid, {payouts_back} back");
         Ok(Done { given: report, subject: format!("file {}", file.sha256), detail })
@@ -325,11 +341,24 @@ fn report(report: &StatementReport) -> Report {
 }
 
 pub(super) async fn one(visit: Visit, Path(number): Path<u64>) -> Result<Response, Wrong> {
-    show_entry(&visit, number, String::new(), Vec::new()).await
+    show_entry(&visit, number, Typed::default(), Vec::new()).await
 }
 
-async fn show_entry(visit: &Visit, number: u64, typed: String, faults: Vec<Fault>) -> Result<Response, Wrong> {
-    let (view, names) = visit.store(move |tx| Ok((tx.bank_entry(number)?, names(tx)?))).await?;
+pub(super) async fn show_entry(
+    visit: &Visit,
+    number: u64,
+    typed: Typed,
+    faults: Vec<Fault>,
+) -> Result<Response, Wrong> {
+    let app = Arc::clone(&visit.app);
+    let (mut view, names) =
+        visit.store(move |tx| Ok((tx.bank_entry(&app.secrets, number)?, names(tx)?))).await?;
+    // Money in that was given back names a household: names are for the admin.
+    if view.state == 2 && visit.standing.role() != Some(Role::Admin) {
+        for part in &mut view.parts {
+            (part.counterparty, part.remittance) = (None, None);
+        }
+    }
     let data = entry(view, &names);
     answer(visit, "bank-entry-title", faults, data, |f, data| EntryPage { f, data, typed })
 }
@@ -348,32 +377,28 @@ pub(super) struct Matched {
     entry: u64,
     settlement: u32,
     shop: Option<String>,
+    /// True where another person must agree first.
+    waits: bool,
 }
 
-/// Says that an open entry paid a payout, or brought it back.
+/// Says that an open entry paid a payout, or brought it back. That it brought something back is a person's word, and where the
+/// bank does not say so, two people's: no program says it.
 pub(super) async fn match_entry(
     visit: Visit,
     Path(number): Path<u64>,
     Sent(sent): Sent<Meant>,
 ) -> Result<Response, Wrong> {
-    let typed = sent.payout.trim().to_owned();
-    let (settlement, shop) = match typed.split_once('/') {
+    let payout = sent.payout.trim().to_owned();
+    let (settlement, shop) = match payout.split_once('/') {
         Some((settlement, shop)) => (settlement.trim().parse(), Some(shop.trim().to_owned())),
-        None => (typed.parse(), None),
+        None => (payout.parse(), None),
     };
+    let typed = Typed { payout, ..Typed::default() };
     let Ok(settlement) = settlement else {
         return show_entry(&visit, number, typed, vec![Fault { field: "payout", text: "bank-payout-wrong" }]).await;
     };
-    let meant = PayoutRef { settlement, shop };
-    let matched = visit.deed(Deed::EntryMatched, move |tx, by| {
-        tx.bank_match(number, &meant, &by.who, by.now)?;
-        let given = Matched { entry: number, settlement, shop: meant.shop };
-        let shop = given.shop.as_deref().unwrap_or("all that are open");
-        let detail = format!("settlement {settlement}: {shop}");
-        Ok(Done { given, subject: format!("bank entry {number}"), detail })
-    });
-    match matched.await {
-        Ok(matched) => visit.done(&matched, "/bank"),
+    match said(&visit, number, PayoutRef { settlement, shop }).await {
+        Ok(matched) => visit.done(&matched, if matched.waits { "/approvals" } else { "/bank" }),
         Err(StoreError::UnknownShop) => {
             show_entry(&visit, number, typed, vec![Fault { field: "payout", text: "refusal-no-payout" }]).await
         }
@@ -383,4 +408,29 @@ pub(super) async fn match_entry(
             None => Err(error.into()),
         },
     }
+}
+
+/// Books it, or keeps it for another person to agree.
+async fn said(visit: &Visit, number: u64, meant: PayoutRef) -> Result<Matched, StoreError> {
+    let (app, asked) = (Arc::clone(&visit.app), meant.clone());
+    let word = visit.store(move |tx| tx.bank_whose_word(&app.secrets, number, &asked)).await;
+    if visit.is_program() && matches!(word, Ok(WhoseWord::Person | WhoseWord::TwoPeople)) {
+        return Err(BankRefusal::NotByProgram(number).into());
+    }
+    // What does not fit is told below, where what was done before is known.
+    let waits = matches!(word, Ok(WhoseWord::TwoPeople));
+    let app = Arc::clone(&visit.app);
+    let deed = if waits { Deed::ReturnProposed } else { Deed::EntryMatched };
+    let said = visit.deed(deed, move |tx, by| {
+        if waits {
+            tx.payout_return_say(number, &meant, &by.who, by.now)?;
+        } else {
+            tx.bank_match(number, &meant, (&by.who, None), (&app.secrets, by.now))?;
+        }
+        let given = Matched { entry: number, settlement: meant.settlement, shop: meant.shop, waits };
+        let shop = given.shop.as_deref().unwrap_or("all that are open");
+        let detail = format!("settlement {}: {shop}", given.settlement);
+        Ok(Done { given, subject: format!("bank entry {number}"), detail })
+    });
+    said.await
 }

@@ -72,7 +72,9 @@ fn text(verified: &Verified) -> String {
     let state = if verified.ok { "All right" } else { "Not all right" };
     text.push_str(&format!("{state}: {rows} rows, {transfers} transfers and {accounts} accounts recomputed.\n"));
     if !verified.proofs_made_again {
-        text.push_str("The keys are not here: what purse cards proved was not made again, and the bank's text not opened.\n");
+        text.push_str(
+            "The keys are not here: what purse cards proved was not made again, and the bank's text not opened.\n",
+        );
     }
     text
 }

@@ -97,7 +97,8 @@ fn seal(keys: &dyn BankKeys, entry: u64, texts: &Texts) -> Result<Vec<u8>, Store
 }
 
 fn open(keys: &dyn BankKeys, entry: u64, sealed: &[u8]) -> Result<Texts, StoreError> {
-    let opened = keys.open_text(entry, sealed).ok_or(StoreError::Damaged("the bank's text was sealed by other keys"))?;
+    let opened =
+        keys.open_text(entry, sealed).ok_or(StoreError::Damaged("the bank's text was sealed by other keys"))?;
     serde_json::from_slice(&opened).map_err(|_| StoreError::Damaged("the bank's text"))
 }
 
@@ -166,8 +167,10 @@ impl Tx<'_> {
         }
         let left: u32 = self.conn.query_row("SELECT count(*) FROM bank_entry_parts", [], |row| row.get(0))?;
         if left == 0 {
-            // Without a condition the whole table is emptied, and its last page written over from end to end.
-            self.conn.execute("DELETE FROM bank_entry_parts", [])?;
+            // Its last page is not written over from end to end while the table stands: it is made anew.
+            let read = "SELECT sql FROM sqlite_schema WHERE name = 'bank_entry_parts'";
+            let made: String = self.conn.query_row(read, [], |row| row.get(0))?;
+            self.conn.execute_batch(&format!("DROP TABLE bank_entry_parts; {made}"))?;
         }
         self.erased();
         Ok(left > 0)

@@ -65,12 +65,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`BankRefusal`] says what does not fit.
-    pub fn bank_whose_word(
-        &self,
-        keys: &dyn BankKeys,
-        entry: u64,
-        meant: &PayoutRef,
-    ) -> Result<WhoseWord, StoreError> {
+    pub fn bank_whose_word(&self, keys: &dyn BankKeys, entry: u64, meant: &PayoutRef) -> Result<WhoseWord, StoreError> {
         let (is_credit, _, payouts) = self.meant_payouts(entry, meant)?;
         Ok(match (is_credit, is_credit && self.is_said_by_bank(keys, entry, &payouts)?) {
             (false, _) => WhoseWord::Anybody,

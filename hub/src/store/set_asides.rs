@@ -73,12 +73,7 @@ impl Tx<'_> {
             "SELECT is_aside, reason, said_by, said_at FROM set_asides WHERE entry = ?1 ORDER BY id DESC LIMIT ?2",
         )?;
         let said = read.query_map(params![Sql(entry), limit], |row| {
-            Ok(SetAside {
-                is_aside: row.get(0)?,
-                reason: row.get(1)?,
-                said_by: row.get(2)?,
-                said_at: col(row, 3)?,
-            })
+            Ok(SetAside { is_aside: row.get(0)?, reason: row.get(1)?, said_by: row.get(2)?, said_at: col(row, 3)? })
         })?;
         Ok(said.collect::<Result<_, _>>()?)
     }

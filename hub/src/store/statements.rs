@@ -122,14 +122,8 @@ impl Tx<'_> {
             "INSERT INTO bank_entries (key, is_credit, cents, booked_on, valued_on, servicer_ref, state)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0) RETURNING id",
         )?;
-        let values = params![
-            Sql(key),
-            entry.is_credit,
-            Sql(entry.cents),
-            entry.booked_on,
-            entry.valued_on,
-            entry.servicer_ref
-        ];
+        let values =
+            params![Sql(key), entry.is_credit, Sql(entry.cents), entry.booked_on, entry.valued_on, entry.servicer_ref];
         let id: u64 = insert.query_row(values, |row| col(row, 0))?;
         self.keep_texts(keys, id, &Texts::of(entry))?;
         Ok((id, true))

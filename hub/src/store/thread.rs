@@ -245,6 +245,7 @@ fn serve(mut db: Db, shared: &Shared, wakes_out: &broadcast::Sender<Wake>) {
         if let Some(reason) = &reason {
             tracing::error!(error.reason = %reason, work.count = answers.len(), "a transaction was not committed");
         }
+        let is_erased = wakes.take_erased();
         let woken = wakes.take();
         if reason.is_none() {
             for wake in woken {
@@ -252,7 +253,7 @@ fn serve(mut db: Db, shared: &Shared, wakes_out: &broadcast::Sender<Wake>) {
             }
         }
         // Before it is answered, so that whoever is told that it is erased can rely on it.
-        erased.after_a_transaction(conn, wakes.take_erased());
+        erased.after_a_transaction(conn, is_erased);
         for answer in answers {
             answer(reason.as_deref());
         }

@@ -19,7 +19,9 @@ use super::super::{document, html};
 use crate::bank::{self, StatementError};
 use crate::core::audit::Deed;
 use crate::core::roles::Role;
-use crate::store::{BankEntryDetail, BankRefusal, PayoutRef, StatementKept, StatementReport, StoreError, Tx, WhoseWord};
+use crate::store::{
+    BankEntryDetail, BankRefusal, PayoutRef, StatementKept, StatementReport, StoreError, Tx, WhoseWord,
+};
 
 /// Entries on one page.
 const ENTRIES_SHOWN_MAX: u32 = 100;
@@ -351,8 +353,7 @@ pub(super) async fn show_entry(
     faults: Vec<Fault>,
 ) -> Result<Response, Wrong> {
     let app = Arc::clone(&visit.app);
-    let (mut view, names) =
-        visit.store(move |tx| Ok((tx.bank_entry(&app.secrets, number)?, names(tx)?))).await?;
+    let (mut view, names) = visit.store(move |tx| Ok((tx.bank_entry(&app.secrets, number)?, names(tx)?))).await?;
     // Money in that was given back names a household: names are for the admin.
     if view.state == 2 && visit.standing.role() != Some(Role::Admin) {
         for part in &mut view.parts {

@@ -258,7 +258,8 @@ fn what_the_bank_does_not_name_is_proposed_and_matched_by_a_person_once() {
     let proposed: Vec<_> = open.iter().map(|entry| entry.proposals.clone()).collect();
     let meant = |shop: Option<&str>| PayoutRef { settlement: 1, shop: shop.map(str::to_owned) };
     assert_eq!(proposed, [vec![], vec![meant(Some("A"))], vec![meant(None)]]);
-    let mut say = |entry, meant: &PayoutRef| world.db.write(|tx| tx.bank_match(entry, meant, ("Bo", None), (&Witness, at(3))));
+    let mut say =
+        |entry, meant: &PayoutRef| world.db.write(|tx| tx.bank_match(entry, meant, ("Bo", None), (&Witness, at(3))));
     assert!(refusal(say(3, &meant(Some("A")))).contains("must be the same"));
     assert!(refusal(say(9, &meant(None))).contains("no bank entry 9"));
     say(1, &meant(None)).unwrap();

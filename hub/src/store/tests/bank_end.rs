@@ -88,7 +88,8 @@ fn what_the_bank_itself_calls_a_return_needs_one_person_and_another_payments_nam
     let named = written("RETOUR VIR CABAS8-1-1-2.");
     let other = "<TxDtls><Refs><EndToEndId>x</EndToEndId></Refs><RmtInf><Ustrd>CABAS8-1-1-1</Ustrd></RmtInf>\
         <RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf></TxDtls>";
-    for (told, word) in [(back, WhoseWord::Person), (named.as_str(), WhoseWord::Person), (other, WhoseWord::TwoPeople)] {
+    for (told, word) in [(back, WhoseWord::Person), (named.as_str(), WhoseWord::Person), (other, WhoseWord::TwoPeople)]
+    {
         let mut world = paid(&[(250, told)]);
         assert_eq!(world.number::<u32>("SELECT count(*) FROM payouts_back"), 0, "a person looks at it first");
         assert_eq!(world.db.read(|tx| tx.bank_whose_word(&Witness, 2, &meant(Some("B")))).unwrap(), word, "{told}");
@@ -99,10 +100,7 @@ fn what_the_bank_itself_calls_a_return_needs_one_person_and_another_payments_nam
     // What went out takes no second person.
     let mut world = settled();
     import(&mut world, &statement(&[(-250, "<TxDtls/>")]));
-    assert_eq!(
-        world.db.read(|tx| tx.bank_whose_word(&Witness, 1, &meant(Some("B")))).unwrap(),
-        WhoseWord::Anybody
-    );
+    assert_eq!(world.db.read(|tx| tx.bank_whose_word(&Witness, 1, &meant(Some("B")))).unwrap(), WhoseWord::Anybody);
     let not_in = world.db.write(|tx| tx.payout_return_say(1, &meant(Some("B")), "Ada", at(3)));
     assert!(refusal(not_in).contains("did not come in"));
     world.audit();
@@ -280,9 +278,7 @@ fn each_fault_planted_in_what_was_said_of_bank_entries_is_found() {
         world.audit();
         world.tamper(sql);
         let report = world.verify();
-        let is_it = |finding: &&crate::store::Finding| {
-            finding.kind == FindingKind::Bank && finding.subject == subject
-        };
+        let is_it = |finding: &&crate::store::Finding| finding.kind == FindingKind::Bank && finding.subject == subject;
         let all: Vec<_> = report.findings.iter().map(ToString::to_string).collect();
         assert!(report.findings.iter().any(|finding| is_it(&finding)), "{subject} by {sql}\nfound: {all:#?}");
     }

@@ -8,6 +8,7 @@
 mod audit;
 mod backup;
 mod bank_accounts;
+mod bank_matches;
 mod bank_money_in;
 mod bank_refusal;
 mod bank_site;

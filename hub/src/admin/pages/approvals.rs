@@ -13,7 +13,6 @@ use super::super::visit::{By, Done, Visit, Wrong};
 use super::closings::meant;
 use super::goodwill::{Switch, detail};
 use crate::core::audit::Deed;
-use crate::core::bank_text::BankKeys;
 use crate::store::{CloseOrder, ClosingRefusal, ClosingView, GoodwillRefusal, StoreError, Tx, same_person};
 
 /// What waits of one matter, at the most, on the page.
@@ -213,8 +212,7 @@ async fn end(visit: &Visit, matter: &str, number: u64, approved: Option<Meant>) 
             Matter::Closing => end_closing(tx, number, by, approved.as_ref())?,
             Matter::Goodwill => end_goodwill(tx, number, by, approved.is_some())?,
             Matter::Return => {
-                let keys = (&app.secrets as &dyn BankKeys, by.now);
-                let view = tx.payout_return_end(number, &by.who, approved.is_some(), keys)?;
+                let view = tx.payout_return_end(number, &by.who, approved.is_some(), (&app.secrets, by.now))?;
                 format!("bank entry {}, settlement {}", view.entry, view.meant.settlement)
             }
         };

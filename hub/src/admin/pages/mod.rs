@@ -13,6 +13,7 @@ mod audit;
 pub(crate) mod bank;
 mod bank_accounts;
 mod bank_asides;
+mod bank_match;
 mod bank_money_in;
 mod closings;
 mod contributions;
@@ -193,8 +194,9 @@ fn bank() -> Vec<Route> {
             .api(Told::of::<bank::Report>("Imports a statement (camt.053); imported again it changes nothing.")),
         Route::get("/bank/entries/{entry}", OFFICE, get(bank::one))
             .api(Told::of::<bank::Entry>("Something that the bank booked, with its parts.")),
-        Route::post("/bank/entries/{entry}/match", OFFICE, post(bank::match_entry))
-            .api(Told::of::<bank::Matched>("Says which payout a debit entry paid.").taking::<bank::Meant>()),
+        Route::post("/bank/entries/{entry}/match", OFFICE, post(bank_match::match_entry)).api(
+            Told::of::<bank_match::Matched>("Says which payout a debit entry paid.").taking::<bank_match::Meant>(),
+        ),
         Route::post("/bank/entries/{entry}/set-aside", OFFICE, post(bank_asides::set_aside)).api(
             Told::of::<bank_asides::Stands>("Sets aside a debit entry that is no payout.").taking::<bank_asides::Why>(),
         ),

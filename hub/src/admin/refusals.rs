@@ -106,6 +106,14 @@ const fn bank(refusal: &BankRefusal) -> &'static str {
         BankRefusal::SaidBefore { .. } => "refusal-said-before",
         BankRefusal::NotSaid(_) => "refusal-not-said",
         BankRefusal::OtherAmount { .. } => "refusal-other-amount",
+        BankRefusal::NotSaidByBank(_) => "refusal-not-said-by-bank",
+        BankRefusal::ReturnSaid { .. } => "refusal-return-said",
+        BankRefusal::ReturnEnded(_) => "refusal-ended",
+        BankRefusal::NotACredit(_) => "refusal-not-paid",
+        BankRefusal::NotADebit(_) => "refusal-not-a-debit",
+        BankRefusal::NamesPayout(_) => "refusal-names-payout",
+        BankRefusal::NotByProgram(_) => "refusal-not-by-program",
+        BankRefusal::NotAside(_) => "refusal-not-aside",
     }
 }
 

@@ -129,6 +129,16 @@ deeds! {
     StatementImported => "statement-imported",
     /// Somebody said what an entry of the bank is.
     EntryMatched => "entry-matched",
+    /// Somebody said that a credit of the bank is a payout that came back.
+    ReturnProposed => "return-proposed",
+    /// Another person agreed to that.
+    ReturnBooked => "return-booked",
+    /// It was refused, or taken back.
+    ReturnWithdrawn => "return-withdrawn",
+    /// An entry of the bank was set aside.
+    EntrySetAside => "entry-set-aside",
+    /// It was taken up again.
+    EntryTakenUp => "entry-taken-up",
     /// The accounting export was made.
     FecMade => "fec-made",
     /// A rule that was voted was noted.

@@ -8,9 +8,11 @@
 mod audit;
 mod backup;
 mod bank_accounts;
+mod bank_matches;
 mod bank_money_in;
 mod bank_refusal;
 mod bank_site;
+mod bank_texts;
 mod card_proofs;
 mod card_records;
 mod card_releases;
@@ -47,6 +49,7 @@ mod once;
 mod open_work;
 mod payments;
 mod payout_refusals;
+mod payout_returns;
 mod people;
 mod places;
 mod preparations;
@@ -58,6 +61,7 @@ mod register;
 mod restore;
 mod rules;
 mod sessions;
+mod set_asides;
 mod settlements;
 mod shop_statements;
 mod shops;
@@ -83,6 +87,7 @@ pub use bank_refusal::BankRefusal;
 pub use bank_site::{
     BankEntryDetail, BankEntryPart, PayoutAccount, PayoutBack, SettlementOfShop, SettlementPeople, StatementKept,
 };
+pub use bank_texts::SEALED_PER_STEP_MAX;
 pub use closing::{CloseOrder, Closing, ClosingRefusal, ClosingView, same_person};
 pub use credits::STEP_HOUSEHOLDS_MAX;
 pub use db::{Db, OpenMode, SCHEMA_VERSION};
@@ -104,6 +109,7 @@ pub use money_report::{MoneyForecast, PaceBy};
 pub use once::ONCE_KEPT_S;
 pub use open_work::{OpenSum, OpenWork};
 pub use payout_refusals::PayoutRefusalView;
+pub use payout_returns::{PayoutReturnView, WhoseWord};
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
 pub use places::TerminalFile;
 pub use register::{
@@ -114,6 +120,7 @@ pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView,
 pub use sessions::{
     SESSION_IDLE_S, SESSION_UNPROVEN_S, SESSION_WHOLE_S, SESSIONS_PER_USER_MAX, SessionView, TOKENS_MAX, TokenView,
 };
+pub use set_asides::SetAside;
 pub use slices::{AllocationStep, FREE_SHARE_PERCENT};
 pub use sources::{BudgetRefusal, CONTRIBUTIONS, RUN_SOURCES_MAX, RunOrder};
 pub use thread::{Lane, Store, WAKES_KEPT};

@@ -13,6 +13,8 @@ mod assets;
 mod audit;
 pub(crate) mod bank;
 mod bank_accounts;
+mod bank_asides;
+mod bank_match;
 mod bank_money_in;
 mod closings;
 mod contributions;
@@ -196,8 +198,15 @@ fn bank() -> Vec<Route> {
             .api(Told::of::<bank::Report>("Imports a statement (camt.053); imported again it changes nothing.")),
         Route::get("/bank/entries/{entry}", OFFICE, get(bank::one))
             .api(Told::of::<bank::Entry>("Something that the bank booked, with its parts.")),
-        Route::post("/bank/entries/{entry}/match", OFFICE, post(bank::match_entry))
-            .api(Told::of::<bank::Matched>("Says which payout an entry paid or brought back.").taking::<bank::Meant>()),
+        Route::post("/bank/entries/{entry}/match", OFFICE, post(bank_match::match_entry)).api(
+            Told::of::<bank_match::Matched>("Says which payout a debit entry paid.").taking::<bank_match::Meant>(),
+        ),
+        Route::post("/bank/entries/{entry}/set-aside", OFFICE, post(bank_asides::set_aside)).api(
+            Told::of::<bank_asides::Stands>("Sets aside a debit entry that is no payout.").taking::<bank_asides::Why>(),
+        ),
+        Route::post("/bank/entries/{entry}/take-up", OFFICE, post(bank_asides::take_up)).api(
+            Told::of::<bank_asides::Stands>("Takes up again an entry that was set aside.").taking::<bank_asides::Why>(),
+        ),
         Route::get("/bank/accounts", OFFICE, get(bank_accounts::list))
             .api(Told::of::<bank_accounts::Accounts>("The accounts of the fund and of the shops.")),
         Route::get("/bank/accounts/fund", OFFICE, get(bank_accounts::fund_form))

@@ -10,6 +10,7 @@
 
 mod backups;
 mod bank;
+mod bank_end;
 mod card_lives;
 mod card_proofs;
 mod closings;

@@ -5,6 +5,7 @@
 
 mod audited;
 mod bank;
+mod bank_end;
 mod books;
 mod carried;
 mod conserved;
@@ -21,7 +22,7 @@ mod voted;
 use super::db::Db;
 use super::error::StoreError;
 use super::tx::Tx;
-use crate::core::card_proof::CardWitness;
+use crate::core::bank_text::VerifyKeys;
 
 /// Findings that are kept; what comes after them is only counted.
 pub const FINDINGS_MAX: usize = 1_000;
@@ -177,7 +178,7 @@ impl Db {
     ///
     /// # Errors
     /// [`StoreError::Sqlite`] or [`StoreError::Damaged`] where the file cannot be read at all.
-    pub fn verify(&mut self, witness: &dyn CardWitness) -> Result<VerifyReport, StoreError> {
+    pub fn verify(&mut self, witness: &dyn VerifyKeys) -> Result<VerifyReport, StoreError> {
         self.verify_told(witness, &mut |_, _| {})
     }
 
@@ -187,7 +188,7 @@ impl Db {
     /// As [`Self::verify`].
     pub fn verify_told(
         &mut self,
-        witness: &dyn CardWitness,
+        witness: &dyn VerifyKeys,
         told: &mut dyn FnMut(u64, u64),
     ) -> Result<VerifyReport, StoreError> {
         let parts: &[&Part<'_>] = &[
@@ -206,6 +207,7 @@ impl Db {
             &|tx, report| tx.check_goodwill(report),
             &|tx, report| tx.check_settlements(report),
             &|tx, report| tx.check_bank(report),
+            &|tx, report| tx.check_bank_end(witness, report),
             &|tx, report| tx.check_money_in(report),
             &|tx, report| tx.check_joinings(report),
             &|tx, report| tx.check_erasures(report),

@@ -163,7 +163,7 @@ fn a_purchase_is_an_intent_and_a_proof_and_exactly_two_commits() {
     assert!(matches!(known, PurseStart::Known(record) if record == sold));
     let state = journal.state();
     assert_eq!((state.newest.totals.sales, state.newest.totals.fund), (1, cents(600)));
-    let close = journal.close(moment(1, 13), ClosePeriod::Day).unwrap().close;
+    let close = journal.close(moment(1, 13), ClosePeriod::Day).unwrap().asked.close;
     assert_eq!((close.sales, close.fund), (1, cents(600)));
     let report = assert_sound(folder.path(), &fund);
     assert_eq!((report.sales, report.fund_cents, report.doubts), (1, 600, 0));

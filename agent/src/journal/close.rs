@@ -230,3 +230,13 @@ pub(super) const fn period_number(period: ClosePeriod) -> u8 {
         ClosePeriod::Year => 3,
     }
 }
+
+/// The name of a period in the local API and in exports.
+#[must_use]
+pub const fn period_name(period: ClosePeriod) -> &'static str {
+    match period {
+        ClosePeriod::Day => "day",
+        ClosePeriod::Month => "month",
+        ClosePeriod::Year => "year",
+    }
+}

@@ -13,6 +13,7 @@ mod day;
 mod doubts;
 mod error;
 pub mod export;
+mod export_body;
 pub mod handle;
 mod history;
 mod hub;
@@ -36,7 +37,7 @@ mod verify_money;
 pub mod verify_statement;
 
 pub use append::MAX_ALARMS;
-pub use close::{CLOSINGS_MAX, Closed, Closing, Period, Periods};
+pub use close::{CLOSINGS_MAX, Closed, Closing, Period, Periods, period_name};
 pub use couriers::COURIERED_MAX;
 pub use create::{CreateError, Enrolment, KEY_FILE, create};
 pub use day::{DAY_ENTRIES_MAX, Entry};

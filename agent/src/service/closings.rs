@@ -6,7 +6,7 @@ use crate::clock;
 use crate::core::closing::{Day, OpenSince, due};
 use crate::core::receipt::{Language, date_time};
 use crate::core::split::Categories;
-use crate::journal::{Closed, Closing, Periods, State, Sums, Totals};
+use crate::journal::{Closed, Closing, Periods, State, Sums, Totals, period_name};
 use crate::printer::{JobId, PrinterState};
 use cabas_protocol::row::ClosePeriod;
 use cabas_protocol::{CategoryId, Cents, Seq, Timestamp};
@@ -274,13 +274,4 @@ fn totals_json(totals: Totals, perpetual: Cents) -> Map<String, Value> {
         (String::from("refunds_cents"), json!(totals.refunds.get())),
         (String::from("perpetual_cents"), json!(perpetual.get())),
     ])
-}
-
-/// The name of a period in the local API.
-pub(super) const fn period_name(period: ClosePeriod) -> &'static str {
-    match period {
-        ClosePeriod::Day => "day",
-        ClosePeriod::Month => "month",
-        ClosePeriod::Year => "year",
-    }
 }

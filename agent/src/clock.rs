@@ -97,8 +97,10 @@ pub fn day_span(day: u32) -> Range<Timestamp> {
 /// The business day of a date such as `2026-11-28`; nothing where it is none, or before 1970.
 #[must_use]
 pub fn day_of(date: &str) -> Option<u32> {
-    let date: jiff::civil::Date = date.parse().ok()?;
-    u32::try_from(date.since(EPOCH).ok()?.get_days()).ok()
+    let parsed: jiff::civil::Date = date.parse().ok()?;
+    let day = u32::try_from(parsed.since(EPOCH).ok()?.get_days()).ok()?;
+    // One way of writing it is enough: a time behind it would be overlooked.
+    (parsed.to_string() == date).then_some(day)
 }
 
 /// Year, month and day of a business day; the last that there is where it is out of range.

@@ -30,6 +30,8 @@
 mod api;
 mod assets;
 mod closings;
+#[cfg(test)]
+mod closings_tests;
 mod error;
 mod events;
 mod guard;

@@ -11,7 +11,7 @@ use common::site::{Client, PASSWORD, Person};
 use serde_json::{Value, json};
 
 /// What two people decide, and what a payment file holds two logins against each other for.
-const OF_TWO: [&str; 18] = [
+const OF_TWO: [&str; 19] = [
     "/corrections",
     "/repayments",
     "/goodwill",
@@ -25,6 +25,7 @@ const OF_TWO: [&str; 18] = [
     "/settlements/{settlement}/shops/{shop}/refusal",
     "/settlements/{settlement}/shops/{shop}/refusal/approve",
     "/settlements/{settlement}/shops/{shop}/refusal/withdraw",
+    "/bank/entries/{entry}/match",
     "/bank/accounts/fund",
     "/bank/accounts/shops/{shop}",
     "/users",
@@ -56,6 +57,7 @@ fn filled(path: &str) -> String {
         .replace("{settlement}", "1")
         .replace("{matter}", "correction")
         .replace("{number}", "1")
+        .replace("{entry}", "1")
 }
 
 /// True where the answer says who confirms the login.

@@ -198,7 +198,7 @@ fn bank() -> Vec<Route> {
             .api(Told::of::<bank::Report>("Imports a statement (camt.053); imported again it changes nothing.")),
         Route::get("/bank/entries/{entry}", OFFICE, get(bank::one))
             .api(Told::of::<bank::Entry>("Something that the bank booked, with its parts.")),
-        Route::post("/bank/entries/{entry}/match", OFFICE, post(bank_match::match_entry)).api(
+        Route::post("/bank/entries/{entry}/match", OFFICE, post(bank_match::match_entry)).vouched().api(
             Told::of::<bank_match::Matched>("Says which payout a debit entry paid.").taking::<bank_match::Meant>(),
         ),
         Route::post("/bank/entries/{entry}/set-aside", OFFICE, post(bank_asides::set_aside)).api(

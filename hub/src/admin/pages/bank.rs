@@ -19,9 +19,7 @@ use super::super::{document, html};
 use crate::bank::{self, StatementError};
 use crate::core::audit::Deed;
 use crate::core::roles::Role;
-use crate::store::{
-    BankEntryDetail, BankRefusal, PayoutRef, StatementKept, StatementReport, StoreError, Tx, WhoseWord,
-};
+use crate::store::{BankEntryDetail, BankRefusal, PayoutRef, StatementKept, StatementReport, StoreError, Tx};
 
 /// Entries on one page.
 const ENTRIES_SHOWN_MAX: u32 = 100;

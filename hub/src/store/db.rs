@@ -25,7 +25,7 @@ const STATEMENTS_KEPT: usize = 128;
 pub(super) const APPLICATION_ID: i64 = 0x4361_6261;
 
 /// Every migration, oldest first; never edited, only added to.
-pub(super) const MIGRATIONS: [&str; 20] = [
+pub(super) const MIGRATIONS: [&str; 21] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_lifecycle.sql"),
     include_str!("../../migrations/0003_undo.sql"),
@@ -46,9 +46,10 @@ pub(super) const MIGRATIONS: [&str; 20] = [
     include_str!("../../migrations/0020_people_site.sql"),
     include_str!("../../migrations/0021_voted_site.sql"),
     include_str!("../../migrations/0022_bank_site.sql"),
+    include_str!("../../migrations/0025_credit_runs.sql"),
 ];
 /// The form that this program writes.
-pub const SCHEMA_VERSION: i64 = 20;
+pub const SCHEMA_VERSION: i64 = 21;
 
 /// What may be done with the file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

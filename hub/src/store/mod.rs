@@ -20,6 +20,7 @@ mod cards;
 mod claims;
 mod closing;
 mod corrections;
+mod credit_runs;
 mod credits;
 mod db;
 mod debts;
@@ -83,7 +84,7 @@ pub use bank_site::{
     BankEntryDetail, BankEntryPart, PayoutAccount, PayoutBack, SettlementOfShop, SettlementPeople, StatementKept,
 };
 pub use closing::{CloseOrder, Closing, ClosingRefusal, ClosingView, same_person};
-pub use credits::STEP_HOUSEHOLDS_MAX;
+pub use credit_runs::{RunView, STEP_HOUSEHOLDS_MAX};
 pub use db::{Db, OpenMode, SCHEMA_VERSION};
 pub use enrolment::NewCode;
 pub use error::{CardSessionRefusal, CorrectionRefusal, EnrolRefusal, RepaymentRefusal, RuleRefusal, StoreError};

@@ -13,6 +13,7 @@ mod bank;
 mod card_lives;
 mod card_proofs;
 mod closings;
+mod credit_runs;
 mod credits;
 mod enrolments;
 mod exposures;

@@ -8,6 +8,7 @@ mod bank;
 mod books;
 mod carried;
 mod conserved;
+mod credit_runs;
 mod joined;
 mod journals;
 mod lives;
@@ -203,6 +204,7 @@ impl Db {
             &|tx, report| tx.check_settlements(report),
             &|tx, report| tx.check_bank(report),
             &|tx, report| tx.check_money_in(report),
+            &|tx, report| tx.check_credit_runs(report),
             &|tx, report| tx.check_joinings(report),
             &|tx, report| tx.check_erasures(report),
             &|tx, report| tx.check_closings(report),

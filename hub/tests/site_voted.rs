@@ -159,7 +159,7 @@ fn a_month_is_looked_at_with_who_gets_nothing_and_booked_exactly_once() {
     let other = [("period", now.as_str()), ("source", SOURCE), ("cents", "1")];
     let answer = denis.post("/credits", &other);
     assert_eq!(answer.status, 409);
-    assert!(answer.text().contains("Le montant a changé"));
+    assert!(answer.text().contains("Le montant, ou un foyer, a changé"));
     assert_eq!(preview(&fund, &now)["booked_before_cents"], 0);
     // Two people at once, each with the page in front of them.
     let (_, mut odile) = Person::add(&fund, &hub, "odile", "admin", None);

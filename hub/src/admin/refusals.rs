@@ -204,6 +204,7 @@ const fn budget(refusal: &BudgetRefusal) -> &'static str {
         BudgetRefusal::TooLittle { .. } => "refusal-too-little",
         BudgetRefusal::OverOfContributions => "refusal-over-of-contributions",
         BudgetRefusal::CreditedElsewhere { .. } => "refusal-credited-elsewhere",
+        BudgetRefusal::RunOpen { .. } => "refusal-run-open",
         BudgetRefusal::ContributionsBudget => "sources-contributions-budget",
         BudgetRefusal::NoBudgetOfYear(_) => "forecast-no-budget",
         BudgetRefusal::NoHouseholds => "forecast-no-households",

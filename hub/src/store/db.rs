@@ -25,7 +25,7 @@ const STATEMENTS_KEPT: usize = 128;
 pub(super) const APPLICATION_ID: i64 = 0x4361_6261;
 
 /// Every migration, oldest first; never edited, only added to.
-pub(super) const MIGRATIONS: [&str; 22] = [
+pub(super) const MIGRATIONS: [&str; 23] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_lifecycle.sql"),
     include_str!("../../migrations/0003_undo.sql"),
@@ -48,9 +48,10 @@ pub(super) const MIGRATIONS: [&str; 22] = [
     include_str!("../../migrations/0022_bank_site.sql"),
     include_str!("../../migrations/0023_vouching.sql"),
     include_str!("../../migrations/0024_bank_end.sql"),
+    include_str!("../../migrations/0025_credit_runs.sql"),
 ];
 /// The form that this program writes.
-pub const SCHEMA_VERSION: i64 = 22;
+pub const SCHEMA_VERSION: i64 = 23;
 
 /// What may be done with the file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

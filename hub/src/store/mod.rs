@@ -22,6 +22,7 @@ mod cards;
 mod claims;
 mod closing;
 mod corrections;
+mod credit_runs;
 mod credits;
 mod db;
 mod debts;
@@ -89,7 +90,7 @@ pub use bank_site::{
 };
 pub use bank_texts::SEALED_PER_STEP_MAX;
 pub use closing::{CloseOrder, Closing, ClosingRefusal, ClosingView, same_person};
-pub use credits::STEP_HOUSEHOLDS_MAX;
+pub use credit_runs::{RunView, STEP_HOUSEHOLDS_MAX};
 pub use db::{Db, OpenMode, SCHEMA_VERSION};
 pub use enrolment::NewCode;
 pub use error::{CardSessionRefusal, CorrectionRefusal, EnrolRefusal, RepaymentRefusal, RuleRefusal, StoreError};

@@ -20,6 +20,7 @@ mod closings;
 mod contributions;
 mod contributions_file;
 mod corrections;
+mod credit_view;
 mod credits;
 mod dashboard;
 mod documents;
@@ -91,7 +92,7 @@ pub fn routes() -> Vec<Route> {
 fn voted() -> Vec<Route> {
     vec![
         Route::get("/credits", OFFICE, get(credits::page)).menu(Money, "menu-credits").api(
-            Told::of::<credits::Credits>("What a month's credit would book, and whom it leaves out.")
+            Told::of::<credit_view::Credits>("What a month's credit would book, and whom it leaves out.")
                 .taking::<credits::Asked>(),
         ),
         Route::post("/credits", OFFICE, post(credits::book))

@@ -14,6 +14,7 @@ mod bank_end;
 mod card_lives;
 mod card_proofs;
 mod closings;
+mod credit_runs;
 mod credits;
 mod enrolments;
 mod exposures;

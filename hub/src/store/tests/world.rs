@@ -190,7 +190,7 @@ impl World {
     pub(super) fn tamper(&mut self, sql: &str) {
         let conn = rusqlite::Connection::open(self.path()).unwrap();
         conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;").unwrap();
-        const KEPT: [&str; 33] = [
+        const KEPT: [&str; 35] = [
             "rows",
             "moves",
             "serials",
@@ -220,6 +220,8 @@ impl World {
             "banked",
             "budgets",
             "overruns",
+            "runs",
+            "run_lines",
             "booked",
             "returns",
             "asides",

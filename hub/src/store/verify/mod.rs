@@ -9,6 +9,7 @@ mod bank_end;
 mod books;
 mod carried;
 mod conserved;
+mod credit_runs;
 mod joined;
 mod journals;
 mod lives;
@@ -209,6 +210,7 @@ impl Db {
             &|tx, report| tx.check_bank(report),
             &|tx, report| tx.check_bank_end(witness, report),
             &|tx, report| tx.check_money_in(report),
+            &|tx, report| tx.check_credit_runs(report),
             &|tx, report| tx.check_joinings(report),
             &|tx, report| tx.check_erasures(report),
             &|tx, report| tx.check_closings(report),

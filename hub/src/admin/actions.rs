@@ -158,7 +158,7 @@ pub fn read_beside(
         closings: tx.closings(LOOKED_AT_MAX)?,
         corrections: tx.corrections(LOOKED_AT_MAX)?,
         repayments: tx.repayments(LOOKED_AT_MAX)?,
-        prepared_at: tx.settlement_prepared()?.map(|prepared| prepared.at),
+        prepared_at: tx.settlement_open()?.map(|open| open.at),
         late_sales: late.sum(),
         open: tx.open_work()?,
         exposure: tx.exposure(now)?,

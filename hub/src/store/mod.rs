@@ -103,6 +103,7 @@ pub use money_report::{MoneyForecast, PaceBy};
 pub use once::ONCE_KEPT_S;
 pub use open_work::{OpenSum, OpenWork};
 pub use payout_refusals::PayoutRefusalView;
+pub use preparations::OpenPreparation;
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
 pub use places::TerminalFile;
 pub use register::{
@@ -113,6 +114,7 @@ pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView,
 pub use sessions::{
     SESSION_IDLE_S, SESSION_UNPROVEN_S, SESSION_WHOLE_S, SESSIONS_PER_USER_MAX, SessionView, TOKENS_MAX, TokenView,
 };
+pub use settlements::WorkedOut;
 pub use slices::{AllocationStep, FREE_SHARE_PERCENT};
 pub use sources::{BudgetRefusal, CONTRIBUTIONS, RUN_SOURCES_MAX, RunOrder};
 pub use thread::{Lane, Store, WAKES_KEPT};

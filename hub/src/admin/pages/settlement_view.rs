@@ -215,7 +215,7 @@ pub(super) struct Asked {
 
 /// A shop's statement, from its line `from` on.
 pub(super) async fn statement(visit: &Visit, number: u32, shop: String, from: usize) -> Result<Statement, Wrong> {
-    let read = visit.store(move |tx| {
+    let read = visit.read_beside(move |tx| {
         let signed = tx.settlement_statement(number, &shop)?;
         let sums = tx.settlement(number)?.shops.into_iter().find(|sums| sums.shop_code == shop);
         let sums = sums.ok_or(StoreError::NoStatement { settlement: number })?;
@@ -265,7 +265,7 @@ fn shown(line: &StatementLine, happened_at: Option<u64>) -> Line {
 /// The statement as the signed file that a shop checks against its own journals.
 pub(super) async fn signed_file(visit: &Visit, number: u32, shop: String) -> Result<Response, Wrong> {
     let name = format!("reglement-{number}-{shop}.cose");
-    let read = visit.store(move |tx| tx.settlement_statement(number, &shop));
+    let read = visit.read_beside(move |tx| tx.settlement_statement(number, &shop));
     let (statement, app) = (read.await?, std::sync::Arc::clone(&visit.app));
     let sign = move || Ok(app.secrets.signers.of_anybody()?.sign(&statement).into_bytes());
     let bytes = visit.app.workers.run(sign).await?;

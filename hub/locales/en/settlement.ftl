@@ -168,3 +168,6 @@ work-to-next-settlement = Look at the prepared settlement
 approvals-settlement = Settlement
 approvals-settlement-look = Check and approve the settlement…
 approvals-settlement-see = Look or withdraw…
+statement-from = Sales received from
+statement-upto = to
+statement-first = Sales received up to

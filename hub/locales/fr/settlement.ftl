@@ -168,3 +168,6 @@ work-to-next-settlement = Voir le règlement préparé
 approvals-settlement = Règlement
 approvals-settlement-look = Vérifier et approuver le règlement…
 approvals-settlement-see = Voir ou retirer…
+statement-from = Ventes reçues du
+statement-upto = au
+statement-first = Ventes reçues jusqu’au

@@ -20,8 +20,8 @@ use crate::core::roles::Role;
 use crate::error::Refused;
 use crate::keys::KeyError;
 use crate::store::{
-    BankRefusal, CorrectionRefusal, Db, JoiningRefusal, Lane, MoneyInRefusal, Note, OpenMode, RegisterRefusal, SessionView,
-    StoreError, TokenView, Tx, UserRefusal,
+    BankRefusal, CorrectionRefusal, Db, JoiningRefusal, Lane, MoneyInRefusal, Note, OpenMode, RegisterRefusal,
+    SessionView, StoreError, TokenView, Tx, UserRefusal,
 };
 
 /// What somebody has still to do before the pages are theirs.

@@ -103,9 +103,9 @@ pub use money_report::{MoneyForecast, PaceBy};
 pub use once::ONCE_KEPT_S;
 pub use open_work::{OpenSum, OpenWork};
 pub use payout_refusals::PayoutRefusalView;
-pub use preparations::OpenPreparation;
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
 pub use places::TerminalFile;
+pub use preparations::OpenPreparation;
 pub use register::{
     CODE_BYTES_MAX, CONTRIBUTION_CENTS_PER_PERSON_MIN, CardFile, CardLine, HOUSEHOLDS_SHOWN_MAX, HouseholdFilter,
     HouseholdLine, MEMBERS_MAX, NAMES_SEARCHED_MAX, RegisterRefusal, Unaware,

@@ -11,9 +11,7 @@ use super::{Hand, Progress, on_ledger, tell};
 use crate::app::App;
 use crate::clock::Stopwatch;
 use crate::core::audit::Deed;
-use crate::store::{
-    BankRefusal, Db, Note, OpenMode, Settlement, SettlementCut, StoreError, Tx, WorkView, WorkedOut,
-};
+use crate::store::{BankRefusal, Db, Note, OpenMode, Settlement, SettlementCut, StoreError, Tx, WorkView, WorkedOut};
 
 /// How often is told how far the reading is.
 const TELL_EVERY: Duration = Duration::from_millis(500);

@@ -116,6 +116,8 @@ impl From<Settlement> for Draft {
 pub(super) struct Statement {
     pub(super) settlement: u32,
     pub(super) closed_at: u64,
+    /// When the settlement before was closed, where there is one.
+    pub(super) closed_before: Option<u64>,
     pub(super) sums: ShopSums,
     /// `due`, `ordered`, `paid` or `back`; nothing where nothing is paid.
     pub(super) state: Option<String>,
@@ -222,13 +224,18 @@ pub(super) async fn statement(visit: &Visit, number: u32, shop: String, from: us
         let state = tx.payouts(number)?.into_iter().find(|view| view.shop == shop).map(|view| view.state);
         let lines: Vec<StatementLine> = signed.lines.iter().skip(from).take(LINES_SHOWN_MAX).copied().collect();
         let times = tx.times_of(&signed, &lines)?;
-        Ok((signed, sums, state, lines, times))
+        let before = match number.checked_sub(1).filter(|before| *before > 0) {
+            Some(before) => tx.settlement(before)?.closed_at,
+            None => None,
+        };
+        Ok((signed, sums, (state, before), lines, times))
     });
-    let (signed, sums, state, lines, times) = read.await?;
+    let (signed, sums, (state, before), lines, times) = read.await?;
     let next = from.saturating_add(LINES_SHOWN_MAX);
     Ok(Statement {
         settlement: number,
         closed_at: signed.closed_at.get(),
+        closed_before: before.map(cabas_protocol::Timestamp::get),
         sums: sums.into(),
         state: state.map(str::to_owned),
         lines_total: signed.lines.len(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use common::bank::{SHOPS, sell, sold};
 use common::http::Answer;
 use common::site::{Client, Person};
+use common::terminal::Terminal;
 use common::{Fund, Hub, binary};
 
 /// How long the hub lives after a settlement was asked for, in milliseconds.
@@ -122,7 +123,15 @@ fn what_is_asked_while_a_settlement_is_worked_on_is_told_so_and_a_work_that_is_r
     claire.ended(&prepared);
     fund.json(&["settlement", "withdraw", "1", "--by", "Bo"]);
     fund.json(&["settlement", "close", "--by", "Ada", "--approved-by", "Bo"]);
-    // A terminal that only says it started brings rows, and nothing to settle: the work finds it out.
+    assert!(claire.get("/settlements/next").text().contains("rien de nouveau"));
+    assert_eq!(claire.post("/settlements/next", &[]).status, 409, "nothing arrived");
+    // A terminal that only tells its list brings rows, and nothing to settle: the work finds it out.
+    let mut terminal = Terminal::enrol(&hub, &fund.code(SHOPS[1].0), 8);
+    terminal.write_list_applied();
+    terminal.sync(&hub, 0);
+    let empty = claire.post("/settlements/next", &[]);
+    let page = claire.ended(&empty);
+    assert!(page.contains("refusé") && page.contains("Il n’y a rien de nouveau à régler"), "{page}");
     sell(&fund, &hub, SHOPS[0].0, 9, 25);
     claire.get("/settlements/next");
     let next = claire.post("/settlements/next", &[]);

@@ -430,12 +430,18 @@ fn timed<R>(name: &str, work: impl FnOnce() -> R) -> R {
 /// The steps of a settlement, as the pages ask for them.
 fn settle(folder: &Path, shops: usize, sales: usize) {
     let mut db = sold(folder, Sold { rows: shops * sales, terminals: shops, purses: 100, shops });
-    timed("preview", || db.read(|tx| tx.settlement_preview(&tx.settlement_cut()?)).unwrap());
-    let cut = db.read(|tx| tx.settlement_cut()).unwrap();
-    let prepared = timed("prepare", || db.write(|tx| tx.settlement_prepare(&cut, "Ada", NOW)).unwrap().unwrap());
-    timed("show what is prepared", || db.read(|tx| tx.settlement_prepared()).unwrap());
+    let read = |db: &mut Db| {
+        let read = db.read(|tx| tx.settlement_work_out(&tx.settlement_cut()?, &mut |_, _| {}));
+        read.unwrap()
+    };
+    let worked = timed("read the rows, beside the writer", || read(&mut db));
+    let prepare = |tx: &mut cabas_hub::store::Tx<'_>| tx.settlement_prepare_worked(&worked, "Ada", NOW);
+    let prepared = timed("prepare, holding the writer", || db.write(prepare).unwrap().unwrap());
+    timed("show what is prepared, beside the writer", || db.read(|tx| tx.settlement_prepared()).unwrap());
     let number = prepared.settlement.number;
-    timed("approve", || db.write(|tx| tx.settlement_approve(number, "Bo", NOW)).unwrap());
+    let meant = (number, Some(prepared.id));
+    let approve = |tx: &mut cabas_hub::store::Tx<'_>| tx.settlement_approve_worked(meant, &worked, "Bo", NOW);
+    timed("approve, holding the writer", || db.write(approve).unwrap());
     timed("a shop's statement", || db.read(|tx| tx.settlement_statement(number, &shop(0))).unwrap());
 }
 

@@ -155,7 +155,8 @@ impl Browser {
     pub async fn print(&self, file: &Path) -> anyhow::Result<Vec<u8>> {
         // The page's own style says how large the paper is: the size given here is none that people print on.
         let size = PrintSize { width: 10.0, height: 10.0 };
-        let paper = PrintConfiguration::builder().size(size).background(false).build()?;
+        let paper = PrintConfiguration::builder().size(size).background(false).build();
+        let paper = paper.map_err(|error| anyhow::anyhow!("{error}"))?;
         let pdf = self.client.print(paper).await?;
         #[expect(clippy::disallowed_methods, reason = "a picture for people, not data")]
         std::fs::write(file, &pdf).context("the printed page cannot be written")?;

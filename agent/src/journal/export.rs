@@ -229,11 +229,9 @@ fn body(body: &RowBody) -> Value {
         }),
         RowBody::ClockSet(set) => json!({ "before": set.before.get(), "after": set.after.get() }),
         RowBody::Unknown { kind, body } => json!({ "kind": kind, "cbor": hex(body.as_bytes()) }),
-        RowBody::RefundRequest(_)
-        | RowBody::Reversal(_)
-        | RowBody::Return(_)
-        | RowBody::CashierChange(_)
-        | RowBody::Training(_) => Value::Null,
+        RowBody::CashierChange(change) => json!({ "cashier": change.cashier }),
+        RowBody::Training(training) => json!({ "on": training.on }),
+        RowBody::RefundRequest(_) | RowBody::Reversal(_) | RowBody::Return(_) => Value::Null,
     }
 }
 

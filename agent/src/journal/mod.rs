@@ -5,6 +5,7 @@
 //! the product one thread owns it ([`handle`]).
 
 mod append;
+mod cashier;
 mod close;
 mod counters;
 mod couriers;
@@ -291,6 +292,8 @@ fn checkpoint(db: &Connection, mode: &str) -> Result<bool, JournalError> {
     Ok(busy == 0)
 }
 
+#[cfg(test)]
+mod cashier_tests;
 #[cfg(test)]
 mod identity_tests;
 #[cfg(test)]

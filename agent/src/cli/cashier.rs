@@ -69,7 +69,11 @@ pub(super) fn run(context: &Context, cashier: &Cashier) -> Result<(), Failure> {
             print(context.format, &json!({ "cashiers": listed.collect::<Vec<_>>() }), |_| {
                 let lines = cashiers.iter().map(|cashier| format!("{:>3}  {}", cashier.number, plain(&cashier.label)));
                 let lines: Vec<_> = lines.collect();
-                if lines.is_empty() { String::from("no cashiers: the counter is open to all") } else { lines.join("\n") }
+                if lines.is_empty() {
+                    String::from("no cashiers: the counter is open to all")
+                } else {
+                    lines.join("\n")
+                }
             })
         }
     }
@@ -116,7 +120,9 @@ mod tests {
 
     #[test]
     fn a_code_is_one_line_of_digits() {
-        for (input, digits) in [("1234\n", Some("1234")), ("12345678\r\nmore", Some("12345678")), ("1234", Some("1234"))] {
+        for (input, digits) in
+            [("1234\n", Some("1234")), ("12345678\r\nmore", Some("12345678")), ("1234", Some("1234"))]
+        {
             assert_eq!(code_from(input.as_bytes()).ok().as_ref().map(Code::digits), digits);
         }
         for input in ["", "\n", "12 34\n", "\u{3}\n", &"1".repeat(1000)] {

@@ -63,8 +63,7 @@ pub(super) async fn sell(context: &Context, sell: &Sell) -> Result<(), Failure> 
             }
         }
     }
-    print(context.format, &sale, |sale| sold_text(sale))
-        .map_err(Failure::Print)?;
+    print(context.format, &sale, sold_text).map_err(Failure::Print)?;
     let accepted = sale.get("state").and_then(Value::as_str) == Some("accepted");
     if accepted { Ok(()) } else { Err(Failure::Refused(shown)) }
 }

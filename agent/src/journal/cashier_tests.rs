@@ -47,7 +47,8 @@ fn the_newest_is_found_without_a_scan() {
     drop(fund.ready(folder.path(), 1000));
     let db = open(&folder.path().join(FILE), false).unwrap();
     for (kind, index) in [(12, "rows_of_cashiers"), (13, "rows_of_training")] {
-        let explain = format!("EXPLAIN QUERY PLAN SELECT bytes FROM rows WHERE kind = {kind} ORDER BY seq DESC LIMIT 1");
+        let explain =
+            format!("EXPLAIN QUERY PLAN SELECT bytes FROM rows WHERE kind = {kind} ORDER BY seq DESC LIMIT 1");
         let plan: String = db.query_row(&explain, [], |row| row.get(3)).unwrap();
         assert!(plan.contains(index), "{plan}");
     }

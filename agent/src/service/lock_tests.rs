@@ -34,7 +34,7 @@ impl Shop {
     fn pass(&self, seconds: u64) {
         let Clock::Set(clock) = &self.service.clock else { panic!("a test sets its clock") };
         let mut now = clock.lock().unwrap();
-        *now = Moment { monotonic_ms: now.monotonic_ms + seconds * 1000, ..*now };
+        *now = Moment { monotonic_ms: now.monotonic_ms.saturating_add(seconds.saturating_mul(1000)), ..*now };
     }
 }
 
@@ -42,7 +42,10 @@ impl Shop {
 async fn without_codes_nothing_is_locked() {
     let shop = shop(10_000, settings());
     let status = shop.service.status();
-    assert_eq!((&status["cashiers_set"], &status["locked"], &status["cashier"]), (&json!(false), &json!(false), &Value::Null));
+    assert_eq!(
+        (&status["cashiers_set"], &status["locked"], &status["cashier"]),
+        (&json!(false), &json!(false), &Value::Null)
+    );
     assert_eq!(shop.service.log_in("1234").await.unwrap_err(), Refusal::NoCashiers);
     assert_eq!(shop.service.log_out().await.unwrap_err(), Refusal::NoCashiers);
     assert_eq!(shop.sell(1, 500).await["state"], "accepted");
@@ -109,7 +112,11 @@ async fn five_wrong_codes_are_enough_for_a_while() {
     assert_eq!(shop.service.log_in("1234").await.unwrap_err(), Refusal::CodeWait { wait_s: 1 });
     shop.pass(1);
     shop.service.log_in("1234").await.unwrap();
-    assert_eq!(shop.service.log_in("0000").await.unwrap_err(), Refusal::CodeWrong, "a right one forgets the wrong ones");
+    assert_eq!(
+        shop.service.log_in("0000").await.unwrap_err(),
+        Refusal::CodeWrong,
+        "a right one forgets the wrong ones"
+    );
 }
 
 #[tokio::test]
@@ -153,7 +160,10 @@ async fn cashier_lock_and_training_are_what_the_rows_say_after_a_restart() {
     shop.service.train(true).await.unwrap();
     let shop = open_at(shop.close().await, None);
     let status = shop.service.status();
-    assert_eq!((&status["cashier"]["number"], &status["locked"], &status["training"]), (&json!(3), &json!(false), &json!(true)));
+    assert_eq!(
+        (&status["cashier"]["number"], &status["locked"], &status["training"]),
+        (&json!(3), &json!(false), &json!(true))
+    );
     shop.begin(1, 500).await.unwrap();
     shop.service.play(request(1), Outcome::Accepted).await.unwrap();
     shop.service.log_out().await.unwrap();

@@ -136,7 +136,12 @@ impl Refusal {
                 | UndoRefusal::NothingPaid
                 | UndoRefusal::Money(_),
             ) => 422,
-            Self::PrinterOff | Self::PrinterBusy | Self::Journal(_) | Self::Overloaded | Self::NotEnrolled | Self::NoReader => 503,
+            Self::PrinterOff
+            | Self::PrinterBusy
+            | Self::Journal(_)
+            | Self::Overloaded
+            | Self::NotEnrolled
+            | Self::NoReader => 503,
         }
     }
 

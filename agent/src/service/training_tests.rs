@@ -54,16 +54,32 @@ async fn a_real_card_in_training_is_accepted_and_leaves_no_row_of_a_sale() {
     let card = PresentedCard { uid: Uid::new(&OURS).unwrap(), tier: Tier::Plain, tap: 1, link };
     shop.cards.send(CardEvent::Presented(card)).await.unwrap();
     let sale = shop.over(1).await;
-    assert_eq!((&sale["state"], &sale["training"], &sale["fund_cents"]), (&json!("accepted"), &json!(true), &json!(1250)));
-    assert_eq!((double.chip().opened, double.chip().debits), (0, 0));
+    assert_eq!(
+        (&sale["state"], &sale["training"], &sale["fund_cents"]),
+        (&json!("accepted"), &json!(true), &json!(1250))
+    );
+    let (opened, debits) = {
+        let chip = double.chip();
+        (chip.opened, chip.debits)
+    };
+    assert_eq!((opened, debits), (0, 0));
     // A card that nobody knows plays as well.
     shop.begin(2, 99_999).await.unwrap();
     shop.present(&[4, 9, 9, 9, 9, 9, 9]).await;
     assert_eq!(shop.over(2).await["state"], "accepted");
     let status = shop.service.status();
-    assert_eq!((&status["training"], &status["unsynced"]["count"], &status["last_sale"]), (&json!(true), &json!(0), &Value::Null));
+    assert_eq!(
+        (&status["training"], &status["unsynced"]["count"], &status["last_sale"]),
+        (&json!(true), &json!(0), &Value::Null)
+    );
     assert!(shop.service.last_sale().await.is_err());
-    assert!(shop.service.metrics_text().lines().filter(|line| line.starts_with("cabas_sales")).all(|line| line.ends_with(" 0")));
+    assert!(
+        shop.service
+            .metrics_text()
+            .lines()
+            .filter(|line| line.starts_with("cabas_sales"))
+            .all(|line| line.ends_with(" 0"))
+    );
     shop.service.train(false).await.unwrap();
     assert_eq!(shop.sell(3, 500).await["state"], "accepted");
     let folder = shop.close().await;
@@ -131,7 +147,11 @@ async fn what_is_real_is_refused_in_training_and_what_was_played_never_becomes_r
     shop.service.cancel(request(2)).await.unwrap();
     shop.service.train(true).await.unwrap();
     let (again, is_new) = shop.begin(1, 500).await.unwrap();
-    assert_eq!((&again["stan"], &again["training"], is_new), (&real["stan"], &Value::Null, false), "what is real stays so");
+    assert_eq!(
+        (&again["stan"], &again["training"], is_new),
+        (&real["stan"], &Value::Null, false),
+        "what is real stays so"
+    );
     let sale = journal::SaleRef::Request(request(1));
     assert_eq!(shop.service.reverse(sale, request(11)).await.unwrap_err(), Refusal::Training);
     let ask = journal::RefundAsk { request: request(12), sale, lines: None };

@@ -71,7 +71,8 @@ async fn shop(allowed: u64, parts: bool, timeout: Duration) -> Shop {
         sealed_by: crate::journal::seal::SealedBy::KeyFile,
     };
     let printer = printer::start(PrinterConfig::default()).unwrap();
-    let parts = Parts { settings, clock, journal: journal.clone(), link, network: seen, printer, place: Place::default() };
+    let parts =
+        Parts { settings, clock, journal: journal.clone(), link, network: seen, printer, place: Place::default() };
     let (service, counter) = Service::new(parts, card_key);
     let (cards, taken) = mpsc::channel(8);
     let (stop, stopped) = watch::channel(false);

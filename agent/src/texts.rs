@@ -232,6 +232,8 @@ mod tests {
             include_str!("service/parts.rs"),
             include_str!("service/undo.rs"),
             include_str!("service/receipts.rs"),
+            include_str!("service/closings.rs"),
+            include_str!("service/closing_slip.rs"),
             include_str!("service/counter.rs"),
             include_str!("service/purse.rs"),
             include_str!("service/taps.rs"),
@@ -246,7 +248,7 @@ mod tests {
         let page = include_str!("web/assets/cashier.html");
         let prefixes = [
             "sale-", "class-", "notice-", "error-", "journal-", "network-", "reader-", "printer-", "page-", "undo-",
-            "refund-", "receipt-", "disk-", "clock-",
+            "refund-", "receipt-", "closing-", "disk-", "clock-",
         ];
         for source in sources {
             for quoted in source.split('"').skip(1).step_by(2) {

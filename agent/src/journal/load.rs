@@ -1,5 +1,6 @@
 //! Reading what is kept at hand from the file, and writing what is known of the hub.
 
+use super::close::load_periods;
 use super::doubts::load_doubts;
 use super::error::JournalError;
 use super::state::{AlarmNote, HubView, Identity, Newest, State, Totals};
@@ -48,6 +49,7 @@ impl State {
             reserved: None,
             cashier: super::cashier::load_cashier(db, id.fund)?,
             training: super::cashier::load_training(db, id.fund)?,
+            periods: load_periods(db, newest.totals)?,
             id: Arc::new(id),
         })
     }

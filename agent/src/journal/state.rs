@@ -1,5 +1,6 @@
 //! What the journal keeps at hand, replaced only after a commit.
 
+use super::close::Periods;
 use super::doubts::Doubt;
 use crate::core::ages::{Anchor, Moment, Ratchet};
 use crate::core::authorize::TerminalState;
@@ -184,6 +185,8 @@ pub struct State {
     pub cashier: u16,
     /// True where the newest row that says so put the training mode on.
     pub training: bool,
+    /// What is closed, and what is not.
+    pub periods: Periods,
 }
 
 impl State {

@@ -5,6 +5,7 @@ use crate::cashiers::{FILE as CASHIERS, Roll};
 use crate::core::ages::Moment;
 use crate::core::cashier::Code;
 use crate::service::training::Outcome;
+use cabas_protocol::row::ClosePeriod;
 
 /// Sets up cashier 3, whose code is 1234, and 5, whose code is 98765.
 fn set_up(folder: &Path) {

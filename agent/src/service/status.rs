@@ -59,6 +59,7 @@ impl Service {
                 "cents": doubt.sale.fund_cents().map_or(Value::Null, |cents| json!(cents.get())),
             })).collect::<Vec<_>>(),
             "balance_asked": board.balance_asked,
+            "closing": self.closing_due(&state, state.hub.anchor.time(now)),
         });
         let categories = self.categories();
         let seen = self.seen(&state, trouble, &board, (disk, &at_counter), now);
@@ -111,7 +112,7 @@ impl Service {
             clock: state.hub.anchor.quality(now),
             alarms: state.alarms.len(),
             doubts: state.doubts.len(),
-            closing_due: None,
+            closing_due: Self::period_due(state, state.hub.anchor.time(now)),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::service::training::Outcome;
+use cabas_protocol::row::ClosePeriod;
 use cabas_protocol::row::RowBody;
 use cabas_protocol::{Row, Signed};
 

@@ -17,7 +17,12 @@
 //! | `POST /api/printer/kept` `{"action": "print" or "discard"}` | receipts that could not be begun: `{"printed"}`; `GET /api/status` counts them in `printer.kept` |
 //! | `POST /api/sales/{id}/receipt` `{"language"?}` | 202: the receipt is in the printer's queue |
 //! | `POST /api/balance` `{}` | waits for a card: `{"available_cents", "age_s"}` |
-//! | `POST /api/day-close` `{"period"?}` | closes a `day` (or `month`, `year`): its totals |
+//! | `POST /api/day-close` `{"period"?}` | closes a `day` (or `month` with its open day, `year` with its open month): its totals, `by_category`, `cashiers`, and in `closed` each closing that was added; without sales since the newest one that is given again, `"is_new": false` |
+//! | `GET /api/day` | the same sums since the newest closing of a day, `since_seq`: nothing is written |
+//! | `POST /api/day/receipt` `{"language"?}` | 202: they are printed, marked as no closing |
+//! | `GET /api/closings?limit=50&before=SEQ` | `{"closings": [...]}`, newest first: `seq`, `period`, `number`, `from`, `at`, `from_seq`, totals, `perpetual_cents`, `hash` |
+//! | `POST /api/closings/{seq}/receipt` `{"language"?}` | 202: its paper, `{"job", "duplicate"}` |
+//! | `GET /api/history?day=2026-11-28&before=SEQ` or `?stan=000123` | a day's entries as `/api/today` gives them, with `"day"` and `"truncated"` where there are older ones; or what a receipt's number stands for |
 //! | `POST /api/cashier` `{"code"}`, `DELETE /api/cashier` | `{"number", "label"}` a cashier unlocks, where codes are set up; 403 a wrong code, 429 with `wait_s` after five; lock at once. While `locked` in `/api/status` what is begun at the counter answers 423 `error_locked`; a sale under way goes on |
 //! | `POST /api/training` `{"on"}` | the training mode: sales are played, and have `"training": true`; 409 while a sale is under way, and for what is real |
 //! | `POST /api/sales/{id}/play` `{"outcome"}` | plays the tap of a played sale: `accepted`, `not_proven`, `declined`, `offer`, `in_doubt`; a real card plays `accepted` |
@@ -29,6 +34,9 @@
 
 mod api;
 mod assets;
+mod closings;
+#[cfg(test)]
+mod closings_tests;
 mod counter;
 mod error;
 mod events;
@@ -122,7 +130,12 @@ fn router(app: App) -> Router {
         .route("/api/printer/test", post(counter::test_printer))
         .route("/api/reader/test", post(counter::test_reader))
         .route("/api/balance", post(api::balance))
-        .route("/api/day-close", post(api::close))
+        .route("/api/day-close", post(closings::close))
+        .route("/api/day", get(closings::day))
+        .route("/api/day/receipt", post(closings::print_day))
+        .route("/api/closings", get(closings::closings))
+        .route("/api/closings/{seq}/receipt", post(closings::receipt))
+        .route("/api/history", get(closings::history))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -5,6 +5,7 @@
 //! the product one thread owns it ([`handle`]).
 
 mod append;
+mod cashier;
 mod close;
 mod counters;
 mod couriers;
@@ -296,6 +297,8 @@ fn checkpoint(db: &Connection, mode: &str) -> Result<bool, JournalError> {
     Ok(busy == 0)
 }
 
+#[cfg(test)]
+mod cashier_tests;
 #[cfg(test)]
 mod close_tests;
 #[cfg(test)]

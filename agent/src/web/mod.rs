@@ -23,6 +23,11 @@
 //! | `GET /api/closings?limit=50&before=SEQ` | `{"closings": [...]}`, newest first: `seq`, `period`, `number`, `from`, `at`, `from_seq`, totals, `perpetual_cents`, `hash` |
 //! | `POST /api/closings/{seq}/receipt` `{"language"?}` | 202: its paper, `{"job", "duplicate"}` |
 //! | `GET /api/history?day=2026-11-28&before=SEQ` or `?stan=000123` | a day's entries as `/api/today` gives them, with `"day"` and `"truncated"` where there are older ones; or what a receipt's number stands for |
+//! | `POST /api/cashier` `{"code"}`, `DELETE /api/cashier` | `{"number", "label"}` a cashier unlocks, where codes are set up; 403 a wrong code, 429 with `wait_s` after five; lock at once. While `locked` in `/api/status` what is begun at the counter answers 423 `error_locked`; a sale under way goes on |
+//! | `POST /api/training` `{"on"}` | the training mode: sales are played, and have `"training": true`; 409 while a sale is under way, and for what is real |
+//! | `POST /api/sales/{id}/play` `{"outcome"}` | plays the tap of a played sale: `accepted`, `not_proven`, `declined`, `offer`, `in_doubt`; a real card plays `accepted` |
+//! | `POST /api/printer/test` `{}` | 202 a test page: `{"job"}` |
+//! | `POST /api/reader/test` `{}` | waits 30 s for a card: `{"tier": "purse", "identity", "plain" or "unknown", "message_fr", "message_en"}` |
 //! | `GET /api/events` | server-sent events: `sale` with the sale, `status` without contents |
 //!
 //! What is refused is `{"error": {"code", "message_fr", "message_en"}}` with a status of 4xx or 5xx.
@@ -32,6 +37,7 @@ mod assets;
 mod closings;
 #[cfg(test)]
 mod closings_tests;
+mod counter;
 mod error;
 mod events;
 mod guard;
@@ -118,6 +124,11 @@ fn router(app: App) -> Router {
         .route("/api/today", get(undo::today))
         .route("/api/today/{seq}/receipt", post(undo::receipt))
         .route("/api/printer/kept", post(undo::kept))
+        .route("/api/cashier", post(counter::log_in).delete(counter::log_out))
+        .route("/api/training", post(counter::train))
+        .route("/api/sales/{id}/play", post(counter::play))
+        .route("/api/printer/test", post(counter::test_printer))
+        .route("/api/reader/test", post(counter::test_reader))
         .route("/api/balance", post(api::balance))
         .route("/api/day-close", post(closings::close))
         .route("/api/day", get(closings::day))

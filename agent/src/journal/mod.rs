@@ -11,6 +11,7 @@ mod couriers;
 mod create;
 mod day;
 mod doubts;
+mod e_receipts;
 mod error;
 pub mod export;
 pub mod handle;

@@ -5,6 +5,7 @@ mod attempt;
 pub mod board;
 pub mod counter;
 pub mod dialogue;
+mod e_receipt;
 mod identity;
 pub mod metrics;
 mod parts;

@@ -30,6 +30,18 @@ pub enum EReceiptKind {
     Refund,
 }
 
+impl EReceiptKind {
+    /// Its name for programs, as in the agent's local API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sale => "sale",
+            Self::Reversal => "reversal",
+            Self::Refund => "refund",
+        }
+    }
+}
+
 /// The amounts of one category; what the goods cost is their sum.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, minicbor::Encode, minicbor::Decode)]
 #[cbor(array)]
@@ -192,4 +204,4 @@ pub fn of_text(pasted: &str) -> Result<Signed<EReceipt>, TextError> {
 }
 
 const _: () =
-    assert!(TEXT_CHARS_MAX * 3 / 4 >= EReceipt::MAX_BYTES + ENVELOPE_BYTES_MAX, "the longest receipt is read");
+    assert!(TEXT_CHARS_MAX * 3 >= (EReceipt::MAX_BYTES + ENVELOPE_BYTES_MAX) * 4, "the longest receipt is read");

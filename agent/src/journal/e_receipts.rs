@@ -16,10 +16,8 @@ impl Journal {
     pub fn e_receipt(&mut self, seq: Seq) -> Result<Option<Signed<EReceipt>>, JournalError> {
         let receipt = self.read(|db, state| {
             let Some(row) = row_at(db, state, seq)? else { return Ok(None) };
-            let undoes = match &row.body {
-                RowBody::Reversal(reversal) => row_at(db, state, reversal.sale)?,
-                _ => None,
-            };
+            let undoes =
+                if let RowBody::Reversal(reversal) = &row.body { row_at(db, state, reversal.sale)? } else { None };
             Ok(EReceipt::of_row(&row, undoes.as_ref()))
         })?;
         Ok(receipt.map(|receipt| self.signer.sign(&receipt)))

@@ -31,6 +31,8 @@ use crate::store::{Lane, SessionView, StoreError};
 
 /// A form's body.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
+/// The body of a form that only asks something.
+pub const QUESTION_BYTES_MAX: usize = 4 * 1024;
 /// A form's body with a file in it.
 pub const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Where somebody proves who they are.
@@ -61,6 +63,8 @@ pub enum Takes {
     Form,
     /// A file with a form's fields.
     File,
+    /// A question of whoever comes by, with no page of ours before it and no cookie: it changes nothing.
+    Question,
 }
 
 /// Where in the menu a page stands, in this order.
@@ -156,6 +160,12 @@ impl Route {
         Self { takes: Takes::File, ..self }
     }
 
+    /// A form that only asks something.
+    #[must_use]
+    pub fn question(self) -> Self {
+        Self { takes: Takes::Question, ..self }
+    }
+
     /// Gives it an entry in the menu, for those who may see it.
     #[must_use]
     pub fn menu(self, group: Group, text: &'static str) -> Self {
@@ -200,6 +210,8 @@ pub struct Site {
     pub words: Words,
     /// Slows down who guesses.
     pub tries: Tries,
+    /// Slows down who checks receipts without end.
+    pub receipts: Tries,
     /// The menu.
     pub menu: Vec<MenuEntry>,
     /// What takes long to read.
@@ -231,6 +243,7 @@ impl Site {
             is_secure: config.tls_certificate.is_some() || config.behind_tls_proxy,
             words: Words::default(),
             tries: Tries::default(),
+            receipts: Tries::default(),
             menu: entries.collect(),
             watch: Watch::default(),
             open: open.collect(),
@@ -411,17 +424,23 @@ async fn check_sent(visit: &mut Visit, takes: Takes, request: Request) -> Result
     let is_kind = match (is_program, takes) {
         (true, Takes::Form) => kind.starts_with("application/json"),
         (true, Takes::File) => true,
-        (false, Takes::Form) => kind.starts_with("application/x-www-form-urlencoded"),
+        (true, Takes::Question) => false,
+        (false, Takes::Form | Takes::Question) => kind.starts_with("application/x-www-form-urlencoded"),
         (false, Takes::File) => kind.starts_with("multipart/form-data"),
     };
     if !is_kind {
         return Err(refuse(visit, StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-form"));
     }
-    let bytes_max = if takes == Takes::File { FILE_BYTES_MAX } else { FORM_BYTES_MAX };
+    let bytes_max = match takes {
+        Takes::File => FILE_BYTES_MAX,
+        Takes::Form => FORM_BYTES_MAX,
+        Takes::Question => QUESTION_BYTES_MAX,
+    };
     let body: Bytes = axum::body::to_bytes(body, bytes_max)
         .await
         .map_err(|_| refuse(visit, StatusCode::PAYLOAD_TOO_LARGE, "wrong-large"))?;
     let (csrf, mut once) = match takes {
+        Takes::Question => return Ok(Request::from_parts(parts, Body::from(body))),
         Takes::Form => (form_field(&body, b"csrf="), form_field(&body, b"once=")),
         Takes::File => {
             let upload = if is_program {

@@ -14,7 +14,20 @@ macro_rules! files {
     };
 }
 
-files!["site", "works", "figures", "voted", "money", "people", "cards", "imports", "shops", "settlement", "bank"];
+files![
+    "site",
+    "works",
+    "figures",
+    "voted",
+    "money",
+    "people",
+    "cards",
+    "imports",
+    "shops",
+    "settlement",
+    "bank",
+    "receipt"
+];
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -166,6 +179,7 @@ mod tests {
         made.extend(["missing", "wrong", "repeated", "not-checked"].map(|proof| format!("proof-{proof}")));
         made.extend(["repeats", "fell", "untold"].map(|why| format!("tap-{why}")));
         made.extend(people::made());
+        made.extend(pages::receipt::made());
         made.extend(Stage::ALL.iter().map(|stage| format!("stage-{}", stage.name())));
         for step in Step::ALL.iter().map(|step| step.name()) {
             made.extend(["step-", "step-done-", "step-title-", "step-what-"].map(|prefix| format!("{prefix}{step}")));

@@ -34,6 +34,7 @@ mod news;
 mod people;
 mod purse_cards;
 mod recalls;
+mod receipts;
 mod refunds;
 mod register;
 mod restores;

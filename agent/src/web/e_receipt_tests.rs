@@ -62,3 +62,38 @@ async fn the_code_is_a_picture_with_a_quiet_zone_that_no_cache_keeps() {
     // Four light modules of four pixels before the first dark one.
     assert!(svg.contains("M16 16"), "{svg}");
 }
+
+/// The modules of a code, drawn: `qrcode` writes each run of dark ones as a rectangle of one path.
+fn drawn(svg: &str) -> (usize, Vec<bool>) {
+    let number = |text: &str| text.parse::<usize>().unwrap();
+    let (_, rest) = svg.split_once("width=\"").unwrap();
+    let side = number(rest.split('"').next().unwrap());
+    let mut dark = vec![false; side * side];
+    let (_, rest) = svg.rsplit_once(" d=\"").unwrap();
+    for part in rest.split('"').next().unwrap().split('M').skip(1) {
+        let (at, rest) = part.split_once('h').unwrap();
+        let (x, y) = at.split_once(' ').unwrap();
+        let (width, rest) = rest.split_once('v').unwrap();
+        let height = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap();
+        for row in number(y)..number(y) + number(height) {
+            for column in number(x)..number(x) + number(width) {
+                dark[row * side + column] = true;
+            }
+        }
+    }
+    (side, dark)
+}
+
+#[tokio::test]
+async fn another_decoder_reads_the_address_from_the_picture() {
+    let shop = shop(5000, false, Duration::from_secs(60)).await;
+    let sale = shop.sell("a", 1000).await;
+    let told = shop.call("GET", &format!("/api/today/{}/e-receipt", sale["seq"]), json!({})).await.1;
+    let svg = shop.http.get(format!("{}{}", shop.url, told["svg"].as_str().unwrap())).send().await.unwrap();
+    let (side, dark) = drawn(&svg.text().await.unwrap());
+    let shade = |x: usize, y: usize| if dark[y * side + x] { 0 } else { 255 };
+    let mut picture = rqrr::PreparedImage::prepare_from_greyscale(side, side, shade);
+    let codes = picture.detect_grids();
+    assert_eq!(codes.len(), 1);
+    assert_eq!(codes[0].decode().unwrap().1, told["url"].as_str().unwrap());
+}

@@ -90,7 +90,7 @@ fn whoever_holds_a_receipt_may_check_it_without_a_login_a_cookie_or_a_script() {
         (&told["verdict"], &told["fund_cents"], &told["cents"]),
         (&"received".into(), &875.into(), &1250.into())
     );
-    assert_eq!(told["lines"][0]["label_fr"], "Produits");
+    assert_eq!(told["lines"][0]["label_fr"], "Alimentation");
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub enum Takes {
     Form,
     /// A file with a form's fields.
     File,
+    /// A question of whoever comes by, with no page of ours before it and no cookie: it changes nothing.
+    Question,
 }
 
 /// Where in the menu a page stands, in this order.
@@ -137,6 +139,12 @@ impl Route {
     #[must_use]
     pub fn file(self) -> Self {
         Self { takes: Takes::File, ..self }
+    }
+
+    /// A form that only asks something.
+    #[must_use]
+    pub fn question(self) -> Self {
+        Self { takes: Takes::Question, ..self }
     }
 
     /// Keeps it for logins that do not wait for a confirmation: a part of what two people decide, or a change of users.

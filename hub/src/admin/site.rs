@@ -30,6 +30,8 @@ use crate::store::{Lane, SessionView, StoreError, UserRefusal};
 
 /// A form's body.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
+/// The body of a form that only asks something.
+pub const QUESTION_BYTES_MAX: usize = 4 * 1024;
 /// A form's body with a file in it.
 pub const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Where somebody proves who they are.
@@ -49,6 +51,8 @@ pub struct Site {
     pub words: Words,
     /// Slows down who guesses.
     pub tries: Tries,
+    /// Slows down who checks receipts without end.
+    pub receipts: Tries,
     /// The menu.
     pub menu: Vec<MenuEntry>,
     /// What takes long to read.
@@ -80,6 +84,7 @@ impl Site {
             is_secure: config.tls_certificate.is_some() || config.behind_tls_proxy,
             words: Words::default(),
             tries: Tries::default(),
+            receipts: Tries::default(),
             menu: entries.collect(),
             watch: Watch::default(),
             open: open.collect(),
@@ -269,17 +274,23 @@ async fn check_sent(visit: &mut Visit, takes: Takes, request: Request) -> Result
     let is_kind = match (is_program, takes) {
         (true, Takes::Form) => kind.starts_with("application/json"),
         (true, Takes::File) => true,
-        (false, Takes::Form) => kind.starts_with("application/x-www-form-urlencoded"),
+        (true, Takes::Question) => false,
+        (false, Takes::Form | Takes::Question) => kind.starts_with("application/x-www-form-urlencoded"),
         (false, Takes::File) => kind.starts_with("multipart/form-data"),
     };
     if !is_kind {
         return Err(refuse(visit, StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-form"));
     }
-    let bytes_max = if takes == Takes::File { FILE_BYTES_MAX } else { FORM_BYTES_MAX };
+    let bytes_max = match takes {
+        Takes::File => FILE_BYTES_MAX,
+        Takes::Form => FORM_BYTES_MAX,
+        Takes::Question => QUESTION_BYTES_MAX,
+    };
     let body: Bytes = axum::body::to_bytes(body, bytes_max)
         .await
         .map_err(|_| refuse(visit, StatusCode::PAYLOAD_TOO_LARGE, "wrong-large"))?;
     let (csrf, mut once) = match takes {
+        Takes::Question => return Ok(Request::from_parts(parts, Body::from(body))),
         Takes::Form => (form_field(&body, b"csrf="), form_field(&body, b"once=")),
         Takes::File => {
             let upload = if is_program {

@@ -57,6 +57,7 @@ mod preparations;
 mod purse_cards;
 mod purses;
 mod recalls;
+mod receipts;
 mod refunds;
 mod register;
 mod restore;
@@ -114,6 +115,7 @@ pub use payout_returns::{PayoutReturnView, WhoseWord};
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
 pub use places::TerminalFile;
 pub use preparations::OpenPreparation;
+pub use receipts::{ReceiptCheck, SignedReceipt};
 pub use register::{
     CODE_BYTES_MAX, CONTRIBUTION_CENTS_PER_PERSON_MIN, CardFile, CardLine, HOUSEHOLDS_SHOWN_MAX, HouseholdFilter,
     HouseholdLine, MEMBERS_MAX, NAMES_SEARCHED_MAX, RegisterRefusal, Unaware,

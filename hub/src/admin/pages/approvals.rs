@@ -174,16 +174,14 @@ fn waiting(tx: &Tx<'_>, who: &str, now: Timestamp) -> Result<Vec<Waiting>, Store
         let about = About::Goodwill { switch: Switch::of(view.rule), expires_at: view.expires_at().get() };
         all.push(item(view.id, view.proposed_by, view.proposed_at, about));
     }
-<<<<<<< HEAD
     for view in tx.payout_returns_waiting(WAITING_SHOWN_MAX)? {
         let (settlement, shop) = (view.meant.settlement, view.meant.shop);
         let about = About::Return { entry: view.entry, cents: view.cents.get(), settlement, shop };
         all.push(item(view.id, view.said_by, view.said_at, about));
-=======
+    }
     if let Some(open) = tx.settlement_open()? {
         let about = About::Settlement { payout_cents: open.payout.get() };
         all.push(item(open.number.into(), open.by, open.at, about));
->>>>>>> settleend
     }
     all.sort_by_key(|waiting| waiting.proposed_at);
     Ok(all)

@@ -105,7 +105,7 @@ fn the_page_takes_several_funders_and_an_agreement_and_keeps_what_was_typed() {
     assert_eq!(fund.json(&["status"])["totals"]["credited_cents"], 0);
     // Two people with the same page.
     odile.get(PATH);
-    let euros = format!("{},{:02}", missing / 100, missing % 100);
+    let euros = cabas_hub::admin::fields::typed(missing);
     let answers = [&mut denis, &mut odile].map(|client| send(client, &fields, &[("over", &euros)]));
     assert!(answers.iter().any(|answer| answer.status == 303), "{}", answers[0].text());
     assert!(answers.iter().all(|answer| [303, 409].contains(&answer.status)), "{}", answers[1].text());

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::io::Write as _;
 use std::time::Duration;
 
 use cabas_tests::hub::{Hub, http_client};
@@ -78,13 +78,13 @@ async fn each_household_is_credited_once_and_as_shown_though_the_power_goes_in_t
     let dir = tempfile::tempdir().unwrap();
     let mut hub = Hub::with_example_fund(dir.path()).unwrap();
     hub.kill_9().unwrap();
-    let (mut file, folder) =
-        ("household,size,children_under_14,contribution_cents\n".to_owned(), dir.path().join("more"));
+    let folder = dir.path().join("more");
+    std::fs::create_dir(&folder).unwrap();
+    let mut file = std::fs::File::create(folder.join("households.csv")).unwrap();
+    writeln!(file, "household,size,children_under_14,contribution_cents").unwrap();
     for number in 0..MORE {
         writeln!(file, "X{number:03},{},{},1000", 2 + number % 4, number % 2).unwrap();
     }
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("households.csv"), file).unwrap();
     hub.ok(&["import", folder.to_str().unwrap()]).unwrap();
     hub.start().unwrap();
     let token = hub.ok(&["token", "add", "--name", "office", "--role", "treasurer"]).unwrap();

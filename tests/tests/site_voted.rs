@@ -64,6 +64,12 @@ impl Desk {
         assert_eq!(found, json!([]), "{name} on {}", self.name);
     }
 
+    /// The same, from a part of it on.
+    async fn look_at(&self, part: &str, name: &str) {
+        self.browser.script(&format!("document.querySelector('{part}').scrollIntoView()")).await.unwrap();
+        self.look(name).await;
+    }
+
     /// Logs in for the first time.
     async fn first_login(&self, hub: &Hub, name: &str, role: &str) {
         let added = hub.ok(&["user", "add", "--name", name, "--role", role]).unwrap();
@@ -238,9 +244,9 @@ async fn a_month_is_credited_by_several_funders_beyond_a_budget_by_keyboard_on_d
     for desk in [&desk, &phone] {
         for lang in ["fr", "en"] {
             desk.goto(&format!("{two}&lang={lang}")).await;
-            desk.look(&format!("credits-several-{lang}")).await;
+            desk.look_at("#plan", &format!("credits-several-{lang}")).await;
             desk.goto(&format!("{wrong_way}&lang={lang}")).await;
-            desk.look(&format!("credits-wrong-way-{lang}")).await;
+            desk.look_at("#plan", &format!("credits-wrong-way-{lang}")).await;
             desk.goto(&format!("{two}&source5=Lion&lang={lang}")).await;
             desk.look(&format!("credits-no-budget-{lang}")).await;
         }
@@ -259,7 +265,7 @@ async fn a_month_is_credited_by_several_funders_beyond_a_budget_by_keyboard_on_d
         desk.press(&format!("{typed}{ENTER}")).await;
         desk.browser.wait_for_text("À corriger").await.unwrap();
         assert_eq!(desk.browser.script("return document.activeElement.id").await.unwrap(), "faults");
-        desk.look("credits-over-wrong-fr").await;
+        desk.look_at("#plan", "credits-over-wrong-fr").await;
     }
     let run = ["credit", "run", "--period", &now, "--source", "Contributions", "--source", SOURCE];
     let told = hub.ok(&run).unwrap();
@@ -271,7 +277,7 @@ async fn a_month_is_credited_by_several_funders_beyond_a_budget_by_keyboard_on_d
     phone.look("credits-several-work-fr").await;
     for (desk, lang) in [(&desk, "fr"), (&phone, "en")] {
         desk.goto(&format!("/credits?period={now}&source=Ville%20de%20Lyon&lang={lang}")).await;
-        desk.look(&format!("credits-elsewhere-{lang}")).await;
+        desk.look_at("#plan", &format!("credits-elsewhere-{lang}")).await;
         desk.goto(&format!("{two}&lang={lang}")).await;
         desk.look(&format!("credits-several-after-{lang}")).await;
     }

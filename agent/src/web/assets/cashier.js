@@ -3,7 +3,7 @@
 import { $, isOpen, otherLanguage, page, setText, start } from "/assets/page.js";
 import { app, open, startDialog, tellStatus, view, whenOpened } from "/assets/app.js";
 import { everything, showGone, showState } from "/assets/state.js";
-import { begins, comeBack, next, sales, showSale, startSale, statusOfSale } from "/assets/sale.js";
+import { begins, cancel, comeBack, sales, showSale, startSale, statusOfSale } from "/assets/sale.js";
 import { charge, press, showCategories, startTill, step } from "/assets/till.js";
 import { closeCode, pressCode, sendCode, startTools, typesCode } from "/assets/tools.js";
 import { startDay } from "/assets/day.js";
@@ -49,7 +49,8 @@ function enter() {
 function escape() {
   if (view() !== "till") open("till");
   else if (typesCode() && !app.status?.locked) closeCode();
-  else if (app.sale) (isOpen(app.sale) && app.sale.state !== "in_doubt" ? $("cancel") : $("next")).click();
+  else if (isOpen(app.sale) && app.sale.state !== "in_doubt") cancel();
+  else if (app.sale) $("next").click();
 }
 
 // A key that is held down is pressed once.

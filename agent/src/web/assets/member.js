@@ -24,7 +24,7 @@ export function memberView(root, onNeutral = () => {}) {
     one.addEventListener("click", press);
     return one;
   };
-  const shop = make("p", { className: "shop" });
+  const shop = make("h1", { className: "shop" });
   const training = make("p", { className: "banner" });
   const amount = make("p", { className: "huge" });
   const mark = make("p", { className: "mark" });

@@ -150,7 +150,8 @@ export function begins() {
   return true;
 }
 
-async function cancel() {
+/// Takes it back before the card.
+export async function cancel() {
   try { sales.take(await ask("DELETE", "/api/sales/" + app.sale.id)); } catch (error) { setText("sale-notice", why(error)); app.refresh(); }
 }
 

@@ -6,6 +6,8 @@ use serde_json::json;
 
 const ENTER: &str = "\u{e007}";
 const ESCAPE: &str = "\u{e00c}";
+/// The card of a household of one.
+const ALONE: usize = 7;
 
 /// A sale is over and the card gone; the windows are back at the amount.
 async fn next(counter: &Counter, screens: &Screens) {
@@ -50,25 +52,39 @@ async fn every_state_of_a_sale_is_clear_to_the_cashier_and_neutral_to_bystanders
     screens.click("#member-back").await.unwrap();
     next(&counter, &screens).await;
 
-    screens.small().unwrap().keys("body", &format!("500{ENTER}")).await.unwrap();
-    display.look("member-large", "500,00").await.unwrap();
-    let card = counter.tap(1).unwrap();
+    screens.small().unwrap().keys("body", &format!("abc{ENTER}")).await.unwrap();
+    screens.small().unwrap().wait_for_text("Indiquez un montant").await.unwrap();
+    screens.close().await.unwrap();
+    display.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_payment_in_part_is_offered_to_the_member_alone_and_only_when_asked() {
+    let counter = Counter::open(Vec::new()).await.unwrap();
+    let screens = Screens::open(&counter.shop.url()).await.unwrap();
+    let display = Screens::open(&format!("{}/customer", counter.shop.url())).await.unwrap();
+    screens.look("part-ready", "Encaisser").await.unwrap();
+    // A household of one has 150 €, and a plain card may pay as much at once.
+    let first = counter.shop.begin_sale(10_000, "most of it").await.unwrap();
+    let card = counter.tap(ALONE).unwrap();
+    assert_eq!(counter.shop.sale_over(&first).await.unwrap()["state"], "accepted");
+    counter.take_away(card).await.unwrap();
+    next(&counter, &screens).await;
+    screens.small().unwrap().keys("body", &format!("60{ENTER}")).await.unwrap();
+    display.look("member-large", "60,00").await.unwrap();
+    let card = counter.tap(ALONE).unwrap();
     screens.look("offer", "Le membre choisit sur son écran").await.unwrap();
+    display.look("member-choice", "Un choix vous attend ici").await.unwrap();
     for (_, window) in display.windows() {
         let shown = window.text("body").await.unwrap();
         assert!(!shown.contains("La caisse paie"), "nothing of the part unasked: {shown}");
     }
-    display.look("member-choice", "Un choix vous attend ici").await.unwrap();
     display.click(".look").await.unwrap();
     display.look("member-offer", "La caisse paie").await.unwrap();
     display.small().unwrap().click(".decline").await.unwrap();
     screens.look("offer-declined", "Vente annulée").await.unwrap();
     display.look("member-after-offer", "Bonjour").await.unwrap();
     counter.take_away(card).await.unwrap();
-    next(&counter, &screens).await;
-
-    screens.small().unwrap().keys("body", &format!("abc{ENTER}")).await.unwrap();
-    screens.small().unwrap().wait_for_text("Indiquez un montant").await.unwrap();
     screens.close().await.unwrap();
     display.close().await.unwrap();
 }
@@ -115,9 +131,9 @@ async fn panels_and_the_page_of_help_are_whole_at_every_size_and_tell_what_is_wr
     screens.script("document.querySelector('#ask').close()").await.unwrap();
     screens.click("[data-open=tools]").await.unwrap();
     screens.look("tools", "scellées par fichier").await.unwrap();
-    screens.click("#tool-balance").await.unwrap();
+    screens.small().unwrap().click("#tool-balance").await.unwrap();
     screens.small().unwrap().wait_for_text("Approchez la carte").await.unwrap();
-    screens.script("document.querySelector('#member').close()").await.unwrap();
+    screens.small().unwrap().click("#member-back").await.unwrap();
 
     counter.hub.kill_9().unwrap();
     counter.shop.pcscd.kill().unwrap();

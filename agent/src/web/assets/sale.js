@@ -70,6 +70,8 @@ function draw(sale) {
     ? word("page-fund-part") + " " + money(sale.fund_cents) + " · " + word("page-member-part") + " " + money(sale.member_cents) : "");
   show("cancel", ["waiting", "offer"].includes(sale.state));
   show("next", !opened || sale.state === "in_doubt");
+  // In doubt the same card is what is wanted, not this button.
+  $("next").className = sale.state === "in_doubt" ? "" : "main";
   $("next").textContent = word(sale.state === "in_doubt" ? "page-later" : "page-new-sale");
   show("retry", ["declined", "cancelled", "timed_out", "failed"].includes(sale.state));
   // Who shows the member's side shows it to the member: the screen turns.

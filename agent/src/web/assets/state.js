@@ -1,7 +1,6 @@
 // How the terminal is, always in sight: each thing with a shape and a word, worst first; and what to do about it.
 
 import { $, age, make, money, setText, show, word, words } from "/assets/page.js";
-import { pairs } from "/assets/app.js";
 
 const SHAPE = { stop: "■", warn: "▲", info: "○", ok: "●" };
 const ORDER = ["stop", "warn", "info", "ok"];
@@ -67,9 +66,9 @@ export function showState(status) {
 
 /// Everything that is known of the terminal, for who is on the telephone.
 export function everything(status) {
-  const rows = things(status).map(([level, text, whole]) => [SHAPE[level], whole || text]);
-  for (const doubt of status.doubts) rows.push([word("page-doubts"), word("page-number") + " " + doubt.stan + " · " + money(doubt.cents)]);
-  rows.push([word("page-card-keys"), word(status.sealed_by === "credential" ? "page-keys-credential" : "page-keys-file")]);
-  rows.push(["Cabas", status.program + " · " + word("page-terminal") + " " + status.terminal.id + "/" + status.terminal.epoch]);
-  return pairs(rows);
+  const rows = things(status).map(([level, text, whole]) => SHAPE[level] + " " + (whole || text));
+  for (const doubt of status.doubts) rows.push([word("page-doubts"), word("page-number"), doubt.stan, "·", money(doubt.cents)].join(" "));
+  rows.push(word("page-card-keys") + " " + word(status.sealed_by === "credential" ? "page-keys-credential" : "page-keys-file"));
+  rows.push("Cabas " + status.program + " · " + word("page-terminal") + " " + status.terminal.id + "/" + status.terminal.epoch);
+  return make("ul", { className: "everything" }, ...rows.map((text) => make("li", { textContent: text })));
 }

@@ -268,6 +268,7 @@ page-test-printer = Test the printer
 page-test-reader = Test the reader
 page-test-reader-card = Present a card: nothing will be paid.
 page-cashier = Cashier
+page-no-cashier = No cashier
 page-cashier-change = Change the cashier
 page-lock = Lock
 page-locked = Locked: type your code

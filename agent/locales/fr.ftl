@@ -268,6 +268,7 @@ page-test-printer = Essayer l'imprimante
 page-test-reader = Essayer le lecteur
 page-test-reader-card = Présentez une carte : rien ne sera payé.
 page-cashier = Caissier
+page-no-cashier = Sans caissier
 page-cashier-change = Changer de caissier
 page-lock = Verrouiller
 page-locked = Verrouillé : tapez votre code

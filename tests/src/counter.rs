@@ -67,11 +67,8 @@ impl Counter {
     /// # Errors
     /// Where it does not open.
     pub async fn page(&self, width: u32, height: u32) -> anyhow::Result<Browser> {
-        let page = if width < 500 {
-            Browser::open_phone(width, height).await?
-        } else {
-            Browser::open(width, height).await?
-        };
+        let page =
+            if width < 500 { Browser::open_phone(width, height).await? } else { Browser::open(width, height).await? };
         exactly(&page, width, height).await?;
         page.goto(&self.shop.url()).await?;
         page.wait_for_text("Encaisser").await?;

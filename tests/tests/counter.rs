@@ -97,12 +97,19 @@ async fn what_no_card_here_can_play_is_shown_as_well() {
     counter.shop.begin_sale(400, "late").await.unwrap();
     screens.look("timed-out", "Aucune carte présentée à temps").await.unwrap();
     next(&counter, &screens).await;
-    for (state, words) in [("failed", "La vente n'a pas pu être enregistrée"), ("accepted", "Accepté"), ("in_doubt", "Présentez à nouveau")] {
+    for (state, words) in [
+        ("failed", "La vente n'a pas pu être enregistrée"),
+        ("accepted", "Accepté"),
+        ("in_doubt", "Présentez à nouveau"),
+    ] {
         let sale = json!({ "id": "0000000000000001", "state": state, "cents": 123_456, "proven": true, "fund_cents": 100_000,
             "member_cents": 23_456, "lines": [], "message_fr": words, "message_en": words });
         // What is asked from here on is not answered: the agent knows no such sale.
         screens.script("window.fetch = () => new Promise(() => {})").await.unwrap();
-        screens.script(&format!("return import('/assets/sale.js').then((page) => page.showSale({sale}))")).await.unwrap();
+        screens
+            .script(&format!("return import('/assets/sale.js').then((page) => page.showSale({sale}))"))
+            .await
+            .unwrap();
         screens.look(state, words).await.unwrap();
         screens.script("return import('/assets/sale.js').then((page) => page.showSale(null))").await.unwrap();
     }

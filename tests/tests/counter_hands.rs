@@ -49,7 +49,6 @@ async fn the_keyboard_alone_sells_prints_and_refunds_a_part() {
     page.wait_for_text("On ne peut plus rembourser que 12,50").await.unwrap();
     page.keys("#ask input", "\u{e003}\u{e003}4,1").await.unwrap();
     page.keys("#ask-buttons .main", ENTER).await.unwrap();
-    page.wait_for_text("Demande de remboursement").await.unwrap();
     page.wait_for_text("remboursé 4,10").await.unwrap();
     page.keys("body", ESCAPE).await.unwrap();
     page.wait_for_text("Encaisser").await.unwrap();
@@ -135,7 +134,8 @@ async fn amounts_by_category_are_added_changed_and_removed_and_make_one_sale() {
     page.wait_for_text("Total 5,25").await.unwrap();
     page.keys("#amount", ENTER).await.unwrap();
     wait_script(&page, "return Boolean(window.asked)", &json!(true)).await.unwrap();
-    let asked: Value = serde_json::from_str(page.script("return window.asked").await.unwrap().as_str().unwrap()).unwrap();
+    let asked: Value =
+        serde_json::from_str(page.script("return window.asked").await.unwrap().as_str().unwrap()).unwrap();
     assert_eq!(asked["lines"], json!([{ "category": "1", "amount": "4,25" }, { "category": "2", "amount": "1" }]));
     page.close().await.unwrap();
 }
@@ -147,9 +147,21 @@ const PAINT_MS_MAX: f64 = 1_000.0;
 async fn from_the_agents_word_to_the_screen_and_the_first_paint_are_measured() {
     let counter = Counter::open(Vec::new()).await.unwrap();
     let page = counter.page(800, 480).await.unwrap();
-    let first = page.script("return performance.getEntriesByName('first-contentful-paint')[0].startTime").await.unwrap();
-    let bytes = page.script("return performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
-        .filter((one) => !one.name.includes('/api/status')).reduce((sum, one) => sum + one.decodedBodySize, 0)").await.unwrap();
+    let mut first = Vec::new();
+    for _ in 0..5 {
+        page.reload().await.unwrap();
+        page.wait_for_text("Encaisser").await.unwrap();
+        let paint = "return performance.getEntriesByName('first-contentful-paint')[0].startTime";
+        first.push(page.script(paint).await.unwrap().as_f64().unwrap());
+    }
+    first.sort_by(f64::total_cmp);
+    let bytes = page
+        .script(
+            "return performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
+        .filter((one) => !one.name.includes('/api/status')).reduce((sum, one) => sum + one.decodedBodySize, 0)",
+        )
+        .await
+        .unwrap();
     page.script("window.painted = []; new PerformanceObserver((list) => window.painted.push(...list.getEntries().map((one) => one.duration))).observe({ type: 'measure' })").await.unwrap();
     for sale in 1..=5_usize {
         page.keys("body", &format!("1{ENTER}")).await.unwrap();
@@ -163,7 +175,11 @@ async fn from_the_agents_word_to_the_screen_and_the_first_paint_are_measured() {
     let mut painted: Vec<f64> = painted.as_array().unwrap().iter().map(|one| one.as_f64().unwrap()).collect();
     painted.sort_by(f64::total_cmp);
     let (middle, longest) = (painted[painted.len().div_euclid(2)], painted[painted.len() - 1]);
-    println!("event to screen: median {middle:.1} ms, longest {longest:.1} ms of {}; first paint {first} ms; page and words {bytes} bytes", painted.len());
+    println!(
+        "event to screen: median {middle:.1} ms, longest {longest:.1} ms of {}; first paint {:.0} ms; page and words {bytes} bytes",
+        painted.len(),
+        first[2]
+    );
     assert!(painted.len() >= 10 && longest < PAINT_MS_MAX, "{painted:?}");
     assert!(bytes.as_u64().unwrap() <= 100_000, "{bytes} bytes");
     page.close().await.unwrap();

@@ -109,7 +109,11 @@ async fn a_sale_that_is_cancelled_before_the_card_takes_no_card_after_it() {
     page.keys("body", ESCAPE).await.unwrap();
     page.wait_for_text("Vente annulée").await.unwrap();
     let card = counter.tap(1).unwrap();
-    counter.shop.wait("the card to be seen", |status| (status["reader"]["card_present"] == true).then_some(())).await.unwrap();
+    counter
+        .shop
+        .wait("the card to be seen", |status| (status["reader"]["card_present"] == true).then_some(()))
+        .await
+        .unwrap();
     assert_eq!(counter.sales().await.unwrap(), 0);
     assert!(page.text("#sale").await.unwrap().contains("Vente annulée"));
     counter.take_away(card).await.unwrap();

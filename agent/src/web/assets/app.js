@@ -80,4 +80,4 @@ export function pairs(rows) {
 export const label = (thing) => thing["label_" + page.language] || thing.category || "";
 
 /// The name of a cashier as the shop gave it.
-export const cashierName = (cashier) => (cashier.label ? cashier.label : word("page-cashier") + " " + cashier.number);
+export const cashierName = (cashier) => cashier.label || (cashier.number ? word("page-cashier") + " " + cashier.number : word("page-no-cashier"));

@@ -58,6 +58,7 @@ function draw(sale) {
   const [kind, opened] = [look(sale), isOpen(sale)];
   const accepted = sale.state === "accepted";
   $("sale").dataset.state = kind;
+  $("sale").dataset.open = opened ? "yes" : "no";
   setText("sale-amount", sale.cents === null ? "" : money(sale.cents));
   setText("sale-mark", SHAPES[kind]);
   setText("sale-message", words(sale));

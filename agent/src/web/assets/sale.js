@@ -81,7 +81,7 @@ function draw(sale) {
   show("reverse", accepted && !sale.reversed && !sale.refunded_cents && !sale.training);
   show("print", accepted && performance.now() < receiptUntil);
   show("slip", accepted && Boolean(sale.slip) && performance.now() < receiptUntil);
-  const plays = sale.training && opened;
+  const plays = sale.training && ["waiting", "in_doubt"].includes(sale.state);
   show("play", Boolean(plays));
   if (plays && $("play").children.length < 2) {
     for (const outcome of PLAYED) {

@@ -85,6 +85,18 @@ async fn a_payment_in_part_is_offered_to_the_member_alone_and_only_when_asked() 
     screens.look("offer-declined", "Vente annulée").await.unwrap();
     display.look("member-after-offer", "Bonjour").await.unwrap();
     counter.take_away(card).await.unwrap();
+    next(&counter, &screens).await;
+
+    // The member agrees: the cashier is told what is left to be paid by other means, and no more.
+    screens.small().unwrap().keys("body", &format!("60{ENTER}")).await.unwrap();
+    display.small().unwrap().wait_for_text("60,00").await.unwrap();
+    let card = counter.tap(ALONE).unwrap();
+    display.small().unwrap().click(".look").await.unwrap();
+    display.small().unwrap().click(".accept").await.unwrap();
+    screens.look("part", "par un autre moyen 10,00").await.unwrap();
+    display.look("member-part-thanks", "Merci").await.unwrap();
+    counter.take_away(card).await.unwrap();
+    assert_eq!(counter.sales().await.unwrap(), 2);
     screens.close().await.unwrap();
     display.close().await.unwrap();
 }

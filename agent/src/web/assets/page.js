@@ -62,7 +62,7 @@ export function newId() {
 }
 
 /// Asks the agent. What it refuses is thrown as `{code, message_fr, message_en}`; `{}` where it is not there.
-export async function ask(method, path, body, signal) {
+export async function ask(method, path, body = method === "POST" ? {} : undefined, signal = undefined) {
   const options = { method, headers: {}, signal };
   if (body !== undefined) {
     options.headers["content-type"] = "application/json";

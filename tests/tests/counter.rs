@@ -91,7 +91,9 @@ async fn a_payment_in_part_is_offered_to_the_member_alone_and_only_when_asked() 
     screens.small().unwrap().keys("body", &format!("60{ENTER}")).await.unwrap();
     display.small().unwrap().wait_for_text("60,00").await.unwrap();
     let card = counter.tap(ALONE).unwrap();
+    display.small().unwrap().wait_for_text("Un choix vous attend ici").await.unwrap();
     display.small().unwrap().click(".look").await.unwrap();
+    display.small().unwrap().wait_for_text("La caisse paie").await.unwrap();
     display.small().unwrap().click(".accept").await.unwrap();
     screens.look("part", "par un autre moyen 10,00").await.unwrap();
     display.look("member-part-thanks", "Merci").await.unwrap();

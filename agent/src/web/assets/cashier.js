@@ -21,6 +21,11 @@ function heard(sale) {
   tellMember(app.sale);
 }
 
+function begun(sale) {
+  sales.take(sale);
+  tellMember(app.sale);
+}
+
 async function showStatus(status) {
   tellStatus(status);
   setText("shop", status.terminal.shop_name || "Cabas");
@@ -76,7 +81,7 @@ document.addEventListener("keydown", (event) => {
 
 startDialog();
 startTurned();
-startTill(heard, makeWay);
+startTill(begun, makeWay);
 startSale();
 startToday();
 startDay();

@@ -94,10 +94,9 @@ export function follow(shown, showSale) {
     const isOlder = sale && sale.id === next.id && !isOpen(sale) && isOpen(next);
     if (!isOlder) showSale(next);
   };
-  // What another page began is shown here too, unless something that still runs is shown.
+  // What another page began is shown here too; what becomes of a sale that is over and put away is for the list.
   const heard = (next) => {
-    const sale = shown();
-    if (!sale || sale.id === next.id || isOpen(next)) take(next);
+    if (shown()?.id === next.id || isOpen(next)) take(next);
   };
   const again = async () => {
     const { id, state } = shown();

@@ -5,12 +5,17 @@ use crate::core::receipt::ReceiptTime;
 use cabas_protocol::Timestamp;
 use cabas_protocol::ids::BootId;
 use cabas_protocol::sign::sha256;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Where Linux says which run of the system this is.
 const BOOT_ID_FILE: &str = "/proc/sys/kernel/random/boot_id";
 const SECONDS_PER_DAY: u64 = 86_400;
+/// Where business days are counted from.
+const EPOCH: jiff::civil::Date = jiff::civil::date(1970, 1, 1);
+/// More days than there are dates.
+const DAYS_MAX: i64 = 4_000_000;
 
 /// What tells the time.
 #[derive(Clone, Debug)]
@@ -78,6 +83,43 @@ pub fn business_day(time: Timestamp) -> u32 {
     u32::try_from(seconds.checked_div(SECONDS_PER_DAY).unwrap_or(0)).unwrap_or(u32::MAX)
 }
 
+/// The times of a business day: from its midnight to the next, in the machine's time zone.
+#[must_use]
+pub fn day_span(day: u32) -> Range<Timestamp> {
+    let midnight = |day: u32| {
+        let zoned =
+            date_of(day).to_zoned(jiff::tz::TimeZone::system()).map_or(0, |zoned| zoned.timestamp().as_second());
+        Timestamp::new(u64::try_from(zoned).unwrap_or(0))
+    };
+    midnight(day)..midnight(day.saturating_add(1))
+}
+
+/// The business day of a date such as `2026-11-28`; nothing where it is none, or before 1970.
+#[must_use]
+pub fn day_of(date: &str) -> Option<u32> {
+    let parsed: jiff::civil::Date = date.parse().ok()?;
+    let day = u32::try_from(parsed.since(EPOCH).ok()?.get_days()).ok()?;
+    // One way of writing it is enough: a time behind it would be overlooked.
+    (parsed.to_string() == date).then_some(day)
+}
+
+/// Year, month and day of a business day; the last that there is where it is out of range.
+#[must_use]
+pub fn ymd(day: u32) -> (i16, i8, i8) {
+    let date = date_of(day);
+    (date.year(), date.month(), date.day())
+}
+
+/// A business day as `2026-11-28`.
+#[must_use]
+pub fn date_text(day: u32) -> String {
+    date_of(day).to_string()
+}
+
+fn date_of(day: u32) -> jiff::civil::Date {
+    EPOCH.saturating_add(jiff::Span::new().days(i64::from(day).min(DAYS_MAX)))
+}
+
 /// A time as people at the shop write it; 1970 where it is out of range.
 #[must_use]
 pub fn local(time: Timestamp) -> ReceiptTime {
@@ -118,6 +160,22 @@ mod tests {
             assert!(shown.year >= 1969 && (1..=12).contains(&shown.month), "{shown:?}");
             let _day = business_day(Timestamp::new(time));
         }
+    }
+
+    #[test]
+    fn a_day_begins_where_the_one_before_ends_and_has_its_times() {
+        for time in [0, 86_399, 1_774_745_999, 1_793_494_800, 1_800_000_000, 4_070_908_800] {
+            let day = business_day(Timestamp::new(time));
+            let span = day_span(day);
+            assert!(span.contains(&Timestamp::new(time)) || time < 86_400, "{time}: {span:?}");
+            assert_eq!(span.end, day_span(day.saturating_add(1)).start);
+            assert_eq!(day_of(&date_text(day)), Some(day));
+        }
+        let _no_panic = (day_span(u32::MAX), date_text(u32::MAX));
+        for wrong in ["", "1969-12-31", "2026-02-29", "2026-13-01", "28/11/2026", "2026-11-28T10:00", "99999-01-01"] {
+            assert_eq!(day_of(wrong), None, "{wrong}");
+        }
+        assert_eq!((day_of("1970-01-02"), ymd(1)), (Some(1), (1970, 1, 2)));
     }
 
     #[test]

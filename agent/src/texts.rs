@@ -226,6 +226,8 @@ mod tests {
             include_str!("service/parts.rs"),
             include_str!("service/undo.rs"),
             include_str!("service/receipts.rs"),
+            include_str!("service/closings.rs"),
+            include_str!("service/closing_slip.rs"),
             include_str!("service/counter.rs"),
             include_str!("service/purse.rs"),
             include_str!("service/taps.rs"),
@@ -247,7 +249,7 @@ mod tests {
         let page = include_str!("web/assets/cashier.html");
         let prefixes = [
             "sale-", "class-", "notice-", "error-", "journal-", "network-", "reader-", "printer-", "page-", "undo-",
-            "refund-", "receipt-",
+            "refund-", "receipt-", "closing-",
         ];
         // A page names its words as `data-text="…"`, which reads like any quoted name.
         for source in sources.into_iter().chain([page]) {

@@ -18,7 +18,7 @@ use cabas_card::tmac::UID_BYTES;
 use cabas_protocol::enrol::TerminalSecrets;
 use cabas_protocol::keys::{CardKey, KeyCert};
 use cabas_protocol::objects::NAME_BYTES_MAX;
-use cabas_protocol::{Epoch, Incarnation, KeyId, PublicKey, Signed, Signer, TerminalId};
+use cabas_protocol::{Epoch, Hash, Incarnation, KeyId, PublicKey, Signed, Signer, TerminalId};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -209,6 +209,13 @@ impl HubSecrets {
         let (unique, aad) = (Nonce::assume_unique_for_key(*nonce), Aad::from(household.as_bytes()));
         let opened = self.sealing_key(b"cabas names 1")?.open_in_place(unique, aad, &mut sealed).ok()?;
         Some(Zeroizing::new(std::str::from_utf8(opened).ok()?.trim_end_matches('\0').to_owned()))
+    }
+
+    /// A mark of what is known again by it, and that nobody makes or guesses from without the hub's keys.
+    #[must_use]
+    pub fn mark(&self, purpose: &[u8], of: &[u8]) -> Option<Hash> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.record_master.labelled(purpose).as_ref());
+        hmac::sign(&key, of).as_ref().try_into().ok().map(Hash::new)
     }
 
     fn sealing_key(&self, purpose: &[u8]) -> Option<LessSafeKey> {

@@ -6,6 +6,7 @@ pub mod admin;
 pub mod api;
 pub mod app;
 pub mod bank;
+pub mod bank_keys;
 pub mod calendar;
 pub mod card_relay;
 pub mod card_witness;

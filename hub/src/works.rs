@@ -18,8 +18,8 @@ use crate::app::App;
 use crate::core::period::Period;
 use crate::import::uploaded;
 use crate::store::{
-    Db, Finding, ImportCount, Lane, OpenMode, RegisterRefusal, RunOrder, StoreError, Tx, UploadState, WorkState,
-    WorkView,
+    Db, Finding, ImportCount, Lane, OpenMode, RegisterRefusal, RunOrder, RunView, StoreError, Tx, UploadState,
+    WorkState, WorkView,
 };
 
 /// Findings of a verification that its page shows; the command line shows more.
@@ -37,8 +37,12 @@ pub enum Job {
     Credit {
         /// Which one.
         period: String,
-        /// From which sources, in the order in which they are taken. Works of before have one `source`.
-        #[serde(alias = "source", deserialize_with = "one_or_many")]
+        /// The run, of which every line was fixed as it was shown. Works of before have none, but what follows: their
+        /// lines are fixed when they go on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<u32>,
+        /// From which sources, in the order in which they are taken. Works of before that have one `source`.
+        #[serde(default, alias = "source", deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
         sources: Vec<String>,
         /// How much beyond the budget is agreed to, in cents, and by whom.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -130,15 +134,11 @@ impl Job {
         "changed",
     ];
 
-    /// The run of an order.
+    /// A run that was begun.
     #[must_use]
-    pub fn credit(order: &RunOrder<'_>) -> Self {
-        Self::Credit {
-            period: order.period.to_string(),
-            sources: order.sources.iter().map(|source| (*source).to_owned()).collect(),
-            over: order.over.map(|(cents, by)| (cents.get(), by.to_owned())),
-            extra: order.extra,
-        }
+    pub fn credit(run: &RunView) -> Self {
+        let (period, run) = (run.period.to_string(), Some(run.number));
+        Self::Credit { period, run, sources: Vec::new(), over: None, extra: false }
     }
 
     /// What it is called.
@@ -183,12 +183,17 @@ impl Job {
     async fn step(self, app: &Arc<App>, work: &WorkView) -> Result<(), StoreError> {
         match self {
             Self::Verify => verify(app, work.number).await,
-            Self::Credit { period, sources, over, extra } => {
+            Self::Credit { run: Some(run), .. } => on_ledger(app, work, move |tx, hand| credit(tx, hand, run)).await,
+            Self::Credit { run: None, period, sources, over, extra } => {
                 let step = move |tx: &mut Tx<'_>, hand: &Hand<'_>| {
                     let period: Period = period.parse().map_err(|_| StoreError::Damaged("a work's month"))?;
                     let sources: Vec<_> = sources.iter().map(String::as_str).collect();
                     let over = over.as_ref().map(|(cents, by)| Cents::new(*cents).map(|cents| (cents, by.as_str())));
-                    credit(tx, hand, &RunOrder { period, sources: &sources, over: over.transpose()?, extra })
+                    let order = RunOrder { period, sources: &sources, over: over.transpose()?, extra };
+                    match tx.credit_begin(&order, hand.now)? {
+                        Some(run) => credit(tx, hand, run),
+                        None => Ok(Progress::Done(json!({ "households": 0, "credited_cents": 0 }))),
+                    }
                 };
                 on_ledger(app, work, step).await
             }
@@ -260,16 +265,14 @@ async fn on_ledger(
 }
 
 /// One step of a month's credits.
-fn credit(tx: &mut Tx<'_>, hand: &Hand<'_>, order: &RunOrder<'_>) -> Result<Progress, StoreError> {
-    let report = tx.credit_run(order, hand.now)?;
-    let done = hand.work.done.saturating_add(u64::from(report.households));
-    let plan = tx.credit_plan(order.period, order.sources)?;
-    if plan.to_book > Cents::ZERO && report.more {
-        let waiting = plan.lines.iter().filter(|line| line.booked.is_none()).count();
-        let total = u64::try_from(waiting).ok().map(|waiting| waiting.saturating_add(done));
-        return Ok(Progress::More { done, total });
+fn credit(tx: &mut Tx<'_>, hand: &Hand<'_>, run: u32) -> Result<Progress, StoreError> {
+    let report = tx.credit_step(run, hand.now)?;
+    let run = tx.credit_run_view(run)?;
+    if report.more {
+        let done = run.households.saturating_sub(run.waiting);
+        return Ok(Progress::More { done, total: Some(run.households) });
     }
-    Ok(Progress::Done(json!({ "households": done, "credited_cents": plan.booked.get() })))
+    Ok(Progress::Done(json!({ "households": run.households, "credited_cents": run.cents.get() })))
 }
 
 /// One step of what expires at the end of a month. How far it is, is the number of the last purse that was looked at.
@@ -362,16 +365,21 @@ mod tests {
     }
 
     #[test]
-    fn a_credit_that_was_asked_for_before_there_were_several_sources_is_still_read() {
+    fn a_credit_that_was_asked_for_before_runs_were_fixed_is_still_read() {
+        let read = |text: &str| serde_json::from_str::<Job>(text).unwrap();
+        let of = |sources: &[&str], over, extra| Job::Credit {
+            period: "2026-11".to_owned(),
+            run: None,
+            sources: sources.iter().map(|source| (*source).to_owned()).collect(),
+            over,
+            extra,
+        };
         let old = r#"{"kind":"credit","period":"2026-11","source":"Ville"}"#;
-        let job: Job = serde_json::from_str(old).unwrap();
-        let period: Period = "2026-11".parse().unwrap();
-        let one = RunOrder { period, sources: &["Ville"], over: None, extra: false };
-        assert_eq!(job, Job::credit(&one));
-        let cents = Cents::new(1_000).unwrap();
-        let many = RunOrder { sources: &["Contributions", "Ville"], over: Some((cents, "Ada")), extra: true, ..one };
-        let job = Job::credit(&many);
-        assert_eq!(serde_json::from_str::<Job>(&serde_json::to_string(&job).unwrap()).unwrap(), job);
-        assert_ne!(job, Job::credit(&one));
+        assert_eq!(read(old), of(&["Ville"], None, false));
+        let many = of(&["Contributions", "Ville"], Some((1_000, "Ada".to_owned())), true);
+        assert_eq!(read(&many.written().unwrap()), many);
+        let run = read(r#"{"kind":"credit","period":"2026-11","run":3}"#);
+        assert!(matches!(run, Job::Credit { run: Some(3), .. }), "{run:?}");
+        assert_eq!(read(&run.written().unwrap()), run);
     }
 }

@@ -3,12 +3,6 @@
 
 mod common;
 
-use std::sync::Arc;
-
-use cabas_hub::admin::visit::By;
-use cabas_hub::store::{Lane, RunOrder};
-use cabas_hub::works::Job;
-use cabas_protocol::Cents;
 use common::money::{import, sample};
 use common::site::{Client, Person, Program};
 use common::{Fund, Hub};
@@ -288,12 +282,8 @@ fn programs_do_and_read_the_same() {
     fund.json(&["verify"]);
 }
 
-/// Asks for a run and waits until it has ended.
-fn credited(hub: &Hub, program: &Program, order: &RunOrder<'_>) -> Value {
-    let (app, job) = (Arc::clone(&hub.app), Job::credit(order));
-    let by = By { who: "claire".to_owned(), now: hub.app.clock.now() };
-    let work = hub.app.store.call_blocking(Lane::Sync, move |tx| job.ask(&app, tx, None, &by)).unwrap();
-    hub.app.works.notify_one();
+/// Waits until a work has ended.
+fn ended(program: &Program, work: &Value) -> Value {
     let ended = (0..400).find_map(|_| {
         std::thread::sleep(std::time::Duration::from_millis(50));
         let (_, value) = program.get("/api/works/{work}", &format!("/api/works/{work}"));
@@ -309,22 +299,40 @@ fn a_run_of_several_sources_is_long_work_and_goes_beyond_a_budget_only_where_tha
     fund.json(&["contribution", "add", "--household", "F001", "--cents", "30000", "--on", "2024-03-05", "--by", "Ada"]);
     let hub = fund.serve();
     let program = Program::add(&fund, &hub, "watch", "treasurer", None);
-    let sources = ["Contributions", CITY];
-    let order = RunOrder { period: "2026-11".parse().unwrap(), sources: &sources, over: None, extra: false };
     let named = ["--source", "Contributions", "--source", CITY];
     let run = ["credit", "run", "--period", "2026-11"];
     let preview = fund.json(&[run.as_slice(), named.as_slice()].concat());
     let (all, missing) = (preview["cents"].as_u64().unwrap(), preview["missing_cents"].as_u64().unwrap());
-    let refused = credited(&hub, &program, &order);
-    assert_eq!((&refused["state"], &refused["result"]["text"]), (&json!("failed"), &json!("refusal-too-little")));
+    let path = format!("/api/credits?period=2026-11&source=contributions&source3={}", CITY.replace(' ', "%20"));
+    let plan = program.get("/api/credits", &path).1["plan"].clone();
+    assert_eq!((&plan["to_book_cents"], &plan["over_cents"]), (&json!(all), &json!(missing)), "{plan}");
+    let given: u64 = plan["sources"].as_array().unwrap().iter().map(|giver| giver["cents"].as_u64().unwrap()).sum();
+    assert_eq!((given, &plan["sources"][1]["source"]), (all - missing, &json!(CITY)));
+    let ask = |change: Value| {
+        let mut body = json!({ "period": "2026-11", "source": "Contributions", "source2": CITY, "cents": all });
+        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        program.post("/api/credits", "/api/credits", None, &body)
+    };
+    for change in [json!({}), json!({ "over_cents": missing - 1 }), json!({ "over": "0,01" }), json!({ "over": "x" })] {
+        let (status, told) = ask(change);
+        assert_eq!((status, &told["fields"][0]["field"]), (422, &json!("over")), "{told}");
+    }
+    let (status, told) = ask(json!({ "source": CITY, "source2": "Contributions", "over_cents": missing }));
+    assert_eq!((status, &told["fields"][0]["field"]), (422, &json!("over")), "contributions are what came in: {told}");
+    assert_eq!(ask(json!({ "over_cents": missing, "cents": all - 1 })).0, 409);
+    assert_eq!(ask(json!({ "over_cents": missing, "households": 107 })).0, 409);
     assert_eq!(fund.json(&["status"])["totals"]["credited_cents"], 0);
-    let over = Some((Cents::new(missing).unwrap(), "Bo"));
-    let done = credited(&hub, &program, &RunOrder { over, ..order });
+    assert_eq!(program.get("/api/works", "/api/works").1["works"], json!([]));
+    let (status, asked) = ask(json!({ "over_cents": missing, "households": 108 }));
+    assert_eq!(status, 200, "{asked}");
+    let done = ended(&program, &asked["work"]);
     let expected = json!({ "households": 108, "credited_cents": all });
     assert_eq!((&done["state"], &done["result"]), (&json!("done"), &expected), "{done}");
     let city = program.get("/api/sources", "/api/sources?year=2026").1["sources"][1].clone();
     assert_eq!((&city["source"], &city["agreed_over_cents"]), (&json!(CITY), &json!(missing)), "{city}");
-    let again = credited(&hub, &program, &RunOrder { over, ..order });
-    assert_eq!(again["result"]["households"], 0, "booked once: {again}");
+    assert_eq!(ask(json!({ "over_cents": missing })).0, 409, "booked once");
+    let told = program.get("/api/audit", "/api/audit").1["entries"].to_string();
+    let detail = format!("2026-11, cents {all}, households 108, beyond the budget {missing}, Contributions, {CITY}");
+    assert!(told.contains(&detail), "{detail} in {told}");
     fund.json(&["verify"]);
 }

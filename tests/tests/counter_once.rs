@@ -81,8 +81,7 @@ async fn two_windows_and_two_keyboards_make_one_sale_and_both_show_it() {
     let (one, other) = (counter.page(800, 480).await.unwrap(), counter.page(1366, 768).await.unwrap());
     one.keys("body", "6").await.unwrap();
     other.keys("body", "8").await.unwrap();
-    let enter = format!("{ENTER}");
-    let (first, second) = tokio::join!(one.keys("body", &enter), other.keys("body", &enter));
+    let (first, second) = tokio::join!(one.keys("body", ENTER), other.keys("body", ENTER));
     first.unwrap();
     second.unwrap();
     one.wait_for_text("Présentez la carte").await.unwrap();

@@ -209,6 +209,7 @@ async fn a_settlement_goes_to_the_bank_and_back_by_two_people_and_its_shop_sees_
     claire.browser.click("main form button").await.unwrap();
     claire.browser.wait_for_text("Télécharger le fichier (pain.001)").await.unwrap();
     bank(&hub, &claire, &denis, dir.path()).await;
+    aside_and_back(&claire, &denis, dir.path()).await;
     let pages = [
         ("settlements", "/settlements"),
         ("settlement", "/settlements/1"),
@@ -299,4 +300,32 @@ async fn bank(hub: &Hub, claire: &Desk, denis: &Desk, dir: &Path) {
     denis.browser.wait_for_text("Versements revenus ou refusés").await.unwrap();
     denis.goto("/settlements/next").await;
     denis.browser.wait_for_text("11,05").await.unwrap();
+}
+
+/// A fee is set aside; money of just a payout's amount is said to have come back by one and agreed to by the other.
+async fn aside_and_back(claire: &Desk, denis: &Desk, dir: &Path) {
+    denis.goto("/bank/entries/4?lang=fr").await;
+    denis.browser.keys("#reason", &format!("frais de tenue de compte{ENTER}")).await.unwrap();
+    denis.browser.wait_for_text("frais de tenue de compte (denis").await.unwrap();
+    let gift = dir.join("don.xml");
+    let text = statement(&[(5_000, None)]).replace("DBIT", "CRDT").replace(">950.00<", ">1050.00<");
+    write(&gift, &text.replace("2026-335", "2026-336"));
+    claire.goto("/bank?lang=fr").await;
+    claire.browser.keys("#file", &gift.display().to_string()).await.unwrap();
+    claire.browser.click("form.stack button").await.unwrap();
+    claire.browser.wait_for_text("Relevé importé").await.unwrap();
+    let pages = [("bank-aside", "/bank/entries/4"), ("bank-credit", "/bank/entries/5")];
+    claire.look_at(&pages).await;
+    denis.look_at(&pages).await;
+    claire.goto("/bank/entries/5?lang=fr").await;
+    claire.walk_to("C’est un versement revenu : Règlement 1 – Biocoop du Bachut").await;
+    claire.press(ENTER).await;
+    claire.browser.wait_for_text("Versement revenu 1").await.unwrap();
+    let pages = [("bank-credit-waits", "/bank/entries/5"), ("approvals-return", "/approvals")];
+    claire.look_at(&pages).await;
+    denis.look_at(&pages).await;
+    denis.browser.click("main form button").await.unwrap();
+    denis.browser.wait_for_text("Rien n’attend").await.unwrap();
+    denis.goto("/bank/entries/5?lang=fr").await;
+    denis.browser.wait_for_text("versements aux magasins").await.unwrap();
 }

@@ -221,6 +221,67 @@ async fn approve_all(hub: &Hub, phone: &Desk) {
 }
 
 #[tokio::test]
+async fn a_month_is_credited_by_several_funders_beyond_a_budget_by_keyboard_on_desk_and_phone() {
+    let dir = tempfile::tempdir().unwrap();
+    let hub = Hub::with_example_fund(dir.path()).unwrap();
+    let (now, year) = (month(0), month(0)[..4].to_owned());
+    hub.ok(&["source", "set", "--name", SOURCE, "--year", &year, "--budget-cents", "2500000", "--by", "Ada"]).unwrap();
+    let paid = ["--household", "F001", "--cents", "30000", "--on", "2024-03-05", "--by", "Ada"];
+    hub.ok(&[&["contribution", "add"][..], &paid[..]].concat()).unwrap();
+    let axe = axe().unwrap();
+    let desk = Desk::open(&hub, &axe, "desk", 1280, 900).await;
+    desk.first_login(&hub, "claire", "admin").await;
+    let phone = Desk::open(&hub, &axe, "phone", 375, 700).await;
+    phone.first_login(&hub, "denis", "treasurer").await;
+    let two = format!("/credits?period={now}&source=Contributions&source2=Ville%20de%20Lyon");
+    let wrong_way = format!("/credits?period={now}&source=Ville%20de%20Lyon&source2=Contributions");
+    for desk in [&desk, &phone] {
+        for lang in ["fr", "en"] {
+            desk.goto(&format!("{two}&lang={lang}")).await;
+            desk.look(&format!("credits-several-{lang}")).await;
+            desk.goto(&format!("{wrong_way}&lang={lang}")).await;
+            desk.look(&format!("credits-wrong-way-{lang}")).await;
+            desk.goto(&format!("{two}&source5=Lion&lang={lang}")).await;
+            desk.look(&format!("credits-no-budget-{lang}")).await;
+        }
+    }
+    // A second funder by keyboard: the list opens, the field is filled in.
+    desk.goto(&format!("/credits?period={now}&source=Contributions&lang=fr")).await;
+    desk.focus("main details summary").await;
+    desk.press(ENTER).await;
+    desk.press(TAB).await;
+    assert_eq!(desk.browser.script("return document.activeElement.id").await.unwrap(), "source2");
+    desk.press(&format!("{SOURCE}{ENTER}")).await;
+    desk.browser.wait_for_text("Contributions puis Ville de Lyon").await.unwrap();
+    for (desk, typed) in [(&desk, ""), (&phone, "12,345")] {
+        desk.goto(&format!("{two}&lang=fr")).await;
+        desk.focus("#over").await;
+        desk.press(&format!("{typed}{ENTER}")).await;
+        desk.browser.wait_for_text("À corriger").await.unwrap();
+        assert_eq!(desk.browser.script("return document.activeElement.id").await.unwrap(), "faults");
+        desk.look("credits-over-wrong-fr").await;
+    }
+    let run = ["credit", "run", "--period", &now, "--source", "Contributions", "--source", SOURCE];
+    let told = hub.ok(&run).unwrap();
+    let over = told["over_cents"].as_u64().unwrap();
+    phone.focus("#over").await;
+    phone.browser.script("document.querySelector('#over').select()").await.unwrap();
+    phone.press(&format!("{},{:02}{ENTER}", over / 100, over % 100)).await;
+    phone.browser.wait_for_text("Crédité pour ce mois").await.unwrap();
+    phone.look("credits-several-work-fr").await;
+    for (desk, lang) in [(&desk, "fr"), (&phone, "en")] {
+        desk.goto(&format!("/credits?period={now}&source=Ville%20de%20Lyon&lang={lang}")).await;
+        desk.look(&format!("credits-elsewhere-{lang}")).await;
+        desk.goto(&format!("{two}&lang={lang}")).await;
+        desk.look(&format!("credits-several-after-{lang}")).await;
+    }
+    assert_eq!(hub.ok(&run).unwrap()["booked_before_cents"], told["cents"]);
+    hub.verify().unwrap();
+    desk.browser.close().await.unwrap();
+    phone.browser.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_month_is_credited_once_however_often_the_power_goes() {
     let dir = tempfile::tempdir().unwrap();
     let mut hub = Hub::with_example_fund(dir.path()).unwrap();

@@ -82,14 +82,14 @@ pub(super) async fn balance(context: &Context) -> Result<(), Failure> {
 }
 
 /// The terminal that runs on this machine.
-struct Local {
+pub(super) struct Local {
     http: reqwest::Client,
     base: String,
     message: &'static str,
 }
 
 impl Local {
-    fn of(context: &Context) -> Self {
+    pub(super) fn of(context: &Context) -> Self {
         let mut address = context.config.listen;
         if address.ip().is_unspecified() {
             address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
@@ -99,7 +99,7 @@ impl Local {
         Self { http: built.unwrap_or_default(), base: format!("http://{address}"), message }
     }
 
-    async fn ask(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Result<Value, Failure> {
+    pub(super) async fn ask(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Result<Value, Failure> {
         let failed = |source| Failure::NoTerminal { url: self.base.clone(), source };
         // A balance waits for a card; nothing else takes long.
         let waits_for_card = path == "/api/balance";
@@ -128,7 +128,7 @@ fn new_request() -> Result<String, Failure> {
     Ok(cabas_protocol::RequestId::new(bytes).to_string())
 }
 
-fn text_of(value: &Value, key: &str) -> String {
+pub(super) fn text_of(value: &Value, key: &str) -> String {
     value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 

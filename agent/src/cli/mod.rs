@@ -2,6 +2,7 @@
 //! `journal` reads the file beside it.
 
 mod card;
+mod closings;
 mod enrol;
 mod failure;
 mod inspect;
@@ -50,6 +51,12 @@ enum Command {
     Sell(local::Sell),
     /// Ask the running terminal what a card can pay here; for the member's eyes
     Balance,
+    /// Close the day, the month or the year at the running terminal: its totals, and the perpetual one
+    Close(closings::Close),
+    /// Show the closings that the running terminal has written
+    Closings(closings::Closings),
+    /// Show what was done on a day, or what a receipt's number stands for
+    History(closings::History),
     /// The journal: verify, export
     #[command(subcommand)]
     Journal(journal::Journal),
@@ -91,6 +98,9 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Status => block_on(local::status(&context)),
         Command::Sell(sell) => block_on(local::sell(&context, &sell)),
         Command::Balance => block_on(local::balance(&context)),
+        Command::Close(close) => block_on(closings::close(&context, &close)),
+        Command::Closings(closings) => block_on(closings::closings(&context, &closings)),
+        Command::History(history) => block_on(closings::history(&context, &history)),
         Command::Journal(journal) => journal::run(&context, &journal),
         Command::Card(card) => block_on(card::run(&context, &card)),
         Command::Printer(printer::Printer::Test) => block_on(printer::test(&context)),

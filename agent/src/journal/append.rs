@@ -1,5 +1,6 @@
 //! Adding a row: signed, chained, with the totals up to it.
 
+use super::close::CLOSED_KINDS;
 use super::error::JournalError;
 use super::load;
 use super::secrets::CardSecrets;
@@ -100,6 +101,9 @@ impl Writer<'_> {
             signed.as_bytes(),
         ])?;
         self.state.newest = Newest { chain: ChainHead { seq, hash }, moment: Some(self.now), stan, totals };
+        if CLOSED_KINDS.contains(&kind) {
+            self.state.periods.note(at);
+        }
         Ok(seq)
     }
 

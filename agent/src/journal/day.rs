@@ -70,7 +70,7 @@ impl Journal {
     }
 }
 
-fn entry(db: &rusqlite::Connection, state: &super::State, seq: Seq) -> Result<Option<Entry>, JournalError> {
+pub(super) fn entry(db: &rusqlite::Connection, state: &super::State, seq: Seq) -> Result<Option<Entry>, JournalError> {
     let mut select = db.prepare_cached("SELECT seq, at, till_ref, bytes, kind FROM rows WHERE seq = ?1")?;
     let found = select.query_row([seq.get()], |row| Ok((super::sales::sale_columns(row)?, row.get::<_, u16>(4)?)));
     let Some((columns, kind)) = found.optional()? else { return Ok(None) };

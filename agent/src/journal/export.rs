@@ -1,13 +1,14 @@
 //! `journal export`: the rows as text, for people and other programs. The signed bytes stay in the file.
 
+use super::close::period_name;
 use super::error::JournalError;
+use super::export_body::{body, tier};
 use super::load::load_identity;
 use super::schema;
-use super::verify::hex;
 use crate::clock;
-use cabas_protocol::row::{ClockQuality, Row, RowBody, Tier};
+use cabas_protocol::row::{ClockQuality, RefundRequest, Reversal, Row, RowBody};
 use cabas_protocol::sign::SignError;
-use cabas_protocol::{Cents, Seq, Signed, Timestamp};
+use cabas_protocol::{Cents, MoneyError, Signed, Timestamp};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::path::Path;
@@ -22,7 +23,8 @@ pub enum ExportFormat {
 }
 
 const CSV_HEAD: &str = "seq;kind;local_time;hub_time;wall_time;clock;stan;sales;requested_cents;fund_cents;member_cents;\
-                        spent_after_cents;serial;tier;card;purse;till_ref;hash";
+                        spent_after_cents;serial;tier;card;purse;till_ref;hash;reversed_cents;refund_cents;\
+                        perpetual_cents;period;number;from_seq;sale_seq";
 
 /// Why an export ended early.
 #[derive(Debug, thiserror::Error)]
@@ -142,9 +144,11 @@ impl Line {
                 fields.extend([empty(), sales, empty(), fund, member]);
                 fields.extend([empty(), empty(), empty(), empty(), empty()]);
             }
+            RowBody::RefundRequest(RefundRequest { stan, .. }) | RowBody::Reversal(Reversal { stan, .. }) => {
+                fields.push(stan.to_string());
+                fields.extend(std::iter::repeat_n(String::new(), 9));
+            }
             RowBody::Start(_)
-            | RowBody::RefundRequest(_)
-            | RowBody::Reversal(_)
             | RowBody::Return(_)
             | RowBody::ListApplied(_)
             | RowBody::Intent(_)
@@ -160,8 +164,26 @@ impl Line {
         }
         fields.push(csv_text(self.till_ref.as_deref().unwrap_or_default()));
         fields.push(self.hash.clone());
+        fields.extend(more(&self.row.body).map_err(io::Error::other)?);
         Ok(fields.join(";"))
     }
+}
+
+/// The last columns: what a reversal, a refund or a closing says beyond the others.
+fn more(body: &RowBody) -> Result<[String; 7], MoneyError> {
+    let mut columns: [String; 7] = Default::default();
+    let [reversed, refund, perpetual, period, number, from, sale] = &mut columns;
+    if let RowBody::Close(close) = body {
+        (*reversed, *refund) = (close.reversed.get().to_string(), close.refunds.get().to_string());
+        (*perpetual, *period) = (close.perpetual.get().to_string(), period_name(close.period).to_owned());
+        (*number, *from) = (close.number.to_string(), close.from.to_string());
+    } else if let RowBody::Reversal(row) = body {
+        (*reversed, *sale) = (row.cents.get().to_string(), row.sale.to_string());
+    } else if let RowBody::RefundRequest(row) = body {
+        *refund = Cents::sum(row.lines.iter().map(|line| line.fund))?.get().to_string();
+        *sale = row.original.seq.to_string();
+    }
+    Ok(columns)
 }
 
 /// The only text that comes from outside: quoted, and never the beginning of a formula.
@@ -169,115 +191,6 @@ fn csv_text(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = text.replace('"', "\"\"");
     if text.is_empty() { text } else { format!("\"{}{text}\"", if formula { "'" } else { "" }) }
-}
-
-const fn tier(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Purse => "T1",
-        Tier::Identity => "T2",
-        Tier::Plain => "T3",
-    }
-}
-
-/// What a row says, by kind. Kinds that this version does not write stay as their bytes.
-fn body(body: &RowBody) -> Value {
-    match body {
-        RowBody::Start(start) => json!({ "program": start.program }),
-        RowBody::Sale(sale) => json!({
-            "stan": sale.stan.to_string(),
-            "card": sale.card.to_string(),
-            "tier": tier(sale.tier),
-            "purse": sale.purse.to_string(),
-            "spent_after_cents": sale.spent_after.get(),
-            "serial": sale.serial.get(),
-            "lines": sale.lines.iter().map(|line| json!({
-                "category": line.category.get(),
-                "requested_cents": line.requested.get(),
-                "fund_cents": line.fund.get(),
-                "member_cents": line.member.get(),
-            })).collect::<Vec<_>>(),
-            "hot_list": sale.hot_list.get(),
-            "grid": sale.grid.get(),
-            "policy": sale.policy.get(),
-            "request_id": sale.request.map(|request| request.to_string()),
-            "asked_cents": sale.asked.map(Cents::get),
-            "intent_seq": sale.intent.map(Seq::get),
-            "card_counter": sale.card_counter,
-            "card_mac": sale.card_mac.as_ref().map(|mac| hex(mac)),
-        }),
-        RowBody::Intent(_)
-        | RowBody::InDoubt(_)
-        | RowBody::DoubtResolved(_)
-        | RowBody::Courier(_)
-        | RowBody::CardWritten(_) => card_body(body),
-        RowBody::Close(close) => json!({
-            "period": format!("{:?}", close.period).to_lowercase(),
-            "number": close.number,
-            "from_seq": close.from.get(),
-            "sales": close.sales,
-            "fund_cents": close.fund.get(),
-            "member_cents": close.member.get(),
-            "reversed_cents": close.reversed.get(),
-            "refunds_cents": close.refunds.get(),
-            "perpetual_cents": close.perpetual.get(),
-        }),
-        RowBody::ListApplied(list) => json!({ "version": list.version.get() }),
-        RowBody::Configured(configured) => json!({
-            "config": configured.config.get(),
-            "grid": configured.grid.get(),
-            "policy": configured.policy.get(),
-        }),
-        RowBody::ClockSet(set) => json!({ "before": set.before.get(), "after": set.after.get() }),
-        RowBody::Unknown { kind, body } => json!({ "kind": kind, "cbor": hex(body.as_bytes()) }),
-        RowBody::RefundRequest(_)
-        | RowBody::Reversal(_)
-        | RowBody::Return(_)
-        | RowBody::CashierChange(_)
-        | RowBody::Training(_) => Value::Null,
-    }
-}
-
-/// What a row says of a card that counts for itself.
-fn card_body(body: &RowBody) -> Value {
-    match body {
-        RowBody::Intent(debit) | RowBody::InDoubt(debit) => json!({
-            "stan": debit.stan.to_string(),
-            "card": debit.card.to_string(),
-            "purse": debit.purse.to_string(),
-            "cents": debit.cents.get(),
-            "spent_before_cents": debit.spent_before.get(),
-        }),
-        RowBody::DoubtResolved(resolved) => {
-            json!({ "doubt_seq": resolved.doubt.seq.get(), "debited": resolved.debited })
-        }
-        RowBody::Courier(courier) => json!({
-            "terminal": courier.origin.terminal.get(),
-            "epoch": courier.origin.epoch.get(),
-            "seq": courier.origin.seq.get(),
-            "card": courier.card.to_string(),
-            "purse": courier.purse.to_string(),
-            "record": hex(&courier.record),
-        }),
-        RowBody::CardWritten(written) => json!({
-            "card": written.card.to_string(),
-            "purse": written.purse.to_string(),
-            "serial": written.serial.get(),
-            "card_counter": written.card_counter,
-            "card_mac": hex(&written.card_mac),
-        }),
-        RowBody::Start(_)
-        | RowBody::Sale(_)
-        | RowBody::RefundRequest(_)
-        | RowBody::Reversal(_)
-        | RowBody::Return(_)
-        | RowBody::ListApplied(_)
-        | RowBody::Close(_)
-        | RowBody::CashierChange(_)
-        | RowBody::Training(_)
-        | RowBody::ClockSet(_)
-        | RowBody::Configured(_)
-        | RowBody::Unknown { .. } => Value::Null,
-    }
 }
 
 #[cfg(test)]

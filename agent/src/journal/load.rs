@@ -1,5 +1,6 @@
 //! Reading what is kept at hand from the file, and writing what is known of the hub.
 
+use super::close::load_periods;
 use super::doubts::load_doubts;
 use super::error::JournalError;
 use super::state::{AlarmNote, HubView, Identity, Newest, State, Totals};
@@ -46,6 +47,7 @@ impl State {
             alarms: Arc::new(load_alarms(db)?),
             doubts: Arc::new(load_doubts(db)?),
             reserved: None,
+            periods: load_periods(db, newest.totals)?,
             id: Arc::new(id),
         })
     }

@@ -13,7 +13,9 @@ mod day;
 mod doubts;
 mod error;
 pub mod export;
+mod export_body;
 pub mod handle;
+mod history;
 mod hub;
 mod identity;
 pub mod keyfile;
@@ -27,6 +29,7 @@ mod schema;
 pub mod seal;
 mod secrets;
 mod state;
+mod sums;
 mod undo;
 pub mod verify;
 mod verify_cards;
@@ -34,13 +37,14 @@ mod verify_money;
 pub mod verify_statement;
 
 pub use append::MAX_ALARMS;
-pub use close::Closing;
+pub use close::{CLOSINGS_MAX, Closed, Closing, Period, Periods, period_name};
 pub use couriers::COURIERED_MAX;
 pub use create::{CreateError, Enrolment, KEY_FILE, create};
 pub use day::{DAY_ENTRIES_MAX, Entry};
 pub use doubts::{CardSays, DOUBTS_MAX, Doubt, Settled};
 pub use error::{JournalError, Trouble};
 pub use handle::JournalHandle;
+pub use history::{HISTORY_ENTRIES_MAX, History};
 pub use hub::{Applied, HeldKey, HeldPage, Inbound, Unsent};
 pub use identity::IdentityStart;
 pub use objects::HubObject;
@@ -48,6 +52,7 @@ pub use purse::{HeldBalance, Intended, Intent, PurseRead, PurseStart};
 pub use sales::{CardView, Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
 pub use secrets::SlotSecret;
 pub use state::{AlarmNote, HubView, Identity, Newest, Reserved, State, Totals};
+pub use sums::{CashierSum, CategorySum, Sums};
 pub use undo::{RefundAsk, RefundProgress, RefundRecord, ReversalRecord, SaleRef, Undone};
 
 use crate::clock::Stopwatch;
@@ -291,6 +296,8 @@ fn checkpoint(db: &Connection, mode: &str) -> Result<bool, JournalError> {
     Ok(busy == 0)
 }
 
+#[cfg(test)]
+mod close_tests;
 #[cfg(test)]
 mod identity_tests;
 #[cfg(test)]

@@ -93,7 +93,7 @@ fn a_reversal_gives_the_money_back_at_once_and_once() {
     let again = sell(&mut journal, 10, 4, 1000);
     assert_eq!(again.sale.spent_after, cents(2000), "counters only grow");
     assert_eq!(available(&mut journal, 1), 0);
-    let close = journal.close(moment(1, 20), ClosePeriod::Day).unwrap().close;
+    let close = journal.close(moment(1, 20), ClosePeriod::Day).unwrap().asked.close;
     assert_eq!((close.sales, close.fund, close.reversed, close.perpetual), (2, cents(2000), cents(1000), cents(2000)));
     assert_sound(folder.path(), &fund);
 }
@@ -201,7 +201,7 @@ fn refunds_are_rows_that_never_come_to_more_than_the_sale() {
     assert!(matches!(refused(journal.refund(moment(1, 8), &here).unwrap()), UndoRefusal::TooMuch { .. }));
     assert_eq!(refused(journal.refund(moment(1, 8), &refund(1, 1, &[(1, 1)])).unwrap()), UndoRefusal::RequestTaken);
     assert_eq!(available(&mut journal, 1), 10_000 - 1201, "only the hub gives a refund");
-    let close = journal.close(moment(1, 9), ClosePeriod::Day).unwrap().close;
+    let close = journal.close(moment(1, 9), ClosePeriod::Day).unwrap().asked.close;
     assert_eq!((close.fund, close.refunds, close.reversed), (cents(1201), cents(1201), Cents::ZERO));
     drop(journal);
     let mut journal = fund.open(folder.path(), moment(1, 10));
@@ -652,7 +652,7 @@ proptest! {
                     }
                 }
                 Step::Close => {
-                    let close = journal.close(now, ClosePeriod::Day).unwrap().close;
+                    let close = journal.close(now, ClosePeriod::Day).unwrap().asked.close;
                     prop_assert_eq!(close.perpetual.get(), fund_total);
                 }
             }

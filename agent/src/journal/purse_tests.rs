@@ -163,7 +163,9 @@ fn a_purchase_is_an_intent_and_a_proof_and_exactly_two_commits() {
     assert!(matches!(known, PurseStart::Known(record) if record == sold));
     let state = journal.state();
     assert_eq!((state.newest.totals.sales, state.newest.totals.fund), (1, cents(600)));
-    let close = journal.close(moment(1, 13), ClosePeriod::Day).unwrap().close;
+    let found = journal.by_stan(sold.sale.stan).unwrap();
+    assert_eq!(found.map(|entry| entry.seq()), Some(sold.seq), "its number was taken by the intent");
+    let close = journal.close(moment(1, 13), ClosePeriod::Day).unwrap().asked.close;
     assert_eq!((close.sales, close.fund), (1, cents(600)));
     let report = assert_sound(folder.path(), &fund);
     assert_eq!((report.sales, report.fund_cents, report.doubts), (1, 600, 0));
@@ -172,6 +174,22 @@ fn a_purchase_is_an_intent_and_a_proof_and_exactly_two_commits() {
     let mut journal = fund.open(folder.path(), moment(2, 1));
     assert!(matches!(journal.sell(moment(2, 2), &crate::fixture::ask(2, 1, 100)), Ok(Sold::Accepted(_))));
     assert_eq!(kinds(folder.path()), [7, 2, 2]);
+    assert_sound(folder.path(), &fund);
+}
+
+#[test]
+fn a_payment_announced_before_a_closing_and_proven_after_it_belongs_to_the_next() {
+    let (folder, fund) = (folder(), Fund::default());
+    let mut journal = ready(&fund, folder.path(), 1000);
+    let intent = intend(&mut journal, 1, 600, 400);
+    assert_eq!(journal.by_stan(cabas_protocol::Stan::FIRST).unwrap(), None, "nothing is sold yet");
+    let first = journal.close(moment(1, 10), ClosePeriod::Day).unwrap().asked;
+    assert!(matches!(journal.sell(moment(1, 10), &crate::fixture::ask(2, 1, 100)), Ok(Sold::Accepted(_))));
+    let sold = journal.prove(moment(1, 11), intent.doubt.intent, proof(41)).unwrap();
+    let second = journal.close(moment(1, 12), ClosePeriod::Day).unwrap().asked;
+    assert_eq!((first.close.sales, second.close.sales, second.close.fund), (0, 2, cents(700)));
+    let found = journal.by_stan(sold.sale.stan).unwrap();
+    assert_eq!(found.map(|entry| entry.seq()), Some(sold.seq), "though a later number was given out before it");
     assert_sound(folder.path(), &fund);
 }
 

@@ -1,5 +1,6 @@
 //! What the journal keeps at hand, replaced only after a commit.
 
+use super::close::Periods;
 use super::doubts::Doubt;
 use crate::core::ages::{Anchor, Moment, Ratchet};
 use crate::core::authorize::TerminalState;
@@ -180,6 +181,8 @@ pub struct State {
     pub doubts: Arc<Vec<Doubt>>,
     /// What the open sale is about to take; of this run only.
     pub reserved: Option<Reserved>,
+    /// What is closed, and what is not.
+    pub periods: Periods,
 }
 
 impl State {

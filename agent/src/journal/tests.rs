@@ -268,16 +268,16 @@ fn a_closing_has_the_totals_of_its_rows_and_the_perpetual_one() {
     for number in 1..=3 {
         accepted(journal.sell(moment(1, number), &ask(number, 1, 100)).unwrap());
     }
-    let first = journal.close(moment(1, 10), ClosePeriod::Day).unwrap();
+    let first = journal.close(moment(1, 10), ClosePeriod::Day).unwrap().asked;
     assert_eq!((first.close.number, first.close.sales, first.close.fund), (1, 3, cents(300)));
     assert_eq!(
         journal.close(moment(1, 11), ClosePeriod::Day).unwrap(),
-        Closing { is_new: false, at: first.at, ..first }
+        Closed { asked: first, is_new: false, added: vec![] }
     );
     accepted(journal.sell(moment(1, 12), &ask(4, 1, 50)).unwrap());
-    let second = journal.close(moment(1, 13), ClosePeriod::Day).unwrap().close;
+    let second = journal.close(moment(1, 13), ClosePeriod::Day).unwrap().asked.close;
     assert_eq!((second.number, second.sales, second.fund, second.perpetual), (2, 1, cents(50), cents(350)));
-    let month = journal.close(moment(1, 14), ClosePeriod::Month).unwrap().close;
+    let month = journal.close(moment(1, 14), ClosePeriod::Month).unwrap().asked.close;
     assert_eq!((month.number, month.sales, month.from, month.fund), (1, 4, Seq::FIRST, cents(350)));
     assert_sound(folder.path(), &fund);
 }
@@ -386,7 +386,7 @@ fn a_file_of_a_newer_program_or_of_something_else_stops_the_start() {
     let db = Connection::open(&path).unwrap();
     db.execute_batch("PRAGMA user_version = 99").unwrap();
     let error = open();
-    assert!(matches!(error, JournalError::Newer { found: 99, known: 5, .. }), "{error}");
+    assert!(matches!(error, JournalError::Newer { found: 99, known: 6, .. }), "{error}");
     assert!(error.to_string().contains("install the newer program"));
     db.execute_batch("PRAGMA user_version = 3; PRAGMA application_id = 5").unwrap();
     assert!(matches!(open(), JournalError::NotAJournal(_)));

@@ -1,5 +1,6 @@
 //! `journal verify`: recomputes everything from the signed rows, with nothing but the file and the fund's root key.
 
+use super::close::period_number;
 use super::error::JournalError;
 use super::load::{self, documents, totals_of};
 use super::schema;
@@ -65,6 +66,7 @@ pub fn verify(path: &Path, root: Option<PublicKey>) -> Result<Report, JournalErr
     check.rows(&db, &id)?;
     check.counters(&db)?;
     check.undone(&db)?;
+    check.closes(&db)?;
     check.intents(&db)?;
     check.balances(&db)?;
     Ok(Report {
@@ -272,7 +274,7 @@ impl Check {
     }
 
     fn close(&mut self, seq: Seq, close: Close) {
-        let period = cabas_protocol::codec::encode(&close.period).last().copied().unwrap_or(0);
+        let period = period_number(close.period);
         let (count, last, before) = self.closings.get(&period).copied().unwrap_or_default();
         let sums = self.totals.since(before).unwrap_or_default();
         let expected = Close {
@@ -288,5 +290,17 @@ impl Check {
         };
         self.expect(close == expected, || format!("row {seq}: the closing's totals are not those of its rows"));
         self.closings.insert(period, (close.number, seq, self.totals));
+    }
+
+    /// The newest closings that are kept beside the rows are those of the rows.
+    fn closes(&mut self, db: &Connection) -> Result<(), JournalError> {
+        let mut select = db.prepare("SELECT period, number, seq FROM closes ORDER BY period")?;
+        let kept =
+            select.query_map([], |row| Ok((row.get::<_, u8>(0)?, row.get::<_, u32>(1)?, row.get::<_, u32>(2)?)))?;
+        let kept: Vec<_> = kept.collect::<Result<_, _>>()?;
+        let written: Vec<_> =
+            self.closings.iter().map(|(period, (number, seq, _))| (*period, *number, seq.get())).collect();
+        self.expect(kept == written, || String::from("what is kept of closings is not what the rows say"));
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
-//! Receipts of which no byte could be sent: kept in memory until a person asks for them, never printed by surprise.
+//! Receipts and closings of which no byte could be sent: kept in memory until a person asks for them, never printed by surprise.
 
-use crate::core::receipt::Receipt;
+use super::Content;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -12,7 +12,7 @@ pub const KEPT_MAX: usize = 8;
 /// The receipts that are kept, and how many.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
-    receipts: Arc<Mutex<VecDeque<Box<Receipt>>>>,
+    receipts: Arc<Mutex<VecDeque<Content>>>,
     count: watch::Sender<usize>,
 }
 
@@ -23,7 +23,7 @@ impl Default for Kept {
 }
 
 impl Kept {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Box<Receipt>>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Content>> {
         self.receipts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -36,7 +36,7 @@ impl Kept {
     }
 
     /// Keeps a receipt, behind the others.
-    pub(super) fn keep(&self, receipt: Box<Receipt>) {
+    pub(super) fn keep(&self, receipt: Content) {
         let mut receipts = self.lock();
         receipts.push_back(receipt);
         if receipts.len() > KEPT_MAX {
@@ -50,7 +50,7 @@ impl Kept {
     }
 
     /// Puts a receipt back where it was taken from.
-    pub(super) fn put_back(&self, receipt: Box<Receipt>) {
+    pub(super) fn put_back(&self, receipt: Content) {
         let mut receipts = self.lock();
         receipts.push_front(receipt);
         receipts.truncate(KEPT_MAX);
@@ -58,7 +58,7 @@ impl Kept {
     }
 
     /// Takes the oldest.
-    pub(super) fn take(&self) -> Option<Box<Receipt>> {
+    pub(super) fn take(&self) -> Option<Content> {
         let mut receipts = self.lock();
         let receipt = receipts.pop_front();
         self.tell(receipts.len());
@@ -82,7 +82,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
     use super::super::{PrinterConfig, PrinterTarget, QUEUE_MAX, QueueFull, start};
     use super::*;
-    use crate::core::receipt::{Language, ReceiptParts, ReceiptTexts, ReceiptTime};
+    use crate::core::receipt::{Language, Receipt, ReceiptParts, ReceiptTexts, ReceiptTime};
     use cabas_protocol::{Stan, TerminalId};
     use std::io::Read as _;
     use std::net::TcpListener;
@@ -104,6 +104,11 @@ mod tests {
             texts: ReceiptTexts::default(),
         })
         .unwrap()
+    }
+
+    fn shop_of(kept: Option<Content>) -> String {
+        let Some(Content::Receipt(receipt)) = kept else { return format!("{kept:?}") };
+        receipt.parts().shop.clone()
     }
 
     #[tokio::test]
@@ -142,10 +147,10 @@ mod tests {
     async fn what_is_kept_has_an_end_and_can_be_thrown_away() {
         let printer = start(PrinterConfig::default()).unwrap();
         for number in 1..=u32::try_from(KEPT_MAX).unwrap() + 3 {
-            printer.kept.keep(Box::new(receipt(number)));
+            printer.kept.keep(Content::Receipt(Box::new(receipt(number))));
         }
         assert_eq!(*printer.kept().borrow(), KEPT_MAX);
-        assert_eq!(printer.kept.take().unwrap().parts().shop, "Shop 4", "the oldest went");
+        assert_eq!(shop_of(printer.kept.take()), "Shop 4", "the oldest went");
         printer.discard_kept();
         assert_eq!(*printer.kept().borrow(), 0);
     }
@@ -162,12 +167,12 @@ mod tests {
             kept: Kept::default(),
         };
         for number in 1..=4 {
-            handle.kept.keep(Box::new(receipt(number)));
+            handle.kept.keep(Content::Receipt(Box::new(receipt(number))));
             handle.print(receipt(9)).unwrap();
             handle.print(receipt(9)).unwrap();
         }
         assert_eq!(handle.print_kept(), Err(QueueFull));
         assert_eq!(*handle.kept().borrow(), 4);
-        assert_eq!(handle.kept.take().unwrap().parts().shop, "Shop 1", "in their order");
+        assert_eq!(shop_of(handle.kept.take()), "Shop 1", "in their order");
     }
 }

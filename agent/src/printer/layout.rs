@@ -2,6 +2,7 @@
 
 use super::charset::clean;
 use super::{PrinterConfig, TestPageTexts};
+use crate::core::closing::{Slip, SlipLine};
 use crate::core::receipt::{Receipt, ReceiptLine, ReceiptParts, amount, date_time};
 use cabas_protocol::Cents;
 
@@ -53,6 +54,20 @@ pub(super) fn receipt(receipt: &Receipt, config: &PrinterConfig) -> Vec<PrintLin
         paper.centred(&format!("{} {helpline}", parts.texts.helpline), Emphasis::Plain);
     }
     marks(&mut paper, parts);
+    paper.lines
+}
+
+/// Lays out a paper that is no receipt.
+pub(super) fn slip(slip: &Slip, config: &PrinterConfig) -> Vec<PrintLine> {
+    let mut paper = Paper::new(config);
+    let emphasis = |bold| if bold { Emphasis::Bold } else { Emphasis::Plain };
+    for line in slip.lines() {
+        match line {
+            SlipLine::Centred { text, bold } => paper.centred(text, emphasis(*bold)),
+            SlipLine::Row { label, value, bold } => paper.row(label, value, emphasis(*bold)),
+            SlipLine::Rule => paper.rule(),
+        }
+    }
     paper.lines
 }
 
@@ -201,3 +216,7 @@ fn wrap(text: &str, columns: usize) -> Vec<String> {
 #[cfg(test)]
 #[path = "layout_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "slip_tests.rs"]
+mod slip_tests;

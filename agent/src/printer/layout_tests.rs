@@ -7,7 +7,7 @@ use cabas_protocol::{Stan, TerminalId};
 use proptest::prelude::*;
 
 /// Each line with its emphasis before it, and `~` for a no-break space.
-fn show(lines: &[PrintLine]) -> String {
+pub(super) fn show(lines: &[PrintLine]) -> String {
     let mark = |line: &PrintLine| match line.emphasis {
         Emphasis::Plain => ' ',
         Emphasis::Bold => 'B',
@@ -123,7 +123,7 @@ fn test_texts() -> TestPageTexts {
     }
 }
 
-fn config(width: PaperWidth) -> PrinterConfig {
+pub(super) fn config(width: PaperWidth) -> PrinterConfig {
     PrinterConfig { width, ..PrinterConfig::default() }
 }
 

@@ -3,6 +3,7 @@
 //! Jobs go through a bounded queue to one thread. A receipt of which no byte was sent is kept until a person asks for it;
 //! a job whose first byte was sent is never sent again by the program: a person looks at the paper and decides.
 
+use crate::core::closing::Slip;
 use crate::core::receipt::Receipt;
 use kept::Kept;
 use std::fmt;
@@ -205,6 +206,7 @@ pub struct QueueFull;
 #[derive(Debug)]
 enum Content {
     Receipt(Box<Receipt>),
+    Slip(Box<Slip>),
     TestPage(TestPageTexts),
 }
 
@@ -237,6 +239,14 @@ impl PrinterHandle {
         self.enqueue(Content::Receipt(Box::new(receipt)))
     }
 
+    /// Puts a paper that is no receipt into the queue.
+    ///
+    /// # Errors
+    /// [`QueueFull`].
+    pub fn print_slip(&self, slip: Slip) -> Result<JobId, QueueFull> {
+        self.enqueue(Content::Slip(Box::new(slip))).map(|(job, _)| job)
+    }
+
     /// Puts a test page into the queue, and tells how it ended.
     ///
     /// # Errors
@@ -264,15 +274,15 @@ impl PrinterHandle {
     /// [`QueueFull`] where not all found a place; the others stay kept.
     pub fn print_kept(&self) -> Result<usize, QueueFull> {
         let mut printed: usize = 0;
-        while let Some(receipt) = self.kept.take() {
+        while let Some(content) = self.kept.take() {
             let job = JobId(self.last_job.fetch_add(1, Ordering::Relaxed).saturating_add(1));
             let (done, _nobody_listens) = oneshot::channel();
-            let print = Command::Print { job, content: Content::Receipt(receipt), done };
+            let print = Command::Print { job, content, done };
             if let Err(mpsc::TrySendError::Full(command) | mpsc::TrySendError::Disconnected(command)) =
                 self.commands.try_send(print)
             {
-                if let Command::Print { content: Content::Receipt(receipt), .. } = command {
-                    self.kept.put_back(receipt);
+                if let Command::Print { content, .. } = command {
+                    self.kept.put_back(content);
                 }
                 return Err(QueueFull);
             }

@@ -66,10 +66,11 @@ impl Worker {
             match command {
                 Ok(Command::Print { job, content, done }) => {
                     let outcome = self.print(job, &content);
-                    if let (JobOutcome::NotSent(fault), Content::Receipt(receipt)) = (outcome, content)
+                    if let JobOutcome::NotSent(fault) = outcome
                         && fault != PrinterFault::NotPrintable
+                        && !matches!(content, Content::TestPage(_))
                     {
-                        self.kept.keep(receipt);
+                        self.kept.keep(content);
                     }
                     // Whoever asked may have stopped listening; the state tells the same.
                     let _ = done.send(outcome);
@@ -113,6 +114,7 @@ impl Worker {
     fn attempt(&mut self, content: &Content) -> JobOutcome {
         let lines = match content {
             Content::Receipt(receipt) => layout::receipt(receipt, &self.config),
+            Content::Slip(slip) => layout::slip(slip, &self.config),
             Content::TestPage(texts) => layout::test_page(texts, &self.config),
         };
         let bytes = match bytes::job(&lines, self.config.code_page) {

@@ -3,8 +3,11 @@
 
 mod attempt;
 pub mod board;
+pub(crate) mod closing_slip;
+pub(crate) mod closings;
 pub mod counter;
 pub mod dialogue;
+mod history;
 mod identity;
 pub mod metrics;
 mod parts;
@@ -23,12 +26,11 @@ use crate::core::receipt::Language;
 use crate::core::sale::SaleState;
 use crate::core::split::{AskedLine, Categories};
 use crate::journal::seal::SealedBy;
-use crate::journal::{Closing, Entry, JournalHandle, SaleRecord};
+use crate::journal::{Entry, JournalHandle, SaleRecord};
 use crate::printer::{JobId, PrinterHandle, PrinterState};
 use crate::sync::{HubLink, Network, NetworkState};
 use crate::texts::Texts;
 use board::{Board, SaleView};
-use cabas_protocol::row::ClosePeriod;
 use cabas_protocol::sign::sha256;
 use cabas_protocol::{Cents, RequestId};
 use metrics::Metrics;
@@ -303,32 +305,6 @@ impl Service {
         Ok(SaleView::of_record(id, &record).json(&self.texts, &self.categories()))
     }
 
-    /// Closes a period and gives its totals.
-    ///
-    /// # Errors
-    /// [`Refusal`].
-    pub async fn close(&self, period: ClosePeriod) -> Result<Value, Refusal> {
-        let now = self.clock.now();
-        let Closing { seq, close, at, is_new } =
-            self.journal.customer(move |journal| journal.close(now, period)).await?;
-        let time = clock::local(at);
-        Ok(json!({
-            "period": period_name(period),
-            "number": close.number,
-            "is_new": is_new,
-            "seq": seq.get(),
-            "from_seq": close.from.get(),
-            "closed_at": format!("{:04}-{:02}-{:02} {:02}:{:02}", time.year, time.month, time.day, time.hour, time.minute),
-            "sales": close.sales,
-            "fund_cents": close.fund.get(),
-            "member_cents": close.member.get(),
-            "reversed_cents": close.reversed.get(),
-            "refunds_cents": close.refunds.get(),
-            "perpetual_cents": close.perpetual.get(),
-            "doubts": self.journal.published().state.doubts.len(),
-        }))
-    }
-
     fn is_online(&self) -> bool {
         self.network.borrow().state == NetworkState::Online
     }
@@ -349,15 +325,6 @@ impl Service {
             }
             self.tell(Event::Status);
         }
-    }
-}
-
-/// The name of a period in the local API.
-const fn period_name(period: ClosePeriod) -> &'static str {
-    match period {
-        ClosePeriod::Day => "day",
-        ClosePeriod::Month => "month",
-        ClosePeriod::Year => "year",
     }
 }
 

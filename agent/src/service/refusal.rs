@@ -64,6 +64,15 @@ pub enum Refusal {
     /// The fund pauses sales here.
     #[error("paused")]
     Paused,
+    /// No such closing.
+    #[error("no such closing")]
+    NoClosing,
+    /// What was given is no date.
+    #[error("no date")]
+    Day,
+    /// What was given is no number of a receipt.
+    #[error("no receipt's number")]
+    Number,
     /// There is no enrolment.
     #[error("not enrolled")]
     NotEnrolled,
@@ -84,7 +93,8 @@ impl Refusal {
     pub const fn status(&self) -> u16 {
         match self {
             Self::Busy | Self::RequestConflict | Self::TooLate | Self::InDoubt | Self::NotAccepted => 409,
-            Self::NotFound => 404,
+            Self::NotFound | Self::NoClosing => 404,
+            Self::Day | Self::Number => 400,
             Self::NoCard => 408,
             Self::Card(_) | Self::Amount(_) | Self::Split(_) => 422,
             Self::Receipt => 500,
@@ -132,6 +142,9 @@ impl Refusal {
             Self::Undo(error) => error.message_id(),
             Self::NoOffer => "error-no-offer",
             Self::Paused => "error-paused",
+            Self::NoClosing => "error-no-closing",
+            Self::Day => "error-bad-day",
+            Self::Number => "error-bad-number",
             Self::NotEnrolled => "error-not-enrolled",
         }
     }

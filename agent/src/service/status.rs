@@ -50,6 +50,7 @@ impl Service {
                 "cents": doubt.sale.fund_cents().map_or(Value::Null, |cents| json!(cents.get())),
             })).collect::<Vec<_>>(),
             "balance_asked": board.balance_asked,
+            "closing": self.closing_due(&state, state.hub.anchor.time(now)),
         });
         let categories = self.categories();
         if let Value::Object(status) = &mut status {

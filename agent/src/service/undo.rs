@@ -102,7 +102,7 @@ impl Service {
         self.tell(Event::Status);
     }
 
-    fn entry_json(&self, entry: &Entry) -> Value {
+    pub(super) fn entry_json(&self, entry: &Entry) -> Value {
         let categories = receipts::categories_of(&self.journal.published().state, entry);
         entry_json(&self.texts, &categories, entry, self.is_online())
     }

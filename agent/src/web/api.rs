@@ -4,7 +4,6 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use cabas_protocol::row::ClosePeriod;
 use cabas_protocol::{CategoryId, RequestId};
 use serde::Deserialize;
 use serde_json::json;
@@ -45,13 +44,6 @@ struct SaleBody {
 pub(super) struct ReceiptBody {
     #[serde(default)]
     language: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CloseBody {
-    #[serde(default)]
-    period: Option<String>,
 }
 
 /// The body, or an answer that says what is wrong with it.
@@ -199,18 +191,4 @@ pub(super) fn language_of(app: &App, asked: &ReceiptBody) -> Result<Language, Bo
 
 pub(super) async fn balance(State(app): State<App>) -> Response {
     answer_of(&app, 200, app.service.balance().await)
-}
-
-pub(super) async fn close(State(app): State<App>, body: Result<Bytes, BytesRejection>) -> Response {
-    let asked: CloseBody = match read(&app, &body) {
-        Ok(asked) => asked,
-        Err(response) => return *response,
-    };
-    let period = match asked.period.as_deref() {
-        None | Some("day") => ClosePeriod::Day,
-        Some("month") => ClosePeriod::Month,
-        Some("year") => ClosePeriod::Year,
-        Some(_) => return wrong(400, "error-bad-json", app.service.texts()),
-    };
-    answer_of(&app, 200, app.service.close(period).await)
 }

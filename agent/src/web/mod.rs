@@ -17,13 +17,21 @@
 //! | `POST /api/printer/kept` `{"action": "print" or "discard"}` | receipts that could not be begun: `{"printed"}`; `GET /api/status` counts them in `printer.kept` |
 //! | `POST /api/sales/{id}/receipt` `{"language"?}` | 202: the receipt is in the printer's queue |
 //! | `POST /api/balance` `{}` | waits for a card: `{"available_cents", "age_s"}` |
-//! | `POST /api/day-close` `{"period"?}` | closes a `day` (or `month`, `year`): its totals |
+//! | `POST /api/day-close` `{"period"?}` | closes a `day` (or `month` with its open day, `year` with its open month): its totals, `by_category`, `cashiers`, and in `closed` each closing that was added; without sales since the newest one that is given again, `"is_new": false` |
+//! | `GET /api/day` | the same sums since the newest closing of a day, `since_seq`: nothing is written |
+//! | `POST /api/day/receipt` `{"language"?}` | 202: they are printed, marked as no closing |
+//! | `GET /api/closings?limit=50&before=SEQ` | `{"closings": [...]}`, newest first: `seq`, `period`, `number`, `from`, `at`, `from_seq`, totals, `perpetual_cents`, `hash` |
+//! | `POST /api/closings/{seq}/receipt` `{"language"?}` | 202: its paper, `{"job", "duplicate"}` |
+//! | `GET /api/history?day=2026-11-28&before=SEQ` or `?stan=000123` | a day's entries as `/api/today` gives them, with `"day"` and `"truncated"` where there are older ones; or what a receipt's number stands for |
 //! | `GET /api/events` | server-sent events: `sale` with the sale, `status` without contents |
 //!
 //! What is refused is `{"error": {"code", "message_fr", "message_en"}}` with a status of 4xx or 5xx.
 
 mod api;
 mod assets;
+mod closings;
+#[cfg(test)]
+mod closings_tests;
 mod error;
 mod events;
 mod guard;
@@ -112,7 +120,12 @@ fn router(app: App) -> Router {
         .route("/api/today/{seq}/receipt", post(undo::receipt))
         .route("/api/printer/kept", post(undo::kept))
         .route("/api/balance", post(api::balance))
-        .route("/api/day-close", post(api::close))
+        .route("/api/day-close", post(closings::close))
+        .route("/api/day", get(closings::day))
+        .route("/api/day/receipt", post(closings::print_day))
+        .route("/api/closings", get(closings::closings))
+        .route("/api/closings/{seq}/receipt", post(closings::receipt))
+        .route("/api/history", get(closings::history))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -25,15 +25,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-const UID: [u8; 7] = [4, 1, 2, 3, 4, 5, 6];
+pub(super) const UID: [u8; 7] = [4, 1, 2, 3, 4, 5, 6];
 const OTHER_UID: [u8; 7] = [4, 9, 9, 9, 9, 9, 9];
 
-struct Shop {
+pub(super) struct Shop {
     fund: Fund,
     url: String,
     http: reqwest::Client,
     cards: mpsc::Sender<CardEvent>,
-    clock: Arc<Mutex<Moment>>,
+    pub(super) clock: Arc<Mutex<Moment>>,
     journal: JournalHandle,
     network: watch::Sender<Network>,
     _stop: watch::Sender<bool>,
@@ -42,6 +42,11 @@ struct Shop {
 
 /// A shop whose card has so much, and whose hub is away.
 async fn shop(allowed: u64, parts: bool, timeout: Duration) -> Shop {
+    shop_with(allowed, parts, timeout, PrinterConfig::default()).await
+}
+
+/// The same with a printer.
+pub(super) async fn shop_with(allowed: u64, parts: bool, timeout: Duration, printer: PrinterConfig) -> Shop {
     drop(rustls::crypto::ring::default_provider().install_default());
     let (folder, fund) = (tempfile::tempdir().unwrap(), Fund::default());
     let mut file: Journal = fund.ready(folder.path(), allowed);
@@ -70,7 +75,7 @@ async fn shop(allowed: u64, parts: bool, timeout: Duration) -> Shop {
         language: Language::French,
         sealed_by: crate::journal::seal::SealedBy::KeyFile,
     };
-    let printer = printer::start(PrinterConfig::default()).unwrap();
+    let printer = printer::start(printer).unwrap();
     let parts = Parts { settings, clock, journal: journal.clone(), link, network: seen, printer };
     let (service, counter) = Service::new(parts, card_key);
     let (cards, taken) = mpsc::channel(8);
@@ -85,7 +90,7 @@ async fn shop(allowed: u64, parts: bool, timeout: Duration) -> Shop {
 }
 
 impl Shop {
-    async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
         let request = self.http.request(method, format!("{}{path}", self.url));
         let answer = request.header("content-type", "application/json").body(body.to_string()).send().await.unwrap();
@@ -119,7 +124,7 @@ impl Shop {
         panic!("{id} never became {states:?}");
     }
 
-    async fn sell(&self, id: &str, amount: u64) -> Value {
+    pub(super) async fn sell(&self, id: &str, amount: u64) -> Value {
         assert_eq!(self.begin(id, amount).await.0, 201);
         self.tap(UID).await;
         let sale = self.until(id, &["accepted", "declined"]).await;
@@ -131,13 +136,13 @@ impl Shop {
         self.call("GET", &format!("/api/sales/{id}/member-side"), json!({})).await.1
     }
 
-    async fn give(&self, objects: Vec<Vec<u8>>) {
+    pub(super) async fn give(&self, objects: Vec<Vec<u8>>) {
         let fund = Fund::default();
         self.journal.sync(move |journal| Ok(fund.give(journal, objects))).await.unwrap();
     }
 }
 
-fn code(answer: &(u16, Value)) -> (u16, &str) {
+pub(super) fn code(answer: &(u16, Value)) -> (u16, &str) {
     (answer.0, answer.1["error"]["code"].as_str().unwrap_or_default())
 }
 

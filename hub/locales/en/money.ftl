@@ -19,6 +19,7 @@ money-taken-back = taken back by no. { $number }
 money-banked = confirmed by the bank
 money-take-back = Take back
 money-take-back-of = Take back entry no. { $number }
+money-keep = Keep this entry
 money-take-back-title = Take back money in
 money-take-back-ask = The entry stays in the books: a counter-entry of the same amount is added. This cannot be undone; if it was right, note it again.
 money-take-back-banked = The bank confirmed this entry: if the money is given back, match what goes out with the statement.

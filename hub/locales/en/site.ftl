@@ -191,6 +191,7 @@ audit-newest = Newest line: { $number }, hash
 audit-number = No.
 audit-at = When
 audit-who = Who
+audit-command-line = on the server
 audit-what = What
 audit-subject = On what
 audit-detail = Detail

@@ -19,6 +19,7 @@ money-taken-back = annulée par l’entrée n° { $number }
 money-banked = confirmé par la banque
 money-take-back = Annuler cette entrée
 money-take-back-of = Annuler l’entrée n° { $number }
+money-keep = Garder cette entrée
 money-take-back-title = Annuler une entrée d’argent
 money-take-back-ask = L’entrée reste dans les comptes : une écriture contraire du même montant est ajoutée. On ne peut pas revenir en arrière ; si c’était juste, il faudra la saisir à nouveau.
 money-take-back-banked = La banque a confirmé cette entrée : si l’argent est rendu, son départ sera à rapprocher du relevé.

@@ -191,6 +191,7 @@ audit-newest = Dernière ligne : { $number }, empreinte
 audit-number = N°
 audit-at = Quand
 audit-who = Qui
+audit-command-line = sur le serveur
 audit-what = Quoi
 audit-subject = Sur quoi
 audit-detail = Détail

@@ -30,7 +30,7 @@ pub const WAITING_DAYS: u32 = 7;
 const DAY_S: u64 = 86_400;
 
 /// Everything that may be in the list, by its word.
-pub const KINDS: [&str; 25] = [
+pub const KINDS: [&str; 26] = [
     "restore_waits",
     "payments_unchecked",
     "fork",
@@ -50,6 +50,7 @@ pub const KINDS: [&str; 25] = [
     "closing_waits",
     "correction_waits",
     "repayment_waits",
+    "login_waits",
     "payout_due",
     "payout_unconfirmed",
     "bank_entry_open",
@@ -62,6 +63,8 @@ pub const KINDS: [&str; 25] = [
 pub const TERMINALS: &str = "/terminals";
 /// The page of what does not fit.
 pub const EVIDENCE: &str = "/evidence";
+/// The page of who may log in.
+pub const USERS: &str = "/users";
 /// The page for what has none of its own.
 pub const OVERVIEW: &str = "/dashboard";
 
@@ -116,6 +119,8 @@ pub struct Found {
     pub corrections: Vec<CorrectionView>,
     /// Repayments of what cards counted.
     pub repayments: Vec<RepaymentView>,
+    /// When logins were given that somebody else has still to confirm.
+    pub logins: Vec<Timestamp>,
     /// When the settlement that waits for approval was prepared.
     pub prepared_at: Option<Timestamp>,
     /// Late sales in the next settlement.
@@ -158,6 +163,7 @@ pub fn read_beside(
         closings: tx.closings(LOOKED_AT_MAX)?,
         corrections: tx.corrections(LOOKED_AT_MAX)?,
         repayments: tx.repayments(LOOKED_AT_MAX)?,
+        logins: tx.logins_waiting()?,
         prepared_at: tx.settlement_prepared()?.map(|prepared| prepared.at),
         late_sales: late.sum(),
         open: tx.open_work()?,
@@ -351,6 +357,10 @@ fn waiting(list: &mut List, found: &Found, too_long: impl Fn(Timestamp) -> bool)
     list.add_each(
         ("repayment_waits", "repayments of purse cards wait for another person", OVERVIEW, "cabas-hub repayment list"),
         repayments.map(|view| (view.proposed_at, None)).filter(long),
+    );
+    list.add_each(
+        ("login_waits", "logins wait until another admin confirms them", USERS, "cabas-hub user confirm"),
+        found.logins.iter().map(|at| (*at, None)),
     );
 }
 

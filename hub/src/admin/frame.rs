@@ -124,6 +124,12 @@ impl Frame {
         matches!(self.visit.standing.step(), Some(Step::Password | Step::Done))
     }
 
+    /// True where the one who looks takes no part yet in what two people decide, and is not just being told so.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        !self.visit.needs_vouched && self.visit.standing.step() == Some(Step::Done) && self.visit.standing.waits()
+    }
+
     /// What a form sends back.
     #[must_use]
     pub fn csrf(&self) -> String {

@@ -46,6 +46,10 @@ const fn user(refusal: &UserRefusal) -> &'static str {
         UserRefusal::LastAdmin => "refusal-last-admin",
         UserRefusal::Disabled => "refusal-disabled",
         UserRefusal::TooMany => "refusal-too-many",
+        UserRefusal::Waits => "refusal-waits",
+        UserRefusal::GaveIt => "refusal-gave-it",
+        UserRefusal::NotHeld => "refusal-not-held",
+        UserRefusal::NotWaiting => "refusal-not-waiting",
     }
 }
 
@@ -102,6 +106,14 @@ const fn bank(refusal: &BankRefusal) -> &'static str {
         BankRefusal::SaidBefore { .. } => "refusal-said-before",
         BankRefusal::NotSaid(_) => "refusal-not-said",
         BankRefusal::OtherAmount { .. } => "refusal-other-amount",
+        BankRefusal::NotSaidByBank(_) => "refusal-not-said-by-bank",
+        BankRefusal::ReturnSaid { .. } => "refusal-return-said",
+        BankRefusal::ReturnEnded(_) => "refusal-ended",
+        BankRefusal::NotACredit(_) => "refusal-not-paid",
+        BankRefusal::NotADebit(_) => "refusal-not-a-debit",
+        BankRefusal::NamesPayout(_) => "refusal-names-payout",
+        BankRefusal::NotByProgram(_) => "refusal-not-by-program",
+        BankRefusal::NotAside(_) => "refusal-not-aside",
     }
 }
 
@@ -192,6 +204,7 @@ const fn budget(refusal: &BudgetRefusal) -> &'static str {
         BudgetRefusal::TooLittle { .. } => "refusal-too-little",
         BudgetRefusal::OverOfContributions => "refusal-over-of-contributions",
         BudgetRefusal::CreditedElsewhere { .. } => "refusal-credited-elsewhere",
+        BudgetRefusal::RunOpen { .. } => "refusal-run-open",
         BudgetRefusal::ContributionsBudget => "sources-contributions-budget",
         BudgetRefusal::NoBudgetOfYear(_) => "forecast-no-budget",
         BudgetRefusal::NoHouseholds => "forecast-no-households",

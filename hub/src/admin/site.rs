@@ -27,7 +27,7 @@ use super::{frame, guard, html, pages, secret};
 use crate::app::App;
 use crate::config::{Config, Site as Served};
 use crate::core::roles::Role;
-use crate::store::{Lane, SessionView, StoreError};
+use crate::store::{Lane, SessionView, StoreError, UserRefusal};
 
 /// A form's body.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
@@ -128,6 +128,8 @@ pub struct Route {
     pub menu: Option<(Group, &'static str)>,
     /// What it takes.
     pub takes: Takes,
+    /// True where only a login does this that does not wait for a confirmation.
+    pub needs_vouched: bool,
     /// What programs are told of it; none where it is not for programs.
     pub told: Option<Told>,
     handler: MethodRouter<Arc<App>>,
@@ -147,13 +149,28 @@ impl Route {
     }
 
     const fn of(method: Method, path: &'static str, access: Access, handler: MethodRouter<Arc<App>>) -> Self {
-        Self { method, path: Cow::Borrowed(path), access, menu: None, takes: Takes::Form, told: None, handler }
+        Self {
+            method,
+            path: Cow::Borrowed(path),
+            access,
+            menu: None,
+            takes: Takes::Form,
+            needs_vouched: false,
+            told: None,
+            handler,
+        }
     }
 
     /// A form with a file.
     #[must_use]
     pub fn file(self) -> Self {
         Self { takes: Takes::File, ..self }
+    }
+
+    /// Keeps it for logins that do not wait for a confirmation: a part of what two people decide, or a change of users.
+    #[must_use]
+    pub fn vouched(self) -> Self {
+        Self { needs_vouched: true, ..self }
     }
 
     /// Gives it an entry in the menu, for those who may see it.
@@ -274,10 +291,19 @@ impl Site {
     }
 }
 
+/// What is looked at before a route's own work.
+#[derive(Clone, Copy, Debug)]
+struct Rule {
+    access: Access,
+    takes: Takes,
+    needs_vouched: bool,
+}
+
 /// The routes of the site, each behind its own check.
 pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     pages::routes().into_iter().fold(Router::new(), |router, route| {
-        let check = from_fn_with_state((Arc::clone(app), route.access, route.takes), check);
+        let rule = Rule { access: route.access, takes: route.takes, needs_vouched: route.needs_vouched };
+        let check = from_fn_with_state((Arc::clone(app), rule), check);
         router.route(&route.path, route.handler.layer(DefaultBodyLimit::disable()).route_layer(check))
     })
 }
@@ -305,7 +331,7 @@ fn is_served(app: &App, peer: SocketAddr, headers: &HeaderMap) -> bool {
 
 /// Lets through who may ask, and puts the policy on every answer.
 async fn check(
-    State((app, access, takes)): State<(Arc<App>, Access, Takes)>,
+    State((app, rule)): State<(Arc<App>, Rule)>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
     next: Next,
@@ -316,7 +342,7 @@ async fn check(
     let (lang, is_chosen) = lang(&request);
     let token = cookie(request.headers(), app.site.cookie_name()).filter(|token| is_token(token));
     let mut visit = Visit::new(&app, &request, address(peer, request.headers()), lang, token.unwrap_or_default());
-    let mut response = match let_through(&mut visit, access, takes, request).await {
+    let mut response = match let_through(&mut visit, rule, request).await {
         Ok(request) => next.run(request).await,
         Err(response) => response,
     };
@@ -330,12 +356,8 @@ async fn check(
 }
 
 /// The request with the visit in it, or what is answered instead.
-async fn let_through(
-    visit: &mut Visit,
-    access: Access,
-    takes: Takes,
-    mut request: Request,
-) -> Result<Request, Response> {
+async fn let_through(visit: &mut Visit, rule: Rule, mut request: Request) -> Result<Request, Response> {
+    let Rule { access, takes, needs_vouched } = rule;
     let store_failed = |visit: &Visit, error: StoreError| Wrong::from(error).shown(visit);
     if let Access::Token(roles) = access {
         visit.standing = of_program(visit, request.headers()).await.map_err(|error| store_failed(visit, error))?;
@@ -352,6 +374,10 @@ async fn let_through(
     }
     if request.method() == Method::POST {
         request = check_sent(visit, takes, request).await?;
+    }
+    visit.needs_vouched = needs_vouched;
+    if needs_vouched && visit.standing.waits() {
+        return Err(Wrong::from(StoreError::from(UserRefusal::Waits)).shown(visit));
     }
     request.extensions_mut().insert(visit.clone());
     Ok(request)

@@ -97,6 +97,15 @@ impl Standing {
         }
     }
 
+    /// True for a login that one admin alone gave and nobody else has confirmed yet.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        match self {
+            Self::Nobody | Self::Program(_) => false,
+            Self::User(session) => session.user.waits(),
+        }
+    }
+
     /// The name, as it stands in the audit log.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -127,6 +136,8 @@ pub struct Visit {
     pub token: String,
     /// Who asks.
     pub standing: Standing,
+    /// True where only a login does this that does not wait for a confirmation.
+    pub needs_vouched: bool,
     /// What this very deed is known by, where its form or its program gave it a name.
     pub once: Option<Hash>,
 }
@@ -164,6 +175,7 @@ impl Visit {
             address,
             token,
             standing: Standing::Nobody,
+            needs_vouched: false,
             once: None,
         }
     }
@@ -175,7 +187,8 @@ impl Visit {
     }
 
     /// Does something: the work, its entry in the audit log, and the note that it was done are kept together or not at all.
-    /// Sent twice, it is done once and answered alike.
+    /// Sent twice, it is done once and answered alike. A login that waits for a confirmation does nothing that needs another:
+    /// tokens are given on the server, and what two people decide no token does.
     ///
     /// # Errors
     /// What the work gives.
@@ -185,11 +198,15 @@ impl Visit {
         work: impl FnOnce(&mut Tx<'_>, &By) -> Result<Done<R>, StoreError> + Send + 'static,
     ) -> Result<R, StoreError> {
         let (by, once) = (By { who: self.who(), now: self.now }, self.once);
+        let needs_vouched = self.needs_vouched && !self.is_program();
         let given = self.store(move |tx| {
             if let Some(key) = once
                 && let Some(given) = tx.done_before(key)?
             {
                 return serde_json::from_str(&given).map_err(|_| StoreError::Damaged("what was answered before"));
+            }
+            if needs_vouched {
+                tx.check_vouched(&by.who)?;
             }
             let done = work(tx, &by)?;
             tx.note(Note { who: &by.who, deed, subject: &done.subject, detail: &done.detail }, by.now)?;
@@ -336,6 +353,9 @@ impl Wrong {
             Self::Store(error) if is_unknown(error) => (StatusCode::NOT_FOUND, "wrong-not-found"),
             Self::Store(error) if matches!(error.as_ref(), StoreError::Busy) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "wrong-busy")
+            }
+            Self::Store(error) if matches!(error.as_ref(), StoreError::User(UserRefusal::Waits)) => {
+                (StatusCode::FORBIDDEN, "refusal-waits")
             }
             Self::Store(error) => match refusal(error) {
                 Some(text) => (StatusCode::CONFLICT, text),

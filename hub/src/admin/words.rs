@@ -14,7 +14,20 @@ macro_rules! files {
     };
 }
 
-files!["site", "works", "figures", "voted", "money", "people", "cards", "imports", "shops", "settlement", "bank"];
+files![
+    "site",
+    "works",
+    "figures",
+    "voted",
+    "money",
+    "people",
+    "cards",
+    "imports",
+    "shops",
+    "settlement",
+    "bank",
+    "users"
+];
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

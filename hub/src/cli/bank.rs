@@ -1,4 +1,4 @@
-//! `bank account`, `bank import`, `bank list`, `bank match`. No name and no IBAN of who paid is shown.
+//! `bank account`, `bank import`, `bank list`, `bank match`, `bank set-aside`. No name and no IBAN of who paid is shown.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -11,6 +11,7 @@ use super::Context;
 use super::failure::Failure;
 use super::fund::euros;
 use crate::bank::{self, STATEMENT_BYTES_MAX};
+use crate::keys::HubSecrets;
 use crate::out::{plain, print};
 use crate::store::{
     BankEntryView, FundAccountOrder, MoneyInProposal, MoneyInRef, OpenMode, PainVersion, Payer, PayoutRef,
@@ -78,6 +79,24 @@ pub(super) enum Bank {
         /// It is another payment, though one of the same payer and amount is noted
         #[arg(long)]
         again: bool,
+        /// Who says so
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Who agrees that a payout came back, where the bank's entry does not say so itself
+        #[arg(long, value_name = "NAME", requires = "settlement")]
+        approved_by: Option<String>,
+    },
+    /// Set aside a debit entry that is no payout, a bank's fee for one; or take it up again
+    SetAside {
+        /// The entry's number
+        #[arg(value_name = "ENTRY")]
+        entry: u64,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Take it up again
+        #[arg(long)]
+        undo: bool,
         /// Who says so
         #[arg(long, value_name = "NAME")]
         by: String,
@@ -170,21 +189,32 @@ pub(super) fn run(context: &Context, command: &Bank) -> Result<(), Failure> {
         }
         Bank::Import { file, by } => import(context, file, by),
         Bank::List { unmatched } => list(context, *unmatched),
-        Bank::Match { entry, settlement, shop, contribution, source, noted, again, by } => {
+        Bank::Match { entry, settlement, shop, contribution, source, noted, again, by, approved_by } => {
             let meant = match (settlement, contribution, source) {
                 (Some(settlement), _, _) => Meant::Payout(PayoutRef { settlement: *settlement, shop: shop.clone() }),
                 (None, Some(code), _) => Meant::MoneyIn(MoneyInRef::New(Payer::Household(code.clone()))),
                 (None, None, Some(name)) => Meant::MoneyIn(MoneyInRef::New(Payer::Source(name.clone()))),
                 (None, None, None) => Meant::MoneyIn(MoneyInRef::Noted(noted.clone())),
             };
-            let now = context.clock.now();
+            let (now, keys) = (context.clock.now(), keys(context)?);
             context.open(OpenMode::Existing)?.write(|tx| match &meant {
-                Meant::Payout(meant) => tx.bank_match(*entry, meant, by, now),
+                Meant::Payout(meant) => tx.bank_match(*entry, meant, (by, approved_by.as_deref()), (&keys, now)),
                 Meant::MoneyIn(meant) => tx.bank_match_money_in(*entry, meant, (by, *again), now).map(drop),
             })?;
             list(context, true)
         }
+        Bank::SetAside { entry, reason, undo, by } => {
+            let (now, keys) = (context.clock.now(), keys(context)?);
+            let mut db = context.open(OpenMode::Existing)?;
+            db.write(|tx| tx.bank_set_aside(*entry, !undo, (reason, by), (&keys, now)))?;
+            list(context, true)
+        }
     }
+}
+
+/// The bank's text is sealed.
+fn keys(context: &Context) -> Result<HubSecrets, Failure> {
+    Ok(HubSecrets::load(&context.config.keys_dir())?)
 }
 
 fn account(context: &Context, order: Option<&FundAccountOrder>) -> Result<(), Failure> {
@@ -212,7 +242,8 @@ fn import(context: &Context, file: &Path, by: &str) -> Result<(), Failure> {
     let now = context.clock.now();
     let mut db = context.open(OpenMode::Existing)?;
     let statements = bank::read(&bytes(file)?)?;
-    let report = db.write(|tx| tx.bank_import(&statements, by, now))?;
+    let keys = keys(context)?;
+    let report = db.write(|tx| tx.bank_import(&statements, by, (&keys, now)))?;
     let imported = Imported {
         statements: report.statements,
         repeated: report.repeated,
@@ -261,7 +292,8 @@ fn text(done: &Imported) -> String {
 }
 
 fn list(context: &Context, unmatched: bool) -> Result<(), Failure> {
-    let entries = context.open(OpenMode::Existing)?.read(|tx| tx.bank_entries(unmatched, LISTED_MAX))?;
+    let keys = keys(context)?;
+    let entries = context.open(OpenMode::Existing)?.read(|tx| tx.bank_entries(&keys, unmatched, LISTED_MAX))?;
     let lines: Vec<_> = entries.into_iter().map(line).collect();
     print(context.format, &lines, |lines| {
         if lines.is_empty() { "Nothing is listed.\n".to_owned() } else { lines.iter().map(line_text).collect() }
@@ -314,7 +346,8 @@ fn line_text(line: &Line) -> String {
     let proposals = line.proposals.iter().map(|meant| {
         let shop = meant.shop.as_ref().map_or_else(String::new, |code| format!(" --shop {}", plain(code)));
         let (entry, settlement) = (line.entry, meant.settlement);
-        format!("       perhaps: cabas-hub bank match {entry} --settlement {settlement}{shop} --by NAME\n")
+        let other = if line.direction == "in" { " --approved-by NAME" } else { "" };
+        format!("       perhaps: cabas-hub bank match {entry} --settlement {settlement}{shop} --by NAME{other}\n")
     });
     let money_in = line.money_in.iter().map(|meant| money_in_text(line.entry, meant));
     head + &proposals.chain(money_in).collect::<String>()

@@ -24,7 +24,7 @@ pub(super) enum Credit {
         /// first that has enough pays a household whole: --source Contributions --source ville
         #[arg(long = "source", value_name = "NAME", required = true)]
         sources: Vec<String>,
-        /// Agree that so much more is credited than the sources have; it is taken from the last one
+        /// Agree that so much more is credited for this month, in all, than the sources have; it is taken from the last one
         #[arg(long, value_name = "CENTS", requires = "by")]
         over_budget_cents: Option<u64>,
         /// Who agrees
@@ -55,6 +55,8 @@ struct Run {
     booked_before_cents: u64,
     /// What the sources have too little: then it is booked only where somebody agrees.
     missing_cents: u64,
+    /// What must be agreed to for this month then: that, and what was taken beyond the budget before.
+    over_cents: u64,
     /// What these households were credited for this month by sources that are not named.
     elsewhere_cents: u64,
     lines: Vec<Line>,
@@ -88,9 +90,9 @@ pub(super) fn run(context: &Context, command: &Credit) -> Result<(), Failure> {
     let mut run = preview(&plan);
     if *book {
         let (mut households, mut cents) = (0_u64, Cents::ZERO);
-        loop {
-            let now = context.clock.now();
-            let step = db.write(|tx| tx.credit_run(&order, now))?;
+        let begun = db.write(|tx| tx.credit_begin(&order, context.clock.now()))?;
+        while let Some(begun) = begun {
+            let step = db.write(|tx| tx.credit_step(begun, context.clock.now()))?;
             households = households.saturating_add(u64::from(step.households));
             cents = cents.plus(step.cents).map_err(StoreError::from)?;
             if !step.more {
@@ -129,6 +131,7 @@ fn preview(plan: &CreditPlan) -> Run {
         cents: plan.to_book.get(),
         booked_before_cents: plan.booked.get(),
         missing_cents: plan.missing.get(),
+        over_cents: plan.over.get(),
         elsewhere_cents: plan.elsewhere.get(),
         lines,
     }
@@ -165,7 +168,7 @@ fn text(run: &Run) -> Result<String, std::fmt::Error> {
             )?;
         }
         if run.missing_cents > 0 {
-            let (missing, cents) = (euros(run.missing_cents), run.missing_cents);
+            let (missing, cents) = (euros(run.missing_cents), run.over_cents);
             writeln!(
                 text,
                 "The sources have {missing} € too little (cabas-hub source list). Nothing was booked. To book it all the \

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::Context;
 use super::failure::Failure;
-use crate::core::card_proof::{CardWitness, NoWitness};
+use crate::core::bank_text::VerifyKeys;
+use crate::core::card_proof::NoWitness;
 use crate::keys::HubSecrets;
 use crate::out::print;
 use crate::store::OpenMode;
@@ -41,7 +42,7 @@ struct FindingLine {
 pub(super) fn verify(context: &Context) -> Result<(), Failure> {
     // Cards' proofs can be made again only where the keys are.
     let secrets = HubSecrets::load(&context.config.keys_dir()).ok();
-    let witness: &dyn CardWitness = secrets.as_ref().map_or(&NoWitness, |secrets| secrets);
+    let witness: &dyn VerifyKeys = secrets.as_ref().map_or(&NoWitness, |secrets| secrets);
     let report = context.open(OpenMode::Existing)?.verify(witness)?;
     let findings = report.findings.into_iter().map(|finding| FindingLine {
         kind: format!("{:?}", finding.kind),
@@ -71,7 +72,9 @@ fn text(verified: &Verified) -> String {
     let state = if verified.ok { "All right" } else { "Not all right" };
     text.push_str(&format!("{state}: {rows} rows, {transfers} transfers and {accounts} accounts recomputed.\n"));
     if !verified.proofs_made_again {
-        text.push_str("The keys are not here: what purse cards proved was not made again.\n");
+        text.push_str(
+            "The keys are not here: what purse cards proved was not made again, and the bank's text not opened.\n",
+        );
     }
     text
 }

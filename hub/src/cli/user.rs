@@ -10,13 +10,11 @@ use zeroize::Zeroizing;
 use super::Context;
 use super::failure::Failure;
 use crate::admin::secret;
-use crate::core::audit::Deed;
+use crate::core::audit::{COMMAND_LINE, Deed};
 use crate::core::roles::Role;
 use crate::out::{plain, print};
-use crate::store::{GIVEN_PASSWORD_S, NewUser, Note, OpenMode, UserRefusal};
+use crate::store::{GIVEN_PASSWORD_S, Giver, NewUser, Note, OpenMode, UserRefusal};
 
-/// Who stands in the audit log where nobody else is named.
-const COMMAND_LINE: &str = "command line";
 /// Hours that a given password holds.
 const GIVEN_HOURS: u64 = GIVEN_PASSWORD_S.div_euclid(3_600);
 
@@ -50,6 +48,12 @@ pub(super) enum User {
         /// Another admin, who made sure that it is the right person
         #[arg(long, value_name = "NAME")]
         by: String,
+    },
+    /// Confirm that a login which one admin alone gave on the site is held by its person
+    Confirm {
+        /// The name; that person has logged in and chosen a password
+        #[arg(value_name = "NAME")]
+        name: String,
     },
 }
 
@@ -87,6 +91,7 @@ pub(super) fn user(context: &Context, command: &User) -> Result<(), Failure> {
         User::List => list(context),
         User::Disable { name } => disable(context, name),
         User::Recover { name, by } => recover(context, name, by),
+        User::Confirm { name } => confirm(context, name),
     }
 }
 
@@ -113,7 +118,7 @@ fn given(context: &Context, name: &str, password: &str) -> Result<(), Failure> {
 fn add(context: &Context, name: &str, role: Role, shop: Option<&str>) -> Result<(), Failure> {
     let (password, now) = (secret::new_code()?, context.clock.now());
     let hash = secret::hash_password(&password)?;
-    let new = NewUser { name: name.to_owned(), role, shop: shop.map(str::to_owned), password: hash };
+    let new = NewUser { name: name.to_owned(), role, shop: shop.map(str::to_owned), password: hash, given_by: None };
     context.open(OpenMode::Existing)?.write(|tx| {
         tx.user_add(&new, now)?;
         tx.note(Note { who: COMMAND_LINE, deed: Deed::UserAdded, subject: name, detail: role.name() }, now)
@@ -131,6 +136,14 @@ struct UserLine {
     recovery_codes_left: u32,
     locked_until: Option<u64>,
     disabled_at: Option<u64>,
+    /// True until somebody else than the admin who gave it has confirmed it: it takes no part in what two people decide.
+    waits_for_confirmation: bool,
+    /// The login that gave its last password on the site.
+    given_by: Option<String>,
+    given_at: Option<u64>,
+    /// The login that confirmed it; none where that was done on the server.
+    confirmed_by: Option<String>,
+    confirmed_at: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -146,6 +159,11 @@ fn list(context: &Context) -> Result<(), Failure> {
         recovery_codes_left: user.recovery_left,
         locked_until: Some(user.locked_until).filter(|until| *until > now).map(Timestamp::get),
         disabled_at: user.disabled_at.map(Timestamp::get),
+        waits_for_confirmation: user.waits(),
+        given_at: user.given_at.map(Timestamp::get),
+        confirmed_at: user.vouched_at.map(Timestamp::get),
+        given_by: user.given_by,
+        confirmed_by: user.vouched_by,
         name: user.name,
         role: user.role,
         shop: user.shop,
@@ -170,7 +188,11 @@ fn table(users: &Users) -> Result<String, std::fmt::Error> {
             (None, true, Some(_)) => "waits after too many tries",
             (None, true, None) => "active",
         };
-        writeln!(text, " {state}")?;
+        write!(text, " {state}")?;
+        if let Some(by) = user.given_by.as_deref().filter(|_| user.waits_for_confirmation) {
+            write!(text, "; given by {}, waits for a confirmation (cabas-hub user confirm)", plain(by))?;
+        }
+        text.push('\n');
     }
     Ok(text)
 }
@@ -195,10 +217,21 @@ fn recover(context: &Context, name: &str, by: &str) -> Result<(), Failure> {
     let hash = secret::hash_password(&password)?;
     context.open(OpenMode::Existing)?.write(|tx| {
         let user = tx.user(name)?.ok_or(UserRefusal::Unknown)?;
-        tx.user_recover(user.number, by, &hash, now)?;
+        tx.user_recover(user.number, Giver::Server(by), &hash, now)?;
         tx.note(Note { who: by, deed: Deed::UserRecovered, subject: name, detail: COMMAND_LINE }, now)
     })?;
     given(context, name, &password)
+}
+
+fn confirm(context: &Context, name: &str) -> Result<(), Failure> {
+    let now = context.clock.now();
+    context.open(OpenMode::Existing)?.write(|tx| {
+        let user = tx.user(name)?.ok_or(UserRefusal::Unknown)?;
+        tx.user_confirm(user.number, None, now)?;
+        tx.note(Note { who: COMMAND_LINE, deed: Deed::UserConfirmed, subject: name, detail: "" }, now)
+    })?;
+    let text = "Confirmed: this login takes part in what two people decide.\n";
+    print(context.format, &Done { name }, |_| text.to_owned()).map_err(Failure::Print)
 }
 
 pub(super) fn token(context: &Context, command: &Token) -> Result<(), Failure> {

@@ -3,6 +3,8 @@
 use cabas_protocol::sign::sha256;
 use cabas_protocol::{Hash, Timestamp};
 
+/// Who stands in the log for what is done on the server, where nobody else is named. No user is called so.
+pub const COMMAND_LINE: &str = "command line";
 /// What the first entry builds on.
 pub const GENESIS: Hash = Hash::new([0; 32]);
 const LABEL: &[u8] = b"cabas audit 1";
@@ -49,6 +51,8 @@ deeds! {
     UserDisabled => "user-disabled",
     /// A user was given a new password, to set up everything again.
     UserRecovered => "user-recovered",
+    /// Another admin, or the server's operator, confirmed that a login is held by its person.
+    UserConfirmed => "user-confirmed",
     /// A program was given a token.
     TokenAdded => "token-added",
     /// A program's token was taken back.
@@ -125,6 +129,16 @@ deeds! {
     StatementImported => "statement-imported",
     /// Somebody said what an entry of the bank is.
     EntryMatched => "entry-matched",
+    /// Somebody said that a credit of the bank is a payout that came back.
+    ReturnProposed => "return-proposed",
+    /// Another person agreed to that.
+    ReturnBooked => "return-booked",
+    /// It was refused, or taken back.
+    ReturnWithdrawn => "return-withdrawn",
+    /// An entry of the bank was set aside.
+    EntrySetAside => "entry-set-aside",
+    /// It was taken up again.
+    EntryTakenUp => "entry-taken-up",
     /// The accounting export was made.
     FecMade => "fec-made",
     /// A rule that was voted was noted.
@@ -169,6 +183,35 @@ deeds! {
     SharePlanSet => "share-plan-set",
     /// Somebody said which payment a bank entry is.
     MoneyInMatched => "money-in-matched",
+}
+
+impl Deed {
+    /// What only a login does that does not wait for a confirmation: what two people decide, and changes of users. No
+    /// program does any of it.
+    pub const OF_VOUCHED: &[Self] = &[
+        Self::UserAdded,
+        Self::UserDisabled,
+        Self::UserRecovered,
+        Self::UserConfirmed,
+        Self::SettlementPrepared,
+        Self::SettlementApproved,
+        Self::SettlementWithdrawn,
+        Self::PayoutRefused,
+        Self::PayoutRefusalApproved,
+        Self::PayoutRefusalWithdrawn,
+        Self::CorrectionProposed,
+        Self::CorrectionBooked,
+        Self::CorrectionWithdrawn,
+        Self::RepaymentProposed,
+        Self::RepaymentBooked,
+        Self::RepaymentWithdrawn,
+        Self::ClosingProposed,
+        Self::ClosingDone,
+        Self::ClosingWithdrawn,
+        Self::GoodwillProposed,
+        Self::GoodwillApproved,
+        Self::GoodwillWithdrawn,
+    ];
 }
 
 /// One entry, without its place in the chain.

@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod bank_text;
 pub mod card_proof;
 pub mod claims;
 pub mod effect;

@@ -81,6 +81,9 @@ impl App {
         if secrets.signers.of_anybody().is_err() {
             return Err(StartError::NotCertified);
         }
+        // What was imported before the bank's text was sealed: step by step, once.
+        while db.write(|tx| tx.bank_seal_old(&secrets)).map_err(failed)? {}
+        db.empty_log();
         let context = fund.context();
         Ok(Arc::new(Self {
             store: Store::start(db).map_err(failed)?,

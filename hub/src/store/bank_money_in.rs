@@ -1,12 +1,13 @@
 //! Bank entries that are money in: whose payment it may be, and a person's word that it is. An entry is explained once, and
 //! money in is confirmed once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cabas_protocol::{Cents, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::bank_refusal::BankRefusal;
+use super::bank_texts::Texts;
 use super::closing::person;
 use super::error::StoreError;
 use super::model::{BankEntryView, MoneyInProposal, MoneyInRef, Payer};
@@ -14,15 +15,19 @@ use super::money_in::{MoneyInRefusal, Paid};
 use super::sources::CONTRIBUTIONS;
 use super::sql::{Sql, col, col_opt};
 use super::tx::Tx;
+use crate::core::bank_text::BankKeys;
 use crate::core::ledger::{AccountId, Entry, TransferKind};
 
 /// The state of an entry that money in explains.
 const MONEY_IN: u8 = 2;
 /// Proposals for an entry, at the most.
 const PROPOSALS_MAX: usize = 5;
-/// Words of a remittance text that are looked at.
-const WORDS_MAX: usize = 64;
+/// Entries whose senders are known again, the newest.
+const SENDERS_KNOWN_MAX: u32 = 10_000;
 const SECONDS_OF_A_DAY: u64 = 86_400;
+
+/// Who was said to have paid what came from an account: a household's code, or the name of a source.
+pub(super) type Senders = BTreeMap<String, BTreeSet<(Option<String>, String)>>;
 
 impl Tx<'_> {
     /// A person says which payment an open entry is: a new one, or what was noted before. Gives the numbers of the money in.
@@ -82,7 +87,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`BankRefusal::NoEntry`], [`BankRefusal::EntryExplained`].
-    pub fn bank_entry_open(&self, id: u64) -> Result<BankEntryView, StoreError> {
+    pub fn bank_entry_open(&self, keys: &dyn BankKeys, id: u64) -> Result<BankEntryView, StoreError> {
         let read = "SELECT is_credit, cents, booked_on, state FROM bank_entries WHERE id = ?1";
         let found = self.conn.query_row(read, [Sql(id)], |row| {
             let (is_credit, cents, booked_on, state) = (row.get(0)?, col(row, 1)?, row.get(2)?, row.get(3)?);
@@ -93,7 +98,7 @@ impl Tx<'_> {
         if found.state != 0 {
             return Err(BankRefusal::EntryExplained(id).into());
         }
-        found.money_in = self.money_in_proposals(&found)?;
+        found.money_in = self.money_in_proposals(&found, keys, &self.senders(keys)?)?;
         Ok(found)
     }
 
@@ -151,14 +156,20 @@ impl Tx<'_> {
 
     /// Whose payment an open entry may be, the likeliest first: a household's code in the text, a sender that paid before, a
     /// funder by its name, what was noted and waits, a household that has agreed on just that.
-    pub(super) fn money_in_proposals(&self, view: &BankEntryView) -> Result<Vec<MoneyInProposal>, StoreError> {
+    pub(super) fn money_in_proposals(
+        &self,
+        view: &BankEntryView,
+        keys: &dyn BankKeys,
+        senders: &Senders,
+    ) -> Result<Vec<MoneyInProposal>, StoreError> {
         let noted = self.noted_of_amount(view)?;
         if !view.is_credit {
             return Ok(noted);
         }
-        let mut found = self.by_code(view)?;
-        found.extend(self.by_sender(view)?);
-        found.extend(self.by_funder(view)?);
+        let texts = self.texts(keys, view.id)?;
+        let mut found = self.by_code(view, &texts)?;
+        found.extend(by_sender(&texts, senders));
+        found.extend(self.by_funder(&texts)?);
         found.extend(noted);
         found.extend(self.by_amount(view)?);
         let mut seen: Vec<MoneyInRef> = Vec::new();
@@ -171,18 +182,12 @@ impl Tx<'_> {
         Ok(found)
     }
 
-    fn by_code(&self, view: &BankEntryView) -> Result<Vec<MoneyInProposal>, StoreError> {
-        let mut read =
-            self.conn.prepare_cached("SELECT remittance, end_to_end FROM bank_entry_parts WHERE entry = ?1")?;
-        let texts = read.query_map([Sql(view.id)], |row| {
-            Ok([row.get::<_, Option<String>>(0)?, row.get::<_, Option<String>>(1)?])
-        })?;
-        let texts = texts.collect::<Result<Vec<_>, _>>()?;
+    fn by_code(&self, view: &BankEntryView, texts: &Texts) -> Result<Vec<MoneyInProposal>, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT code, contribution_cents IS ?2 FROM households WHERE code = ?1 COLLATE NOCASE ORDER BY number",
         )?;
         let mut found = Vec::new();
-        for word in texts.iter().flatten().flatten().flat_map(|text| words(text)).take(WORDS_MAX) {
+        for word in texts.words() {
             for household in read.query_map(params![word, Sql(view.cents)], |row| Ok((row.get(0)?, row.get(1)?)))? {
                 let (code, is_agreed): (String, bool) = household?;
                 let why = if is_agreed { "code and amount" } else { "code" };
@@ -193,34 +198,37 @@ impl Tx<'_> {
         Ok(found)
     }
 
-    /// Who was said to have paid what came from the same account.
-    fn by_sender(&self, view: &BankEntryView) -> Result<Vec<MoneyInProposal>, StoreError> {
+    /// Who was said to have paid from which account. Texts are opened one by one: the file tells nobody that two are alike.
+    pub(super) fn senders(&self, keys: &dyn BankKeys) -> Result<Senders, StoreError> {
         let mut read = self.conn.prepare_cached(
-            "SELECT DISTINCT code, name FROM bank_entry_parts AS ours JOIN bank_entry_parts AS theirs ON theirs.iban = ours.iban
-             JOIN banked ON banked.entry = theirs.entry JOIN money_in ON money_in.id = banked.money_in
+            "SELECT banked.entry, code, name FROM banked JOIN money_in ON money_in.id = banked.money_in
              JOIN sources ON sources.number = money_in.source LEFT JOIN households ON households.number = household
-             WHERE ours.entry = ?1 AND takes_back IS NULL ORDER BY code, name LIMIT ?2",
+             WHERE takes_back IS NULL ORDER BY banked.entry DESC LIMIT ?1",
         )?;
-        let limit = u32::try_from(PROPOSALS_MAX).unwrap_or(u32::MAX);
-        let found = read.query_map(params![Sql(view.id), limit], |row| {
-            let payer = match row.get::<_, Option<String>>(0)? {
-                Some(code) => Payer::Household(code),
-                None => Payer::Source(row.get(1)?),
-            };
-            Ok(MoneyInProposal { meant: MoneyInRef::New(payer), why: "sender" })
-        })?;
-        Ok(found.collect::<Result<_, _>>()?)
+        let banked = read.query_map([SENDERS_KNOWN_MAX], |row| Ok((col(row, 0)?, row.get(1)?, row.get(2)?)))?;
+        let mut senders = Senders::new();
+        for banked in banked {
+            let (entry, code, name): (u64, Option<String>, String) = banked?;
+            for iban in self.texts(keys, entry)?.parts.into_iter().filter_map(|part| part.iban) {
+                senders.entry(iban).or_default().insert((code.clone(), name.clone()));
+            }
+        }
+        Ok(senders)
     }
 
-    fn by_funder(&self, view: &BankEntryView) -> Result<Vec<MoneyInProposal>, StoreError> {
-        let mut read = self.conn.prepare_cached(
-            "SELECT DISTINCT name FROM sources, bank_entry_parts WHERE entry = ?1 AND name <> ?2
-             AND (instr(lower(counterparty), lower(name)) OR instr(lower(remittance), lower(name))) ORDER BY name",
-        )?;
-        let found = read.query_map(params![Sql(view.id), CONTRIBUTIONS], |row| {
-            Ok(MoneyInProposal { meant: MoneyInRef::New(Payer::Source(row.get(0)?)), why: "funder" })
-        })?;
-        Ok(found.collect::<Result<_, _>>()?)
+    fn by_funder(&self, texts: &Texts) -> Result<Vec<MoneyInProposal>, StoreError> {
+        let told = texts.parts.iter().flat_map(|part| [part.counterparty.as_deref(), part.remittance.as_deref()]);
+        let told: Vec<_> = told.flatten().map(str::to_lowercase).collect();
+        let mut read = self.conn.prepare_cached("SELECT name FROM sources WHERE name <> ?1 ORDER BY name")?;
+        let mut found = Vec::new();
+        for name in read.query_map([CONTRIBUTIONS], |row| row.get(0))? {
+            let name: String = name?;
+            let lower = name.to_lowercase();
+            if told.iter().any(|told| told.contains(&lower)) {
+                found.push(MoneyInProposal { meant: MoneyInRef::New(Payer::Source(name)), why: "funder" });
+            }
+        }
+        Ok(found)
     }
 
     fn noted_of_amount(&self, view: &BankEntryView) -> Result<Vec<MoneyInProposal>, StoreError> {
@@ -251,10 +259,13 @@ impl Tx<'_> {
     }
 }
 
-/// What may be a household's code in a text.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    let of_code = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    text.split(move |c| !of_code(c))
-        .map(|word| word.trim_matches(|c| matches!(c, '.' | '_' | '-')))
-        .filter(|word| !word.is_empty())
+/// Who was said to have paid what came from the same account.
+fn by_sender(texts: &Texts, senders: &Senders) -> Vec<MoneyInProposal> {
+    let known: BTreeSet<_> =
+        texts.parts.iter().filter_map(|part| senders.get(part.iban.as_deref()?)).flatten().collect();
+    let proposal = |(code, name): &(Option<String>, String)| {
+        let payer = code.clone().map_or_else(|| Payer::Source(name.clone()), Payer::Household);
+        MoneyInProposal { meant: MoneyInRef::New(payer), why: "sender" }
+    };
+    known.into_iter().take(PROPOSALS_MAX).map(proposal).collect()
 }

@@ -121,4 +121,36 @@ pub enum BankRefusal {
         /// The payouts'.
         payouts: Cents,
     },
+    /// One person alone does not say it.
+    #[error(
+        "bank entry {0} does not say that it is this payout that came back: it may be a gift of the same amount; another \
+         person must agree (--approved-by NAME, or on the site)"
+    )]
+    NotSaidByBank(u64),
+    /// One at a time.
+    #[error("{by} said before which payout bank entry {entry} brought back; another person agrees or refuses it first")]
+    ReturnSaid {
+        /// The entry.
+        entry: u64,
+        /// Who said so.
+        by: String,
+    },
+    /// Nothing waits.
+    #[error("return {0} does not wait any more, or there is none of that number")]
+    ReturnEnded(u64),
+    /// Only what came in brings something back.
+    #[error("bank entry {0} did not come in: it brings nothing back")]
+    NotACredit(u64),
+    /// Only what went out is set aside.
+    #[error("bank entry {0} came in: say whose money it is, it cannot be set aside")]
+    NotADebit(u64),
+    /// It is a payout.
+    #[error("bank entry {0} names a payout of ours: say which, it cannot be set aside")]
+    NamesPayout(u64),
+    /// It is not.
+    #[error("bank entry {0} is not set aside")]
+    NotAside(u64),
+    /// A program does not say that something came back.
+    #[error("bank entry {0} came in: a person says on the site which payout it brought back, no program does")]
+    NotByProgram(u64),
 }

@@ -7,9 +7,15 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use super::bank_refusal::BankRefusal;
 use super::error::StoreError;
 use super::model::{PayoutRef, Settlement, ShopStatement};
+use super::payout_returns::PayoutReturnView;
+use super::set_asides::SetAside;
 use super::sql::{Sql, col, col_opt};
 use super::tx::Tx;
+use crate::core::bank_text::BankKeys;
 use crate::core::ledger::{EpochNo, RowKey};
+
+/// Times that an entry was set aside or taken up again, at the most, that are shown.
+const ASIDES_SHOWN_MAX: u32 = 20;
 
 /// Who closed a settlement.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -107,6 +113,10 @@ pub struct BankEntryDetail {
     pub proposals: Vec<PayoutRef>,
     /// What it consists of.
     pub parts: Vec<BankEntryPart>,
+    /// What was said of setting it aside, newest first.
+    pub asides: Vec<SetAside>,
+    /// What one person said that it brought back, and nobody agreed to yet.
+    pub waiting: Option<PayoutReturnView>,
 }
 
 /// A part of it.
@@ -315,25 +325,25 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`BankRefusal::NoEntry`].
-    pub fn bank_entry(&self, id: u64) -> Result<BankEntryDetail, StoreError> {
+    pub fn bank_entry(&self, keys: &dyn BankKeys, id: u64) -> Result<BankEntryDetail, StoreError> {
         let read = "SELECT id, is_credit, cents, booked_on, state FROM bank_entries WHERE id = ?1";
         let found = self.conn.query_row(read, [Sql(id)], entry).optional()?;
         let mut found = found.ok_or(BankRefusal::NoEntry(id))?;
         self.explain(&mut found)?;
-        let mut read = self.conn.prepare_cached(
-            "SELECT p.cents, end_to_end, return_code, iif(is_credit, NULL, counterparty), iif(is_credit, NULL, remittance)
-             FROM bank_entry_parts AS p JOIN bank_entries AS e ON e.id = entry WHERE entry = ?1 ORDER BY place",
-        )?;
-        let parts = read.query_map([Sql(id)], |row| {
-            Ok(BankEntryPart {
-                cents: col_opt(row, 0)?,
-                end_to_end: row.get(1)?,
-                return_code: row.get(2)?,
-                counterparty: row.get(3)?,
-                remittance: row.get(4)?,
-            })
-        })?;
-        found.parts = parts.collect::<Result<_, _>>()?;
+        for text in self.texts(keys, id)?.parts {
+            // What somebody wrote who paid in may name a household; a payment of ours does not.
+            let is_ours = text.end_to_end.as_deref().map(|id| self.payment_named(id)).transpose()?.flatten().is_some();
+            let is_shown = |text: &String| !found.is_credit || (is_ours && !text.is_empty());
+            found.parts.push(BankEntryPart {
+                cents: text.cents.map(Cents::new).transpose()?,
+                end_to_end: text.end_to_end.filter(is_shown),
+                return_code: text.return_code,
+                counterparty: text.counterparty.filter(|_| !found.is_credit),
+                remittance: text.remittance.filter(|_| !found.is_credit),
+            });
+        }
+        found.asides = self.set_asides_of(id, ASIDES_SHOWN_MAX)?;
+        found.waiting = self.payout_returns_waiting(u32::MAX)?.into_iter().find(|view| view.entry == id);
         Ok(found)
     }
 
@@ -364,5 +374,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<BankEntryDetail> {
         explained: Vec::new(),
         proposals: Vec::new(),
         parts: Vec::new(),
+        asides: Vec::new(),
+        waiting: None,
     })
 }

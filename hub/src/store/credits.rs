@@ -3,37 +3,39 @@
 use cabas_protocol::{Cents, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
+use super::credit_runs::FixedLine;
 use super::debts::Brought;
 use super::error::StoreError;
 use super::import::people;
 use super::ledger::Books;
 use super::model::{CreditLine, CreditPlan, CreditReport};
-use super::sources::{BudgetRefusal, Giver, RunOrder, take};
+use super::sources::{BudgetRefusal, Giver, RunOrder, run_names, take};
 use super::sql::{Sql, col, col_opt};
 use super::tx::Tx;
-use crate::core::household_rules::{Household, Rule, monthly_credit};
+use crate::core::household_rules::{Household, monthly_credit};
 use crate::core::ledger::{AccountId, Entry, PurseNo, TransferKind};
 use crate::core::period::Period;
 
-/// Households that are credited in one step, at the most.
-pub const STEP_HOUSEHOLDS_MAX: u32 = 50;
-
 /// A household that a run has not credited yet.
-struct Waiting {
-    household: i64,
-    purse: PurseNo,
-    people: Household,
+pub(super) struct Waiting {
+    pub(super) household: i64,
+    pub(super) purse: PurseNo,
+    pub(super) people: Household,
 }
 
 impl Tx<'_> {
-    /// What [`Tx::credit_run`] would do.
+    /// What [`Tx::credit_run`] would do; of a run from these sources that is under way, what it has still to do.
     ///
     /// # Errors
     /// [`StoreError::Rule`], [`StoreError::Budget`], [`StoreError::Sqlite`].
     pub fn credit_plan(&self, period: Period, sources: &[&str]) -> Result<CreditPlan, StoreError> {
         let mut givers = self.givers(period, sources)?;
+        let last = givers.last().cloned().ok_or(BudgetRefusal::Sources)?;
+        let names = run_names(sources)?;
+        let open = self.credit_run_open(period)?.filter(|run| run.sources == names);
+        let fixed = open.map(|run| self.fixed_lines(run.number, None)).transpose()?;
         let mut read = self.conn.prepare(
-            "SELECT code, size, children_under_14, booked, elsewhere FROM (
+            "SELECT code, size, children_under_14, booked, elsewhere, number FROM (
                 SELECT code, size, children_under_14, left_at, number,
                     (SELECT sum(cents) FROM credits WHERE period = ?1 AND credits.household = households.number
                      AND source IN (SELECT value FROM json_each(?2))) AS booked,
@@ -50,18 +52,27 @@ impl Tx<'_> {
             to_book: Cents::ZERO,
             booked: Cents::ZERO,
             missing: Cents::ZERO,
+            over: Cents::ZERO,
             elsewhere: Cents::ZERO,
         };
         while let Some(row) = rows.next()? {
-            let people = people(row.get(1)?, row.get(2)?)?;
-            let (cents, booked) = (monthly_credit(&rules, period, people)?, col_opt(row, 3)?);
+            let (mut people, booked) = (people(row.get(1)?, row.get(2)?)?, col_opt(row, 3)?);
+            let mut cents = monthly_credit(&rules, period, people)?;
             let mut source = None;
             if let Some(booked) = booked {
                 plan.booked = plan.booked.plus(booked)?;
             } else {
+                let place = if let Some(fixed) = &fixed {
+                    // Whoever joined since it began waits for the next run.
+                    let Some(line) = fixed.get(&row.get(5)?) else { continue };
+                    (people, cents) = (line.people, line.cents);
+                    givers.iter().position(|giver| giver.number == Some(line.source))
+                } else {
+                    plan.elsewhere = plan.elsewhere.plus(col_opt(row, 4)?.unwrap_or(Cents::ZERO))?;
+                    take(&mut givers, cents)?
+                };
                 plan.to_book = plan.to_book.plus(cents)?;
-                plan.elsewhere = plan.elsewhere.plus(col_opt(row, 4)?.unwrap_or(Cents::ZERO))?;
-                match take(&mut givers, cents)?.and_then(|place| plan.sources.get_mut(place)) {
+                match place.and_then(|place| plan.sources.get_mut(place)) {
                     Some((giver, given)) => {
                         *given = given.plus(cents)?;
                         source = Some(giver.clone());
@@ -70,6 +81,9 @@ impl Tx<'_> {
                 }
             }
             plan.lines.push(CreditLine { household: row.get(0)?, people, cents, booked, source });
+        }
+        if !plan.missing.is_zero() {
+            plan.over = plan.missing.plus(self.taken_over(period, &last)?)?;
         }
         plan.lines.sort_by(|one, other| one.household.cmp(&other.household));
         Ok(plan)
@@ -83,70 +97,17 @@ impl Tx<'_> {
         self.credit_run(&RunOrder { period, sources: &[source], over: None, extra: true }, now)
     }
 
-    /// Books one step of the run and raises the slices by it; call it until [`CreditReport::more`] is false. Each step
-    /// stands for itself: after a crash the same call goes on with the households that are missing. Each household is
-    /// credited whole from the first source that has enough. Where the sources do not suffice for all, nothing is booked,
-    /// unless somebody agrees to what is missing: it is taken from the last source.
+    /// Begins the run, or goes on with it, and books a step of it; call it until [`CreditReport::more`] is false.
     ///
     /// # Errors
-    /// [`StoreError::Rule`], [`StoreError::Budget`]; [`StoreError::Text`] for a source without a proper name.
+    /// As [`Self::credit_begin`] and [`Self::credit_step`].
     pub fn credit_run(&mut self, order: &RunOrder<'_>, now: Timestamp) -> Result<CreditReport, StoreError> {
-        self.not_restoring()?;
-        let (fund, period) = (self.fund()?, order.period);
-        let mut givers = self.givers(period, order.sources)?;
-        for giver in &mut givers {
-            giver.number = Some(self.source(&giver.name)?);
-        }
-        let rules = self.rules()?;
-        if !order.extra {
-            self.not_elsewhere(period, &givers)?;
-        }
-        let (missing, households) = self.short_of(period, givers.clone(), &rules)?;
-        if !missing.is_zero() {
-            if order.over.is_none_or(|(agreed, _)| agreed < missing) {
-                return Err(BudgetRefusal::TooLittle { period, missing, households }.into());
-            }
-            self.agree_over(order, &mut givers, missing, now)?;
-        }
-        let waiting = self.not_credited(period, &givers, Some(STEP_HOUSEHOLDS_MAX))?;
-        let places = self.places(now)?;
-        let cents = self.with_books(|books| {
-            let mut booked = Cents::ZERO;
-            for household in &waiting {
-                let cents = monthly_credit(&rules, period, household.people)?;
-                let giver = take(&mut givers, cents)?.and_then(|place| givers.get(place));
-                let Some(source) = giver.and_then(|giver| giver.number) else {
-                    return Err(BudgetRefusal::TooLittle { period, missing: cents, households: 1 }.into());
-                };
-                self.credit(books, period, source, household, cents, now)?;
-                booked = booked.plus(cents)?;
-                self.allocate(books, &fund, &places, household.purse, now)?;
-            }
-            Ok(booked)
-        })?;
-        self.wake_places(&places);
-        let households = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
-        Ok(CreditReport { households, cents, more: households >= STEP_HOUSEHOLDS_MAX })
-    }
-
-    /// What the sources have too little for everybody who waits, and for how many; asked before anything is booked.
-    fn short_of(&self, period: Period, mut givers: Vec<Giver>, rules: &[Rule]) -> Result<(Cents, u64), StoreError> {
-        let (mut missing, mut households) = (Cents::ZERO, 0_u64);
-        if givers.iter().any(|giver| giver.room.is_none()) {
-            return Ok((missing, households));
-        }
-        for household in self.not_credited(period, &givers, None)? {
-            let cents = monthly_credit(rules, period, household.people)?;
-            if take(&mut givers, cents)?.is_none() {
-                missing = missing.plus(cents)?;
-                households = households.saturating_add(1);
-            }
-        }
-        Ok((missing, households))
+        let run = self.credit_begin(order, now)?;
+        run.map_or(Ok(CreditReport::default()), |run| self.credit_step(run, now))
     }
 
     /// Nobody who waits was credited for the month by a source that is not named.
-    fn not_elsewhere(&self, period: Period, givers: &[Giver]) -> Result<(), StoreError> {
+    pub(super) fn not_elsewhere(&self, period: Period, givers: &[Giver]) -> Result<(), StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT count(DISTINCT household), ifnull(sum(cents), 0) FROM credits
              JOIN households ON households.number = household WHERE period = ?1 AND left_at IS NULL
@@ -162,47 +123,47 @@ impl Tx<'_> {
         }
     }
 
-    fn credit(
+    /// Books a line of a run; gives the number of the credit.
+    pub(super) fn credit(
         &self,
         books: &mut Books<'_>,
         period: Period,
-        source: u32,
-        waiting: &Waiting,
-        cents: Cents,
+        line: &FixedLine,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         let mut insert = self.conn.prepare_cached(
             "INSERT INTO credits (household, period, source, size, children_under_14, cents, purse, booked_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id",
         )?;
+        let (purse, cents) = (line.purse, line.cents);
         let values = params![
-            waiting.household,
+            line.household,
             period.to_string(),
-            source,
-            waiting.people.size(),
-            waiting.people.children_under_14(),
+            line.source,
+            line.people.size(),
+            line.people.children_under_14(),
             Sql(cents),
-            Sql(waiting.purse),
+            Sql(purse),
             Sql(now)
         ];
         let cause = insert.query_row(values, |row| col(row, 0))?;
-        let (debit, credit) = (AccountId::source(source), AccountId::purse(waiting.purse));
+        let (debit, credit) = (AccountId::source(line.source), AccountId::purse(purse));
         let transfer = books.post(Entry { debit, credit, cents, kind: TransferKind::Credit, cause })?;
-        self.pay_back(books, waiting.purse, Brought { transfer, cents, came_back: false })
+        self.pay_back(books, purse, Brought { transfer, cents, came_back: false })?;
+        Ok(cause)
     }
 
     /// Households that none of the givers has credited for the month, in the order in which they are credited.
-    fn not_credited(&self, period: Period, givers: &[Giver], limit: Option<u32>) -> Result<Vec<Waiting>, StoreError> {
+    pub(super) fn not_credited(&self, period: Period, givers: &[Giver]) -> Result<Vec<Waiting>, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT households.number, households.size, households.children_under_14,
                 (SELECT min(number) FROM purses WHERE purses.household = households.number)
              FROM households WHERE left_at IS NULL AND NOT EXISTS
                 (SELECT 1 FROM json_each(?2) AS giver JOIN credits ON credits.period = ?1
                     AND credits.source = giver.value AND credits.household = households.number)
-             ORDER BY households.number LIMIT ?3",
+             ORDER BY households.number",
         )?;
-        let limit = limit.map_or(-1, i64::from);
-        let mut rows = read.query(params![period.to_string(), numbers(givers), limit])?;
+        let mut rows = read.query(params![period.to_string(), numbers(givers)])?;
         let mut waiting = Vec::new();
         while let Some(row) = rows.next()? {
             let people = people(row.get(1)?, row.get(2)?)?;
@@ -221,7 +182,7 @@ impl Tx<'_> {
 }
 
 /// The numbers of givers as SQLite's `json_each` takes them.
-fn numbers(givers: &[Giver]) -> String {
+pub(super) fn numbers(givers: &[Giver]) -> String {
     let numbers: Vec<_> = givers.iter().filter_map(|giver| giver.number).map(|number| number.to_string()).collect();
     format!("[{}]", numbers.join(","))
 }

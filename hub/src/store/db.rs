@@ -25,7 +25,7 @@ const STATEMENTS_KEPT: usize = 128;
 pub(super) const APPLICATION_ID: i64 = 0x4361_6261;
 
 /// Every migration, oldest first; never edited, only added to.
-pub(super) const MIGRATIONS: [&str; 20] = [
+pub(super) const MIGRATIONS: [&str; 23] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_lifecycle.sql"),
     include_str!("../../migrations/0003_undo.sql"),
@@ -46,9 +46,12 @@ pub(super) const MIGRATIONS: [&str; 20] = [
     include_str!("../../migrations/0020_people_site.sql"),
     include_str!("../../migrations/0021_voted_site.sql"),
     include_str!("../../migrations/0022_bank_site.sql"),
+    include_str!("../../migrations/0023_vouching.sql"),
+    include_str!("../../migrations/0024_bank_end.sql"),
+    include_str!("../../migrations/0025_credit_runs.sql"),
 ];
 /// The form that this program writes.
-pub const SCHEMA_VERSION: i64 = 20;
+pub const SCHEMA_VERSION: i64 = 23;
 
 /// What may be done with the file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -98,7 +101,7 @@ impl Db {
         }
         set(&conn, "synchronous", 2)?;
         set(&conn, "foreign_keys", 1)?;
-        // What is erased is written over in its page; the write-ahead log keeps it until it goes round.
+        // What is erased is written over in its page; `empty_log` takes it out of the write-ahead log too.
         set(&conn, "secure_delete", 1)?;
         set(&conn, "cache_size", CACHE_KIB)?;
         if mode == OpenMode::ReadOnly {
@@ -119,6 +122,9 @@ impl Db {
         match result {
             Ok(value) => {
                 transaction.commit()?;
+                if self.wakes.take_erased() {
+                    self.empty_log();
+                }
                 Ok(value)
             }
             Err(error) => {
@@ -137,6 +143,16 @@ impl Db {
         work(&Tx::new(&transaction, &mut self.wakes))
     }
 
+    /// Carries the write-ahead log into the file and cuts it to nothing, so that what was erased is nowhere any more. Where
+    /// somebody reads beside for long it stays for the next time.
+    pub fn empty_log(&mut self) {
+        match empty_log(&self.conn, BUSY_TIMEOUT_MS) {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!("what was erased stays in the write-ahead log: somebody reads beside"),
+            Err(error) => tracing::warn!(%error, "what was erased stays in the write-ahead log"),
+        }
+    }
+
     /// Whom the committed work has news for since the last call.
     pub fn take_wakes(&mut self) -> Vec<Wake> {
         self.wakes.take()
@@ -145,6 +161,15 @@ impl Db {
     pub(super) fn parts(&mut self) -> (&Connection, &mut Wakes) {
         (&self.conn, &mut self.wakes)
     }
+}
+
+/// Carries the write-ahead log into the file and cuts it to nothing; false where somebody reads or writes beside for longer
+/// than that. To be called outside of a transaction.
+pub(super) fn empty_log(conn: &Connection, wait_ms: i64) -> Result<bool, StoreError> {
+    set(conn, "busy_timeout", wait_ms)?;
+    let busy = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    set(conn, "busy_timeout", BUSY_TIMEOUT_MS)?;
+    Ok(busy? == 0)
 }
 
 /// Makes the file where it is missing, for its owner only; SQLite gives its log the same rights.

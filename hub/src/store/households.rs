@@ -59,7 +59,14 @@ impl Tx<'_> {
                        AND corrections.period = credits.period AND state < 2),
                 sources.name
              FROM credits JOIN sources ON sources.number = credits.source
-             WHERE household = ?1 AND credits.period >= ?2 ORDER BY credits.id",
+             WHERE household = ?1 AND credits.period >= ?2
+             UNION ALL SELECT r.period, l.cents
+                    + (SELECT ifnull(sum(iif(is_up, cents, -cents)), 0) FROM corrections
+                       JOIN purses ON purses.number = corrections.purse WHERE purses.household = l.household
+                       AND corrections.source = l.source AND corrections.period = r.period AND state < 2),
+                sources.name FROM credit_runs AS r
+             JOIN credit_run_lines AS l ON l.run = r.number JOIN sources ON sources.number = l.source
+             WHERE r.state = 0 AND l.credit IS NULL AND l.household = ?1 AND r.period >= ?2 ORDER BY 1, 3",
         )?;
         let credits = read
             .query_map(params![number, since.to_string()], |row| Ok((row.get(0)?, col(row, 1)?, row.get(2)?)))?
@@ -90,6 +97,7 @@ impl Tx<'_> {
             "UPDATE households SET left_at = ifnull(left_at, ?2) WHERE number = ?1",
             params![number, Sql(now)],
         )?;
+        self.credit_stop(number, now)?;
         let cards = self
             .conn
             .prepare(

@@ -8,9 +8,11 @@
 mod audit;
 mod backup;
 mod bank_accounts;
+mod bank_matches;
 mod bank_money_in;
 mod bank_refusal;
 mod bank_site;
+mod bank_texts;
 mod card_proofs;
 mod card_records;
 mod card_releases;
@@ -20,6 +22,7 @@ mod cards;
 mod claims;
 mod closing;
 mod corrections;
+mod credit_runs;
 mod credits;
 mod db;
 mod debts;
@@ -47,6 +50,7 @@ mod once;
 mod open_work;
 mod payments;
 mod payout_refusals;
+mod payout_returns;
 mod people;
 mod places;
 mod preparations;
@@ -58,6 +62,7 @@ mod register;
 mod restore;
 mod rules;
 mod sessions;
+mod set_asides;
 mod settlements;
 mod shop_statements;
 mod shops;
@@ -75,6 +80,7 @@ mod users;
 mod verify;
 mod views;
 mod voted_views;
+mod vouching;
 mod works;
 
 pub use audit::{AUDIT_PAGE_MAX, AUDIT_TEXT_BYTES_MAX, Note};
@@ -82,8 +88,9 @@ pub use bank_refusal::BankRefusal;
 pub use bank_site::{
     BankEntryDetail, BankEntryPart, PayoutAccount, PayoutBack, SettlementOfShop, SettlementPeople, StatementKept,
 };
+pub use bank_texts::SEALED_PER_STEP_MAX;
 pub use closing::{CloseOrder, Closing, ClosingRefusal, ClosingView, same_person};
-pub use credits::STEP_HOUSEHOLDS_MAX;
+pub use credit_runs::{RunView, STEP_HOUSEHOLDS_MAX};
 pub use db::{Db, OpenMode, SCHEMA_VERSION};
 pub use enrolment::NewCode;
 pub use error::{CardSessionRefusal, CorrectionRefusal, EnrolRefusal, RepaymentRefusal, RuleRefusal, StoreError};
@@ -103,6 +110,7 @@ pub use money_report::{MoneyForecast, PaceBy};
 pub use once::ONCE_KEPT_S;
 pub use open_work::{OpenSum, OpenWork};
 pub use payout_refusals::PayoutRefusalView;
+pub use payout_returns::{PayoutReturnView, WhoseWord};
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
 pub use places::TerminalFile;
 pub use register::{
@@ -113,14 +121,15 @@ pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView,
 pub use sessions::{
     SESSION_IDLE_S, SESSION_UNPROVEN_S, SESSION_WHOLE_S, SESSIONS_PER_USER_MAX, SessionView, TOKENS_MAX, TokenView,
 };
+pub use set_asides::SetAside;
 pub use slices::{AllocationStep, FREE_SHARE_PERCENT};
 pub use sources::{BudgetRefusal, CONTRIBUTIONS, RUN_SOURCES_MAX, RunOrder};
 pub use thread::{Lane, Store, WAKES_KEPT};
 pub use tx::Tx;
 pub use uploads::{SealedFile, UPLOAD_WAITS_S, UPLOADS_SHOWN_MAX, UPLOADS_WAITING_MAX, UploadState, UploadView};
 pub use users::{
-    FAILURES_MAX, GIVEN_PASSWORD_S, LOCK_S, NewUser, RECOVERY_CODES, USER_NAME_BYTES_MAX, USERS_MAX, UserRefusal,
-    UserView,
+    FAILURES_MAX, GIVEN_PASSWORD_S, Giver, LOCK_S, NewUser, RECOVERY_CODES, USER_NAME_BYTES_MAX, USERS_MAX,
+    UserRefusal, UserView,
 };
 pub use verify::{FINDINGS_MAX, Finding, FindingKind, VerifyReport};
 pub use voted_views::{ClosableView, Exception, ExceptionLine, MonthBooked, RuleNote};

@@ -109,7 +109,7 @@ impl Tx<'_> {
         Ok(HouseholdFile { figures, sealed_names })
     }
 
-    /// Erases what is personal of a household that left: names and contribution. Code, sizes and money stay, so that every
+    /// Erases what is personal of a household that left: names, contribution, what the bank told of its payments. Code, sizes and money stay, so that every
     /// credit can be recomputed. Says how many names that were.
     ///
     /// # Errors
@@ -129,6 +129,8 @@ impl Tx<'_> {
             self.conn.query_row("SELECT number FROM households WHERE code = ?1", [code], |row| row.get(0))?;
         let erased = self.conn.execute("DELETE FROM members WHERE household = ?1", [number])?;
         self.conn.execute("UPDATE households SET contribution_cents = NULL WHERE number = ?1", [number])?;
+        self.erase_texts_of(number)?;
+        self.erased();
         self.conn.execute(
             "INSERT INTO erasures (household, members, by, erased_at) VALUES (?1, ?2, ?3, ?4)",
             params![number, i64::try_from(erased).unwrap_or(i64::MAX), by.trim(), Sql(now)],

@@ -290,6 +290,7 @@ impl Tx<'_> {
         if self.conn.execute(delete, params![code, member])? == 0 {
             return Err(RegisterRefusal::NoMember.into());
         }
+        self.erased();
         Ok(())
     }
 

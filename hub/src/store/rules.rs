@@ -62,7 +62,8 @@ impl Tx<'_> {
     /// [`RuleRefusal`].
     pub fn rule_fits(&self, rule: Rule) -> Result<(), StoreError> {
         let newest: Option<String> = self.conn.query_row(
-            "SELECT max(period) FROM (SELECT period FROM credits UNION ALL SELECT period FROM expiries)",
+            "SELECT max(period) FROM (SELECT period FROM credits UNION ALL SELECT period FROM expiries
+                UNION ALL SELECT period FROM credit_runs WHERE state = 0)",
             [],
             |row| row.get(0),
         )?;

@@ -23,7 +23,7 @@ pub struct RunOrder<'a> {
     pub period: Period,
     /// Who gives the money, in the order in which it is taken.
     pub sources: &'a [&'a str],
-    /// How much beyond the budget is agreed to, and by whom.
+    /// How much beyond the budget of the last source is agreed to for the month, and by whom.
     pub over: Option<(Cents, &'a str)>,
     /// Households that other sources credited for the month are to be credited once more.
     pub extra: bool,
@@ -49,19 +49,31 @@ pub enum BudgetRefusal {
     /// Not enough.
     #[error(
         "the sources have {missing} € too little for {households} households in {period}; name another source, raise a \
-         budget, or agree to it: --over-budget-cents {} --by NAME", .missing.get()
+         budget, or agree to it: --over-budget-cents {} --by NAME", .over.get()
     )]
     TooLittle {
         /// The month.
         period: Period,
         /// What is missing.
         missing: Cents,
+        /// That, and what was taken beyond the budget for the month before.
+        over: Cents,
         /// For how many households.
         households: u64,
     },
     /// Contributions are what came in.
     #[error("what goes beyond a budget is taken from the last source that is named, and that cannot be contributions")]
     OverOfContributions,
+    /// Another run has to end first.
+    #[error(
+        "a run for {period} from {sources} is not finished; name just these sources, in this order, to go on with it"
+    )]
+    RunOpen {
+        /// The month.
+        period: Period,
+        /// Who gives the money.
+        sources: String,
+    },
     /// They were credited.
     #[error(
         "{households} households were credited {credited} € for {period} by sources that are not named; name these sources \
@@ -114,6 +126,26 @@ pub(super) fn take(givers: &mut [Giver], cents: Cents) -> Result<Option<usize>, 
 /// True for the source of contributions, however it is written.
 pub(super) fn is_contributions(source: &str) -> bool {
     source.trim().eq_ignore_ascii_case(CONTRIBUTIONS)
+}
+
+/// The names of a run's sources, as they are kept.
+///
+/// # Errors
+/// [`BudgetRefusal::Sources`]; [`StoreError::Text`] for a source without a proper name.
+pub(super) fn run_names<'a>(sources: &[&'a str]) -> Result<Vec<&'a str>, StoreError> {
+    if sources.is_empty() || sources.len() > RUN_SOURCES_MAX {
+        return Err(BudgetRefusal::Sources.into());
+    }
+    let mut names = Vec::new();
+    for source in sources {
+        name("source", source)?;
+        let source = if is_contributions(source) { CONTRIBUTIONS } else { source };
+        if names.contains(&source) {
+            return Err(BudgetRefusal::Sources.into());
+        }
+        names.push(source);
+    }
+    Ok(names)
 }
 
 impl Tx<'_> {
@@ -240,18 +272,11 @@ impl Tx<'_> {
 
     /// The sources of a run, with what each may still give. Contributions never give more than came in. A funder is limited
     /// by its budget; where no budget was set for the year, by nothing.
+    /// What runs under way are still to take is not there for another one.
     pub(super) fn givers(&self, period: Period, sources: &[&str]) -> Result<Vec<Giver>, StoreError> {
-        if sources.is_empty() || sources.len() > RUN_SOURCES_MAX {
-            return Err(BudgetRefusal::Sources.into());
-        }
         let (year, mut givers) = (period.year(), Vec::<Giver>::new());
         let limited = self.has_budgets(year)?;
-        for source in sources {
-            name("source", source)?;
-            let source = if is_contributions(source) { CONTRIBUTIONS } else { source };
-            if givers.iter().any(|giver| giver.name == source) {
-                return Err(BudgetRefusal::Sources.into());
-            }
+        for source in run_names(sources)? {
             let number = self.source_no(source)?;
             let view = number.map(|number| self.source_view(number, source.to_owned(), year)).transpose()?;
             let left = view.and_then(|view| view.left);
@@ -262,29 +287,10 @@ impl Tx<'_> {
                 }
                 left => left,
             };
+            let promised = self.promised(number, Some(year).filter(|_| source != CONTRIBUTIONS))?;
+            let room = room.map(|room| room.minus_or_zero(promised));
             givers.push(Giver { name: source.to_owned(), number, room });
         }
         Ok(givers)
-    }
-
-    /// Notes that somebody agrees to credit more than the last source has, and gives it that much more room.
-    pub(super) fn agree_over(
-        &self,
-        order: &RunOrder<'_>,
-        givers: &mut [Giver],
-        missing: Cents,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let (_, by) = order.over.ok_or(BudgetRefusal::Sources)?;
-        let by = person(by)?;
-        let last = givers.last_mut().filter(|giver| giver.name != CONTRIBUTIONS);
-        let last = last.ok_or(BudgetRefusal::OverOfContributions)?;
-        let room = last.room.unwrap_or(Cents::ZERO);
-        last.room = Some(room.plus(missing)?);
-        self.conn.execute(
-            "INSERT INTO overruns (source, year, period, cents, agreed_by, agreed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![last.number, order.period.year(), order.period.to_string(), Sql(missing), by, Sql(now)],
-        )?;
-        Ok(())
     }
 }

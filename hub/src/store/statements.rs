@@ -6,13 +6,15 @@ use cabas_protocol::{Cents, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::bank_refusal::BankRefusal;
+use super::bank_texts::{Texts, known_by};
 use super::closing::{person, same_person};
 use super::error::StoreError;
 use super::fund::name;
 use super::model::{BankEntryView, PayoutRef, StatementReport};
-use super::sql::{Sql, col, col_opt};
+use super::sql::{Sql, col};
 use super::tx::Tx;
 use crate::bank::{Entry as Booked, Statement, Statements};
+use crate::core::bank_text::BankKeys;
 use crate::core::ledger::{AccountId, Entry, ShopNo, TransferKind};
 
 /// The state of an entry that payouts explain.
@@ -22,12 +24,12 @@ const PROPOSALS_MAX: u32 = 5;
 
 /// A payout as the bank may name it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Payout {
-    settlement: u32,
-    shop: ShopNo,
-    cents: Cents,
-    paid: bool,
-    back: bool,
+pub(super) struct Payout {
+    pub(super) settlement: u32,
+    pub(super) shop: ShopNo,
+    pub(super) cents: Cents,
+    pub(super) paid: bool,
+    pub(super) back: bool,
 }
 
 impl Tx<'_> {
@@ -35,7 +37,12 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`BankRefusal::NoOwnAccount`], [`BankRefusal::OtherAccount`]; what booking gives. Nothing of the file is kept then.
-    pub fn bank_import(&mut self, file: &Statements, by: &str, now: Timestamp) -> Result<StatementReport, StoreError> {
+    pub fn bank_import(
+        &mut self,
+        file: &Statements,
+        by: &str,
+        (keys, now): (&dyn BankKeys, Timestamp),
+    ) -> Result<StatementReport, StoreError> {
         let by = person(by)?;
         let own = self.fund_account()?.ok_or(BankRefusal::NoOwnAccount)?;
         let mut report = StatementReport::default();
@@ -50,9 +57,9 @@ impl Tx<'_> {
             if known > 0 {
                 report.repeated = report.repeated.saturating_add(1);
             }
-            self.keep_statement(file, statement, (place, known > 0), by, now, &mut report)?;
+            self.keep_statement((file, place, known > 0), statement, by, (keys, now), &mut report)?;
         }
-        self.match_open(&mut report, now)?;
+        self.match_open(&mut report, (keys, now))?;
         let open = "SELECT count(*) FROM bank_entries WHERE state = 0";
         report.open = self.conn.query_row(open, [], |row| col(row, 0))?;
         Ok(report)
@@ -60,11 +67,10 @@ impl Tx<'_> {
 
     fn keep_statement(
         &self,
-        file: &Statements,
+        (file, place, is_known): (&Statements, u32, bool),
         statement: &Statement,
-        (place, is_known): (u32, bool),
         by: &str,
-        now: Timestamp,
+        (keys, now): (&dyn BankKeys, Timestamp),
         report: &mut StatementReport,
     ) -> Result<(), StoreError> {
         if is_known {
@@ -95,7 +101,7 @@ impl Tx<'_> {
             |row| col(row, 0),
         )?;
         for entry in &statement.entries {
-            let (number, is_new) = self.keep_entry(entry)?;
+            let (number, is_new) = self.keep_entry(keys, entry)?;
             let count = if is_new { &mut report.added } else { &mut report.known };
             *count = count.saturating_add(1);
             self.conn
@@ -105,63 +111,45 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn keep_entry(&self, entry: &Booked) -> Result<(u64, bool), StoreError> {
-        let mut read = self.conn.prepare_cached("SELECT id FROM bank_entries WHERE key = ?1")?;
-        if let Some(id) = read.query_row([Sql(entry.key)], |row| col(row, 0)).optional()? {
+    fn keep_entry(&self, keys: &dyn BankKeys, entry: &Booked) -> Result<(u64, bool), StoreError> {
+        let key = known_by(keys, &entry.key)?;
+        // What was imported before keys were the hub's own is known by what the bank said, until it is sealed.
+        let mut read = self.conn.prepare_cached("SELECT id FROM bank_entries WHERE key IN (?1, ?2)")?;
+        if let Some(id) = read.query_row([Sql(key), Sql(entry.key)], |row| col(row, 0)).optional()? {
             return Ok((id, false));
         }
         let mut insert = self.conn.prepare_cached(
             "INSERT INTO bank_entries (key, is_credit, cents, booked_on, valued_on, servicer_ref, state)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0) RETURNING id",
         )?;
-        let values = params![
-            Sql(entry.key),
-            entry.is_credit,
-            Sql(entry.cents),
-            entry.booked_on,
-            entry.valued_on,
-            entry.servicer_ref
-        ];
+        let values =
+            params![Sql(key), entry.is_credit, Sql(entry.cents), entry.booked_on, entry.valued_on, entry.servicer_ref];
         let id: u64 = insert.query_row(values, |row| col(row, 0))?;
-        let lone = [crate::bank::Part { cents: Some(entry.cents), ..crate::bank::Part::default() }];
-        let parts = if entry.parts.is_empty() { lone.as_slice() } else { entry.parts.as_slice() };
-        for (part, place) in parts.iter().zip(0_u32..) {
-            self.conn
-                .prepare_cached(
-                    "INSERT INTO bank_entry_parts (entry, place, cents, message, end_to_end, return_code, counterparty,
-                        iban, remittance) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                )?
-                .execute(params![
-                    Sql(id),
-                    place,
-                    part.cents.map(Sql),
-                    entry.message,
-                    part.end_to_end,
-                    part.return_code,
-                    part.counterparty,
-                    part.iban,
-                    part.remittance
-                ])?;
-        }
+        self.keep_texts(keys, id, &Texts::of(entry))?;
         Ok((id, true))
     }
 
     /// Matches what is open by what the bank named: first what was paid, then what came back of it.
-    fn match_open(&self, report: &mut StatementReport, now: Timestamp) -> Result<(), StoreError> {
+    fn match_open(
+        &self,
+        report: &mut StatementReport,
+        (keys, now): (&dyn BankKeys, Timestamp),
+    ) -> Result<(), StoreError> {
         for is_credit in [false, true] {
             let mut read = self
                 .conn
                 .prepare_cached("SELECT id, cents FROM bank_entries WHERE state = 0 AND is_credit = ?1 ORDER BY id")?;
             let open = read.query_map([is_credit], |row| Ok((col(row, 0)?, col(row, 1)?)))?;
             for (entry, cents) in open.collect::<Result<Vec<(u64, Cents)>, _>>()? {
-                let Some(payouts) = self.named(entry, is_credit)? else { continue };
+                let texts = self.texts(keys, entry)?;
+                let Some(payouts) = self.named(&texts, is_credit)? else { continue };
                 let fits = payouts.iter().all(|payout| !payout.back && payout.paid == is_credit);
                 if !fits || Cents::sum(payouts.iter().map(|payout| payout.cents))? != cents {
                     continue;
                 }
-                let reason = if is_credit { self.return_reason(entry)? } else { String::new() };
+                let reason = return_reason(&texts);
                 for payout in payouts {
-                    self.book_match(entry, payout, (is_credit, &reason), None, now)?;
+                    self.book_match(entry, payout, (is_credit, reason), (None, None), now)?;
                     let (count, sum) = if is_credit {
                         (&mut report.back, &mut report.back_cents)
                     } else {
@@ -178,41 +166,51 @@ impl Tx<'_> {
 
     /// The payouts that an entry names: one by one, or all that are open of a payment file. Nothing where it names
     /// anything else too.
-    fn named(&self, entry: u64, is_credit: bool) -> Result<Option<Vec<Payout>>, StoreError> {
-        let mut read = self.conn.prepare_cached(
-            "SELECT cents, message, end_to_end FROM bank_entry_parts WHERE entry = ?1 ORDER BY place",
-        )?;
-        let parts = read.query_map([Sql(entry)], |row| {
-            Ok((col_opt::<Cents>(row, 0)?, row.get::<_, Option<String>>(1)?, row.get::<_, Option<String>>(2)?))
-        })?;
-        let parts = parts.collect::<Result<Vec<_>, _>>()?;
+    fn named(&self, texts: &Texts, is_credit: bool) -> Result<Option<Vec<Payout>>, StoreError> {
         let mut payouts = BTreeSet::new();
-        for (cents, _, end_to_end) in &parts {
-            let Some(payout) = end_to_end.as_deref().map(|id| self.payout_named(id)).transpose()?.flatten() else {
+        for part in &texts.parts {
+            let Some(payout) = part.end_to_end.as_deref().map(|id| self.payout_named(id)).transpose()?.flatten() else {
                 break;
             };
-            if cents.is_some_and(|cents| cents != payout.cents) || !payouts.insert(payout) {
+            if part.cents.is_some_and(|cents| cents != payout.cents.get()) || !payouts.insert(payout) {
                 break;
             }
         }
-        if payouts.len() == parts.len() {
+        if payouts.len() == texts.parts.len() {
             return Ok(Some(payouts.into_iter().collect()));
         }
-        let message = parts.first().and_then(|(_, message, _)| message.as_deref());
-        let Some(message) = message.filter(|_| !is_credit) else { return Ok(None) };
-        let read = "SELECT settlement FROM payment_files WHERE message = ?1";
-        let Some(settlement) = self.conn.query_row(read, [message], |row| row.get(0)).optional()? else {
-            return Ok(None);
-        };
+        let Some(settlement) = self.file_named(texts)?.filter(|_| !is_credit) else { return Ok(None) };
         let open = self.payouts_of(settlement)?.into_iter().filter(|payout| !payout.paid && !payout.back);
         let open: Vec<_> = open.collect();
         Ok((!open.is_empty()).then_some(open))
     }
 
-    fn payout_named(&self, end_to_end: &str) -> Result<Option<Payout>, StoreError> {
+    /// The settlement whose payment file the bank booked as one.
+    fn file_named(&self, texts: &Texts) -> Result<Option<u32>, StoreError> {
+        let Some(message) = &texts.message else { return Ok(None) };
+        let mut read = self.conn.prepare_cached("SELECT settlement FROM payment_files WHERE message = ?1")?;
+        Ok(read.query_row([message], |row| row.get(0)).optional()?)
+    }
+
+    /// True where an entry names a payment file or a payment of ours.
+    pub(super) fn names_a_payout(&self, keys: &dyn BankKeys, entry: u64) -> Result<bool, StoreError> {
+        let texts = self.texts(keys, entry)?;
+        for word in texts.words() {
+            if self.payment_named(word)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(self.file_named(&texts)?.is_some())
+    }
+
+    /// The settlement and shop of a payment of ours.
+    pub(super) fn payment_named(&self, end_to_end: &str) -> Result<Option<(u32, ShopNo)>, StoreError> {
         let mut read = self.conn.prepare_cached("SELECT settlement, shop FROM payments WHERE end_to_end = ?1")?;
-        let named = read.query_row([end_to_end], |row| Ok((row.get(0)?, col(row, 1)?))).optional()?;
-        let Some((settlement, shop)) = named else { return Ok(None) };
+        Ok(read.query_row([end_to_end], |row| Ok((row.get(0)?, col(row, 1)?))).optional()?)
+    }
+
+    fn payout_named(&self, end_to_end: &str) -> Result<Option<Payout>, StoreError> {
+        let Some((settlement, shop)) = self.payment_named(end_to_end)? else { return Ok(None) };
         self.payout(settlement, shop)
     }
 
@@ -226,7 +224,7 @@ impl Tx<'_> {
         Ok(self.payouts_of(settlement)?.into_iter().find(|payout| payout.shop == shop))
     }
 
-    fn payouts_of(&self, settlement: u32) -> Result<Vec<Payout>, StoreError> {
+    pub(super) fn payouts_of(&self, settlement: u32) -> Result<Vec<Payout>, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT s.shop, s.payout,
                 EXISTS (SELECT 1 FROM payouts_paid p WHERE p.settlement = s.settlement AND p.shop = s.shop),
@@ -240,24 +238,18 @@ impl Tx<'_> {
         Ok(payouts.collect::<Result<_, _>>()?)
     }
 
-    fn return_reason(&self, entry: u64) -> Result<String, StoreError> {
-        let read = "SELECT return_code FROM bank_entry_parts WHERE entry = ?1 AND return_code IS NOT NULL LIMIT 1";
-        let code: Option<String> = self.conn.query_row(read, [Sql(entry)], |row| row.get(0)).optional()?;
-        Ok(code.unwrap_or_else(|| "returned".to_owned()))
-    }
-
     /// Books that an entry pays a payout or brings it back.
-    fn book_match(
+    pub(super) fn book_match(
         &self,
         entry: u64,
         payout: Payout,
         (is_credit, reason): (bool, &str),
-        by: Option<&str>,
+        (by, other): (Option<&str>, Option<&str>),
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let Payout { settlement, shop, cents, .. } = payout;
         if is_credit {
-            return self.book_back(payout, Some(entry), (reason, by, None), now);
+            return self.book_back(payout, Some(entry), (reason, by, other), now);
         }
         let id: u64 = self
             .conn
@@ -297,49 +289,13 @@ impl Tx<'_> {
         self.with_books(|books| books.post(Entry { debit, credit, cents, kind, cause: place }).map(drop))
     }
 
-    fn explained(&self, entry: u64) -> Result<(), StoreError> {
+    pub(super) fn explained(&self, entry: u64) -> Result<(), StoreError> {
         let set = "UPDATE bank_entries SET state = ?2 WHERE id = ?1 AND state = 0";
         self.conn.prepare_cached(set)?.execute(params![Sql(entry), PAYOUTS])?;
         Ok(())
     }
 
-    /// A person says what an open entry is: a payout, or all that are open of a settlement, paid or brought back.
-    ///
-    /// # Errors
-    /// [`BankRefusal`] says what does not fit.
-    pub fn bank_match(&mut self, entry: u64, meant: &PayoutRef, by: &str, now: Timestamp) -> Result<(), StoreError> {
-        let by = person(by)?;
-        let read = "SELECT is_credit, cents, state FROM bank_entries WHERE id = ?1";
-        let found = self.conn.query_row(read, [Sql(entry)], |row| Ok((row.get(0)?, col(row, 1)?, row.get(2)?)));
-        let found: Option<(bool, Cents, u8)> = found.optional()?;
-        let (is_credit, cents, state) = found.ok_or(BankRefusal::NoEntry(entry))?;
-        if state != 0 {
-            return Err(BankRefusal::EntryExplained(entry).into());
-        }
-        let shop = meant.shop.as_deref().map(|code| self.shop_no(code)).transpose()?;
-        let payouts = self.payouts_of(meant.settlement)?;
-        let payouts: Vec<_> = match shop {
-            Some(shop) => payouts.into_iter().filter(|payout| payout.shop == shop).collect(),
-            None => payouts.into_iter().filter(|payout| !payout.back && payout.paid == is_credit).collect(),
-        };
-        if payouts.is_empty() {
-            return Err(BankRefusal::NoPayout(meant.settlement).into());
-        }
-        for payout in &payouts {
-            self.fits(*payout, is_credit)?;
-        }
-        let sum = Cents::sum(payouts.iter().map(|payout| payout.cents))?;
-        if sum != cents {
-            return Err(BankRefusal::OtherAmount { entry: cents, payouts: sum }.into());
-        }
-        let reason = if is_credit { self.return_reason(entry)? } else { String::new() };
-        for payout in payouts {
-            self.book_match(entry, payout, (is_credit, &reason), Some(by), now)?;
-        }
-        self.explained(entry)
-    }
-
-    fn fits(&self, payout: Payout, is_credit: bool) -> Result<(), StoreError> {
+    pub(super) fn fits(&self, payout: Payout, is_credit: bool) -> Result<(), StoreError> {
         let settlement = payout.settlement;
         match (payout.paid, payout.back, is_credit) {
             (_, true, _) => Err(BankRefusal::CameBack(settlement).into()),
@@ -375,7 +331,12 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
-    pub fn bank_entries(&self, only_open: bool, limit: u32) -> Result<Vec<BankEntryView>, StoreError> {
+    pub fn bank_entries(
+        &self,
+        keys: &dyn BankKeys,
+        only_open: bool,
+        limit: u32,
+    ) -> Result<Vec<BankEntryView>, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT id, is_credit, cents, booked_on, state FROM bank_entries WHERE state = 0 OR NOT ?1
              ORDER BY id DESC LIMIT ?2",
@@ -392,9 +353,10 @@ impl Tx<'_> {
             })
         })?;
         let mut views = views.collect::<Result<Vec<_>, _>>()?;
+        let senders = self.senders(keys)?;
         for view in views.iter_mut().filter(|view| view.state == 0) {
             view.proposals = self.proposals(view)?;
-            view.money_in = self.money_in_proposals(view)?;
+            view.money_in = self.money_in_proposals(view, keys, &senders)?;
         }
         Ok(views)
     }
@@ -421,4 +383,9 @@ impl Tx<'_> {
         })?;
         Ok(found.collect::<Result<_, _>>()?)
     }
+}
+
+/// What the bank says of why something came back.
+pub(super) fn return_reason(texts: &Texts) -> &str {
+    texts.return_code().unwrap_or("returned")
 }

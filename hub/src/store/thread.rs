@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::{broadcast, oneshot};
 
-use super::db::Db;
+use super::db::{Db, empty_log};
 use super::error::StoreError;
 use super::model::Wake;
 use super::tx::{Tx, Wakes};
@@ -20,6 +20,8 @@ use super::tx::{Tx, Wakes};
 const LANE_MAX: usize = 1024;
 /// Work that is committed together, at the most: bounds how long a customer waits behind it.
 const GROUP_MAX: usize = 64;
+/// Transactions until the write-ahead log is emptied again, where somebody read beside when something was erased.
+const EMPTY_AGAIN_AFTER: u32 = 64;
 /// Wakes that a slow listener may be behind before it is told so (and then wakes everybody).
 pub const WAKES_KEPT: usize = 256;
 
@@ -235,6 +237,7 @@ impl Drop for CloseAtEnd<'_> {
 
 fn serve(mut db: Db, shared: &Shared, wakes_out: &broadcast::Sender<Wake>) {
     let _close = CloseAtEnd(shared);
+    let mut erased = Erased::default();
     while let Some(first) = shared.wait() {
         let (conn, wakes) = db.parts();
         let mut answers = Vec::new();
@@ -242,15 +245,48 @@ fn serve(mut db: Db, shared: &Shared, wakes_out: &broadcast::Sender<Wake>) {
         if let Some(reason) = &reason {
             tracing::error!(error.reason = %reason, work.count = answers.len(), "a transaction was not committed");
         }
+        let is_erased = wakes.take_erased();
         let woken = wakes.take();
         if reason.is_none() {
             for wake in woken {
                 drop(wakes_out.send(wake));
             }
         }
+        // Before it is answered, so that whoever is told that it is erased can rely on it.
+        erased.after_a_transaction(conn, is_erased);
         for answer in answers {
             answer(reason.as_deref());
         }
+    }
+}
+
+/// What was erased and still stands in the write-ahead log.
+#[derive(Default)]
+struct Erased {
+    /// Transactions since it was tried; none where nothing is left there.
+    since: Option<u32>,
+}
+
+impl Erased {
+    /// Empties the log where something was just erased, or was long enough ago. Nobody at a counter waits for who reads
+    /// beside.
+    fn after_a_transaction(&mut self, conn: &Connection, is_new: bool) {
+        let is_due = is_new || self.since.is_some_and(|since| since >= EMPTY_AGAIN_AFTER);
+        if !is_due {
+            self.since = self.since.map(|since| since.saturating_add(1));
+            return;
+        }
+        self.since = match empty_log(conn, 0) {
+            Ok(true) => None,
+            Ok(false) => {
+                tracing::warn!("what was erased stays in the write-ahead log for now: somebody reads beside");
+                Some(0)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "what was erased stays in the write-ahead log for now");
+                Some(0)
+            }
+        };
     }
 }
 

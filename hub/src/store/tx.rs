@@ -24,11 +24,12 @@ pub(super) struct Wakes {
     all: bool,
     terminals: BTreeSet<TerminalId>,
     freed: BTreeSet<PurseRef>,
+    erased: bool,
 }
 
 impl Wakes {
     pub(super) fn take(&mut self) -> Vec<Wake> {
-        let Self { all, terminals, freed } = std::mem::take(self);
+        let Self { all, terminals, freed, .. } = std::mem::take(self);
         let mut wakes: Vec<_> = freed.into_iter().map(Wake::Freed).collect();
         if all {
             wakes.push(Wake::All);
@@ -36,6 +37,11 @@ impl Wakes {
             wakes.extend(terminals.into_iter().map(Wake::Terminal));
         }
         wakes
+    }
+
+    /// True where something was erased since it was asked.
+    pub(super) fn take_erased(&mut self) -> bool {
+        std::mem::take(&mut self.erased)
     }
 
     fn add(&mut self, wake: Wake) {
@@ -57,6 +63,11 @@ impl<'c> Tx<'c> {
 
     pub(super) fn wake(&mut self, wake: Wake) {
         self.wakes.add(wake);
+    }
+
+    /// Something was erased: once that is committed, it is to leave the write-ahead log too.
+    pub(super) fn erased(&mut self) {
+        self.wakes.erased = true;
     }
 
     /// A number that moves when *another* connection (a command beside `serve`) has committed something.

@@ -122,6 +122,7 @@ impl Tx<'_> {
         if self.conn.execute(set, params![number, state.number(), Sql(now)])? == 0 {
             return Err(RegisterRefusal::UploadEnded.into());
         }
+        self.erased();
         Ok(())
     }
 

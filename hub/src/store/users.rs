@@ -3,9 +3,11 @@
 use cabas_protocol::{Hash, Timestamp};
 use rusqlite::{OptionalExtension as _, Row, params};
 
+use super::closing::same_person;
 use super::error::StoreError;
 use super::sql::{Sql, col, col_opt};
 use super::tx::Tx;
+use crate::core::audit::COMMAND_LINE;
 use crate::core::roles::Role;
 
 /// A user's name, in bytes.
@@ -42,6 +44,20 @@ pub enum UserRefusal {
     /// The user was shut out.
     #[error("this user is disabled; recover the account first")]
     Disabled,
+    /// One admin alone gave this login, and nobody else has confirmed it yet.
+    #[error(
+        "one admin alone gave this login; another admin confirms it on the page Users, or cabas-hub user confirm NAME does"
+    )]
+    Waits,
+    /// Who gave a login does not confirm it.
+    #[error("who gave this login does not confirm it; another admin must, or cabas-hub user confirm")]
+    GaveIt,
+    /// The password that was given still opens it: nobody can say who holds it.
+    #[error("nobody holds this login yet; confirm it when its person has logged in and chosen a password")]
+    NotHeld,
+    /// It waits for nobody.
+    #[error("this login waits for no confirmation")]
+    NotWaiting,
     /// There are too many.
     #[error("there are {USERS_MAX} users, and no more are kept")]
     TooMany,
@@ -64,6 +80,17 @@ pub struct NewUser {
     pub shop: Option<String>,
     /// The hash of a password that the user must change.
     pub password: String,
+    /// The login that gives it on the site; none on the server.
+    pub given_by: Option<String>,
+}
+
+/// Who gives somebody a new password.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Giver<'g> {
+    /// An admin, on the site.
+    Login(&'g str),
+    /// The server's operator, who names an admin.
+    Server(&'g str),
 }
 
 /// A user.
@@ -93,11 +120,20 @@ pub struct UserView {
     pub disabled_at: Option<Timestamp>,
     /// Recovery codes that were not used.
     pub recovery_left: u32,
+    /// The login that gave the last password on the site; none where it was given on the server.
+    pub given_by: Option<String>,
+    /// When it gave it.
+    pub given_at: Option<Timestamp>,
+    /// The login that confirmed it; none where that was done on the server, or not at all.
+    pub vouched_by: Option<String>,
+    /// When it was confirmed.
+    pub vouched_at: Option<Timestamp>,
 }
 
 const COLUMNS: &str = "users.number, users.name, users.role, shops.code, users.password, users.given_until, users.totp,
     users.totp_step, users.failures, users.locked_until, users.disabled_at,
-    (SELECT count(*) FROM recovery_codes WHERE user = users.number AND used_at IS NULL)
+    (SELECT count(*) FROM recovery_codes WHERE user = users.number AND used_at IS NULL),
+    users.given_by, users.given_at, users.vouched_by, users.vouched_at
     FROM users LEFT JOIN shops ON shops.number = users.shop";
 
 impl Tx<'_> {
@@ -128,7 +164,8 @@ impl Tx<'_> {
         read.query_row([number], view).optional()?.ok_or_else(|| UserRefusal::Unknown.into())
     }
 
-    /// Adds a user, whose password ends after [`GIVEN_PASSWORD_S`] unless it is changed.
+    /// Adds a user, whose password ends after [`GIVEN_PASSWORD_S`] unless it is changed. Given on the site, the login waits
+    /// until somebody else has confirmed it.
     ///
     /// # Errors
     /// [`UserRefusal`], [`StoreError::Text`], [`StoreError::UnknownShop`].
@@ -142,9 +179,12 @@ impl Tx<'_> {
             return Err(UserRefusal::TooMany.into());
         }
         let shop = self.shop_of_role(new.role, new.shop.as_deref())?;
+        if let Some(by) = &new.given_by {
+            self.check_admin(by)?;
+        }
         self.conn.execute(
             "INSERT INTO users (number, name, role, shop, password, given_until, totp_step, failures, locked_until,
-                created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0, ?7)",
+                created_at, given_by, given_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0, ?7, ?8, ?9)",
             params![
                 number,
                 new.name,
@@ -152,7 +192,9 @@ impl Tx<'_> {
                 shop,
                 new.password,
                 Sql(now.after_s(GIVEN_PASSWORD_S)),
-                Sql(now)
+                Sql(now),
+                new.given_by,
+                new.given_by.as_ref().map(|_| Sql(now))
             ],
         )?;
         self.user_of(number)
@@ -172,13 +214,14 @@ impl Tx<'_> {
         }
     }
 
-    /// Shuts a user out, at once.
+    /// Shuts a user out, at once. An admin stays who can give and confirm logins.
     ///
     /// # Errors
     /// [`UserRefusal::LastAdmin`].
     pub fn user_disable(&mut self, number: u32, now: Timestamp) -> Result<(), StoreError> {
         let user = self.user_of(number)?;
-        let others = "SELECT count(*) FROM users WHERE role = ?1 AND disabled_at IS NULL AND number <> ?2";
+        let others = "SELECT count(*) FROM users WHERE role = ?1 AND disabled_at IS NULL AND number <> ?2
+            AND (given_by IS NULL OR vouched_at IS NOT NULL)";
         let others: u32 = self.conn.query_row(others, params![Role::Admin.number(), number], |row| row.get(0))?;
         if user.role == Role::Admin && others == 0 {
             return Err(UserRefusal::LastAdmin.into());
@@ -188,34 +231,48 @@ impl Tx<'_> {
         self.sessions_end(number)
     }
 
-    /// Gives a user a new password, to be changed; second factor and recovery codes are to be set up again.
+    /// Gives a user a new password, to be changed; second factor and recovery codes are to be set up again. Given on the
+    /// site, the login waits until somebody else has confirmed it.
     ///
     /// # Errors
-    /// [`UserRefusal::NotAnotherAdmin`] where `by` is the user, is no admin, or was shut out.
-    pub fn user_recover(&mut self, number: u32, by: &str, password: &str, now: Timestamp) -> Result<(), StoreError> {
-        self.check_other_admin(number, by)?;
+    /// As [`Self::check_other_admin`].
+    pub fn user_recover(
+        &mut self,
+        number: u32,
+        by: Giver<'_>,
+        password: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (name, given_by) = match by {
+            Giver::Login(name) => (name, Some(name)),
+            Giver::Server(name) => (name, None),
+        };
+        self.check_other_admin(number, name)?;
         self.conn.execute(
             "UPDATE users SET password = ?2, given_until = ?3, totp = NULL, failures = 0, locked_until = 0,
-                disabled_at = NULL WHERE number = ?1",
-            params![number, password, Sql(now.after_s(GIVEN_PASSWORD_S))],
+                disabled_at = NULL, given_by = ?4, given_at = ?5, vouched_by = NULL, vouched_at = NULL WHERE number = ?1",
+            params![
+                number,
+                password,
+                Sql(now.after_s(GIVEN_PASSWORD_S)),
+                given_by,
+                given_by.map(|_| Sql(now))
+            ],
         )?;
         self.conn.execute("DELETE FROM recovery_codes WHERE user = ?1", [number])?;
         self.sessions_end(number)
     }
 
-    /// Fails unless `by` is an admin, not shut out, and not that user.
+    /// Fails unless `by` is an admin, not shut out, not waiting for a confirmation, and not that user.
     ///
     /// # Errors
-    /// [`UserRefusal::NotAnotherAdmin`].
+    /// [`UserRefusal::NotAnotherAdmin`], [`UserRefusal::Waits`].
     pub fn check_other_admin(&self, number: u32, by: &str) -> Result<(), StoreError> {
         let user = self.user_of(number)?;
-        match self.user(by)? {
-            Some(by) if by.role == Role::Admin && by.disabled_at.is_none() && by.number != user.number => Ok(()),
-            Some(_) | None => Err(UserRefusal::NotAnotherAdmin.into()),
-        }
+        if self.check_admin(by)? == user.number { Err(UserRefusal::NotAnotherAdmin.into()) } else { Ok(()) }
     }
 
-    /// The user chose a password; every session of theirs ends.
+    /// The user chose a password; every session of theirs ends. A login that waits for a confirmation waits on.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
@@ -282,7 +339,11 @@ impl Tx<'_> {
 }
 
 pub(super) fn check_name(name: &str) -> Result<(), StoreError> {
-    let fits = !name.is_empty() && name.len() <= USER_NAME_BYTES_MAX && name.trim() == name;
+    // Nobody can be taken for the server's operator in the audit log.
+    let fits = !same_person(name, COMMAND_LINE)
+        && !name.is_empty()
+        && name.len() <= USER_NAME_BYTES_MAX
+        && name.trim() == name;
     if fits && !name.chars().any(char::is_control) { Ok(()) } else { Err(StoreError::Text("name")) }
 }
 
@@ -300,6 +361,10 @@ fn view(row: &Row<'_>) -> rusqlite::Result<UserView> {
         locked_until: col(row, 9)?,
         disabled_at: col_opt(row, 10)?,
         recovery_left: row.get(11)?,
+        given_by: row.get(12)?,
+        given_at: col_opt(row, 13)?,
+        vouched_by: row.get(14)?,
+        vouched_at: col_opt(row, 15)?,
     })
 }
 

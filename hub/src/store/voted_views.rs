@@ -181,20 +181,21 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
-    pub fn credit_exceptions(&self, month: Period, source: &str) -> Result<Vec<ExceptionLine>, StoreError> {
+    pub fn credit_exceptions(&self, month: Period, sources: &[String]) -> Result<Vec<ExceptionLine>, StoreError> {
+        let named = serde_json::to_string(sources).map_err(|_| StoreError::Damaged("names of sources"))?;
         let mut read = self.conn.prepare(
-            "SELECT code, left_at IS NOT NULL,
+            "WITH named AS (SELECT number FROM sources WHERE name IN (SELECT value FROM json_each(?2)))
+             SELECT code, left_at IS NOT NULL,
                 (SELECT sum(cents) FROM credits WHERE period = ?1 AND credits.household = households.number
-                 AND source <> ifnull((SELECT number FROM sources WHERE name = ?2), 0)),
+                 AND source NOT IN named),
                 EXISTS (SELECT 1 FROM cards JOIN purses ON purses.number = cards.purse
                  WHERE purses.household = households.number AND blocked_at IS NULL),
                 (SELECT nullif(debits - credits, 0) FROM accounts
                  WHERE id = (11 << 56) | (SELECT min(number) FROM purses WHERE purses.household = households.number))
              FROM households WHERE NOT EXISTS (SELECT 1 FROM credits WHERE period = ?1
-                AND credits.household = households.number
-                AND source = (SELECT number FROM sources WHERE name = ?2)) ORDER BY code",
+                AND credits.household = households.number AND source IN named) ORDER BY code",
         )?;
-        let mut rows = read.query(params![month.to_string(), source])?;
+        let mut rows = read.query(params![month.to_string(), named])?;
         let mut lines = Vec::new();
         while let Some(row) = rows.next()? {
             let (household, has_left): (String, bool) = (row.get(0)?, row.get(1)?);
@@ -225,6 +226,18 @@ impl Tx<'_> {
             self.conn.prepare("SELECT number FROM works WHERE state = 0 AND job = ?1 ORDER BY number LIMIT 1")?;
         let mut rows = read.query([job])?;
         Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
+    }
+
+    /// The number of work that waits or is under way and books a run of credits.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn work_of_run(&self, run: u32) -> Result<Option<u32>, StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT min(number) FROM works WHERE state = 0 AND json_extract(job, '$.kind') = 'credit'
+             AND json_extract(job, '$.run') = ?1",
+        )?;
+        Ok(read.query_row([run], |row| row.get(0))?)
     }
 
     /// The highest number of a purse.

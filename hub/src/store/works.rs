@@ -136,6 +136,7 @@ impl Tx<'_> {
         let set =
             "UPDATE works SET state = ?2, result = ?3, ended_at = ?4, file = NULL WHERE number = ?1 AND state = 0";
         self.conn.execute(set, params![number, state.number(), result, Sql(now)])?;
+        self.erased();
         Ok(())
     }
 }

@@ -25,10 +25,11 @@ enum Matter {
     Repayment,
     Closing,
     Goodwill,
+    Return,
 }
 
 impl Matter {
-    const ALL: [Self; 4] = [Self::Correction, Self::Repayment, Self::Closing, Self::Goodwill];
+    const ALL: [Self; 5] = [Self::Correction, Self::Repayment, Self::Closing, Self::Goodwill, Self::Return];
 
     const fn name(self) -> &'static str {
         match self {
@@ -36,6 +37,7 @@ impl Matter {
             Self::Repayment => "repayment",
             Self::Closing => "closing",
             Self::Goodwill => "goodwill",
+            Self::Return => "return",
         }
     }
 
@@ -46,6 +48,7 @@ impl Matter {
             Self::Repayment => (Deed::RepaymentBooked, Deed::RepaymentWithdrawn),
             Self::Closing => (Deed::ClosingDone, Deed::ClosingWithdrawn),
             Self::Goodwill => (Deed::GoodwillApproved, Deed::GoodwillWithdrawn),
+            Self::Return => (Deed::ReturnBooked, Deed::ReturnWithdrawn),
         }
     }
 }
@@ -76,6 +79,8 @@ enum About {
     Closing { terminal: u32, epoch: u32, at_seq: u32, at_hash: String, left_cents: u64 },
     /// Goodwill is switched.
     Goodwill { switch: Switch, expires_at: u64 },
+    /// What came in is a payout that came back, of one shop or all that were paid of the settlement: it is owed again.
+    Return { entry: u64, cents: u64, settlement: u32, shop: Option<String> },
 }
 
 impl Waiting {
@@ -85,6 +90,7 @@ impl Waiting {
             About::Repayment { .. } => Matter::Repayment,
             About::Closing { .. } => Matter::Closing,
             About::Goodwill { .. } => Matter::Goodwill,
+            About::Return { .. } => Matter::Return,
         }
     }
 
@@ -98,6 +104,7 @@ impl Waiting {
             Matter::Repayment => "approvals-repayment",
             Matter::Closing => "approvals-closing",
             Matter::Goodwill => "approvals-goodwill",
+            Matter::Return => "approvals-return",
         }
     }
 }
@@ -165,6 +172,11 @@ fn waiting(tx: &Tx<'_>, who: &str, now: Timestamp) -> Result<Vec<Waiting>, Store
         let about = About::Goodwill { switch: Switch::of(view.rule), expires_at: view.expires_at().get() };
         all.push(item(view.id, view.proposed_by, view.proposed_at, about));
     }
+    for view in tx.payout_returns_waiting(WAITING_SHOWN_MAX)? {
+        let (settlement, shop) = (view.meant.settlement, view.meant.shop);
+        let about = About::Return { entry: view.entry, cents: view.cents.get(), settlement, shop };
+        all.push(item(view.id, view.said_by, view.said_at, about));
+    }
     all.sort_by_key(|waiting| waiting.proposed_at);
     Ok(all)
 }
@@ -187,6 +199,7 @@ async fn end(visit: &Visit, matter: &str, number: u64, approved: Option<Meant>) 
     let matter = Matter::ALL.into_iter().find(|known| known.name() == matter).ok_or(Wrong::NotFound)?;
     let (approve, refuse) = matter.deeds();
     let deed = if approved.is_some() { approve } else { refuse };
+    let app = std::sync::Arc::clone(&visit.app);
     let ended = visit.deed(deed, move |tx, by| {
         let detail = match matter {
             Matter::Correction => {
@@ -198,6 +211,10 @@ async fn end(visit: &Visit, matter: &str, number: u64, approved: Option<Meant>) 
             }
             Matter::Closing => end_closing(tx, number, by, approved.as_ref())?,
             Matter::Goodwill => end_goodwill(tx, number, by, approved.is_some())?,
+            Matter::Return => {
+                let view = tx.payout_return_end(number, &by.who, approved.is_some(), (&app.secrets, by.now))?;
+                format!("bank entry {}, settlement {}", view.entry, view.meant.settlement)
+            }
         };
         Ok(Done { given: (), subject: format!("{} {number}", matter.name()), detail })
     });

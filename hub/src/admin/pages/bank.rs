@@ -2,6 +2,7 @@
 //! be a household.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, Query};
@@ -11,12 +12,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::frame::{Fault, Frame, answer, page};
-use super::super::sent::{Sent, Upload};
+use super::super::sent::Upload;
 use super::super::visit::{Done, Visit, Wrong};
 use super::super::words::Lang;
 use super::super::{document, html};
 use crate::bank::{self, StatementError};
 use crate::core::audit::Deed;
+use crate::core::roles::Role;
 use crate::store::{BankEntryDetail, BankRefusal, PayoutRef, StatementKept, StatementReport, StoreError, Tx};
 
 /// Entries on one page.
@@ -56,6 +58,10 @@ pub(super) struct Entry {
     proposals: Vec<Payout>,
     /// What it consists of; only where one is asked for.
     parts: Vec<Part>,
+    /// That it was set aside or taken up again, newest first; only where one is asked for.
+    asides: Vec<super::bank_asides::Aside>,
+    /// What one person said that it brought back: another one agrees. Only where one is asked for.
+    waiting: Option<Payout>,
 }
 
 /// A payout, or all that are open of a settlement.
@@ -147,7 +153,14 @@ struct ImportedPage {
 struct EntryPage {
     f: Frame,
     data: Entry,
-    typed: String,
+    typed: Typed,
+}
+
+/// What was typed about an entry.
+#[derive(Debug, Default)]
+pub(super) struct Typed {
+    pub(super) payout: String,
+    pub(super) reason: String,
 }
 
 /// Which entries are asked for.
@@ -195,6 +208,8 @@ fn entry(view: BankEntryDetail, names: &Names) -> Entry {
         payouts: view.explained.into_iter().map(|meant| payout(meant, names)).collect(),
         proposals: view.proposals.into_iter().map(|meant| payout(meant, names)).collect(),
         parts: parts.collect(),
+        asides: view.asides.into_iter().map(super::bank_asides::aside).collect(),
+        waiting: view.waiting.map(|waiting| payout(waiting.meant, names)),
     }
 }
 
@@ -241,8 +256,9 @@ pub(super) async fn import(visit: Visit, upload: Upload) -> Result<Response, Wro
         Ok(file) => file,
         Err(error) => return refused(&visit, &statement_words(&error)).await,
     };
+    let app = Arc::clone(&visit.app);
     let done = visit.deed(Deed::StatementImported, move |tx, by| {
-        let report = report(&tx.bank_import(&file, &by.who, by.now)?);
+        let report = report(&tx.bank_import(&file, &by.who, (&app.secrets, by.now))?);
         let Report { entries_added, payouts_paid, payouts_back, .. } = report;
         let detail = format!("entries: {entries_added} new, payouts: {payouts_paid} paid, {payouts_back} back");
         Ok(Done { given: report, subject: format!("file {}", file.sha256), detail })
@@ -325,62 +341,23 @@ fn report(report: &StatementReport) -> Report {
 }
 
 pub(super) async fn one(visit: Visit, Path(number): Path<u64>) -> Result<Response, Wrong> {
-    show_entry(&visit, number, String::new(), Vec::new()).await
+    show_entry(&visit, number, Typed::default(), Vec::new()).await
 }
 
-async fn show_entry(visit: &Visit, number: u64, typed: String, faults: Vec<Fault>) -> Result<Response, Wrong> {
-    let (view, names) = visit.store(move |tx| Ok((tx.bank_entry(number)?, names(tx)?))).await?;
+pub(super) async fn show_entry(
+    visit: &Visit,
+    number: u64,
+    typed: Typed,
+    faults: Vec<Fault>,
+) -> Result<Response, Wrong> {
+    let app = Arc::clone(&visit.app);
+    let (mut view, names) = visit.store(move |tx| Ok((tx.bank_entry(&app.secrets, number)?, names(tx)?))).await?;
+    // Money in that was given back names a household: names are for the admin.
+    if view.state == 2 && visit.standing.role() != Some(Role::Admin) {
+        for part in &mut view.parts {
+            (part.counterparty, part.remittance) = (None, None);
+        }
+    }
     let data = entry(view, &names);
     answer(visit, "bank-entry-title", faults, data, |f, data| EntryPage { f, data, typed })
-}
-
-/// What an entry is.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct Meant {
-    /// A settlement's number, for all its payouts that are open, or that and a shop's code: `3`, `3/biocoop-bachut`.
-    #[serde(default)]
-    payout: String,
-}
-
-/// That an entry was matched.
-#[derive(Debug, Deserialize, JsonSchema, Serialize)]
-pub(super) struct Matched {
-    entry: u64,
-    settlement: u32,
-    shop: Option<String>,
-}
-
-/// Says that an open entry paid a payout, or brought it back.
-pub(super) async fn match_entry(
-    visit: Visit,
-    Path(number): Path<u64>,
-    Sent(sent): Sent<Meant>,
-) -> Result<Response, Wrong> {
-    let typed = sent.payout.trim().to_owned();
-    let (settlement, shop) = match typed.split_once('/') {
-        Some((settlement, shop)) => (settlement.trim().parse(), Some(shop.trim().to_owned())),
-        None => (typed.parse(), None),
-    };
-    let Ok(settlement) = settlement else {
-        return show_entry(&visit, number, typed, vec![Fault { field: "payout", text: "bank-payout-wrong" }]).await;
-    };
-    let meant = PayoutRef { settlement, shop };
-    let matched = visit.deed(Deed::EntryMatched, move |tx, by| {
-        tx.bank_match(number, &meant, &by.who, by.now)?;
-        let given = Matched { entry: number, settlement, shop: meant.shop };
-        let shop = given.shop.as_deref().unwrap_or("all that are open");
-        let detail = format!("settlement {settlement}: {shop}");
-        Ok(Done { given, subject: format!("bank entry {number}"), detail })
-    });
-    match matched.await {
-        Ok(matched) => visit.done(&matched, "/bank"),
-        Err(StoreError::UnknownShop) => {
-            show_entry(&visit, number, typed, vec![Fault { field: "payout", text: "refusal-no-payout" }]).await
-        }
-        Err(error @ StoreError::Bank(BankRefusal::EntryExplained(_) | BankRefusal::NoEntry(_))) => Err(error.into()),
-        Err(error) => match super::super::refusals::refusal(&error) {
-            Some(text) => show_entry(&visit, number, typed, vec![Fault { field: "payout", text }]).await,
-            None => Err(error.into()),
-        },
-    }
 }

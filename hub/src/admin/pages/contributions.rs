@@ -153,7 +153,7 @@ impl ReportPage {
             id: "by-month".to_owned(),
             title: f.t("contributions-chart"),
             desc: f.t("contributions-chart-desc"),
-            columns: months.iter().map(|month| f.month_short(&month.month)).collect(),
+            columns: months.iter().map(|month| f.month_number(&month.month)).collect(),
             series: series.into_iter().map(|(name, cents)| Series { name, cents }).collect(),
             rest: String::new(),
         };

@@ -10,33 +10,44 @@ use cabas_protocol::{Cents, codec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::fields::this_month;
+use super::super::fields::{cents, this_month};
 use super::super::frame::{Fault, Frame, answer};
 use super::super::refusals::refusal;
 use super::super::sent::Sent;
 use super::super::visit::{Done, Visit, Wrong};
+use super::credit_view::{Credits, Month, Open, Plan};
 use super::works;
 use crate::core::audit::Deed;
 use crate::core::period::Period;
-use crate::store::{BudgetRefusal, CreditPlan, ExceptionLine, MonthBooked, RuleRefusal, RunOrder};
+use crate::store::{BudgetRefusal, RuleRefusal, RunOrder, RunView, StoreError};
 use crate::works::Job;
 
 /// Months that are listed.
 const MONTHS_SHOWN_MAX: u32 = 36;
 /// Givers that are proposed.
 const SOURCES_SHOWN_MAX: u32 = 50;
-/// Households that the page lists; a program gets all.
-const LINES_SHOWN_MAX: usize = 1_000;
+
+/// The fields of those who give, in the order in which is taken from them.
+pub(super) const SOURCE_FIELDS: [&str; 5] = ["source", "source2", "source3", "source4", "source5"];
 
 /// Which run.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 pub(super) struct Asked {
     /// The month, like `2026-11`.
     #[serde(default)]
-    period: String,
+    pub(super) period: String,
     /// Who gives the money.
     #[serde(default)]
     source: String,
+    /// Who pays the households for whom that one has not enough, and so on. Empty ones are left out.
+    #[serde(default)]
+    source2: String,
+    #[serde(default)]
+    source3: String,
+    #[serde(default)]
+    source4: String,
+    #[serde(default)]
+    source5: String,
 }
 
 /// A run that is to be booked, as it was shown.
@@ -46,136 +57,70 @@ pub(super) struct Book {
     period: String,
     /// Who gives the money.
     source: String,
+    /// Who pays the households for whom that one has not enough, and so on. Empty ones are left out.
+    #[serde(default)]
+    source2: String,
+    #[serde(default)]
+    source3: String,
+    #[serde(default)]
+    source4: String,
+    #[serde(default)]
+    source5: String,
     /// `to_book_cents` of the preview: another sum is refused.
     cents: u64,
+    /// `households` of the preview: where it is given, another count is refused.
+    #[serde(default)]
+    households: Option<u64>,
+    /// How much beyond the budget of the last giver is agreed to for the month, in euros as people type it: at least
+    /// `over_cents` of the preview. Who asks is who agrees.
+    #[serde(default)]
+    over: String,
+    /// The same in cents, for programs.
+    #[serde(default)]
+    over_cents: Option<u64>,
+    /// Households that other givers credited for the month are to be credited once more.
+    #[serde(default)]
+    extra: bool,
 }
 
-/// The monthly credit.
-#[derive(Debug, JsonSchema, Serialize)]
-pub(super) struct Credits {
-    /// The month that was asked for.
-    period: String,
-    /// Who gives the money.
-    source: String,
-    /// What a run would book; none where no month or no giver was named.
-    plan: Option<Plan>,
-    /// The work that books this very run, while it is under way.
-    work: Option<u32>,
-    /// What was booked by month and giver, newest first.
-    booked: Vec<Month>,
-    /// Who gave before, newest first.
-    sources: Vec<String>,
-}
-
-/// What a run would book.
-#[derive(Debug, JsonSchema, Serialize)]
-struct Plan {
-    /// Households that would be credited.
-    households: u64,
-    /// How much.
-    to_book_cents: u64,
-    /// Booked before.
-    booked_before_cents: u64,
-    /// What the giver has too little: then nothing is booked here.
-    missing_cents: u64,
-    /// What other givers credited these households for the month: then nothing is booked here.
-    elsewhere_cents: u64,
-    /// True where this giver never gave: a new name, or one that is mistyped.
-    is_new_source: bool,
-    /// By code.
-    lines: Vec<Line>,
-    /// Who gets nothing or is worth a look, and why, by code.
-    exceptions: Vec<Exception>,
-}
-
-/// A household in a run.
-#[derive(Debug, JsonSchema, Serialize)]
-struct Line {
-    household: String,
-    size: u32,
-    children_under_14: u32,
-    /// By the rule of the month.
-    cents: u64,
-    /// Booked before for this month and giver.
-    booked_before_cents: Option<u64>,
-}
-
-/// A household that is worth a look.
-#[derive(Debug, JsonSchema, Serialize)]
-struct Exception {
-    household: String,
-    /// `left`: it gets nothing. `other-source`: another giver credited it for the month. `no-card`: it has no
-    /// card to spend with. `owes`: so much is withheld from what it gets.
-    why: &'static str,
-    cents: Option<u64>,
-}
-
-/// What was booked for a month.
-#[derive(Debug, JsonSchema, Serialize)]
-pub(super) struct Month {
-    /// The month.
-    pub(super) period: String,
-    /// Who gave it; empty for money that expired.
-    pub(super) source: String,
-    /// How many households.
-    pub(super) households: u32,
-    /// How much.
-    pub(super) cents: u64,
-}
-
-impl Month {
-    pub(super) fn of(booked: MonthBooked) -> Self {
-        let MonthBooked { period, source, households, cents } = booked;
-        Self { period: period.to_string(), source, households, cents: cents.get() }
+impl Asked {
+    fn fields(&self) -> [&str; 5] {
+        [&self.source, &self.source2, &self.source3, &self.source4, &self.source5].map(|name| name.trim())
     }
-}
 
-impl Plan {
-    fn of(plan: &CreditPlan, exceptions: Vec<ExceptionLine>, is_new_source: bool) -> Self {
-        let lines = plan.lines.iter().map(|line| Line {
-            household: line.household.clone(),
-            size: line.people.size(),
-            children_under_14: line.people.children_under_14(),
-            cents: line.cents.get(),
-            booked_before_cents: line.booked.map(Cents::get),
-        });
-        let waiting = plan.lines.iter().filter(|line| line.booked.is_none()).count();
-        let exceptions = exceptions.into_iter().map(|line| Exception {
-            household: line.household,
-            why: line.why.name(),
-            cents: line.cents.map(Cents::get),
-        });
-        Self {
-            households: u64::try_from(waiting).unwrap_or(u64::MAX),
-            to_book_cents: plan.to_book.get(),
-            booked_before_cents: plan.booked.get(),
-            missing_cents: plan.missing.get(),
-            elsewhere_cents: plan.elsewhere.get(),
-            is_new_source,
-            lines: lines.collect(),
-            exceptions: exceptions.collect(),
+    /// Each field of a giver, with its number, its name and what stands in it.
+    pub(super) fn givers(&self) -> impl Iterator<Item = (usize, &'static str, &str)> {
+        (1..).zip(SOURCE_FIELDS).zip(self.fields()).map(|((number, field), source)| (number, field, source))
+    }
+
+    pub(super) fn sources(&self) -> Vec<String> {
+        self.fields().into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// What was asked for, or what is to be corrected.
+    fn read(&self) -> Result<(Period, Vec<String>), Vec<Fault>> {
+        let (period, sources) = (self.period.trim().parse().ok(), self.sources());
+        let mut faults = Vec::new();
+        if period.is_none() {
+            faults.push(Fault { field: "period", text: "voted-month-wrong" });
         }
-    }
-
-    fn shown(&self) -> &[Line] {
-        self.lines.get(..LINES_SHOWN_MAX).unwrap_or(&self.lines)
-    }
-
-    /// How many the page does not list.
-    fn more(&self) -> usize {
-        self.lines.len().saturating_sub(LINES_SHOWN_MAX)
+        if sources.is_empty() {
+            faults.push(Fault { field: "source", text: "credits-source-wrong" });
+        }
+        for (_, field, name) in self.givers() {
+            if codec::text("source", name, NAME_BYTES_MAX).is_err() {
+                faults.push(Fault { field, text: "credits-source-wrong" });
+            }
+        }
+        period.filter(|_| faults.is_empty()).map(|period| (period, sources)).ok_or(faults)
     }
 }
 
-impl Exception {
-    fn text(&self) -> &'static str {
-        match self.why {
-            "left" => "credits-why-left",
-            "other-source" => "credits-why-other-source",
-            "no-card" => "credits-why-no-card",
-            _ => "credits-why-owes",
-        }
-    }
+/// What was typed into the form that books.
+#[derive(Debug, Default)]
+struct Typed {
+    over: String,
+    extra: bool,
 }
 
 #[derive(Template)]
@@ -183,95 +128,135 @@ impl Exception {
 struct CreditsPage {
     f: Frame,
     data: Credits,
+    typed: Typed,
 }
 
 pub(super) async fn page(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Wrong> {
-    let (faults, period, source) = read(&asked);
-    let is_asked = !asked.period.is_empty() || !asked.source.is_empty();
-    show(&visit, asked, period.zip(source), if is_asked { faults } else { Vec::new() }).await
-}
-
-/// What was asked for, or what is to be corrected.
-fn read(asked: &Asked) -> (Vec<Fault>, Option<Period>, Option<String>) {
-    let (period, source) = (asked.period.trim().parse().ok(), asked.source.trim().to_owned());
-    let source = Some(source).filter(|name| !name.is_empty() && codec::text("source", name, NAME_BYTES_MAX).is_ok());
-    let mut faults = Vec::new();
-    if period.is_none() {
-        faults.push(Fault { field: "period", text: "voted-month-wrong" });
-    }
-    if source.is_none() {
-        faults.push(Fault { field: "source", text: "credits-source-wrong" });
-    }
-    (faults, period, source)
+    let is_asked = !asked.period.is_empty() || !asked.sources().is_empty();
+    let (run, faults) = match asked.read() {
+        Ok(run) => (Some(run), Vec::new()),
+        Err(faults) => (None, if is_asked { faults } else { Vec::new() }),
+    };
+    show(&visit, asked, run, Typed::default(), faults).await
 }
 
 async fn show(
     visit: &Visit,
     asked: Asked,
-    run: Option<(Period, String)>,
+    run: Option<(Period, Vec<String>)>,
+    typed: Typed,
     mut faults: Vec<Fault>,
 ) -> Result<Response, Wrong> {
     let month = this_month(visit.now);
     let read = visit.store(move |tx| {
         let sources = tx.source_names(SOURCES_SHOWN_MAX)?;
         let booked = tx.credits_booked(MONTHS_SHOWN_MAX)?.into_iter().map(Month::of).collect();
-        let (mut plan, mut work, mut refused) = (None, None, None);
-        if let Some((period, source)) = &run {
-            let exceptions = tx.credit_exceptions(*period, source)?;
-            match tx.credit_plan(*period, &[source]) {
-                Ok(found) => plan = Some(Plan::of(&found, exceptions, !sources.contains(source))),
+        let mut data = Credits { asked, plan: None, open: None, work: None, booked, sources };
+        let mut refused = None;
+        if let Some((period, named)) = run {
+            let names: Vec<_> = named.iter().map(String::as_str).collect();
+            match tx.credit_plan(period, &names) {
+                Ok(plan) => {
+                    let names: Vec<_> = plan.sources.iter().map(|(name, _)| name.clone()).collect();
+                    let is_new = names.iter().any(|name| !data.sources.contains(name));
+                    if let Some(open) = tx.credit_run_open(period)? {
+                        data.work = tx.work_of_run(open.number)?;
+                        data.open = Some(Open::of(open, &names));
+                    }
+                    data.plan = Some(Plan::of(&plan, tx.credit_exceptions(period, &names)?, is_new));
+                }
                 Err(error) => refused = Some(refusal(&error).ok_or(error)?),
             }
-            work = tx.work_open_for(&job(*period, source).written()?)?;
+        } else {
+            if data.asked.period.is_empty() {
+                data.asked.period = month.map(|month| month.to_string()).unwrap_or_default();
+            }
+            if data.asked.sources().is_empty() {
+                data.asked.source = data.sources.first().cloned().unwrap_or_default();
+            }
         }
-        let Asked { mut period, mut source } = asked;
-        if run.is_none() && period.is_empty() {
-            period = month.map(|month| month.to_string()).unwrap_or_default();
-        }
-        if run.is_none() && source.is_empty() {
-            source = sources.first().cloned().unwrap_or_default();
-        }
-        Ok((Credits { period, source, plan, work, booked, sources }, refused))
+        Ok((data, refused))
     });
     let (data, refused) = read.await?;
     faults.extend(refused.map(|text| Fault { field: "source", text }));
-    answer(visit, "credits-title", faults, data, |f, data| CreditsPage { f, data })
+    answer(visit, "credits-title", faults, data, |f, data| CreditsPage { f, data, typed })
 }
 
-fn job(period: Period, source: &str) -> Job {
-    Job::credit(&RunOrder { period, sources: &[source], over: None, extra: false })
+/// What of the form is to be corrected where a run does not go.
+fn fault(error: &StoreError) -> Option<Fault> {
+    let StoreError::Budget(why) = error else { return None };
+    let field = match why {
+        BudgetRefusal::TooLittle { .. } | BudgetRefusal::OverOfContributions => "over",
+        BudgetRefusal::CreditedElsewhere { .. } => "extra",
+        BudgetRefusal::Sources | BudgetRefusal::NoBudget { .. } => "source",
+        BudgetRefusal::RunOpen { .. }
+        | BudgetRefusal::ContributionsBudget
+        | BudgetRefusal::NoBudgetOfYear(_)
+        | BudgetRefusal::NoHouseholds => return None,
+    };
+    refusal(error).map(|text| Fault { field, text })
 }
 
+/// Books a month's credit. One person's word is enough, beyond a budget too: it is noted with the sum, as by command.
 pub(super) async fn book(visit: Visit, Sent(sent): Sent<Book>) -> Result<Response, Wrong> {
-    let asked = Asked { period: sent.period, source: sent.source };
-    let (faults, period, source) = read(&asked);
-    let Some((period, source)) = period.zip(source) else { return show(&visit, asked, None, faults).await };
-    let app = Arc::clone(&visit.app);
-    let asked = visit.deed(Deed::CreditAsked, move |tx, by| {
-        let job = job(period, &source);
-        let work = if let Some(work) = tx.work_open_for(&job.written()?)? {
-            work
-        } else {
-            let plan = tx.credit_plan(period, &[&source])?;
-            let (to_book, missing, credited) = (plan.to_book, plan.missing, plan.elsewhere);
-            if to_book.is_zero() {
-                return Err(RuleRefusal::NothingToBook(period).into());
-            }
-            if to_book.get() != sent.cents {
-                return Err(RuleRefusal::PlanChanged(period).into());
-            }
-            let households = u64::try_from(plan.lines.len()).unwrap_or(u64::MAX);
-            if !credited.is_zero() {
-                return Err(BudgetRefusal::CreditedElsewhere { period, households, credited }.into());
-            }
-            if !missing.is_zero() {
-                return Err(BudgetRefusal::TooLittle { period, missing, households }.into());
-            }
-            job.ask(&app, tx, None, by)?
+    let Book { period, source, source2, source3, source4, source5, .. } = sent;
+    let asked = Asked { period, source, source2, source3, source4, source5 };
+    let typed = Typed { over: sent.over, extra: sent.extra };
+    let (period, sources) = match asked.read() {
+        Ok(run) => run,
+        Err(faults) => return show(&visit, asked, None, typed, faults).await,
+    };
+    let over = match (typed.over.trim(), sent.over_cents) {
+        ("", None) => Ok(None),
+        ("", Some(over)) => Cents::new(over).map(Some).map_err(drop),
+        (text, _) => cents(text).map(Some).ok_or(()),
+    };
+    let run = Some((period, sources.clone()));
+    let Ok(over) = over else {
+        let fault = Fault { field: "over", text: "voted-amount-wrong" };
+        return show(&visit, asked, run, typed, vec![fault]).await;
+    };
+    let (app, shown) = (Arc::clone(&visit.app), Shown { cents: sent.cents, households: sent.households });
+    let extra = sent.extra;
+    let work = visit.deed(Deed::CreditAsked, move |tx, by| {
+        let names: Vec<_> = sources.iter().map(String::as_str).collect();
+        let over = over.map(|cents| (cents, by.who.as_str()));
+        let begun = tx.credit_begin(&RunOrder { period, sources: &names, over, extra }, by.now)?;
+        let run = tx.credit_run_view(begun.ok_or(RuleRefusal::NothingToBook(period))?)?;
+        if !shown.is(run.households, run.cents) && !shown.is(run.waiting, run.waiting_cents) {
+            return Err(RuleRefusal::PlanChanged(period).into());
+        }
+        let work = match tx.work_of_run(run.number)? {
+            Some(work) => work,
+            None => Job::credit(&run).ask(&app, tx, None, by)?,
         };
-        let detail = format!("{period}, {source}, cents {}", sent.cents);
-        Ok(Done { given: works::Asked { work }, subject: format!("work {work}"), detail })
+        Ok(Done { given: works::Asked { work }, subject: format!("work {work}"), detail: told(&run, extra) })
     });
-    let asked: works::Asked = asked.await?;
-    visit.done(&asked, &asked.path())
+    match work.await {
+        Ok(work) => visit.done(&work, &work.path()),
+        Err(error) => match fault(&error) {
+            Some(fault) => show(&visit, asked, run, typed, vec![fault]).await,
+            None => Err(error.into()),
+        },
+    }
+}
+
+/// What somebody saw before asking for a run.
+struct Shown {
+    cents: u64,
+    households: Option<u64>,
+}
+
+impl Shown {
+    fn is(&self, households: u64, cents: Cents) -> bool {
+        self.cents == cents.get() && self.households.is_none_or(|shown| shown == households)
+    }
+}
+
+/// A run, for the audit log.
+fn told(run: &RunView, extra: bool) -> String {
+    let RunView { period, cents, households, .. } = run;
+    let over = if run.over.is_zero() { String::new() } else { format!(", beyond the budget {}", run.over.get()) };
+    let extra = if extra { ", once more" } else { "" };
+    format!("{period}, cents {}, households {households}{over}{extra}, {}", cents.get(), run.sources.join(", "))
 }

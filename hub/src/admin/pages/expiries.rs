@@ -13,7 +13,7 @@ use super::super::fields::this_month;
 use super::super::frame::{Fault, Frame, answer};
 use super::super::sent::Sent;
 use super::super::visit::{Done, Visit, Wrong};
-use super::credits::Month;
+use super::credit_view::Month;
 use super::works;
 use crate::core::audit::Deed;
 use crate::core::household_rules::{RuleError, rule_of};

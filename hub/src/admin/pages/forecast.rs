@@ -94,7 +94,7 @@ impl ForecastPage {
             id: "left".to_owned(),
             title: f.t("forecast-chart"),
             desc: f.t("forecast-chart-desc"),
-            columns: months.iter().map(|month| f.month_short(&month.month)).collect(),
+            columns: months.iter().map(|month| f.month_number(&month.month)).collect(),
             series: vec![
                 Series { name: f.t("forecast-left"), cents: left },
                 Series { name: f.t("forecast-missing"), cents: missing },

@@ -3,7 +3,8 @@
 //! To add a page: a handler here, a template in `hub/templates` that extends `layout.html`, its words in both files of
 //! `hub/locales`, and a line in [`routes`]. The tests then ask for it in every role. What a page shows and does is there for
 //! programs, too: the handler answers both ([`super::frame::answer`], [`super::visit::Visit::deed`]), and `.api(…)` on its
-//! line makes the twin under `/api` and tells the OpenAPI document. What two people must do, and users, are for people alone.
+//! line makes the twin under `/api` and tells the OpenAPI document. What two people must do, and users, are for people alone,
+//! and `.vouched()` keeps both from a login that one admin alone gave.
 
 mod account;
 mod api;
@@ -12,11 +13,14 @@ mod assets;
 mod audit;
 pub(crate) mod bank;
 mod bank_accounts;
+mod bank_asides;
+mod bank_match;
 mod bank_money_in;
 mod closings;
 mod contributions;
 mod contributions_file;
 mod corrections;
+mod credit_view;
 mod credits;
 mod dashboard;
 mod documents;
@@ -88,7 +92,7 @@ pub fn routes() -> Vec<Route> {
 fn voted() -> Vec<Route> {
     vec![
         Route::get("/credits", OFFICE, get(credits::page)).menu(Money, "menu-credits").api(
-            Told::of::<credits::Credits>("What a month's credit would book, and whom it leaves out.")
+            Told::of::<credit_view::Credits>("What a month's credit would book, and whom it leaves out.")
                 .taking::<credits::Asked>(),
         ),
         Route::post("/credits", OFFICE, post(credits::book))
@@ -110,28 +114,28 @@ fn voted() -> Vec<Route> {
         Route::get("/corrections", OFFICE, get(corrections::list))
             .under(Money)
             .api(Told::of::<corrections::Corrections>("Credits out of rule, newest first.")),
-        Route::post("/corrections", OFFICE, post(corrections::propose)),
+        Route::post("/corrections", OFFICE, post(corrections::propose)).vouched(),
         Route::get("/repayments", OFFICE, get(repayments::list)).under(Money).api(
             Told::of::<repayments::Repayments>("What cards counted as spent without goods, given back.")
                 .taking::<repayments::Asked>(),
         ),
-        Route::post("/repayments", OFFICE, post(repayments::propose)),
+        Route::post("/repayments", OFFICE, post(repayments::propose)).vouched(),
         Route::get("/goodwill", OFFICE, get(goodwill::page))
             .under(Money)
             .api(Told::of::<goodwill::Goodwill>("What is advanced for terminals that do not answer.")),
-        Route::post("/goodwill", OFFICE, post(goodwill::propose)),
+        Route::post("/goodwill", OFFICE, post(goodwill::propose)).vouched(),
         Route::get("/closings", OFFICE, get(closings::list))
             .under(Shops)
             .api(Told::of::<closings::Closings>("Enrolments that two people closed, and those that are open.")),
         Route::get("/terminals/{terminal}/close", ADMIN, get(closings::ask)),
-        Route::post("/terminals/{terminal}/close", ADMIN, post(closings::propose)),
+        Route::post("/terminals/{terminal}/close", ADMIN, post(closings::propose)).vouched(),
         Route::get("/approvals", OFFICE, get(approvals::list)).menu(Home, "menu-approvals").api(Told::of::<
             approvals::Approvals,
         >(
             "What waits for a second person.",
         )),
-        Route::post("/approvals/{matter}/{number}/approve", OFFICE, post(approvals::approve)),
-        Route::post("/approvals/{matter}/{number}/refuse", OFFICE, post(approvals::refuse)),
+        Route::post("/approvals/{matter}/{number}/approve", OFFICE, post(approvals::approve)).vouched(),
+        Route::post("/approvals/{matter}/{number}/refuse", OFFICE, post(approvals::refuse)).vouched(),
     ]
 }
 
@@ -144,10 +148,10 @@ fn settlements() -> Vec<Route> {
             .api(Told::of::<settlements::Settlements>("The settlements, newest first.")),
         Route::get("/settlements/next", OFFICE, get(settlements::next))
             .api(Told::of::<settlements::Next>("What the next settlement would pay, or will where it was prepared.")),
-        Route::post("/settlements/next", OFFICE, post(settlements::prepare)),
+        Route::post("/settlements/next", OFFICE, post(settlements::prepare)).vouched(),
         Route::get("/settlements/next/approve", OFFICE, get(settlements::ask_approve)),
-        Route::post("/settlements/next/approve", OFFICE, post(settlements::approve)),
-        Route::post("/settlements/next/withdraw", OFFICE, post(settlements::withdraw)),
+        Route::post("/settlements/next/approve", OFFICE, post(settlements::approve)).vouched(),
+        Route::post("/settlements/next/withdraw", OFFICE, post(settlements::withdraw)).vouched(),
         Route::get("/settlements/{settlement}", OFFICE, get(payments::one))
             .api(Told::of::<payments::Paid>("A settlement: each shop, how its payout stands, the payment file.")),
         Route::get("/settlements/{settlement}/payment-file", OFFICE, get(payments::payment_file)).api(Told::of::<
@@ -156,19 +160,22 @@ fn settlements() -> Vec<Route> {
             "The payment file (pain.001) that was made, the same bytes each time.",
         )),
         Route::post("/settlements/{settlement}/payment-file", OFFICE, post(payments::order))
+            .vouched()
             .api(Told::of::<payments::FileMade>("Makes the payment file, once.").taking::<payments::Order>()),
         Route::get("/settlements/{settlement}/shops/{shop}", OFFICE, get(settlements::statement))
             .api(Told::of::<Statement>("A shop's statement, line by line.").taking::<Lines>()),
         Route::get("/settlements/{settlement}/shops/{shop}/file", OFFICE, get(settlements::statement_file))
             .api(Told::of::<FileGiven>("The statement as the signed file that the shop checks.")),
         Route::get("/settlements/{settlement}/shops/{shop}/refusal", OFFICE, get(payments::ask_refusal)),
-        Route::post("/settlements/{settlement}/shops/{shop}/refusal", OFFICE, post(payments::refuse)),
-        Route::post("/settlements/{settlement}/shops/{shop}/refusal/approve", OFFICE, post(payments::approve_refusal)),
+        Route::post("/settlements/{settlement}/shops/{shop}/refusal", OFFICE, post(payments::refuse)).vouched(),
+        Route::post("/settlements/{settlement}/shops/{shop}/refusal/approve", OFFICE, post(payments::approve_refusal))
+            .vouched(),
         Route::post(
             "/settlements/{settlement}/shops/{shop}/refusal/withdraw",
             OFFICE,
             post(payments::withdraw_refusal),
-        ),
+        )
+        .vouched(),
         Route::get("/statements", OWN, get(shop_statements::list)).menu(Shops, "menu-statements").api(Told::of::<
             shop_statements::Own,
         >(
@@ -192,13 +199,21 @@ fn bank() -> Vec<Route> {
             .api(Told::of::<bank::Report>("Imports a statement (camt.053); imported again it changes nothing.")),
         Route::get("/bank/entries/{entry}", OFFICE, get(bank::one))
             .api(Told::of::<bank::Entry>("Something that the bank booked, with its parts.")),
-        Route::post("/bank/entries/{entry}/match", OFFICE, post(bank::match_entry))
-            .api(Told::of::<bank::Matched>("Says which payout an entry paid or brought back.").taking::<bank::Meant>()),
+        Route::post("/bank/entries/{entry}/match", OFFICE, post(bank_match::match_entry)).vouched().api(
+            Told::of::<bank_match::Matched>("Says which payout a debit entry paid.").taking::<bank_match::Meant>(),
+        ),
+        Route::post("/bank/entries/{entry}/set-aside", OFFICE, post(bank_asides::set_aside)).api(
+            Told::of::<bank_asides::Stands>("Sets aside a debit entry that is no payout.").taking::<bank_asides::Why>(),
+        ),
+        Route::post("/bank/entries/{entry}/take-up", OFFICE, post(bank_asides::take_up)).api(
+            Told::of::<bank_asides::Stands>("Takes up again an entry that was set aside.").taking::<bank_asides::Why>(),
+        ),
         Route::get("/bank/accounts", OFFICE, get(bank_accounts::list))
             .api(Told::of::<bank_accounts::Accounts>("The accounts of the fund and of the shops.")),
         Route::get("/bank/accounts/fund", OFFICE, get(bank_accounts::fund_form))
             .api(Told::of::<bank_accounts::Setting>("The fund's own account.")),
         Route::post("/bank/accounts/fund", OFFICE, post(bank_accounts::set_fund))
+            .vouched()
             .api(Told::of::<bank_accounts::Set>("Sets the fund's own account.").taking::<bank_accounts::Typed>()),
         Route::get("/bank/accounts/shops/{shop}", OFFICE, get(bank_accounts::shop_form)).api(Told::of::<
             bank_accounts::Setting,
@@ -206,6 +221,7 @@ fn bank() -> Vec<Route> {
             "The accounts that a shop has and had.",
         )),
         Route::post("/bank/accounts/shops/{shop}", OFFICE, post(bank_accounts::set_shop))
+            .vouched()
             .api(Told::of::<bank_accounts::Set>("Sets a shop's account.").taking::<bank_accounts::Typed>()),
         Route::get("/bank/fec", OFFICE, get(fec::form))
             .api(Told::of::<fec::Fec>("Whether the accounting export can be made.")),
@@ -235,11 +251,13 @@ fn site() -> Vec<Route> {
             .api(Told::of::<dashboard::Board>("The fund at one glance, and what is to be done.")),
         Route::get("/shop", Access::Roles(&[Shop]), get(shop::page)).menu(Shops, "menu-shop"),
         Route::get("/users", ADMIN, get(users::list)).menu(Office, "menu-users"),
-        Route::post("/users", ADMIN, post(users::add)),
+        Route::post("/users", ADMIN, post(users::add)).vouched(),
         Route::get("/users/{user}/disable", ADMIN, get(users::ask_disable)),
-        Route::post("/users/{user}/disable", ADMIN, post(users::disable)),
+        Route::post("/users/{user}/disable", ADMIN, post(users::disable)).vouched(),
         Route::get("/users/{user}/recover", ADMIN, get(users::ask_recover)),
-        Route::post("/users/{user}/recover", ADMIN, post(users::recover)),
+        Route::post("/users/{user}/recover", ADMIN, post(users::recover)).vouched(),
+        Route::get("/users/{user}/confirm", ADMIN, get(users::ask_confirm)),
+        Route::post("/users/{user}/confirm", ADMIN, post(users::confirm)).vouched(),
         // Watching and evaluation.
         Route::get("/figures", Access::Roles(FIGURES), get(figures::page))
             .menu(Group::Figures, "menu-figures")

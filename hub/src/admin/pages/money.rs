@@ -265,17 +265,6 @@ pub(super) fn year(asked: &str, now: Timestamp) -> (u16, Vec<Fault>) {
     year.map_or_else(|| (this, fault()), |year| (year, Vec::new()))
 }
 
-impl Frame {
-    /// A month in figures, as tables and charts have it: `11/2026`.
-    #[must_use]
-    pub fn month_short(&self, period: &str) -> String {
-        match period.split_once('-') {
-            Some((year, month)) if self.lang() == "fr" => format!("{month}/{year}"),
-            _ => period.to_owned(),
-        }
-    }
-}
-
 /// A text that may be left away.
 pub(super) fn optional(text: &str) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())

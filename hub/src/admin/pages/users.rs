@@ -1,4 +1,5 @@
-//! Users: who may work with the site, shutting out, recovery by a second admin.
+//! Users: who may work with the site, shutting out, recovery by a second admin. A login that one admin alone gave waits until
+//! another one, or the server's operator, has confirmed who holds it.
 
 use askama::Template;
 use axum::Form;
@@ -12,10 +13,10 @@ use zeroize::Zeroizing;
 use super::super::frame::{Fault, Frame, page};
 use super::super::refusals::refusal;
 use super::super::secret;
-use super::super::visit::{Visit, Wrong};
+use super::super::visit::{Done, Visit, Wrong};
 use crate::core::audit::Deed;
 use crate::core::roles::Role;
-use crate::store::{NewUser, Note, ShopView, StoreError, UserRefusal, UserView};
+use crate::store::{Giver, NewUser, Note, ShopView, StoreError, UserRefusal, UserView, same_person};
 
 #[derive(Template)]
 #[template(path = "users.html")]
@@ -30,6 +31,15 @@ struct Users {
 }
 
 impl Users {
+    /// True where the one who looks may confirm this login now or once it is held.
+    fn may_confirm(&self, user: &UserView) -> bool {
+        user.waits() && user.disabled_at.is_none() && !user.was_given_by(self.f.user()) && !self.f.waits()
+    }
+
+    fn giver<'u>(&self, user: &'u UserView) -> &'u str {
+        user.given_by.as_deref().unwrap_or_default()
+    }
+
     fn is_locked(&self, user: &UserView) -> bool {
         user.locked_until > self.now
     }
@@ -51,6 +61,18 @@ struct Ask {
     text: &'static str,
     button: &'static str,
     action: String,
+}
+
+#[derive(Template)]
+#[template(path = "user_confirm.html")]
+struct Confirm {
+    f: Frame,
+    number: u32,
+    name: String,
+    given_by: String,
+    given_at: u64,
+    /// Why it is not confirmed by the one who looks.
+    why_not: Option<&'static str>,
 }
 
 /// A new user.
@@ -82,7 +104,7 @@ pub(super) async fn add(visit: Visit, Form(sent): Form<Sent>) -> Result<Response
     let shop = Some(sent.shop.clone()).filter(|shop| !shop.is_empty());
     let (password, hash) = new_password(&visit).await?;
     let name = sent.name.trim().to_owned();
-    let new = NewUser { name: name.clone(), role, shop, password: hash };
+    let new = NewUser { name: name.clone(), role, shop, password: hash, given_by: Some(visit.who()) };
     let (who, now) = (visit.who(), visit.now);
     let added = visit
         .store(move |tx| {
@@ -146,11 +168,45 @@ pub(super) async fn recover(visit: Visit, Path(user): Path<u32>) -> Result<Respo
     let (who, now) = (visit.who(), visit.now);
     let name = visit
         .store(move |tx| {
-            tx.user_recover(user, &who, &hash, now)?;
+            tx.user_recover(user, Giver::Login(&who), &hash, now)?;
             let name = tx.user_of(user)?.name;
             tx.note(Note { who: &who, deed: Deed::UserRecovered, subject: &name, detail: "" }, now)?;
             Ok(name)
         })
         .await?;
     given(&visit, name, password)
+}
+
+/// Why the one who asks does not confirm this login; none where they may.
+fn why_not(user: &UserView, by: &str, by_waits: bool) -> Option<&'static str> {
+    if !user.waits() {
+        Some("user-confirm-not-waiting")
+    } else if by_waits || user.was_given_by(by) || same_person(&user.name, by) {
+        Some("user-confirm-not-you")
+    } else if user.disabled_at.is_some() {
+        Some("user-confirm-disabled")
+    } else if !user.is_held() {
+        Some("user-confirm-not-held")
+    } else {
+        None
+    }
+}
+
+pub(super) async fn ask_confirm(visit: Visit, Path(number): Path<u32>) -> Result<Response, Wrong> {
+    let user = visit.store(move |tx| tx.user_of(number)).await?;
+    let why_not = why_not(&user, visit.standing.name(), visit.standing.waits());
+    let f = Frame::new(&visit, "user-confirm-title");
+    let given_at = user.given_at.map_or(0, Timestamp::get);
+    let given_by = user.given_by.unwrap_or_default();
+    page(StatusCode::OK, &Confirm { f, number, name: user.name, given_by, given_at, why_not })
+}
+
+/// Another admin knows this person and says that they hold this login. No program does.
+pub(super) async fn confirm(visit: Visit, Path(number): Path<u32>) -> Result<Response, Wrong> {
+    let confirmed = visit.deed(Deed::UserConfirmed, move |tx, by| {
+        let user = tx.user_confirm(number, Some(&by.who), by.now)?;
+        Ok(Done { given: (), subject: user.name, detail: String::new() })
+    });
+    confirmed.await?;
+    visit.done(&(), "/users")
 }

@@ -24,6 +24,8 @@ pub struct CreditPlan {
     pub booked: Cents,
     /// What the sources have too little.
     pub missing: Cents,
+    /// How much beyond the budget somebody must agree to for the month: what is missing and what was taken before.
+    pub over: Cents,
     /// What these households were credited for this month by sources that are not named.
     pub elsewhere: Cents,
 }

@@ -1,5 +1,6 @@
 //! From a settlement to the bank and back.
 
+use super::card_proofs::Witness;
 use super::world::{World, at, cents};
 use crate::bank::{self, StatementError};
 use crate::core::ledger::AccountId;
@@ -13,7 +14,7 @@ const SHOP_A: &str = "FR1420041010050500013M02606";
 const SHOP_B: &str = "DE89370400440532013000";
 
 /// Two shops with accounts, 3.50 € settled: 1.00 to A, 2.50 to B.
-fn settled() -> World {
+pub(super) fn settled() -> World {
     let mut world = World::credited();
     let (mut a, mut b) = (world.terminal("A"), world.terminal("B"));
     world.extend(&b, 1, 1_000);
@@ -29,7 +30,7 @@ fn settled() -> World {
     world
 }
 
-fn close(world: &mut World) -> Option<u32> {
+pub(super) fn close(world: &mut World) -> Option<u32> {
     let cut = world.db.read(|tx| tx.settlement_cut()).unwrap();
     world.db.write(|tx| tx.settlement_close(&cut, at(1_000))).unwrap().map(|settlement| settlement.number)
 }
@@ -46,7 +47,7 @@ fn shop_account(world: &mut World, shop: &str, iban: &str) -> Result<(), StoreEr
     world.db.write(|tx| tx.shop_account_set(&order, at(0)))
 }
 
-fn file(world: &mut World, settlement: u32, later: u64) -> Result<PaymentFile, StoreError> {
+pub(super) fn file(world: &mut World, settlement: u32, later: u64) -> Result<PaymentFile, StoreError> {
     let order = PaymentOrder { settlement, execute_on: None, by: "Bo".to_owned() };
     world.db.write(|tx| tx.payment_file(&order, at(later)))
 }
@@ -86,10 +87,10 @@ pub(super) fn statement(entries: &[(i64, &str)]) -> String {
 
 pub(super) fn import(world: &mut World, xml: &str) -> StatementReport {
     let statements = bank::read(xml.as_bytes()).unwrap();
-    world.db.write(|tx| tx.bank_import(&statements, "Bo", at(2_000))).unwrap()
+    world.db.write(|tx| tx.bank_import(&statements, "Bo", (&Witness, at(2_000)))).unwrap()
 }
 
-fn one(id: &str, more: &str) -> String {
+pub(super) fn one(id: &str, more: &str) -> String {
     format!("<TxDtls><Refs><EndToEndId>{id}</EndToEndId></Refs>{more}</TxDtls>")
 }
 
@@ -98,7 +99,7 @@ fn left(world: &mut World, account: AccountId) -> (u64, u64) {
     (account.debits.get(), account.credits.get())
 }
 
-fn refusal<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
+pub(super) fn refusal<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
     let Err(StoreError::Bank(refusal)) = result else { panic!("{result:?}") };
     refusal.to_string()
 }
@@ -253,11 +254,12 @@ fn what_the_bank_does_not_name_is_proposed_and_matched_by_a_person_once() {
     let mut world = settled();
     let report = import(&mut world, &statement(&[(-350, "<TxDtls/>"), (-100, "<TxDtls/>"), (-7, "<TxDtls/>")]));
     assert_eq!((report.paid, report.open), (0, 3));
-    let open = world.db.read(|tx| tx.bank_entries(true, 9)).unwrap();
+    let open = world.db.read(|tx| tx.bank_entries(&Witness, true, 9)).unwrap();
     let proposed: Vec<_> = open.iter().map(|entry| entry.proposals.clone()).collect();
     let meant = |shop: Option<&str>| PayoutRef { settlement: 1, shop: shop.map(str::to_owned) };
     assert_eq!(proposed, [vec![], vec![meant(Some("A"))], vec![meant(None)]]);
-    let mut say = |entry, meant: &PayoutRef| world.db.write(|tx| tx.bank_match(entry, meant, "Bo", at(3)));
+    let mut say =
+        |entry, meant: &PayoutRef| world.db.write(|tx| tx.bank_match(entry, meant, ("Bo", None), (&Witness, at(3))));
     assert!(refusal(say(3, &meant(Some("A")))).contains("must be the same"));
     assert!(refusal(say(9, &meant(None))).contains("no bank entry 9"));
     say(1, &meant(None)).unwrap();
@@ -291,7 +293,7 @@ fn a_file_that_is_not_the_funds_statement_is_refused_whole() {
     assert!(matches!(bank::read(&vec![b' '; 100 << 20]), Err(StatementError::TooLarge)));
     assert!(matches!(bank::read(&[0xff, 0xfe]), Err(StatementError::NotText)));
     let other = bank::read(good.replace(OWN, SHOP_A).as_bytes()).unwrap();
-    assert!(refusal(world.db.write(|tx| tx.bank_import(&other, "Bo", at(1)))).contains("another account"));
+    assert!(refusal(world.db.write(|tx| tx.bank_import(&other, "Bo", (&Witness, at(1))))).contains("another account"));
     assert_eq!(world.number::<u32>("SELECT count(*) FROM bank_entries"), 0);
     world.audit();
 }

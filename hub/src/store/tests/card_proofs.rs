@@ -7,9 +7,11 @@ use cabas_card::purse::{purchase_input, written_input};
 use cabas_card::tmac::{TransactionInput, transaction_mac};
 use cabas_protocol::row::{CardDebit, CardWritten, Courier, Origin, Sale, Tier};
 use cabas_protocol::sync::Standing;
-use cabas_protocol::{Cents, Epoch, RowBody, Seq, Serial, Signed, SignedBalance, Stan, TerminalId};
+use cabas_protocol::{Cents, Epoch, Hash, RowBody, Seq, Serial, Signed, SignedBalance, Stan, TerminalId};
+use zeroize::Zeroizing;
 
 use super::world::{NOW, Terminal, World, at, card_ref, cents, purse_ref, sale, signer};
+use crate::core::bank_text::BankKeys;
 use crate::core::card_proof::{CardWitness, Proof};
 use crate::core::claims::Stretch;
 use crate::store::{AlarmKind, CardVerb, CarriedReport, FindingKind, RepaymentOrder, RepaymentRefusal, StoreError};
@@ -35,6 +37,22 @@ impl CardWitness for Witness {
     fn record(&self, uid: &[u8], record: Record) -> Option<[u8; RECORD_BYTES]> {
         let terminal = key(&[&record.terminal.to_be_bytes()[..], &record.epoch.to_be_bytes()].concat());
         Some(record.to_bytes(&terminal, uid.try_into().ok()?))
+    }
+}
+
+/// Texts are turned over, with their entry's number before them.
+impl BankKeys for Witness {
+    fn seal_text(&self, entry: u64, text: &[u8]) -> Option<Vec<u8>> {
+        Some(entry.to_be_bytes().into_iter().chain(text.iter().map(|byte| !byte)).collect())
+    }
+
+    fn open_text(&self, entry: u64, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let text = sealed.strip_prefix(entry.to_be_bytes().as_slice())?;
+        Some(Zeroizing::new(text.iter().map(|byte| !byte).collect()))
+    }
+
+    fn known_by(&self, said: &Hash) -> Option<Hash> {
+        Some(Hash::new(said.as_bytes().map(|byte| !byte)))
     }
 }
 

@@ -80,7 +80,7 @@ fn a_run_tells_whom_it_leaves_out_and_who_is_worth_a_look() {
     let mut world = World::new();
     let period = "2026-11".parse().unwrap();
     let exceptions = |world: &mut World| {
-        let lines = world.db.read(|tx| tx.credit_exceptions(period, "Ville de Lyon")).unwrap();
+        let lines = world.db.read(|tx| tx.credit_exceptions(period, &["Ville de Lyon".to_owned()])).unwrap();
         lines.iter().map(|line| (line.household.clone(), line.why, line.cents)).collect::<Vec<_>>()
     };
     let code = |number: u8| format!("H{number}");

@@ -10,9 +10,11 @@
 
 mod backups;
 mod bank;
+mod bank_end;
 mod card_lives;
 mod card_proofs;
 mod closings;
+mod credit_runs;
 mod credits;
 mod enrolments;
 mod exposures;
@@ -45,4 +47,5 @@ mod threads;
 mod undo;
 mod users;
 mod voted;
+mod vouching;
 mod world;

@@ -1,6 +1,7 @@
 //! Bank entries that are money in: proposed by what the bank says, matched by a person, once.
 
 use super::bank::{import, own_account, statement};
+use super::card_proofs::Witness;
 use super::money_in::{budget, contribute, order, refused, source};
 use super::world::{World, at, cents};
 use crate::core::ledger::AccountId;
@@ -35,7 +36,7 @@ fn matched(world: &mut World, entry: u64, meant: &MoneyInRef) -> Result<Vec<u64>
 }
 
 fn proposals(world: &mut World, entry: u64) -> Vec<(String, &'static str)> {
-    let entries = world.db.read(|tx| tx.bank_entries(false, 100)).unwrap();
+    let entries = world.db.read(|tx| tx.bank_entries(&Witness, false, 100)).unwrap();
     let view = entries.into_iter().find(|view| view.id == entry).unwrap();
     let name = |meant: MoneyInRef| match meant {
         MoneyInRef::New(Payer::Household(name) | Payer::Source(name)) => name,

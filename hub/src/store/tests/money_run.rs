@@ -8,7 +8,7 @@ use crate::store::{
     BudgetRefusal, CorrectionOrder, FindingKind, ImportPlan, PaceBy, RunOrder, STEP_HOUSEHOLDS_MAX, StoreError,
 };
 
-fn run_as(world: &mut World, order: RunOrder<'_>) -> Result<u64, BudgetRefusal> {
+pub(super) fn run_as(world: &mut World, order: RunOrder<'_>) -> Result<u64, BudgetRefusal> {
     let mut booked = 0;
     loop {
         let result = world.db.write(|tx| tx.credit_run(&order, at(1)));
@@ -23,8 +23,20 @@ fn run_as(world: &mut World, order: RunOrder<'_>) -> Result<u64, BudgetRefusal> 
     }
 }
 
-fn run(world: &mut World, period: &str, sources: &[&str]) -> Result<u64, BudgetRefusal> {
+pub(super) fn run(world: &mut World, period: &str, sources: &[&str]) -> Result<u64, BudgetRefusal> {
     run_as(world, RunOrder { period: period.parse().unwrap(), sources, over: None, extra: false })
+}
+
+/// So many more households of one person, `M100` and so on.
+pub(super) fn many(world: &mut World, count: u32) {
+    let add = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < {})
+         INSERT INTO households SELECT i, 'M' || i, 1, 0, NULL, 0, NULL FROM n;
+         INSERT INTO purses (ref, household) SELECT unhex(format('%016x', number)), number FROM households
+         WHERE number >= 100",
+        99 + count
+    );
+    world.db.conn.execute_batch(&add).unwrap();
 }
 
 #[test]
@@ -50,7 +62,12 @@ fn a_run_takes_contributions_first_and_each_household_whole() {
 fn a_budget_is_never_exceeded_by_a_run_and_nothing_is_booked_of_one_that_would() {
     let mut world = World::new();
     budget(&mut world, "Ville de Lyon", 2026, 44_999);
-    let short = BudgetRefusal::TooLittle { period: "2026-11".parse().unwrap(), missing: cents(15_000), households: 1 };
+    let short = BudgetRefusal::TooLittle {
+        period: "2026-11".parse().unwrap(),
+        missing: cents(15_000),
+        over: cents(15_000),
+        households: 1,
+    };
     let plan = world.db.read(|tx| tx.credit_plan("2026-11".parse().unwrap(), &["Ville de Lyon"])).unwrap();
     assert_eq!(plan.missing, cents(15_000), "a preview says so before");
     assert_eq!(run(&mut world, "2026-11", &["Ville de Lyon"]), Err(short));
@@ -76,7 +93,7 @@ fn what_goes_beyond_a_budget_is_agreed_to_by_amount_and_name() {
         over: Some((cents(amount), "Bo")),
         extra: false,
     };
-    let short = BudgetRefusal::TooLittle { period, missing: cents(15_000), households: 1 };
+    let short = BudgetRefusal::TooLittle { period, missing: cents(15_000), over: cents(15_000), households: 1 };
     let sources = &["Contributions", "Ville de Lyon"];
     assert_eq!(run_as(&mut world, over(sources, 14_999)), Err(short), "not to so much");
     let wrong_way = over(&["Ville de Lyon", "Contributions"], 15_000);
@@ -97,16 +114,7 @@ fn what_goes_beyond_a_budget_is_agreed_to_by_amount_and_name() {
 #[test]
 fn a_long_run_that_was_agreed_to_goes_on_after_a_crash_without_a_second_agreement() {
     let mut world = World::new();
-    world
-        .db
-        .conn
-        .execute_batch(
-            "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 1101)
-             INSERT INTO households SELECT i, 'M' || i, 1, 0, NULL, 0, NULL FROM n;
-             INSERT INTO purses (ref, household) SELECT unhex(format('%016x', number)), number FROM households
-             WHERE number >= 100",
-        )
-        .unwrap();
+    many(&mut world, 1_002);
     // 1,005 households of 150.00: a budget for 500 of them, contributions for one, 504 beyond.
     budget(&mut world, "Ville de Lyon", 2026, 500 * 15_000);
     contribute(&mut world, &order("H1", 15_000, None));

@@ -6,7 +6,7 @@ use super::world::{NOW, World, at};
 use crate::core::audit::Deed;
 use crate::core::roles::Role;
 use crate::store::{
-    FAILURES_MAX, FindingKind, LOCK_S, NewUser, Note, SESSIONS_PER_USER_MAX, StoreError, UserRefusal, UserView,
+    FAILURES_MAX, FindingKind, Giver, LOCK_S, NewUser, Note, SESSIONS_PER_USER_MAX, StoreError, UserRefusal, UserView,
 };
 
 fn hash(number: u8) -> Hash {
@@ -14,7 +14,7 @@ fn hash(number: u8) -> Hash {
 }
 
 fn new(name: &str, role: Role) -> NewUser {
-    NewUser { name: name.into(), role, shop: None, password: "hash".into() }
+    NewUser { name: name.into(), role, shop: None, password: "hash".into(), given_by: None }
 }
 
 fn add(world: &mut World, name: &str, role: Role) -> UserView {
@@ -62,11 +62,11 @@ fn the_last_admin_stays_and_another_one_recovers() {
     let denis = add(&mut world, "denis", Role::Admin);
     world.db.write(|tx| tx.user_disable(denis.number, NOW)).unwrap();
     for by in ["claire", "paul", "denis", "nobody"] {
-        let recovered = world.db.write(|tx| tx.user_recover(claire.number, by, "new", NOW));
+        let recovered = world.db.write(|tx| tx.user_recover(claire.number, Giver::Login(by), "new", NOW));
         assert_eq!(refused(recovered), UserRefusal::NotAnotherAdmin, "{by}");
     }
     world.db.write(|tx| tx.user_totp(paul.number, b"sealed", 7, &[hash(1)])).unwrap();
-    world.db.write(|tx| tx.user_recover(paul.number, "claire", "new", NOW)).unwrap();
+    world.db.write(|tx| tx.user_recover(paul.number, Giver::Login("claire"), "new", NOW)).unwrap();
     let paul = world.db.read(|tx| tx.user_of(paul.number)).unwrap();
     assert_eq!((paul.totp, paul.recovery_left, paul.password.as_str()), (None, 0, "new"));
     assert_eq!(paul.totp_step, 7, "a code that was used stays used");

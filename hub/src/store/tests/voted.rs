@@ -16,7 +16,7 @@ fn period(text: &str) -> Period {
     text.parse().unwrap()
 }
 
-fn rule(from: &str, first: u64, expire_months: Option<u32>) -> Rule {
+pub(super) fn rule(from: &str, first: u64, expire_months: Option<u32>) -> Rule {
     let (first_person, other) = (cents(first), Cents::ZERO);
     Rule { from: period(from), first_person, further_person: other, child_under_14: other, expire_months }
 }

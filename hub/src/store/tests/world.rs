@@ -190,7 +190,7 @@ impl World {
     pub(super) fn tamper(&mut self, sql: &str) {
         let conn = rusqlite::Connection::open(self.path()).unwrap();
         conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;").unwrap();
-        const KEPT: [&str; 30] = [
+        const KEPT: [&str; 35] = [
             "rows",
             "moves",
             "serials",
@@ -220,7 +220,12 @@ impl World {
             "banked",
             "budgets",
             "overruns",
+            "runs",
+            "run_lines",
             "booked",
+            "returns",
+            "asides",
+            "refusals",
         ];
         for trigger in KEPT {
             for name in ["stay", "remain"] {
@@ -229,6 +234,12 @@ impl World {
         }
         conn.execute_batch(sql).unwrap();
         assert!(conn.changes() > 0, "the fault was planted: {sql}");
+    }
+
+    /// The bytes of the file and of its write-ahead log, as anybody may read them.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let log = std::fs::read(self.folder.path().join("hub.db-wal")).unwrap_or_default();
+        [std::fs::read(self.path()).unwrap(), log].concat()
     }
 
     pub(super) fn number<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {

@@ -129,7 +129,8 @@ impl Tx<'_> {
     fn check_people(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
         let mut read = self.conn.prepare(
             "SELECT 'settlement ' || settlement, prepared_by, ended_by FROM preparations WHERE state = 1
-             UNION ALL SELECT 'returned payout ' || place, said_by, approved_by FROM payouts_back WHERE entry IS NULL",
+             UNION ALL SELECT 'returned payout ' || place, said_by, approved_by FROM payouts_back
+                WHERE entry IS NULL OR approved_by IS NOT NULL",
         )?;
         let mut rows = read.query([])?;
         while let Some(row) = rows.next()? {

@@ -5,12 +5,15 @@
 
 mod audited;
 mod bank;
+mod bank_end;
 mod books;
 mod carried;
 mod conserved;
+mod credit_runs;
 mod joined;
 mod journals;
 mod lives;
+mod logins;
 mod money_in;
 mod purse_cards;
 mod refunded;
@@ -20,7 +23,7 @@ mod voted;
 use super::db::Db;
 use super::error::StoreError;
 use super::tx::Tx;
-use crate::core::card_proof::CardWitness;
+use crate::core::bank_text::VerifyKeys;
 
 /// Findings that are kept; what comes after them is only counted.
 pub const FINDINGS_MAX: usize = 1_000;
@@ -81,6 +84,8 @@ pub enum FindingKind {
     Card,
     /// An entry of the audit log that was changed, taken out or put in.
     Audit,
+    /// A login that was given or confirmed otherwise than the audit log says, or took part before it was confirmed.
+    Login,
     /// A payment file that does not pay what its settlement says, once.
     Payment,
     /// A statement that does not add up, or a payout that was paid or came back otherwise.
@@ -121,6 +126,7 @@ impl FindingKind {
             Self::Goodwill => "goodwill",
             Self::Card => "card",
             Self::Audit => "audit",
+            Self::Login => "login",
             Self::Payment => "payment",
             Self::Bank => "bank",
             Self::Joining => "joining",
@@ -173,7 +179,7 @@ impl Db {
     ///
     /// # Errors
     /// [`StoreError::Sqlite`] or [`StoreError::Damaged`] where the file cannot be read at all.
-    pub fn verify(&mut self, witness: &dyn CardWitness) -> Result<VerifyReport, StoreError> {
+    pub fn verify(&mut self, witness: &dyn VerifyKeys) -> Result<VerifyReport, StoreError> {
         self.verify_told(witness, &mut |_, _| {})
     }
 
@@ -183,7 +189,7 @@ impl Db {
     /// As [`Self::verify`].
     pub fn verify_told(
         &mut self,
-        witness: &dyn CardWitness,
+        witness: &dyn VerifyKeys,
         told: &mut dyn FnMut(u64, u64),
     ) -> Result<VerifyReport, StoreError> {
         let parts: &[&Part<'_>] = &[
@@ -202,13 +208,16 @@ impl Db {
             &|tx, report| tx.check_goodwill(report),
             &|tx, report| tx.check_settlements(report),
             &|tx, report| tx.check_bank(report),
+            &|tx, report| tx.check_bank_end(witness, report),
             &|tx, report| tx.check_money_in(report),
+            &|tx, report| tx.check_credit_runs(report),
             &|tx, report| tx.check_joinings(report),
             &|tx, report| tx.check_erasures(report),
             &|tx, report| tx.check_closings(report),
             &|tx, report| tx.check_held(report),
             &|tx, report| tx.check_advances(report),
             &|tx, report| tx.check_audit(report),
+            &|tx, report| tx.check_logins(report),
         ];
         self.read(|tx| {
             let mut report = VerifyReport::default();

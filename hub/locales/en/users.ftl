@@ -1,0 +1,21 @@
+# A login that one admin alone gave
+refusal-waits = This login was given by one admin alone. Before it decides anything with a second person or changes logins, another admin confirms it (page “Users”), or cabas-hub user confirm does on the server. Nothing was changed.
+refusal-gave-it = You gave this login yourself: another admin confirms it, or cabas-hub user confirm does on the server. Nothing was changed.
+refusal-not-held = Nobody holds this login yet: confirm it when its person has logged in and chosen a password. Nothing was changed.
+refusal-not-waiting = This login waits for no confirmation. Nothing was changed.
+user-you-wait = Your login waits until another admin confirms it. Until then it takes no part in what two people decide, and changes no logins.
+user-waits = Waits for a confirmation
+user-waits-given = (given by { $name })
+user-given-waits = Another admin than you will confirm this login on the page “Users”, once its person has chosen a password. Until then it takes no part in what two people decide.
+user-confirm = Confirm
+user-confirm-of = Confirm the login of { $name }
+user-confirm-title = Confirm a login
+user-confirm-given = Password given by { $name } on
+user-confirm-ask = Confirm the login of { $name }? It means: you know this person, and they told you themselves that they hold this login, with their own password and their own phone.
+user-confirm-means = Two logins must be two people: whoever gave a password could otherwise use it too, and decide alone. In doubt do not confirm: call the person.
+user-confirm-not-waiting = The login of { $name } waits for no confirmation.
+user-confirm-not-you = The login of { $name } must be confirmed by another admin than the one who gave it, who does not wait either; or on the server: cabas-hub user confirm.
+user-confirm-disabled = The login of { $name } is disabled.
+user-confirm-not-held = { $name } has not logged in yet with a password of their own: nobody can say who holds this login. Come back later.
+deed-user-confirmed = login confirmed
+action-login-waits = Logins that another admin has to confirm

@@ -1,0 +1,21 @@
+# A login that one admin alone gave
+refusal-waits = Ce compte a été donné par une seule personne administratrice. Avant de décider à deux ou de changer des comptes, il doit être confirmé par une autre personne administratrice (page « Utilisateurs ») ou, sur le serveur, par cabas-hub user confirm. Rien n’a été changé.
+refusal-gave-it = Vous avez donné ce compte vous-même : une autre personne administratrice le confirme, ou sur le serveur cabas-hub user confirm. Rien n’a été changé.
+refusal-not-held = Personne ne tient encore ce compte : confirmez-le quand la personne s’est connectée et a choisi son mot de passe. Rien n’a été changé.
+refusal-not-waiting = Ce compte n’attend pas de confirmation. Rien n’a été changé.
+user-you-wait = Votre compte attend qu’une autre personne administratrice le confirme. D’ici là, il ne prend pas part aux décisions à deux et ne change pas les comptes.
+user-waits = Attend une confirmation
+user-waits-given = (donné par { $name })
+user-given-waits = Une autre personne administratrice que vous confirmera ce compte sur la page « Utilisateurs », quand la personne aura choisi son mot de passe. D’ici là, il ne prend pas part aux décisions à deux.
+user-confirm = Confirmer
+user-confirm-of = Confirmer le compte de { $name }
+user-confirm-title = Confirmer un compte
+user-confirm-given = Mot de passe donné par { $name }, le
+user-confirm-ask = Confirmer le compte de { $name } ? Cela veut dire : vous connaissez cette personne, et elle vous a dit elle-même qu’elle tient ce compte, avec son propre mot de passe et son propre téléphone.
+user-confirm-means = Deux comptes doivent être deux personnes : qui a donné un mot de passe pourrait sinon s’en servir et décider tout seul. Dans le doute, ne confirmez pas : appelez la personne.
+user-confirm-not-waiting = Le compte de { $name } n’attend pas de confirmation.
+user-confirm-not-you = Le compte de { $name } doit être confirmé par une autre personne administratrice que celle qui l’a donné, elle-même confirmée ; ou sur le serveur : cabas-hub user confirm.
+user-confirm-disabled = Le compte de { $name } est fermé.
+user-confirm-not-held = { $name } ne s’est pas encore connecté avec son propre mot de passe : personne ne peut encore dire qui tient ce compte. Revenez ensuite.
+deed-user-confirmed = compte confirmé
+action-login-waits = Comptes à confirmer par une autre personne administratrice

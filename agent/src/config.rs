@@ -40,6 +40,8 @@ pub struct Config {
     pub sale_timeout_s: u32,
     /// The largest amount of one sale that is taken at the counter, in cents.
     pub sale_cents_max: u64,
+    /// Seconds without work after which the counter is locked, where cashiers have codes; 0 for never.
+    pub lock_after_s: u32,
     /// How long a purchase waits for the hub where the balance here is too small.
     pub extend_timeout_ms: u32,
     /// How long a sync waits at the hub for news.
@@ -65,6 +67,7 @@ impl Default for Config {
             auto_print: false,
             sale_timeout_s: 120,
             sale_cents_max: 100_000,
+            lock_after_s: 0,
             extend_timeout_ms: 1500,
             sync_wait_ms: 25_000,
             sync_pause_ms_max: 30_000,
@@ -136,6 +139,9 @@ impl Config {
             hub_url("hub_url", url)?;
         }
         in_range("sale_timeout_s", self.sale_timeout_s, 5, 900, "between 5 and 900")?;
+        if self.lock_after_s != 0 {
+            in_range("lock_after_s", self.lock_after_s, 30, 86_400, "0 for never, or between 30 and 86400")?;
+        }
         in_range("extend_timeout_ms", self.extend_timeout_ms, 0, 10_000, "between 0 and 10000")?;
         in_range("sync_wait_ms", self.sync_wait_ms, 1000, WAIT_MS_MAX, "between 1000 and 60000")?;
         in_range("sync_pause_ms_max", self.sync_pause_ms_max, 1000, 600_000, "between 1000 and 600000")
@@ -242,7 +248,7 @@ mod tests {
         let config = read(
             "data_dir = '/d'\nhub_url = 'https://h.example'\nhub_ca = 'ca'\nlisten = '[::1]:1'\nlanguage = 'en'\n\
              reader_match = 'PICC'\nprinter = 'tcp://p:9'\nprinter_width_mm = 58\nprinter_code_page = 19\n\
-             auto_print = true\nsale_timeout_s = 60\nsale_cents_max = 5\nextend_timeout_ms = 1\nsync_wait_ms = 2000\n\
+             auto_print = true\nsale_timeout_s = 60\nsale_cents_max = 5\nlock_after_s = 300\nextend_timeout_ms = 1\nsync_wait_ms = 2000\n\
              sync_pause_ms_max = 3000\nlog = 'warn'\n",
         )
         .unwrap();
@@ -259,6 +265,7 @@ mod tests {
             auto_print: true,
             sale_timeout_s: 60,
             sale_cents_max: 5,
+            lock_after_s: 300,
             extend_timeout_ms: 1,
             sync_wait_ms: 2000,
             sync_pause_ms_max: 3000,
@@ -280,6 +287,7 @@ mod tests {
             ("printer_code_page = 1", "16"),
             ("sale_timeout_s = 0", "sale_timeout_s"),
             ("sale_cents_max = 0", "sale_cents_max"),
+            ("lock_after_s = 5", "lock_after_s"),
             ("sync_wait_ms = 60001", "sync_wait_ms"),
             ("hub_url = 'hub'", "hub_url"),
             ("hub_url = 'http://hub.example.org'", "https://"),

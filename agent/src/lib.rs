@@ -1,6 +1,7 @@
 //! The program at each shop: reads the member's card, authorizes the sale with or without a network, prints, syncs.
 
 pub mod card;
+pub mod cashiers;
 pub mod cli;
 pub mod clock;
 pub mod config;

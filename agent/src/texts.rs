@@ -119,6 +119,12 @@ impl Texts {
         TestPageTexts { title: get("printer-test-title"), check: get("printer-test-ok") }
     }
 
+    /// The names of what is advised.
+    #[cfg(test)]
+    pub(crate) fn advice_ids(&self) -> impl Iterator<Item = &'static str> + use<> {
+        ids(FRENCH).filter(|id| id.starts_with("advice-"))
+    }
+
     /// What the pages show, by name.
     #[must_use]
     pub fn page(&self, language: Language) -> BTreeMap<&'static str, String> {
@@ -231,6 +237,8 @@ mod tests {
             include_str!("service/counter.rs"),
             include_str!("service/purse.rs"),
             include_str!("service/taps.rs"),
+            include_str!("service/devices.rs"),
+            include_str!("service/health.rs"),
             include_str!("core/undo.rs"),
             include_str!("web/error.rs"),
             include_str!("web/assets/app.js"),
@@ -249,7 +257,7 @@ mod tests {
         let page = include_str!("web/assets/cashier.html");
         let prefixes = [
             "sale-", "class-", "notice-", "error-", "journal-", "network-", "reader-", "printer-", "page-", "undo-",
-            "refund-", "receipt-", "closing-",
+            "refund-", "receipt-", "closing-", "disk-", "clock-",
         ];
         // A page names its words as `data-text="…"`, which reads like any quoted name.
         for source in sources.into_iter().chain([page]) {

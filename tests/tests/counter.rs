@@ -1,192 +1,101 @@
-//! Every state of the cashier's page and of the member's display, in Chromium windows of three sizes.
+//! Who is at the counter, and training, through the real programs: a code, a lock, played sales with real cards, a power cut,
+//! and a hub that hears of it and owes nothing for it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-use cabas_tests::counter::{Counter, FOREIGN, Screens};
-use serde_json::json;
+use cabas_tests::purse_shop::{PurseShop, SHOP};
+use cabas_tests::shop::Shop;
+use serde_json::{Value, json};
+use std::io::Write as _;
+use std::process::Stdio;
 
-const ENTER: &str = "\u{e007}";
-const ESCAPE: &str = "\u{e00c}";
-/// The card of a household of one.
-const ALONE: usize = 7;
+/// Adds a cashier as an administrator does, the code on standard input; gives exit code and what was complained of.
+fn add_cashier(shop: &Shop, number: &str, label: &str, code: &str) -> (Option<i32>, String) {
+    let mut command = shop.command(&["cashier", "add", number, "--label", label, "--code-stdin"]).unwrap();
+    let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = streams.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(format!("{code}\n").as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
 
-/// A sale is over and the card gone; the windows are back at the amount.
-async fn next(counter: &Counter, screens: &Screens) {
-    counter.quiet().await.unwrap();
-    for (_, window) in screens.windows() {
-        window.keys("body", ESCAPE).await.unwrap();
-        window.wait_for_text("Montant").await.unwrap();
-    }
+async fn post(shop: &Shop, path: &str, body: Value) -> (u16, Value) {
+    shop.post(path, &body).await.unwrap()
 }
 
 #[tokio::test]
-async fn every_state_of_a_sale_is_clear_to_the_cashier_and_neutral_to_bystanders_at_every_size() {
-    let counter = Counter::open(Vec::new()).await.unwrap();
-    let screens = Screens::open(&counter.shop.url()).await.unwrap();
-    let display = Screens::open(&format!("{}/customer", counter.shop.url())).await.unwrap();
-    screens.look("ready", "Encaisser").await.unwrap();
-    display.look("member-idle", "Bonjour").await.unwrap();
+async fn a_cashier_unlocks_trains_with_a_real_card_and_the_hub_hears_that_nothing_was_sold() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = PurseShop::open(dir.path(), vec![]).await.unwrap();
+    let shop = &world.shop;
+    assert_eq!(shop.get("/api/status").await.unwrap()["locked"], false);
+    let (code, said) = add_cashier(shop, "3", "Léa", "12");
+    assert!(code == Some(1) && said.contains("4 to 8 digits"), "{said}");
+    assert_eq!(add_cashier(shop, "3", "Léa", "1234").0, Some(0));
+    let (code, said) = add_cashier(shop, "4", "", "1234");
+    assert!(code == Some(1) && said.contains("another cashier has this code"), "{said}");
+    let listed = shop.said(&["--json", "cashier", "list"]).unwrap();
+    let list: Value = serde_json::from_str(&listed.out).unwrap();
+    assert_eq!(list, json!({ "cashiers": [{ "number": 3, "label": "Léa" }] }));
 
-    screens.small().unwrap().keys("body", &format!("12,5{ENTER}")).await.unwrap();
-    screens.look("waiting", "Présentez la carte").await.unwrap();
-    display.look("member-amount", "12,50").await.unwrap();
-    let card = counter.tap(1).unwrap();
-    screens.look("unproven", "Accepté, carte non prouvée").await.unwrap();
-    display.look("member-thanks", "Merci").await.unwrap();
-    counter.take_away(card).await.unwrap();
-    next(&counter, &screens).await;
+    // The running program locks, for people and for the shell.
+    assert_eq!(shop.get("/api/status").await.unwrap()["locked"], true);
+    let sale = json!({ "lines": [{ "category": "0", "cents": 100 }], "request_id": "locked" });
+    let (status, refused) = post(shop, "/api/sales", sale).await;
+    assert_eq!((status, &refused["error"]["code"]), (423, &json!("error_locked")));
+    let sold = shop.said(&["sell", "--cents", "100"]).unwrap();
+    assert!(sold.code == Some(1) && sold.err.contains("423"), "{sold:?}");
+    let (status, wrong) = post(shop, "/api/cashier", json!({ "code": "4321" })).await;
+    assert_eq!((status, &wrong["error"]["code"]), (403, &json!("error_code_wrong")));
+    let (status, cashier) = post(shop, "/api/cashier", json!({ "code": "1234" })).await;
+    assert_eq!((status, cashier), (200, json!({ "number": 3, "label": "Léa" })));
 
-    screens.small().unwrap().keys("body", &format!("9{ENTER}")).await.unwrap();
-    screens.look("waiting-again", "Présentez la carte").await.unwrap();
-    let card = counter.shop.tap(&FOREIGN).unwrap();
-    screens.look("declined", "Paiement non abouti").await.unwrap();
-    for (name, window) in screens.windows() {
-        let shown = window.text("#sale").await.unwrap();
-        assert!(!shown.contains("connue"), "{name}: the reason is not the cashier's: {shown}");
+    // A real card in training is not written to, and the paper says that it has no value.
+    let spent = world.spent().unwrap();
+    assert_eq!(post(shop, "/api/training", json!({ "on": true })).await, (200, json!({ "training": true })));
+    let played = shop.sell_to(1250, &world.chip, "played").await.unwrap();
+    assert_eq!((&played["state"], &played["training"]), (&json!("accepted"), &json!(true)), "{played}");
+    assert_eq!(world.spent().unwrap(), spent);
+    let id = played["id"].as_str().unwrap();
+    let (status, printed) = post(shop, &format!("/api/sales/{id}/receipt"), json!({})).await;
+    assert_eq!(status, 202, "{printed}");
+    let text = shop.printer.wait_for_receipts(1).unwrap()[0].text();
+    assert_eq!(text.matches("FORMATION – SANS VALEUR").count(), 2, "{text}");
+    let id = shop.begin_sale(500, "doubted").await.unwrap();
+    let (status, doubted) = post(shop, &format!("/api/sales/{id}/play"), json!({ "outcome": "in_doubt" })).await;
+    assert_eq!((status, &doubted["state"]), (200, &json!("in_doubt")));
+
+    // A power cut in the middle of it.
+    world.shop.kill_9().unwrap();
+    world.shop.start().await.unwrap();
+    let shop = &world.shop;
+    let status = shop.get("/api/status").await.unwrap();
+    assert_eq!((&status["cashier"]["number"], &status["training"]), (&json!(3), &json!(true)), "{status}");
+    assert_eq!(
+        (&status["locked"], &status["doubts"], &status["unsynced"]["count"]),
+        (&json!(false), &json!([]), &json!(0))
+    );
+    assert_eq!(post(shop, "/api/training", json!({ "on": false })).await.0, 200);
+
+    // What is real afterwards is sold, once.
+    let id = shop.begin_sale(700, "real").await.unwrap();
+    let real = world.present_until_accepted(&id).await.unwrap();
+    assert_eq!(real["training"], Value::Null);
+    assert_eq!(world.spent().unwrap(), spent.checked_add(700).unwrap());
+    assert_eq!(shop.delete("/api/cashier").await.unwrap(), 200);
+    shop.wait_until_synced().await.unwrap();
+    assert_eq!(world.hub.owed(SHOP).unwrap(), 700);
+    world.hub.verify().unwrap();
+    world.shop.stop().unwrap();
+    let verified = world.shop.said(&["journal", "verify"]).unwrap();
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    let exported = world.shop.said(&["--json", "journal", "export"]).unwrap();
+    for (kind, times) in [("\"Training\"", 2), ("\"CashierChange\"", 2), ("\"Sale\"", 1)] {
+        assert_eq!(exported.out.matches(kind).count(), times, "{kind} in {}", exported.out);
     }
-    display.look("member-declined", "Paiement non abouti").await.unwrap();
-    display.click(".why").await.unwrap();
-    display.look("member-why", "Cette carte n'est pas connue ici").await.unwrap();
-    counter.take_away(card).await.unwrap();
-    screens.click("#turn").await.unwrap();
-    screens.look("turned", "Paiement non abouti").await.unwrap();
-    screens.click("#member-back").await.unwrap();
-    next(&counter, &screens).await;
-
-    screens.small().unwrap().keys("body", &format!("abc{ENTER}")).await.unwrap();
-    screens.small().unwrap().wait_for_text("Indiquez un montant").await.unwrap();
-    screens.close().await.unwrap();
-    display.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_payment_in_part_is_offered_to_the_member_alone_and_only_when_asked() {
-    let counter = Counter::open(Vec::new()).await.unwrap();
-    let screens = Screens::open(&counter.shop.url()).await.unwrap();
-    let display = Screens::open(&format!("{}/customer", counter.shop.url())).await.unwrap();
-    screens.look("part-ready", "Encaisser").await.unwrap();
-    // A household of one has 150 €, and a plain card may pay as much at once.
-    let first = counter.shop.begin_sale(10_000, "most of it").await.unwrap();
-    let card = counter.tap(ALONE).unwrap();
-    assert_eq!(counter.shop.sale_over(&first).await.unwrap()["state"], "accepted");
-    counter.take_away(card).await.unwrap();
-    next(&counter, &screens).await;
-    screens.small().unwrap().keys("body", &format!("60{ENTER}")).await.unwrap();
-    display.look("member-large", "60,00").await.unwrap();
-    let card = counter.tap(ALONE).unwrap();
-    screens.look("offer", "Le membre choisit sur son écran").await.unwrap();
-    display.look("member-choice", "Un choix vous attend ici").await.unwrap();
-    for (_, window) in display.windows() {
-        let shown = window.text("body").await.unwrap();
-        assert!(!shown.contains("La caisse paie"), "nothing of the part unasked: {shown}");
-    }
-    display.click(".look").await.unwrap();
-    display.look("member-offer", "La caisse paie").await.unwrap();
-    display.small().unwrap().click(".decline").await.unwrap();
-    screens.look("offer-declined", "Vente annulée").await.unwrap();
-    display.look("member-after-offer", "Bonjour").await.unwrap();
-    counter.take_away(card).await.unwrap();
-    next(&counter, &screens).await;
-
-    // The member agrees: the cashier is told what is left to be paid by other means, and no more.
-    screens.small().unwrap().keys("body", &format!("60{ENTER}")).await.unwrap();
-    display.small().unwrap().wait_for_text("60,00").await.unwrap();
-    let card = counter.tap(ALONE).unwrap();
-    display.small().unwrap().wait_for_text("Un choix vous attend ici").await.unwrap();
-    display.small().unwrap().click(".look").await.unwrap();
-    display.small().unwrap().wait_for_text("La caisse paie").await.unwrap();
-    display.small().unwrap().click(".accept").await.unwrap();
-    screens.look("part", "par un autre moyen 10,00").await.unwrap();
-    display.look("member-part-thanks", "Merci").await.unwrap();
-    counter.take_away(card).await.unwrap();
-    assert_eq!(counter.sales().await.unwrap(), 2);
-    screens.close().await.unwrap();
-    display.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn what_no_card_here_can_play_is_shown_as_well() {
-    let counter = Counter::open(vec![("CABAS_AGENT_SALE_TIMEOUT_S".to_owned(), "5".to_owned())]).await.unwrap();
-    let screens = Screens::open(&counter.shop.url()).await.unwrap();
-    screens.look("timeout-ready", "Encaisser").await.unwrap();
-    counter.shop.begin_sale(400, "late").await.unwrap();
-    screens.look("timed-out", "Aucune carte présentée à temps").await.unwrap();
-    next(&counter, &screens).await;
-    for (state, words) in [
-        ("failed", "La vente n'a pas pu être enregistrée"),
-        ("accepted", "Accepté"),
-        ("in_doubt", "Présentez à nouveau"),
-    ] {
-        let sale = json!({ "id": "0000000000000001", "state": state, "cents": 123_456, "proven": true, "fund_cents": 100_000,
-            "member_cents": 23_456, "lines": [], "message_fr": words, "message_en": words });
-        // What is asked from here on is not answered: the agent knows no such sale.
-        screens.script("window.fetch = () => new Promise(() => {})").await.unwrap();
-        screens
-            .script(&format!("return import('/assets/sale.js').then((page) => page.showSale({sale}))"))
-            .await
-            .unwrap();
-        screens.look(state, words).await.unwrap();
-        screens.script("return import('/assets/sale.js').then((page) => page.showSale(null))").await.unwrap();
-    }
-    screens.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn panels_and_the_page_of_help_are_whole_at_every_size_and_tell_what_is_wrong() {
-    let mut counter = Counter::open(Vec::new()).await.unwrap();
-    let id = counter.shop.begin_sale(1250, "one").await.unwrap();
-    let card = counter.tap(1).unwrap();
-    counter.shop.sale_over(&id).await.unwrap();
-    counter.take_away(card).await.unwrap();
-    let screens = Screens::open(&counter.shop.url()).await.unwrap();
-    screens.click("[data-open=today]").await.unwrap();
-    screens.look("today", "12,50").await.unwrap();
-    screens.click(".entry").await.unwrap();
-    screens.look("entry", "Rembourser").await.unwrap();
-    screens.script("document.querySelectorAll('#ask-buttons button')[1].click()").await.unwrap();
-    screens.look("refund", "Rembourser ces montants").await.unwrap();
-    screens.script("document.querySelector('#ask').close()").await.unwrap();
-    screens.click("[data-open=day]").await.unwrap();
-    screens.look("day", "Clôturer le mois").await.unwrap();
-    screens.click("#close-day").await.unwrap();
-    screens.look("day-sure", "pour toujours").await.unwrap();
-    screens.script("document.querySelector('#ask').close()").await.unwrap();
-    screens.click("[data-open=tools]").await.unwrap();
-    screens.look("tools", "scellées par fichier").await.unwrap();
-    screens.small().unwrap().click("#tool-balance").await.unwrap();
-    screens.small().unwrap().wait_for_text("Approchez la carte").await.unwrap();
-    screens.small().unwrap().click("#member-back").await.unwrap();
-
-    counter.hub.kill_9().unwrap();
-    counter.shop.pcscd.kill().unwrap();
-    counter.shop.wait("the page to know", |status| (status["hub"]["reachable"] == false).then_some(())).await.unwrap();
-    screens.click("[data-open=till]").await.unwrap();
-    screens.look("wrong", "Hors ligne").await.unwrap();
-    counter.shop.kill_9().unwrap();
-    screens.look("gone", "Le programme du terminal ne répond pas").await.unwrap();
-    screens.close().await.unwrap();
-    counter.shop.start().await.unwrap();
-    for (language, title) in [("fr", "Cabas en une page"), ("en", "Cabas on one page")] {
-        let help = Screens::open(&format!("{}/help?lang={language}", counter.shop.url())).await.unwrap();
-        help.look(&format!("help-{language}"), title).await.unwrap();
-        let paper = json!({ "paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": true });
-        let pdf = help.small().unwrap().devtools("Page.printToPDF", &paper).await.unwrap();
-        let pages = pages_of(pdf["data"].as_str().unwrap());
-        assert_eq!(pages, 1, "one sheet of A4");
-        help.close().await.unwrap();
-    }
-}
-
-/// The pages of a PDF in base64, by its own count.
-fn pages_of(base64: &str) -> usize {
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0_u32);
-    for digit in base64.bytes().filter_map(|byte| alphabet.iter().position(|one| *one == byte)) {
-        bits = (bits << 6 | u32::try_from(digit).unwrap()) & 0xfff_ffff;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push(u8::try_from(bits >> held & 0xff).unwrap());
-        }
-    }
-    String::from_utf8_lossy(&bytes).matches("/Type /Page\n").count()
+    assert!(
+        !exported.out.contains("Léa") && !world.shop.log().contains("1234"),
+        "labels and codes stay where they are"
+    );
+    world.shop.start().await.unwrap();
+    assert_eq!(world.shop.get("/api/status").await.unwrap()["locked"], true, "as it was left");
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::card::NoCard;
+use crate::cashiers::RollError;
 use crate::config::ConfigError;
 use crate::journal::JournalError;
 use crate::journal::export::ExportError;
@@ -62,6 +63,16 @@ pub(super) enum Failure {
     NoRandomness,
     #[error("{0}")]
     Refused(String),
+    #[error(transparent)]
+    Cashiers(#[from] RollError),
+    #[error("a code is 4 to 8 digits on one line; nothing was changed")]
+    NoCode,
+    #[error("the two codes differ; nothing was changed")]
+    CodesDiffer,
+    #[error("there is no terminal to ask for the code; give it on standard input with --code-stdin")]
+    NoTerminalToAsk,
+    #[error("the code cannot be read: {0}; nothing was changed")]
+    Code(#[source] io::Error),
     #[error("no printer is set; set `printer`, such as tcp://192.168.1.50:9100 or /dev/usb/lp0")]
     NoPrinter,
     #[error("the printer: {0}")]

@@ -63,8 +63,7 @@ pub(super) async fn sell(context: &Context, sell: &Sell) -> Result<(), Failure> 
             }
         }
     }
-    print(context.format, &sale, |sale| format!("{} {}", text_of(sale, "state"), text_of(sale, "stan")))
-        .map_err(Failure::Print)?;
+    print(context.format, &sale, sold_text).map_err(Failure::Print)?;
     let accepted = sale.get("state").and_then(Value::as_str) == Some("accepted");
     if accepted { Ok(()) } else { Err(Failure::Refused(shown)) }
 }
@@ -132,6 +131,11 @@ pub(super) fn text_of(value: &Value, key: &str) -> String {
     value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
+fn sold_text(sale: &Value) -> String {
+    let played = if sale.get("training") == Some(&Value::Bool(true)) { " TRAINING" } else { "" };
+    format!("{} {}{played}", text_of(sale, "state"), text_of(sale, "stan"))
+}
+
 fn status_text(status: &Value) -> String {
     let at = |pointer: &str| match status.pointer(pointer) {
         None | Some(Value::Null) => String::from("-"),
@@ -164,7 +168,20 @@ fn status_text(status: &Value) -> String {
         lines.push(format!("{part}: {}", at(&format!("/{part}/message_en"))));
     }
     lines.push(format!("clock: {}", at("/clock/quality")));
+    lines.push(format!("disk: {}", at("/disk/message_en")));
+    match (status.pointer("/cashier/number"), status.get("locked") == Some(&Value::Bool(true))) {
+        (Some(number), _) => lines.push(format!("cashier: {number} {}", at("/cashier/label"))),
+        (None, true) => lines.push(String::from("cashier: none, the counter is locked")),
+        (None, false) => {}
+    }
+    if status.get("training") == Some(&Value::Bool(true)) {
+        lines.push(String::from("TRAINING: sales are played, nothing is sold"));
+    }
     lines.push(format!("keys of purse cards sealed by: {}", at("/sealed_by")));
+    for advice in status.get("advice").and_then(Value::as_array).into_iter().flatten() {
+        let text = |key| plain(&text_of(advice, key));
+        lines.push(format!("{}: {} {}", text("level"), text("message_en"), text("todo_en")));
+    }
     for alarm in status.get("alarms").and_then(Value::as_array).into_iter().flatten() {
         lines.push(format!("ALARM {}", plain(&text_of(alarm, "text"))));
     }

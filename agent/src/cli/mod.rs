@@ -2,6 +2,7 @@
 //! `journal` reads the file beside it.
 
 mod card;
+mod cashier;
 mod closings;
 mod enrol;
 mod failure;
@@ -66,6 +67,9 @@ enum Command {
     /// The receipt printer: test
     #[command(subcommand)]
     Printer(printer::Printer),
+    /// Cashiers and their codes: add, remove, list
+    #[command(subcommand)]
+    Cashier(cashier::Cashier),
 }
 
 /// What every command knows.
@@ -104,6 +108,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Journal(journal) => journal::run(&context, &journal),
         Command::Card(card) => block_on(card::run(&context, &card)),
         Command::Printer(printer::Printer::Test) => block_on(printer::test(&context)),
+        Command::Cashier(cashier) => cashier::run(&context, &cashier),
     }
 }
 

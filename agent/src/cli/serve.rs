@@ -16,7 +16,7 @@ use crate::journal::keyfile::TerminalKeys;
 use crate::journal::seal::{SealCredential, SealedBy};
 use crate::journal::{self, FILE, Journal, KEY_FILE};
 use crate::service::counter::Alive;
-use crate::service::{Parts, Service, Settings};
+use crate::service::{Parts, Place, Service, Settings};
 use crate::sync::{HubClient, HubLink, Network, Timing};
 use crate::{card, printer, web};
 
@@ -54,6 +54,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         link: Arc::clone(&link),
         network: network_seen,
         printer: printer::start(config.printer()?).map_err(start("the printer's thread"))?,
+        place: place(config),
     };
     let (service, counter) = Service::new(parts, keys.card_key());
     let (cards, card_events) = mpsc::channel(CARD_EVENTS_MAX);
@@ -100,6 +101,11 @@ fn settings(config: &Config, sealed_by: SealedBy) -> Result<Settings, Failure> {
         language: config.language()?,
         sealed_by,
     })
+}
+
+fn place(config: &Config) -> Place {
+    let lock_after = (config.lock_after_s > 0).then(|| Duration::from_secs(u64::from(config.lock_after_s)));
+    Place { data_dir: Some(config.data_dir.clone()), lock_after }
 }
 
 /// What systemd decrypted for this run, where it did.

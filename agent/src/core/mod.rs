@@ -3,6 +3,7 @@
 pub mod ages;
 pub mod amount;
 pub mod authorize;
+pub mod cashier;
 pub mod closing;
 pub mod objects;
 pub mod part;

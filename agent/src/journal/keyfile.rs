@@ -118,6 +118,14 @@ impl TerminalKeys {
 /// # Errors
 /// [`KeyFileError`].
 pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    read_private_up_to(path, FILE_BYTES_MAX)
+}
+
+/// The same with another limit; what lies past it is not read.
+///
+/// # Errors
+/// [`KeyFileError`].
+pub fn read_private_up_to(path: &Path, bytes_max: u64) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let fail = |source| KeyFileError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(fail)?;
     let mode = file.metadata().map_err(fail)?.permissions().mode() & 0o7777;
@@ -125,7 +133,7 @@ pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
         return Err(KeyFileError::Open { path: path.to_owned(), mode });
     }
     let mut bytes = Zeroizing::new(Vec::new());
-    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(fail)?;
+    file.take(bytes_max).read_to_end(&mut bytes).map_err(fail)?;
     Ok(bytes)
 }
 

@@ -47,6 +47,8 @@ impl State {
             alarms: Arc::new(load_alarms(db)?),
             doubts: Arc::new(load_doubts(db)?),
             reserved: None,
+            cashier: super::cashier::load_cashier(db, id.fund)?,
+            training: super::cashier::load_training(db, id.fund)?,
             periods: load_periods(db, newest.totals)?,
             id: Arc::new(id),
         })
@@ -97,6 +99,7 @@ pub(super) fn type_number(of: ObjectType) -> i64 {
         | ObjectType::RefundDecision
         | ObjectType::SlotKey
         | ObjectType::SettlementStatement
+        | ObjectType::EReceipt
         | ObjectType::Refusal => 0,
     }
 }

@@ -5,12 +5,14 @@
 //! the product one thread owns it ([`handle`]).
 
 mod append;
+mod cashier;
 mod close;
 mod counters;
 mod couriers;
 mod create;
 mod day;
 mod doubts;
+mod e_receipts;
 mod error;
 pub mod export;
 mod export_body;
@@ -296,6 +298,8 @@ fn checkpoint(db: &Connection, mode: &str) -> Result<bool, JournalError> {
     Ok(busy == 0)
 }
 
+#[cfg(test)]
+mod cashier_tests;
 #[cfg(test)]
 mod close_tests;
 #[cfg(test)]

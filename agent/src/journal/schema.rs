@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0004_purse_cards.sql"),
     include_str!("../../migrations/0005_identity_cards.sql"),
     include_str!("../../migrations/0006_closings.sql"),
+    include_str!("../../migrations/0007_counter.sql"),
 ];
 /// "CABA": the file is one of ours.
 const APPLICATION_ID: u32 = 0x4341_4241;

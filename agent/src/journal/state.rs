@@ -181,6 +181,10 @@ pub struct State {
     pub doubts: Arc<Vec<Doubt>>,
     /// What the open sale is about to take; of this run only.
     pub reserved: Option<Reserved>,
+    /// The cashier's number by the newest row that says so; 0 for none.
+    pub cashier: u16,
+    /// True where the newest row that says so put the training mode on.
+    pub training: bool,
     /// What is closed, and what is not.
     pub periods: Periods,
 }

@@ -5,6 +5,7 @@ use crate::core::authorize::DeclineReason;
 use crate::core::sale::{SaleEvent, SaleState};
 use crate::core::split::{AskedLine, Categories};
 use crate::journal::{Declined, Doubt, Entry, SaleRecord};
+use crate::service::training::Played;
 use crate::texts::Texts;
 use cabas_protocol::row::{Line, Tier};
 use cabas_protocol::{Cents, MoneyError, RequestId, Seq, Stan};
@@ -39,6 +40,8 @@ pub struct SaleView {
     pub is_reversed: bool,
     /// What was asked back of it, both parts together.
     pub refunded: Cents,
+    /// What it has instead of a row where it is only played.
+    pub played: Option<Played>,
 }
 
 /// What was written down of a sale.
@@ -69,6 +72,7 @@ impl SaleView {
             offer: None,
             is_reversed: false,
             refunded: Cents::ZERO,
+            played: None,
         }
     }
 
@@ -124,13 +128,19 @@ impl SaleView {
         }
     }
 
+    /// What the card proved, or is said to have proved where it is played.
+    fn tier(&self) -> Option<Tier> {
+        let played = self.played.and_then(|played| played.accepted).map(|played| played.tier);
+        self.written.map(|written| written.tier).or(played)
+    }
+
     fn message_id(&self) -> &'static str {
-        match (self.state, self.written) {
+        match (self.state, self.tier()) {
             (SaleState::Waiting, _) => "sale-waiting",
             (SaleState::Authorizing, _) => "sale-authorizing",
             (SaleState::Offered, _) => "sale-offer",
             (SaleState::InDoubt, _) => "sale-in-doubt",
-            (SaleState::Accepted, Some(Written { tier: Tier::Plain, .. })) => "sale-accepted-not-proven",
+            (SaleState::Accepted, Some(Tier::Plain)) => "sale-accepted-not-proven",
             (SaleState::Accepted, _) => "sale-accepted",
             (SaleState::Declined(_), _) => "sale-declined",
             (SaleState::Cancelled, _) => "sale-cancelled",
@@ -164,6 +174,13 @@ impl SaleView {
             put("seq", json!(written.seq.get()));
             put("stan", json!(written.stan.to_string()));
             put("proven", json!(written.tier != Tier::Plain));
+        }
+        if let Some(played) = self.played {
+            put("training", json!(true));
+            if let Some(sale) = played.accepted {
+                put("stan", json!(sale.stan.to_string()));
+                put("proven", json!(sale.tier != Tier::Plain));
+            }
         }
         if let Some(id) = self.notice {
             put("notice", coded(texts, id, &id.replace('-', "_")));
@@ -241,6 +258,8 @@ pub struct Board {
     pub current: Option<RequestId>,
     /// True while a member asks for the balance.
     pub balance_asked: bool,
+    /// True while a card is awaited to try the reader.
+    pub reader_tested: bool,
     /// The reader.
     pub reader: ReaderState,
     /// True while something lies on it.
@@ -253,6 +272,7 @@ impl Default for Board {
             sales: VecDeque::new(),
             current: None,
             balance_asked: false,
+            reader_tested: false,
             reader: ReaderState::NoService,
             card_present: false,
         }
@@ -260,6 +280,12 @@ impl Default for Board {
 }
 
 impl Board {
+    /// True while the counter waits for a card.
+    #[must_use]
+    pub const fn is_busy(&self) -> bool {
+        self.current.is_some() || self.balance_asked || self.reader_tested
+    }
+
     /// A sale of late.
     #[must_use]
     pub fn find(&self, id: RequestId) -> Option<&SaleView> {
@@ -282,13 +308,14 @@ impl Board {
 
     /// Sales of which it is not known whether their card has paid.
     pub fn in_doubt(&self) -> impl Iterator<Item = RequestId> {
-        self.sales.iter().filter(|sale| sale.state == SaleState::InDoubt).map(|sale| sale.id)
+        let real = self.sales.iter().filter(|sale| sale.played.is_none());
+        real.filter(|sale| sale.state == SaleState::InDoubt).map(|sale| sale.id)
     }
 
     /// The newest accepted sale on the board.
     #[must_use]
     pub fn last_accepted(&self) -> Option<&SaleView> {
-        self.sales.iter().rev().find(|sale| sale.state == SaleState::Accepted)
+        self.sales.iter().rev().find(|sale| sale.state == SaleState::Accepted && sale.played.is_none())
     }
 
     /// The remark that fits the reader, for a sale that waits.

@@ -1,7 +1,7 @@
 //! Closings, where the day stands, and their papers.
 
 use super::closing_slip::{About, slip};
-use super::{Refusal, Service};
+use super::{By, Refusal, Service};
 use crate::clock;
 use crate::core::closing::{Day, OpenSince, due};
 use crate::core::receipt::{Language, date_time};
@@ -33,6 +33,7 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn close(&self, period: ClosePeriod) -> Result<Value, Refusal> {
+        self.may_really(By::Person)?;
         let now = self.clock.now();
         let Closed { asked, is_new, added } = self.journal.customer(move |journal| journal.close(now, period)).await?;
         for closing in &added {
@@ -163,13 +164,20 @@ impl Service {
                 "member_cents": sum.member.get(),
             })
         });
+        let on_roll = self.lock.cashiers.now();
         let cashiers = sums.cashiers.iter().map(|(number, sum)| {
-            json!({ "number": number, "label": null, "sales": sum.sales, "fund_cents": sum.fund.get() })
+            let label = on_roll.find(*number).map(|cashier| cashier.label.as_str());
+            json!({ "number": number, "label": label, "sales": sum.sales, "fund_cents": sum.fund.get() })
         });
         Map::from_iter([
             (String::from("by_category"), categories.collect()),
             (String::from("cashiers"), cashiers.collect()),
         ])
+    }
+
+    /// The closing that is due, for the list of what is wrong.
+    pub(super) fn period_due(state: &State, time: Timestamp) -> Option<ClosePeriod> {
+        due(&open_since(&state.periods), day_at(time)).map(|(period, _)| period)
     }
 
     /// What should be closed, for the status.

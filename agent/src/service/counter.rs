@@ -11,7 +11,8 @@ use crate::core::authorize::TerminalState;
 use crate::core::sale::{SaleEvent, SaleState};
 use crate::journal::{Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
 use cabas_protocol::keys::CardKey;
-use cabas_protocol::{CardRef, Cents, RequestId};
+use cabas_protocol::row::Tier;
+use cabas_protocol::{CardRef, Cents, RequestId, Stan};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,15 @@ pub(super) enum Open {
         reply: oneshot::Sender<Result<Cents, Refusal>>,
         deadline: Pin<Box<Sleep>>,
     },
+    /// A sale that is only played: nothing that moves money takes one.
+    Played {
+        id: RequestId,
+        deadline: Pin<Box<Sleep>>,
+    },
+    ReaderTest {
+        reply: oneshot::Sender<Result<Option<Tier>, Refusal>>,
+        deadline: Pin<Box<Sleep>>,
+    },
 }
 
 impl Open {
@@ -43,7 +53,11 @@ impl Open {
     async fn over(&mut self) {
         match self {
             Self::Nothing => std::future::pending().await,
-            Self::Sale { deadline, .. } => deadline.as_mut().await,
+            Self::Sale { deadline, .. } | Self::Played { deadline, .. } => deadline.as_mut().await,
+            Self::ReaderTest { reply, deadline } => tokio::select! {
+                () = deadline.as_mut() => {}
+                () = reply.closed() => {}
+            },
             Self::Balance { reply, deadline } => tokio::select! {
                 () = deadline.as_mut() => {}
                 () = reply.closed() => {}
@@ -62,6 +76,8 @@ pub struct Counter {
     pub(super) on_reader: Option<OnReader>,
     /// The dialogue with the last purse card, until the card is let go.
     pub(super) talk: Option<JoinHandle<()>>,
+    /// The number of the last played sale of this run.
+    pub(super) last_played: Option<Stan>,
 }
 
 impl std::fmt::Debug for Counter {
@@ -72,19 +88,26 @@ impl std::fmt::Debug for Counter {
 
 impl Counter {
     pub(super) const fn new(service: Arc<Service>, commands: mpsc::Receiver<Command>, card_key: CardKey) -> Self {
-        Self { service, commands, card_key, open: Open::Nothing, on_reader: None, talk: None }
+        Self { service, commands, card_key, open: Open::Nothing, on_reader: None, talk: None, last_played: None }
     }
 
     /// Works until `stop` says so; a sale in hand is finished first. `alive` is called from time to time.
     pub async fn run(mut self, mut cards: mpsc::Receiver<CardEvent>, mut stop: watch::Receiver<bool>, alive: Alive) {
         let mut tick = alive.every.map(tokio::time::interval);
         loop {
+            let locks_in = self.service.locks_in();
             tokio::select! {
                 biased;
                 () = async { drop(stop.wait_for(|stop| *stop).await) } => return,
-                Some(event) = cards.recv() => self.card(event).await,
+                Some(event) = cards.recv() => {
+                    if self.is_awaiting() {
+                        self.service.works();
+                    }
+                    self.card(event).await;
+                }
                 Some(command) = self.commands.recv() => self.command(command).await,
                 () = self.open.over() => self.give_up().await,
+                () = after(locks_in) => self.left_alone().await,
                 () = next(&mut tick) => (alive.call)(),
             }
         }
@@ -96,6 +119,13 @@ impl Counter {
             Command::Cancel { id, reply } => drop(reply.send(self.cancel(id).await)),
             Command::Balance { reply } => self.balance(reply),
             Command::TakePart { id, reply } => drop(reply.send(self.take_part(id).await)),
+            Command::Cashier { number, reply } => drop(reply.send(self.change_cashier(number).await)),
+            Command::Train { on, reply } => drop(reply.send(self.train(on).await)),
+            Command::Play { id, outcome, reply } => {
+                self.service.works();
+                drop(reply.send(self.play_out(id, outcome)));
+            }
+            Command::TestReader { reply } => self.test_reader(reply),
         }
     }
 
@@ -115,6 +145,9 @@ impl Counter {
             | SaleState::Cancelled
             | SaleState::TimedOut => false,
         };
+        if let Some(sale) = known.clone().filter(|sale| sale.played.is_some()) {
+            return self.begin_known_played(ask, sale);
+        }
         if let Some(sale) = known.filter(|sale| !may_go_on(sale.state)) {
             let same = sale.asked == ask.lines;
             return if same { Ok(Begun { sale, is_new: false }) } else { Err(Refusal::RequestConflict) };
@@ -135,6 +168,9 @@ impl Counter {
         }
         if !matches!(self.open, Open::Nothing) {
             return Err(Refusal::Busy);
+        }
+        if self.is_training() {
+            return if doubt.is_some() { Err(Refusal::Training) } else { self.begin_played(ask) };
         }
         if let Some(doubt) = doubt {
             let same = SaleView::of_doubt(&doubt).asked == ask.lines;
@@ -170,6 +206,8 @@ impl Counter {
             }
             self.step(id, SaleEvent::Cancel);
             self.release(id).await;
+        } else if let Some(cancelled) = self.cancel_played(id) {
+            cancelled?;
         }
         let sale = self.service.view(id).await?;
         if sale.state == SaleState::Cancelled { Ok(sale) } else { Err(Refusal::TooLate) }
@@ -198,6 +236,8 @@ impl Counter {
                 self.service.board().balance_asked = false;
                 self.service.tell(Event::Status);
             }
+            Open::Played { id, .. } => drop(self.end_played(id, SaleEvent::TimeOut)),
+            Open::ReaderTest { reply, .. } => self.tested(reply, Err(Refusal::NoCard)),
         }
     }
 
@@ -307,11 +347,15 @@ impl Counter {
 
     /// Changes the remark of the sale that waits.
     pub(super) fn notice(&self, notice: Option<&'static str>) {
-        let Open::Sale { ask, .. } = &self.open else { return };
-        if let Some(sale) = self.service.board().find_mut(ask.request) {
+        let id = match &self.open {
+            Open::Sale { ask, .. } => ask.request,
+            Open::Played { id, .. } => *id,
+            Open::Nothing | Open::Balance { .. } | Open::ReaderTest { .. } => return,
+        };
+        if let Some(sale) = self.service.board().find_mut(id) {
             sale.notice = notice;
         }
-        self.show(ask.request);
+        self.show(id);
     }
 
     pub(super) fn show(&self, id: RequestId) {
@@ -330,6 +374,13 @@ pub struct Alive {
     pub every: Option<Duration>,
     /// What is called.
     pub call: fn(),
+}
+
+async fn after(duration: Option<Duration>) {
+    match duration {
+        Some(duration) => tokio::time::sleep(duration).await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn next(tick: &mut Option<tokio::time::Interval>) {

@@ -1,14 +1,19 @@
 //! The counter: one sale at a time, from amount to accepted. Nothing is shown as accepted before the journal says that
 //! its row is durable; the printer comes after, and changes nothing.
 
+pub mod advice;
 mod attempt;
 pub mod board;
 pub(crate) mod closing_slip;
 pub(crate) mod closings;
 pub mod counter;
+mod devices;
 pub mod dialogue;
+mod e_receipt;
+pub mod health;
 mod history;
 mod identity;
+pub mod lock;
 pub mod metrics;
 mod parts;
 mod purse;
@@ -16,9 +21,11 @@ pub mod receipts;
 mod refusal;
 mod status;
 mod taps;
+pub mod training;
 mod undo;
 
 pub use counter::Counter;
+pub use lock::{By, Place};
 pub use refusal::Refusal;
 
 use crate::clock::{self, Clock};
@@ -31,6 +38,7 @@ use crate::printer::{JobId, PrinterHandle, PrinterState};
 use crate::sync::{HubLink, Network, NetworkState};
 use crate::texts::Texts;
 use board::{Board, SaleView};
+use cabas_protocol::row::Tier;
 use cabas_protocol::sign::sha256;
 use cabas_protocol::{Cents, RequestId};
 use metrics::Metrics;
@@ -88,6 +96,10 @@ enum Command {
     Cancel { id: RequestId, reply: oneshot::Sender<Result<SaleView, Refusal>> },
     Balance { reply: oneshot::Sender<Result<Cents, Refusal>> },
     TakePart { id: RequestId, reply: oneshot::Sender<Result<SaleView, Refusal>> },
+    Cashier { number: u16, reply: oneshot::Sender<Result<(), Refusal>> },
+    Train { on: bool, reply: oneshot::Sender<Result<(), Refusal>> },
+    Play { id: RequestId, outcome: training::Outcome, reply: oneshot::Sender<Result<SaleView, Refusal>> },
+    TestReader { reply: oneshot::Sender<Result<Option<Tier>, Refusal>> },
 }
 
 /// A sale that was begun, now or before.
@@ -114,6 +126,8 @@ pub struct Parts {
     pub network: watch::Receiver<Network>,
     /// The printer.
     pub printer: PrinterHandle,
+    /// Where it stands: cashiers, disk, lock.
+    pub place: Place,
 }
 
 /// What screens, tills and the command line use.
@@ -130,6 +144,8 @@ pub struct Service {
     board: Mutex<Board>,
     events: broadcast::Sender<Event>,
     commands: mpsc::Sender<Command>,
+    lock: lock::Lock,
+    data_dir: Option<std::path::PathBuf>,
 }
 
 impl Service {
@@ -141,7 +157,10 @@ impl Service {
         for doubt in parts.journal.published().state.doubts.iter().rev() {
             board.put(SaleView::of_doubt(doubt));
         }
+        let lock = lock::Lock::new(&parts.place, &parts.clock);
         let service = Arc::new(Self {
+            lock,
+            data_dir: parts.place.data_dir,
             settings: parts.settings,
             clock: parts.clock,
             journal: parts.journal,
@@ -203,6 +222,21 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn begin(&self, ask: BeginAsk) -> Result<(Value, bool), Refusal> {
+        self.begin_by(By::Person, ask).await
+    }
+
+    /// The same on behalf of a person or a program.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn begin_by(&self, by: By, ask: BeginAsk) -> Result<(Value, bool), Refusal> {
+        if let Err(refusal) = self.may(by) {
+            // What was begun before goes on; a sale that failed would begin anew.
+            let known = self.view(ask.request).await.map_err(|_| refusal.clone())?;
+            if known.state == SaleState::Failed {
+                return Err(refusal);
+            }
+        }
         let begun = self.ask(|reply| Command::Begin { ask, reply }).await?;
         Ok((begun.sale.json(&self.texts, &self.categories()), begun.is_new))
     }
@@ -221,6 +255,7 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn balance(&self) -> Result<Value, Refusal> {
+        self.may_really(By::Person)?;
         let available = self.ask(|reply| Command::Balance { reply }).await?;
         let age_s = self.journal.published().state.hub.age_s(self.clock.now());
         Ok(json!({ "available_cents": available.get(), "age_s": age_s }))
@@ -269,7 +304,7 @@ impl Service {
     pub async fn print(&self, id: RequestId, language: Language) -> Result<(JobId, u32), Refusal> {
         let known = self.journal.customer(move |journal| journal.find_sale(id)).await?;
         let Some(record) = known else {
-            return Err(if self.board().find(id).is_some() { Refusal::NotAccepted } else { Refusal::NotFound });
+            return self.print_played(id, language);
         };
         self.print_record(record, language).await
     }

@@ -88,6 +88,9 @@ impl Counter {
 
     /// The member says yes: where the card still lies there it is decided at once.
     pub(super) async fn take_part(&mut self, id: RequestId) -> Result<SaleView, Refusal> {
+        if let Some(sale) = self.take_played_part(id) {
+            return Ok(sale);
+        }
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Sale { ask, deadline, part: Some(part), .. } if ask.request == id && !part.is_taken => {
                 let part = Part { is_taken: true, ..part };
@@ -102,7 +105,11 @@ impl Counter {
                     None => self.open = Open::Sale { ask, deadline, part: Some(part), doubt: None },
                 }
             }
-            open @ (Open::Nothing | Open::Sale { .. } | Open::Balance { .. }) => {
+            open @ (Open::Nothing
+            | Open::Sale { .. }
+            | Open::Balance { .. }
+            | Open::Played { .. }
+            | Open::ReaderTest { .. }) => {
                 self.open = open;
                 let sale = self.service.view(id).await?;
                 // Said twice: the first time counts.

@@ -1,5 +1,7 @@
 //! A receipt of what the journal says.
 
+use super::board::SaleView;
+use super::training::PlayedSale;
 use crate::clock;
 use crate::core::receipt::{Language, Receipt, ReceiptError, ReceiptLine, ReceiptParts};
 use crate::core::split::Categories;
@@ -67,6 +69,44 @@ pub fn receipt(
             let when = if online { "receipt-note-refund-online" } else { "receipt-note-refund-offline" };
             receipt.with_notes(vec![note("receipt-note-refunds"), note(when)])
         }
+    })
+}
+
+/// The receipt of a sale that was only played: it says above and below the amounts that it has no value.
+pub(super) fn played(
+    state: &State,
+    texts: &Texts,
+    language: Language,
+    sale: &SaleView,
+    played: PlayedSale,
+    categories: &Categories,
+) -> Result<Receipt, ReceiptError> {
+    let label = |id| match (categories.get(id), language) {
+        (Some(category), Language::French) => category.label_fr.clone(),
+        (Some(category), Language::English) => category.label_en.clone(),
+        (None, Language::French | Language::English) => id.to_string(),
+    };
+    let config = state.config.as_deref();
+    let lines = sale.lines.iter().map(|line| ReceiptLine {
+        label: label(line.category),
+        requested: line.requested,
+        fund: line.fund,
+        member: line.member,
+    });
+    Receipt::new(ReceiptParts {
+        shop: config.map(|config| config.shop_name.clone()).unwrap_or_default(),
+        fund: config.map(|config| config.fund_name.clone()).unwrap_or_default(),
+        helpline: config.map(|config| config.helpline.clone()).filter(|helpline| !helpline.is_empty()),
+        at: clock::local(played.at),
+        terminal: state.id.terminal,
+        stan: played.stan,
+        till_ref: sale.till_ref.clone(),
+        lines: lines.collect(),
+        duplicate: (played.copies > 0).then_some(played.copies),
+        training: true,
+        show_not_proven: played.tier == Tier::Plain,
+        language,
+        texts: texts.receipt(language, ReceiptKind::Sale),
     })
 }
 

@@ -76,6 +76,30 @@ pub enum Refusal {
     /// There is no enrolment.
     #[error("not enrolled")]
     NotEnrolled,
+    /// A code has to be typed first.
+    #[error("locked")]
+    Locked,
+    /// No cashier has this code.
+    #[error("the code is wrong")]
+    CodeWrong,
+    /// Too many wrong codes.
+    #[error("no code is looked at for {wait_s} s")]
+    CodeWait {
+        /// Seconds until one is.
+        wait_s: u64,
+    },
+    /// No cashier has a code here.
+    #[error("no cashiers are set up")]
+    NoCashiers,
+    /// It is not done while the terminal trains.
+    #[error("the terminal trains")]
+    Training,
+    /// It is only played while the terminal trains.
+    #[error("the terminal does not train")]
+    NotTraining,
+    /// There is no reader.
+    #[error("no reader")]
+    NoReader,
 }
 
 impl From<JournalError> for Refusal {
@@ -108,7 +132,13 @@ impl Refusal {
                 | UndoRefusal::CardCounts,
             )
             | Self::NoOffer
+            | Self::NoCashiers
+            | Self::Training
+            | Self::NotTraining
             | Self::Paused => 409,
+            Self::CodeWrong => 403,
+            Self::Locked => 423,
+            Self::CodeWait { .. } => 429,
             Self::Undo(
                 UndoRefusal::Lines
                 | UndoRefusal::UnknownCategory(_)
@@ -116,7 +146,12 @@ impl Refusal {
                 | UndoRefusal::NothingPaid
                 | UndoRefusal::Money(_),
             ) => 422,
-            Self::PrinterOff | Self::PrinterBusy | Self::Journal(_) | Self::Overloaded | Self::NotEnrolled => 503,
+            Self::PrinterOff
+            | Self::PrinterBusy
+            | Self::Journal(_)
+            | Self::Overloaded
+            | Self::NotEnrolled
+            | Self::NoReader => 503,
         }
     }
 
@@ -146,12 +181,24 @@ impl Refusal {
             Self::Day => "error-bad-day",
             Self::Number => "error-bad-number",
             Self::NotEnrolled => "error-not-enrolled",
+            Self::Locked => "error-locked",
+            Self::CodeWrong => "error-code-wrong",
+            Self::CodeWait { .. } => "error-code-wait",
+            Self::NoCashiers => "error-no-cashiers",
+            Self::Training => "error-training",
+            Self::NotTraining => "error-not-training",
+            Self::NoReader => "error-no-reader",
         }
     }
 
     /// The words.
     #[must_use]
     pub fn words(&self, texts: &Texts) -> Both {
+        if let Self::CodeWait { wait_s } = self {
+            let wait = wait_s.to_string();
+            let say = |language| texts.with(language, self.message_id(), &[("wait", &wait)]);
+            return Both { message_fr: say(Language::French), message_en: say(Language::English) };
+        }
         let (Self::Amount(AmountError::OverLimit { max: most }) | Self::Undo(UndoRefusal::TooMuch { left: most, .. })) =
             self
         else {

@@ -1,7 +1,10 @@
 //! How the terminal is, for the cashier's page and for programs.
 
 use super::Service;
+use super::advice::{self, Seen};
 use super::board::{Board, coded};
+use super::health::{Disk, clock_name, clock_words};
+use super::lock::AtCounter;
 use crate::card::ReaderState;
 use crate::core::ages::Moment;
 use crate::journal::handle::Published;
@@ -9,7 +12,6 @@ use crate::journal::{State, Trouble};
 use crate::printer::PrinterState;
 use crate::sync::NetworkState;
 use crate::texts::Texts;
-use cabas_protocol::row::ClockQuality;
 use serde_json::{Value, json};
 
 /// Alarms that the status shows.
@@ -22,6 +24,8 @@ impl Service {
         let Published { state, trouble } = self.journal.published();
         let now = self.clock.now();
         let board = self.board().clone();
+        let (at_counter, free_bytes) = (self.at_counter(), self.free_bytes());
+        let disk = free_bytes.map_or(Disk::Ok, Disk::of);
         let mut status = json!({
             "program": env!("CARGO_PKG_VERSION"),
             "standing": state.terminal_state().name(),
@@ -37,7 +41,12 @@ impl Service {
             "reader": reader(&self.texts, &board),
             "printer": printer(&self.texts, &self.printer.state().borrow(), *self.printer.kept().borrow()),
             "journal": journal(&self.texts, &state, trouble),
-            "clock": clock(&state, now),
+            "clock": clock(&self.texts, &state, now),
+            "disk": disk.json(free_bytes, &self.texts),
+            "cashier": at_counter.cashier.as_ref().map(|(number, label)| json!({ "number": number, "label": label })),
+            "cashiers_set": at_counter.is_set,
+            "locked": at_counter.is_locked(),
+            "training": state.training,
             "sealed_by": self.settings.sealed_by.name(),
             "refused_unfunded": self.link.refused_unfunded(),
             "alarms": state.alarms.iter().take(ALARMS_SHOWN).map(|alarm| json!({
@@ -53,6 +62,7 @@ impl Service {
             "closing": self.closing_due(&state, state.hub.anchor.time(now)),
         });
         let categories = self.categories();
+        let seen = self.seen(&state, trouble, &board, (disk, &at_counter), now);
         if let Value::Object(status) = &mut status {
             let shown = categories.categories.iter().map(|category| {
                 json!({
@@ -66,6 +76,8 @@ impl Service {
             let current = board.current.and_then(|id| board.find(id));
             status.insert(String::from("sale"), json!(current.map(|sale| sale.json(&self.texts, &categories))));
             status.insert(String::from("last_sale"), json!(board.last_accepted().map(|sale| sale.id.to_string())));
+            let advised = advice::advice(&seen).into_iter().map(|advice| advice.json(&self.texts)).collect();
+            status.insert(String::from("advice"), advised);
             if let Some(reason) = state.terminal_state().reason() {
                 let words = self.texts.both(reason.message_id());
                 status.insert(String::from("message_fr"), json!(words.message_fr));
@@ -73,6 +85,35 @@ impl Service {
             }
         }
         status
+    }
+
+    /// What advice is made of.
+    fn seen(
+        &self,
+        state: &State,
+        trouble: Option<Trouble>,
+        board: &Board,
+        (disk, at_counter): (Disk, &AtCounter),
+        now: Moment,
+    ) -> Seen {
+        Seen {
+            standing: state.terminal_state(),
+            has_limits: state.policy.is_some(),
+            trouble,
+            disk,
+            reader: board.reader.clone(),
+            cashiers_broken: at_counter.is_broken,
+            network: self.network.borrow().state,
+            age_s: state.hub.age_s(now),
+            list_age_s_max: state.policy.as_ref().map(|policy| policy.plain_list_age_s_max.into()),
+            unsent_sales: state.unsent().sales,
+            printer: *self.printer.state().borrow(),
+            kept: *self.printer.kept().borrow(),
+            clock: state.hub.anchor.quality(now),
+            alarms: state.alarms.len(),
+            doubts: state.doubts.len(),
+            closing_due: Self::period_due(state, state.hub.anchor.time(now)),
+        }
     }
 
     fn hub(&self, state: &State, now: Moment) -> Value {
@@ -177,11 +218,15 @@ fn journal(texts: &Texts, state: &State, trouble: Option<Trouble>) -> Value {
     with_state(coded(texts, id, code), json!({ "rows": state.newest.chain.seq.get() }))
 }
 
-fn clock(state: &State, now: Moment) -> Value {
-    let quality = match state.hub.anchor.quality(now) {
-        ClockQuality::Unknown => "unknown",
-        ClockQuality::Carried => "carried",
-        ClockQuality::Synced => "synced",
-    };
-    json!({ "quality": quality, "hub_time": state.hub.anchor.time(now).get(), "wall_time": now.wall.get() })
+fn clock(texts: &Texts, state: &State, now: Moment) -> Value {
+    let quality = state.hub.anchor.quality(now);
+    let mut clock = json!({
+        "quality": clock_name(quality).0,
+        "hub_time": state.hub.anchor.time(now).get(),
+        "wall_time": now.wall.get(),
+    });
+    if let Value::Object(clock) = &mut clock {
+        clock.extend(clock_words(texts, quality).map(|(key, value)| (key.to_owned(), value)));
+    }
+    clock
 }

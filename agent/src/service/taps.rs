@@ -3,6 +3,7 @@
 use super::counter::Open;
 use super::parts::Part;
 use super::purse::Keyed;
+use super::training::Outcome;
 use super::{Counter, Event, Refusal};
 use crate::card::{CardEvent, ForeignCard, PresentedCard, ReaderState};
 use crate::core::authorize::DeclineReason;
@@ -47,6 +48,19 @@ impl Counter {
     }
 
     async fn presented(&mut self, card: &PresentedCard) {
+        match std::mem::replace(&mut self.open, Open::Nothing) {
+            Open::Played { id, deadline } => {
+                self.on_reader = None;
+                self.open = Open::Played { id, deadline };
+                return self.play_tap(id, Outcome::Accepted);
+            }
+            Open::ReaderTest { reply, .. } => {
+                self.on_reader = None;
+                let tier = self.tier_of(card).await;
+                return self.tested(reply, tier);
+            }
+            open @ (Open::Nothing | Open::Sale { .. } | Open::Balance { .. }) => self.open = open,
+        }
         let by = PresentedBy {
             card: self.card_key.card_ref(card.uid.as_bytes()),
             proven: card.tier,
@@ -56,7 +70,7 @@ impl Counter {
         let seen = self.seen(card, by).await;
         self.on_reader = Some(seen.clone());
         match std::mem::replace(&mut self.open, Open::Nothing) {
-            Open::Nothing => {}
+            Open::Nothing | Open::Played { .. } | Open::ReaderTest { .. } => {}
             // Another card, or what has only the UID of the one that it waits for.
             Open::Sale { ask, deadline, part, doubt }
                 if doubt.is_some_and(|card| card != by.card || !matches!(seen.keyed, Some(Keyed::Purse(_)))) =>
@@ -115,6 +129,11 @@ impl Counter {
                     self.service.board().balance_asked = false;
                     drop(reply.send(Err(Refusal::Card(reason))));
                 }
+                open @ Open::Played { .. } => {
+                    self.open = open;
+                    self.notice(Some("notice-card-unreadable"));
+                }
+                Open::ReaderTest { reply, .. } => self.tested(reply, Ok(None)),
             },
         }
     }

@@ -50,6 +50,10 @@ fn shop(allowed: u64, settings: Settings) -> Shop {
 }
 
 fn open(folder: Arc<tempfile::TempDir>, settings: Settings) -> Shop {
+    open_with(folder, settings, Place::default())
+}
+
+fn open_with(folder: Arc<tempfile::TempDir>, settings: Settings, place: Place) -> Shop {
     drop(rustls::crypto::ring::default_provider().install_default());
     let fund = Fund::default();
     let (journal, thread) = journal::handle::start(fund.open(folder.path(), moment(1, 5))).unwrap();
@@ -58,7 +62,7 @@ fn open(folder: Arc<tempfile::TempDir>, settings: Settings) -> Shop {
     let link = Arc::new(HubLink::new(client, fund.signer(), journal.clone(), clock.clone()));
     let printer = printer::start(PrinterConfig::default()).unwrap();
     let network = watch::channel(Network::default()).1;
-    let parts = Parts { settings, clock, journal, link, network, printer };
+    let parts = Parts { settings, clock, journal, link, network, printer, place };
     let (service, counter) = Service::new(parts, CardKey::new(CARD_KEY));
     let (cards, events) = mpsc::channel(16);
     let (stop, stopped) = watch::channel(false);
@@ -275,5 +279,9 @@ async fn a_stop_finishes_the_sale_in_hand_and_ends_though_somebody_holds_on() {
 
 #[path = "identity_tests.rs"]
 mod identity_cards;
+#[path = "lock_tests.rs"]
+mod locked;
 #[path = "purse_tests.rs"]
 mod purse_cards;
+#[path = "training_tests.rs"]
+mod trains;

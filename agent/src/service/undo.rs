@@ -1,7 +1,7 @@
 //! Reversals, refunds, the list of the day, and receipts that wait for the printer.
 
 use super::receipts;
-use super::{Event, Refusal, Service};
+use super::{By, Event, Refusal, Service};
 use crate::clock;
 use crate::core::receipt::{Language, date_time};
 use crate::core::split::Categories;
@@ -19,6 +19,7 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn reverse(&self, sale: SaleRef, request: RequestId) -> Result<(Value, bool), Refusal> {
+        self.may_really(By::Person)?;
         let now = self.clock.now();
         let (record, is_new) = done(self.journal.customer(move |journal| journal.reverse(now, sale, request)).await?)?;
         tracing::info!(reversal.stan = %record.reversal.stan, reversal.seq = record.seq.get(), "a sale was reversed");
@@ -31,6 +32,7 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn refund(&self, ask: RefundAsk) -> Result<(Value, bool), Refusal> {
+        self.may_really(By::Person)?;
         let now = self.clock.now();
         let (record, is_new) = done(self.journal.customer(move |journal| journal.refund(now, &ask)).await?)?;
         if is_new {

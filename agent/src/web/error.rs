@@ -16,7 +16,14 @@ pub(super) fn answer(status: u16, body: &Value) -> Response {
 
 /// What the counter does not do.
 pub(super) fn refused(refusal: &Refusal, texts: &Texts) -> Response {
-    error(refusal.status(), refusal.message_id(), refusal.words(texts))
+    let Refusal::CodeWait { wait_s } = refusal else {
+        return error(refusal.status(), refusal.message_id(), refusal.words(texts));
+    };
+    let mut body = error_body(refusal.message_id(), refusal.words(texts));
+    if let Some(Value::Object(error)) = body.get_mut("error") {
+        error.insert(String::from("wait_s"), json!(wait_s));
+    }
+    answer(refusal.status(), &body)
 }
 
 /// What is no request of this API.
@@ -25,7 +32,11 @@ pub(super) fn wrong(status: u16, id: &str, texts: &Texts) -> Response {
 }
 
 fn error(status: u16, id: &str, words: Both) -> Response {
+    answer(status, &error_body(id, words))
+}
+
+fn error_body(id: &str, words: Both) -> Value {
     let Both { message_fr, message_en } = words;
     let code = id.replace('-', "_");
-    answer(status, &json!({ "error": { "code": code, "message_fr": message_fr, "message_en": message_en } }))
+    json!({ "error": { "code": code, "message_fr": message_fr, "message_en": message_en } })
 }

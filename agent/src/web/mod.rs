@@ -14,6 +14,8 @@
 //! | `GET /api/refunds/{id}` | the same, as it stands |
 //! | `GET /api/today` | `{"entries": [...]}`: the day's sales (with `"reversed"`, `"refunded_cents"`), reversals and refunds, newest first |
 //! | `POST /api/today/{seq}/receipt` `{"language"?}` | 202: the receipt of that row, `{"job", "duplicate"}` |
+//! | `GET /api/today/{seq}/e-receipt` | the receipt without paper of that row: `{"url", "valid", "svg"}`; 404 where it has none |
+//! | `GET /api/today/{seq}/e-receipt.svg` | the address as a QR code |
 //! | `POST /api/printer/kept` `{"action": "print" or "discard"}` | receipts that could not be begun: `{"printed"}`; `GET /api/status` counts them in `printer.kept` |
 //! | `POST /api/sales/{id}/receipt` `{"language"?}` | 202: the receipt is in the printer's queue |
 //! | `POST /api/balance` `{}` | waits for a card: `{"available_cents", "age_s"}` |
@@ -23,6 +25,11 @@
 //! | `GET /api/closings?limit=50&before=SEQ` | `{"closings": [...]}`, newest first: `seq`, `period`, `number`, `from`, `at`, `from_seq`, totals, `perpetual_cents`, `hash` |
 //! | `POST /api/closings/{seq}/receipt` `{"language"?}` | 202: its paper, `{"job", "duplicate"}` |
 //! | `GET /api/history?day=2026-11-28&before=SEQ` or `?stan=000123` | a day's entries as `/api/today` gives them, with `"day"` and `"truncated"` where there are older ones; or what a receipt's number stands for |
+//! | `POST /api/cashier` `{"code"}`, `DELETE /api/cashier` | `{"number", "label"}` a cashier unlocks, where codes are set up; 403 a wrong code, 429 with `wait_s` after five; lock at once. While `locked` in `/api/status` what is begun at the counter answers 423 `error_locked`; a sale under way goes on |
+//! | `POST /api/training` `{"on"}` | the training mode: sales are played, and have `"training": true`; 409 while a sale is under way, and for what is real |
+//! | `POST /api/sales/{id}/play` `{"outcome"}` | plays the tap of a played sale: `accepted`, `not_proven`, `declined`, `offer`, `in_doubt`; a real card plays `accepted` |
+//! | `POST /api/printer/test` `{}` | 202 a test page: `{"job"}` |
+//! | `POST /api/reader/test` `{}` | waits 30 s for a card: `{"tier": "purse", "identity", "plain" or "unknown", "message_fr", "message_en"}` |
 //! | `GET /api/events` | server-sent events: `sale` with the sale, `status` without contents |
 //!
 //! What is refused is `{"error": {"code", "message_fr", "message_en"}}` with a status of 4xx or 5xx.
@@ -32,6 +39,8 @@ mod assets;
 mod closings;
 #[cfg(test)]
 mod closings_tests;
+mod counter;
+mod e_receipt;
 mod error;
 mod events;
 mod guard;
@@ -118,7 +127,14 @@ fn router(app: App) -> Router {
         .route("/api/refunds/{id}", get(undo::refund_of))
         .route("/api/today", get(undo::today))
         .route("/api/today/{seq}/receipt", post(undo::receipt))
+        .route("/api/today/{seq}/e-receipt", get(e_receipt::e_receipt))
+        .route("/api/today/{seq}/e-receipt.svg", get(e_receipt::svg))
         .route("/api/printer/kept", post(undo::kept))
+        .route("/api/cashier", post(counter::log_in).delete(counter::log_out))
+        .route("/api/training", post(counter::train))
+        .route("/api/sales/{id}/play", post(counter::play))
+        .route("/api/printer/test", post(counter::test_printer))
+        .route("/api/reader/test", post(counter::test_reader))
         .route("/api/balance", post(api::balance))
         .route("/api/day-close", post(closings::close))
         .route("/api/day", get(closings::day))

@@ -15,7 +15,7 @@ use crate::fixture::{CARD_KEY, Fund, HUB_TIME, cents, moment};
 use crate::journal::{self, Journal, JournalHandle};
 use crate::printer::{self, PrinterConfig};
 use crate::service::counter::Alive;
-use crate::service::{Parts, Service, Settings};
+use crate::service::{Parts, Place, Service, Settings};
 use crate::sync::{HubClient, HubLink, Network};
 use cabas_protocol::Seq;
 use cabas_protocol::keys::CardKey;
@@ -76,7 +76,8 @@ pub(super) async fn shop_with(allowed: u64, parts: bool, timeout: Duration, prin
         sealed_by: crate::journal::seal::SealedBy::KeyFile,
     };
     let printer = printer::start(printer).unwrap();
-    let parts = Parts { settings, clock, journal: journal.clone(), link, network: seen, printer };
+    let place = Place::default();
+    let parts = Parts { settings, clock, journal: journal.clone(), link, network: seen, printer, place };
     let (service, counter) = Service::new(parts, card_key);
     let (cards, taken) = mpsc::channel(8);
     let (stop, stopped) = watch::channel(false);
@@ -348,3 +349,6 @@ async fn the_days_list_has_what_can_be_printed_again() {
     assert_eq!(shop.call("POST", "/api/printer/kept", json!({ "action": "burn" })).await.0, 400);
     assert_eq!(shop.call("GET", "/api/status", json!({})).await.1["printer"]["kept"], 0);
 }
+
+#[path = "e_receipt_tests.rs"]
+mod e_receipts;

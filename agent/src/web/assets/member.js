@@ -108,6 +108,14 @@ export function memberView(root, onNeutral = () => {}) {
     } catch (error) { reveal({ lines: () => [why(error, language)] }); }
   }
 
+  // Whether there is a receipt without paper, where this terminal makes any.
+  async function findSlip(id, seq) {
+    try {
+      const told = await ask("GET", "/api/today/" + seq + "/e-receipt");
+      if (sale?.id === id) { sale.slip = told; draw(); }
+    } catch { /* There is none. */ }
+  }
+
   async function balance() {
     if (asking || isOpen(sale)) return;
     const mine = new AbortController();
@@ -128,7 +136,8 @@ export function memberView(root, onNeutral = () => {}) {
   function take(next) {
     const isNew = !sale || sale.id !== next.id;
     if (isNew || sale.state !== next.state) secret = null;
-    sale = next;
+    sale = isNew ? next : { slip: sale.slip, ...next };
+    if (sale.state === "accepted" && sale.seq && !sale.training && !sale.slip) findSlip(sale.id, sale.seq);
     if (isOpen(sale)) { if (secret === null) clearTimeout(timer); } else later();
     draw();
   }
@@ -166,7 +175,7 @@ export function memberView(root, onNeutral = () => {}) {
     parts.look.hidden = sale?.state !== "offer" || choosing;
     parts.accept.hidden = parts.decline.hidden = !choosing;
     parts.why.hidden = sale?.state !== "declined" || Boolean(secret);
-    parts.slip.hidden = !accepted || !sale.seq || !status?.e_receipts || Boolean(sale.training) || Boolean(secret);
+    parts.slip.hidden = !accepted || !sale.slip || Boolean(secret);
     parts.balance.hidden = open || Boolean(asking) || Boolean(secret) || Boolean(status?.locked);
     parts.hide.hidden = !secret && !asking;
     parts.speak.hidden = !canSpeak(language);

@@ -108,7 +108,7 @@ function offerReceipt(sale) {
 
 // Whether there is a receipt without paper, where this terminal makes any.
 async function findSlip(sale) {
-  if (!sale.seq || sale.training || !app.status?.e_receipts) return;
+  if (!sale.seq || sale.training) return;
   try {
     const slip = await ask("GET", "/api/today/" + sale.seq + "/e-receipt");
     if (app.sale?.id === sale.id) { app.sale.slip = slip; draw(app.sale); }

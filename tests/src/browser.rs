@@ -5,9 +5,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use fantoccini::wd::{PrintConfiguration, PrintSize};
+use fantoccini::wd::{PrintConfiguration, PrintSize, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
+use reqwest::{Method, Url};
 use serde_json::json;
 
 use crate::ports::free_port;
@@ -138,6 +139,30 @@ impl Browser {
         Ok(self.client.execute(script, vec![]).await?)
     }
 
+    /// Tells Chromium something that WebDriver has no word for, by its own protocol.
+    ///
+    /// # Errors
+    /// Where it does not take it.
+    pub async fn devtools(&self, method: &str, parameters: &serde_json::Value) -> anyhow::Result<serde_json::Value> {
+        Ok(self.client.issue_cmd(Devtools(json!({ "cmd": method, "params": parameters }))).await?)
+    }
+
+    /// Loads the page again, as the key F5 does.
+    ///
+    /// # Errors
+    /// Where it cannot be loaded.
+    pub async fn reload(&self) -> anyhow::Result<()> {
+        Ok(self.client.refresh().await?)
+    }
+
+    /// Goes back, as the button of a browser does.
+    ///
+    /// # Errors
+    /// Where the driver is gone.
+    pub async fn back(&self) -> anyhow::Result<()> {
+        Ok(self.client.back().await?)
+    }
+
     /// Stores a picture of the window.
     ///
     /// # Errors
@@ -169,6 +194,20 @@ impl Browser {
     /// Where the driver is gone.
     pub async fn close(self) -> anyhow::Result<()> {
         Ok(self.client.clone().close().await?)
+    }
+}
+
+/// A command of Chromium's own protocol, as chromedriver passes it on.
+#[derive(Debug)]
+struct Devtools(serde_json::Value);
+
+impl WebDriverCompatibleCommand for Devtools {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, <Url as std::str::FromStr>::Err> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _url: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(self.0.to_string()))
     }
 }
 

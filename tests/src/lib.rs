@@ -3,6 +3,7 @@
 
 pub mod bare_purse;
 pub mod browser;
+pub mod counter;
 pub mod cpu;
 pub mod devices;
 pub mod example;

@@ -89,7 +89,9 @@ async fn a_late_answer_does_not_set_a_sale_back_that_is_over() {
     assert!(page.text("#sale").await.unwrap().contains("Accepté"), "{}", page.text("#sale").await.unwrap());
     card.remove();
     // What the page was not told it asks for.
-    let set_back = "showSale({ ...sale, state: 'authorizing', message_fr: 'Un instant' });
+    let set_back =
+        "const [{ showSale }, { app }] = await Promise.all([import('/assets/sale.js'), import('/assets/app.js')]);
+        showSale({ ...app.sale, state: 'authorizing', message_fr: 'Un instant' });
         document.getElementById('language').click();
         document.getElementById('language').click();
         return document.getElementById('sale-message').textContent";

@@ -2,7 +2,7 @@
 //!
 //! | route | |
 //! | --- | --- |
-//! | `GET /`, `GET /customer` | the cashier's page, the member's display |
+//! | `GET /`, `GET /customer`, `GET /help` | the cashier's page, the member's display, the guide of one page (`?lang=fr`, `en`) |
 //! | `GET /health`, `GET /api/status`, `GET /metrics` | how the terminal is |
 //! | `POST /api/sales` `{"lines": [{"category", "cents" or "amount"}], "till_ref"?, "request_id"}` | 201 a new sale, 200 a known one |
 //! | `GET /api/sales/{id}`, `DELETE /api/sales/{id}` | a sale; cancel it before the card. In state `in_doubt` nobody knows whether its card has paid, and it waits for that same card: `DELETE` answers 409 and leaves it for later; the card's next tap settles it, whatever that is for |
@@ -109,6 +109,7 @@ fn router(app: App) -> Router {
     Router::new()
         .route("/", get(assets::cashier))
         .route("/customer", get(assets::customer))
+        .route("/help", get(assets::help))
         .route("/assets/{name}", get(assets::asset))
         .route("/health", get(api::health))
         .route("/metrics", get(api::metrics))

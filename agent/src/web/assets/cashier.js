@@ -1,186 +1,103 @@
 // The cashier's page: an amount, a card, done.
-"use strict";
 
-let sale = null;
-let busy = false;
-let pending = null;
-let lastSale = null;
-// Who else wants to know how the terminal is.
-const onStatus = [];
-let status = null;
+import { $, isOpen, otherLanguage, page, setText, start } from "/assets/page.js";
+import { app, open, startDialog, tellStatus, view, whenOpened } from "/assets/app.js";
+import { everything, showGone, showState } from "/assets/state.js";
+import { begins, cancel, comeBack, sales, showSale, startSale, statusOfSale } from "/assets/sale.js";
+import { charge, press, showCategories, startTill, step } from "/assets/till.js";
+import { closeCode, pressCode, sendCode, startTools, typesCode } from "/assets/tools.js";
+import { startDay } from "/assets/day.js";
+import { startToday } from "/assets/today.js";
+import { makeWay, startTurned, tellMember } from "/assets/turned.js";
 
-function age(seconds) {
-  if (seconds === null || seconds === undefined) return word("page-never");
-  if (seconds < 120) return seconds + " " + word("page-seconds");
-  if (seconds < 7200) return Math.floor(seconds / 60) + " " + word("page-minutes");
-  if (seconds < 172800) return Math.floor(seconds / 3600) + " " + word("page-hours");
-  return Math.floor(seconds / 86400) + " " + word("page-days");
+let isFirst = true;
+
+function nameHelp() {
+  $("help").href = "/help?lang=" + page.language;
 }
 
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(8));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+function heard(sale) {
+  sales.heard(sale);
+  tellMember(app.sale);
 }
 
-function showSale(next) {
-  sale = next;
-  show("till", sale === null);
-  show("sale", sale !== null);
-  if (sale === null) { $("amount").focus(); return; }
-  const open = OPEN.includes(sale.state);
-  $("sale").className = sale.state === "accepted" ? (sale.proven ? "accepted" : "unproven") : open ? "open" : "stopped";
-  setText("sale-amount", sale.cents === null ? "" : money(sale.cents));
-  setText("sale-mark", sale.state === "accepted" ? "✓" : open ? "…" : "—");
-  setText("sale-message", words(sale));
-  setText("sale-notice", open ? words(sale.notice) : "");
-  const parts = sale.member_cents > 0
-    ? word("page-fund-part") + " " + money(sale.fund_cents) + " · " + word("page-member-part") + " " + money(sale.member_cents) : "";
-  setText("sale-parts", parts);
-  setText("reason", "");
-  show("cancel", sale.state === "waiting" || sale.state === "offer");
-  show("print", sale.state === "accepted");
-  $("print").disabled = false;
-  $("print").textContent = word("page-print");
-  show("why", sale.state === "declined");
-  show("reverse", sale.state === "accepted" && !sale.reversed && !sale.refunded_cents);
-  setText("sale-class", sale.reversed ? word("undo-done-reversal") : words(sale.class));
-  // A sale in doubt can be left for later, but not taken back.
-  const doubt = sale.state === "in_doubt";
-  show("next", !open || doubt);
-  (open && !doubt ? $("cancel") : $("next")).focus();
+function begun(sale) {
+  sales.take(sale);
+  tellMember(app.sale);
 }
 
-const sales = follow(() => sale, showSale);
-
-function failed(error) {
-  setText("error", words(error) || word("page-agent-gone"));
-}
-
-async function charge() {
-  if (busy || sale) return;
-  const amount = $("amount").value.trim();
-  busy = true;
-  setText("error", "");
-  // One id for one amount: pressed twice, or sent again after a break, it is one sale.
-  const category = $("category").hidden ? undefined : $("category").value;
-  if (!pending || pending.amount !== amount || pending.category !== category) pending = { id: newId(), amount, category };
-  try {
-    sales.take(await ask("POST", "/api/sales", { lines: [{ category, amount }], request_id: pending.id }));
-    $("amount").value = "";
-    pending = null;
-  } catch (error) { failed(error); }
-  busy = false;
-}
-
-function showStatus(next) {
-  status = next;
+async function showStatus(status) {
+  tellStatus(status);
   setText("shop", status.terminal.shop_name || "Cabas");
-  const trouble = status.message_fr ? [words(status)] : [];
-  for (const alarm of status.alarms) trouble.push(word("page-alarm") + " : " + alarm.text);
-  setText("trouble", trouble.join(" — "));
-  const rows = [
-    ["page-network", words(status.hub), status.hub.reachable !== false],
-    ["page-hub-seen", age(status.hub.last_seen_s), true],
-    ["page-balances-age", age(status.balances.age_s), true],
-    ["page-list-age", age(status.hot_list.age_s), true],
-    ["page-unsynced", status.unsynced.count + " " + word("page-sales") + ", " + money(status.unsynced.cents), true],
-    ["page-reader", words(status.reader), status.reader.state === "ready"],
-    ["page-printer", words(status.printer), !["paper_out", "cover_open", "unreachable", "hanging", "off_line", "last_job_unsure"].includes(status.printer.state)],
-    ["page-journal", words(status.journal), status.journal.state === "ok"],
-    ["page-card-keys", word(status.sealed_by === "credential" ? "page-keys-credential" : "page-keys-file"), true],
-  ];
-  if (status.doubts.length > 0) {
-    rows.push(["page-doubts", status.doubts.map((doubt) => "n° " + doubt.stan + " " + money(doubt.cents)).join(", "), false]);
-  }
-  $("state").replaceChildren(...rows.map(([name, text, well]) => {
-    const line = document.createElement("div");
-    const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
-    line.className = well ? "" : "bad";
-    dt.textContent = word(name);
-    dd.textContent = (well ? "" : "⚠ ") + text;
-    line.append(dt, dd);
-    return line;
-  }));
-  const categories = status.categories;
-  const several = categories.length > 1;
-  show("category", several);
-  show("category-label", several);
-  const shown = JSON.stringify([categories, page.language]);
-  if ($("category").dataset.shown !== shown) {
-    $("category").dataset.shown = shown;
-    $("category").replaceChildren(...categories.map((category) => {
-      const option = document.createElement("option");
-      option.value = category.id;
-      option.textContent = category["label_" + page.language] + " (" + category.share_percent + " %)";
-      return option;
-    }));
-  }
-  lastSale = status.last_sale;
-  for (const tell of onStatus) tell(status);
-  // The page comes back where it was: a sale under way is shown again after a reload.
-  if (status.sale && (!sale || sale.id === status.sale.id)) sales.take(status.sale);
-  else if (sale === null) showSale(null);
-  else if (OPEN.includes(sale.state)) sales.again();
-}
-
-function makeKeys() {
-  for (const key of ["7", "8", "9", "4", "5", "6", "1", "2", "3", "0", ",", "⌫"]) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = key;
-    if (key === "⌫") button.dataset.label = "page-erase";
-    button.addEventListener("click", () => press(key));
-    $("keys").append(button);
+  showState(status);
+  showCategories(status.categories);
+  statusOfSale(status);
+  tellMember(app.sale);
+  if (isFirst) {
+    isFirst = false;
+    await comeBack(status);
+    if (!app.sale && view() === "till") $("amount").focus();
   }
 }
 
-function press(key) {
-  const amount = $("amount");
-  amount.value = key === "⌫" ? amount.value.slice(0, -1) : (amount.value + key).slice(0, 12);
+function key(name) {
+  if (typesCode()) pressCode(name);
+  else if (begins()) press(name);
 }
 
-async function print(id) {
-  try {
-    await ask("POST", "/api/sales/" + id + "/receipt", { language: page.language });
-    return true;
-  } catch (error) { failed(error); setText("sale-notice", words(error)); return false; }
+function enter() {
+  if (typesCode()) sendCode();
+  else if (!app.sale) charge();
+  else if (!isOpen(app.sale)) $("next").click();
 }
 
-makeKeys();
-$("charge").addEventListener("click", charge);
-$("next").addEventListener("click", async () => {
-  if (sale.state === "in_doubt") {
-    try { await ask("DELETE", "/api/sales/" + sale.id); } catch (error) { failed(error); }
-  }
-  showSale(null);
-});
-$("cancel").addEventListener("click", async () => {
-  try { showSale(await ask("DELETE", "/api/sales/" + sale.id)); } catch (error) { setText("sale-notice", words(error)); }
-});
-$("print").addEventListener("click", async () => {
-  if (await print(sale.id)) { $("print").disabled = true; $("print").textContent = word("page-printed"); }
-});
-$("reprint").addEventListener("click", async () => {
-  try { await print(lastSale || (await ask("GET", "/api/sales/last")).id); } catch (error) { failed(error); }
-});
-$("why").addEventListener("click", async () => {
-  try {
-    const side = await ask("GET", "/api/sales/" + sale.id + "/member-side");
-    const left = side.available_cents === undefined ? "" : " " + word("page-available") + " : " + money(side.available_cents);
-    setText("reason", word("page-member-turn") + " " + words(side) + left);
-  } catch (error) { setText("reason", words(error)); }
-});
+function escape() {
+  if (view() !== "till") open("till");
+  else if (typesCode() && !app.status?.locked) closeCode();
+  else if (isOpen(app.sale) && app.sale.state !== "in_doubt") cancel();
+  else if (app.sale) $("next").click();
+}
+
+// A key that is held down is pressed once.
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey) return;
-  if (event.key === "Escape" && sale) { (OPEN.includes(sale.state) && sale.state !== "in_doubt" ? $("cancel") : $("next")).click(); return; }
-  if (document.activeElement !== $("amount") && document.activeElement.tagName === "INPUT") return;
-  if (sale || ["SELECT", "BUTTON"].includes(document.activeElement.tagName) && event.key !== "Enter") return;
-  if (event.key === "Enter" && document.activeElement.tagName !== "BUTTON") { event.preventDefault(); if (!event.repeat) charge(); return; }
-  if (document.activeElement !== $("amount") && /^[0-9.,]$/.test(event.key)) { event.preventDefault(); press(event.key); }
+  if (event.repeat && ["Enter", " "].includes(event.key)) { event.preventDefault(); event.stopPropagation(); }
+}, true);
+
+document.addEventListener("keydown", (event) => {
+  if (event.repeat || event.ctrlKey || event.altKey || event.metaKey || document.querySelector("dialog[open]")) {
+    if (!(event.repeat && event.key === "Backspace")) return;
+  }
+  const on = document.activeElement;
+  const types = on.tagName === "INPUT";
+  if (event.key === "Escape") { escape(); return; }
+  if (view() !== "till" || (types && !["amount", "code-typed"].includes(on.id))) return;
+  const presses = on.closest("button, a, summary");
+  if (event.key === "Enter" && !presses) { event.preventDefault(); enter(); return; }
+  if (["ArrowDown", "ArrowUp"].includes(event.key) && !app.sale && on.id === "amount") { event.preventDefault(); step(event.key === "ArrowDown" ? 1 : -1); return; }
+  if (types) return;
+  if (/^[0-9.,]$/.test(event.key)) { event.preventDefault(); key(event.key); }
+  else if (event.key === "Backspace" && !app.sale) { event.preventDefault(); key("⌫"); }
 });
 
-start(
-  (changed) => { if (!sale || sale.id === changed.id) showSale(changed); },
-  showStatus,
-  () => setText("trouble", word("page-agent-gone")),
-);
+startDialog();
+startTurned();
+startTill(begun, makeWay);
+startSale();
+startToday();
+startDay();
+startTools();
+$("keys").addEventListener("click", (event) => {
+  const name = event.target.closest("button")?.dataset.key;
+  if (name) key(name);
+});
+for (const tab of document.querySelectorAll("[data-open]")) tab.addEventListener("click", () => { setText("said", ""); open(tab.dataset.open); if (app.status) $("everything").replaceChildren(everything(app.status)); });
+whenOpened("till", () => setText("said", ""));
+// The back button of a browser goes back to the till, not away from it.
+history.replaceState({ till: true }, "");
+history.pushState({ till: true }, "");
+window.addEventListener("popstate", () => { history.pushState({ till: true }, ""); open("till"); });
+nameHelp();
+showSale(null);
+open(sessionStorage.getItem("view") || "till");
+app.refresh = await start(heard, showStatus, showGone);
+$("language").addEventListener("click", () => { otherLanguage(app.refresh); nameHelp(); });

@@ -1,103 +1,127 @@
-// What was done today: a receipt again, a sale reversed, a refund. Loaded after cashier.js, whose names it uses.
-"use strict";
+// What was done, today or another day: a receipt again, a sale undone, a refund of all or of a part.
 
+import { $, ask, button, make, money, newId, page, setText, show, why, word, words } from "/assets/page.js";
+import { app, attempt, closeDialog, confirmed, label, openDialog, pairs, say, view, whenOpened, whenStatus } from "/assets/app.js";
+
+const KINDS = { sale: "page-kind-sale", reversal: "page-kind-reversal", refund: "page-kind-refund" };
 // The refund that is being asked for: the same id until it is answered, so that twice is once.
 let asking = null;
 const refunds = new Map();
-const KINDS = { sale: "page-kind-sale", reversal: "page-kind-reversal", refund: "page-kind-refund" };
+let looked = null;
 
-async function undo(work) {
-  try { setText("undone", words(await work())); } catch (error) { setText("undone", words(error) || word("page-agent-gone")); }
-  await showToday();
-}
+/// What a list of another day, or of a number, is asked for with.
+const query = () => ($("stan").value.trim() ? "stan=" + encodeURIComponent($("stan").value.trim())
+  : $("date").value ? "day=" + encodeURIComponent($("date").value) : null);
 
-async function reverse(id) {
-  await undo(() => ask("POST", "/api/sales/" + id + "/reversal", { request_id: "reversal-" + id }));
-}
-
-function button(name, press) {
-  const element = document.createElement("button");
-  element.type = "button";
-  element.className = "small";
-  element.textContent = word(name);
-  element.addEventListener("click", press);
-  return element;
-}
-
-async function refund(entry, amount) {
-  if (!asking || asking.seq !== entry.seq || asking.amount !== amount) asking = { seq: entry.seq, amount, id: newId() };
-  const body = { sale: entry.sale_id, request_id: asking.id };
-  if (amount !== "") body.lines = [{ category: entry.lines[0].category, amount }];
-  await undo(async () => {
-    const done = await ask("POST", "/api/refunds", body);
-    refunds.set(done.id, done.state);
-    asking = null;
-    return done;
+async function print(entry) {
+  await attempt(async () => {
+    await ask("POST", "/api/today/" + entry.seq + "/receipt", { language: page.language });
+    say(word("page-printed"));
   });
 }
 
-function askRefund(entry, line) {
-  if (line.querySelector("input")) return;
-  const amount = document.createElement("input");
-  amount.inputMode = "decimal";
-  amount.maxLength = 12;
-  amount.setAttribute("aria-label", word("page-refund-amount"));
-  amount.placeholder = word("page-refund-all");
-  // A part is asked for where the sale has one category; of several the whole rest.
-  amount.hidden = entry.lines.length > 1;
-  line.append(amount, button("page-refund", () => refund(entry, amount.hidden ? "" : amount.value.trim())));
-  amount.focus();
+async function reverse(entry) {
+  const sure = await confirmed(word("page-reverse"), what(entry), "page-reverse");
+  if (!sure) return;
+  await attempt(async () => say(words(await ask("POST", "/api/sales/" + entry.sale_id + "/reversal", { request_id: "reversal-" + entry.sale_id }))));
+  await showToday();
+}
+
+async function refund(entry, lines, tell) {
+  const body = { sale: entry.sale_id, ...(lines ? { lines } : {}) };
+  const asked = JSON.stringify(body);
+  if (!asking || asking.asked !== asked) asking = { asked, id: newId() };
+  try {
+    const done = await ask("POST", "/api/refunds", { ...body, request_id: asking.id });
+    refunds.set(done.id, done.state);
+    asking = null;
+    closeDialog();
+    say(words(done));
+    await showToday();
+  } catch (error) { tell(why(error)); }
+}
+
+/// Asks how much of each category goes back; nothing written is all that is left.
+function askRefund(entry) {
+  const problem = make("p", { className: "problem", role: "alert", hidden: true });
+  const inputs = entry.lines.map((line) => {
+    const input = make("input", { inputMode: "decimal", maxLength: 12, autocomplete: "off", placeholder: money(line.cents) });
+    return { line, input, row: make("label", {}, label(line) || word("page-amount"), input) };
+  });
+  const go = (part) => () => {
+    const lines = inputs.filter(({ input }) => input.value.trim() !== "").map(({ line, input }) => ({ category: line.category, amount: input.value.trim() }));
+    if (part && lines.length === 0) { setText(problem, word("page-refund-which")); return; }
+    refund(entry, part ? lines : null, (text) => setText(problem, text));
+  };
+  openDialog(word("page-refund"), [make("p", { textContent: what(entry) }), ...inputs.map(({ row }) => row), problem],
+    [button("page-refund-part", go(true), "main"), button("page-refund-all", go(false)), button("page-back", closeDialog)]);
+}
+
+const what = (entry) => [word(KINDS[entry.kind]), word("page-number") + " " + entry.stan, entry.at, money(entry.cents)].join(" · ");
+
+function marks(entry) {
+  const found = [];
+  if (entry.reversed) found.push(word("page-is-reversed"));
+  if (entry.refunded_cents > 0) found.push(word("page-is-refunded") + " " + money(entry.refunded_cents));
+  if (entry.kind === "refund") found.push(words(entry));
+  return found;
+}
+
+function openEntry(entry) {
+  const open = entry.kind === "sale" && !entry.reversed;
+  const rows = entry.lines.map((line) => [label(line) || word("page-amount"), money(line.cents)]);
+  rows.push([word("page-fund-part"), money(entry.fund_cents)]);
+  if (entry.member_cents > 0) rows.push([word("page-member-part"), money(entry.member_cents)]);
+  const buttons = [button("page-print", () => { closeDialog(); print(entry); }, "main")];
+  if (open && entry.refunded_cents < entry.cents) buttons.push(button("page-refund", () => askRefund(entry)));
+  if (open && !entry.refunded_cents) buttons.push(button("page-reverse", () => reverse(entry)));
+  openDialog(what(entry), [pairs(rows), ...marks(entry).map((text) => make("p", { textContent: text }))], [...buttons, button("page-back", closeDialog)]);
 }
 
 function entryLine(entry) {
-  const line = document.createElement("li");
-  const text = document.createElement("span");
-  const marks = [];
-  if (entry.reversed) marks.push(word("page-is-reversed"));
-  if (entry.refunded_cents > 0) marks.push(word("page-is-refunded") + " " + money(entry.refunded_cents));
-  if (entry.kind === "refund") marks.push(words(entry));
-  text.textContent = [word(KINDS[entry.kind]), entry.stan, entry.at.slice(-5), money(entry.cents), ...marks].join(" · ");
-  line.append(text, button("page-print", () => undo(async () => {
-    await ask("POST", "/api/today/" + entry.seq + "/receipt", { language: page.language });
-    return { message_fr: page.texts.fr["page-printed"], message_en: page.texts.en["page-printed"] };
-  })));
-  const open = entry.kind === "sale" && !entry.reversed && entry.refunded_cents < entry.cents;
-  if (open) line.append(button("page-refund", () => askRefund(entry, line)));
-  return line;
+  const text = [entry.at.slice(-5), word("page-number") + " " + entry.stan, word(KINDS[entry.kind]), ...marks(entry)].join(" · ");
+  const line = make("button", { type: "button", className: "entry " + entry.kind }, make("span", { textContent: text }), make("b", { textContent: (entry.kind === "sale" ? "" : "−") + money(entry.cents) }));
+  line.addEventListener("click", () => openEntry(entry));
+  return make("li", {}, line);
 }
 
-async function showToday() {
-  // What somebody is typing is not thrown away.
-  if ($("today").contains(document.activeElement) && document.activeElement.tagName === "INPUT") return;
-  let entries = [];
-  try { entries = (await ask("GET", "/api/today")).entries; } catch { return; }
-  const none = document.createElement("li");
-  none.textContent = word("page-today-empty");
-  $("today").replaceChildren(...(entries.length > 0 ? entries.map(entryLine) : [none]));
+export async function showToday() {
+  const asked = query();
+  let answer;
+  try { answer = await ask("GET", asked ? "/api/history?" + asked : "/api/today"); } catch (error) { say(why(error)); return; }
+  const { entries } = answer;
+  const shown = JSON.stringify([entries, page.language]);
+  // What somebody is about to touch does not move.
+  if (shown !== looked) {
+    looked = shown;
+    const none = make("li", { textContent: word(asked ? "page-nothing-found" : "page-today-empty") });
+    $("today").replaceChildren(...(entries.length > 0 ? entries.map(entryLine) : [none]));
+  }
+  setText("today-more", answer.truncated ? word("page-truncated") : "");
   for (const entry of entries) {
     // A refund that was asked for here is followed until it is done.
     if (entry.kind === "refund" && refunds.has(entry.id) && refunds.get(entry.id) !== entry.state) {
       refunds.set(entry.id, entry.state);
-      setText("undone", words(entry));
+      say(words(entry));
     }
   }
 }
 
-function showKept(status) {
-  const kept = status.printer.kept;
-  show("kept", kept > 0);
-  $("kept-count").textContent = kept + " " + word("page-kept");
+async function kept(action) {
+  await attempt(() => ask("POST", "/api/printer/kept", { action }));
 }
 
-async function keptAction(action) {
-  try { await ask("POST", "/api/printer/kept", { action }); } catch (error) { setText("undone", words(error)); }
+export function startToday() {
+  $("kept-print").addEventListener("click", () => kept("print"));
+  $("kept-discard").addEventListener("click", () => kept("discard"));
+  $("search").addEventListener("submit", (event) => { event.preventDefault(); showToday(); });
+  $("date").addEventListener("change", () => { $("stan").value = ""; showToday(); });
+  $("search-today").addEventListener("click", () => { $("stan").value = ""; $("date").value = ""; showToday(); });
+  whenOpened("today", showToday);
+  whenStatus((status) => {
+    show("kept", status.printer.kept > 0);
+    $("kept-count").textContent = status.printer.kept + " " + word("page-kept");
+    show("search", status.closing !== undefined);
+    if (view() === "today") showToday();
+  });
 }
-
-$("reverse").addEventListener("click", async () => {
-  const id = sale.id;
-  await reverse(id);
-  try { showSale(await ask("GET", "/api/sales/" + id)); } catch (error) { failed(error); }
-});
-$("kept-print").addEventListener("click", () => keptAction("print"));
-$("kept-discard").addEventListener("click", () => keptAction("discard"));
-onStatus.push((status) => { showKept(status); showToday(); });

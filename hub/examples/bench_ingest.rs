@@ -3,12 +3,15 @@
 //! ```text
 //! cargo run --profile release-hub -p cabas-hub --example bench_ingest -- ingest --rows 1000000
 //! cargo run --profile release-hub -p cabas-hub --example bench_ingest -- idle
+//! cargo run --profile release-hub -p cabas-hub --example bench_ingest -- settle
 //! ```
 //!
 //! `ingest`: terminals send uploads of 64 signed sales, each in a slice of its own household. Measured are `prepare` (the
 //! chain and the newest signature) and the ledger's group commit, without HTTP. Rows are made and signed between the
 //! measured stretches, so the sender's work does not count. The disk's own rate is measured in the same run, before and
 //! after; `others` is the share of all CPU time that other programs took meanwhile.
+//!
+//! `settle`: how long each step of a settlement of so many shops takes, and for how long it holds the one writer.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the time")]
 #![expect(clippy::float_arithmetic, reason = "rates and shares are for people")]
@@ -75,6 +78,15 @@ enum What {
         #[arg(long, default_value_t = 100)]
         purses: usize,
     },
+    /// A settlement of many shops.
+    Settle {
+        /// Shops, each with one terminal.
+        #[arg(long, default_value_t = 19)]
+        shops: usize,
+        /// Sales of each.
+        #[arg(long, default_value_t = 30_000)]
+        sales: usize,
+    },
     /// Syncs with nothing new.
     Idle {
         /// Cards.
@@ -90,7 +102,12 @@ fn main() {
     let arguments = Arguments::parse();
     let folder = tempfile::tempdir_in(&arguments.folder).unwrap();
     match arguments.what {
-        What::Ingest { rows, terminals, purses } => ingest(folder.path(), rows, terminals, purses),
+        What::Ingest { rows, terminals, purses } => {
+            let fund = Sold { rows, terminals, purses, shops: 1 };
+            let payable = sold(folder.path(), fund).read(|tx| tx.settlement_preview(&tx.settlement_cut()?));
+            say(&format!("the shop is owed {} cents", payable.unwrap().unwrap().payout.get()));
+        }
+        What::Settle { shops, sales } => settle(folder.path(), shops, sales),
         What::Idle { cards, terminals } => idle(folder.path(), cards, terminals),
     }
 }
@@ -187,8 +204,12 @@ fn card(number: usize) -> CardRef {
     CardRef::new(reference(1, number))
 }
 
-/// A fund with so many households of one card each, in one shop.
-fn fund(folder: &Path, households: usize) -> Db {
+fn shop(number: usize) -> String {
+    format!("S{number}")
+}
+
+/// A fund with so many households of one card each, and so many shops.
+fn fund(folder: &Path, households: usize, shops: usize) -> Db {
     let mut db = Db::open(&folder.join("hub.db"), OpenMode::Create).unwrap();
     let root = Signer::from_seed(&[1; 32]).unwrap();
     let key = *Signer::from_seed(&[2; 32]).unwrap().public();
@@ -227,12 +248,14 @@ fn fund(folder: &Path, households: usize) -> Db {
                 household: format!("H{number}"),
             })
             .collect(),
-        shops: vec![ImportShop {
-            code: "A".to_owned(),
-            name: "A".to_owned(),
-            kind: "grocery".to_owned(),
-            weight_permille: 1000,
-        }],
+        shops: (0..shops)
+            .map(|number| ImportShop {
+                code: shop(number),
+                name: shop(number),
+                kind: "grocery".to_owned(),
+                weight_permille: 1000,
+            })
+            .collect(),
         members: Vec::new(),
     };
     let mut next = 0;
@@ -244,13 +267,13 @@ fn fund(folder: &Path, households: usize) -> Db {
     db
 }
 
-fn enrol(db: &mut Db, number: usize) -> (TerminalId, Epoch, Signer) {
+fn enrol(db: &mut Db, number: usize, shops: usize) -> (TerminalId, Epoch, Signer) {
     let signer = Signer::from_seed(&seed(number)).unwrap();
     let code =
         NewCode { locator: format!("T{number}"), keys: CodeKeys::of_stretched([0; 32]), expires_at: NOW.after_s(1) };
     let enrolled = db
         .write(|tx| {
-            tx.terminal_add("A", &code, NOW)?;
+            tx.terminal_add(&shop(number % shops), &code, NOW)?;
             tx.enrol(&code.locator, signer.public(), NOW)
         })
         .unwrap();
@@ -336,9 +359,19 @@ fn status() -> TerminalStatus {
     TerminalStatus { program: "bench".to_owned(), wall: NOW, clock, hot_list, newest, refused_unfunded: 0 }
 }
 
-fn ingest(folder: &Path, rows: usize, terminals: usize, purses: usize) {
-    let mut db = fund(folder, terminals * purses);
-    let mut tills: Vec<_> = (0..terminals).map(|number| till(&mut db, number, purses)).collect();
+/// What is sold, and where.
+#[derive(Clone, Copy)]
+struct Sold {
+    rows: usize,
+    terminals: usize,
+    purses: usize,
+    shops: usize,
+}
+
+/// A fund in which so much was sold.
+fn sold(folder: &Path, Sold { rows, terminals, purses, shops }: Sold) -> Db {
+    let mut db = fund(folder, terminals * purses, shops);
+    let mut tills: Vec<_> = (0..terminals).map(|number| till(&mut db, number, purses, shops)).collect();
     // A purse's money at one terminal is at least the four tenths that stay free: three times what is sold is enough.
     let months = 2 + 3 * rows * 60 / (terminals * purses) / 15_000;
     for month in 0..months {
@@ -382,11 +415,38 @@ fn ingest(folder: &Path, rows: usize, terminals: usize, purses: usize) {
         bytes / u64::try_from(done).unwrap()
     ));
     let payable = db.read(|tx| tx.settlement_preview(&tx.settlement_cut()?)).unwrap().unwrap().payout;
-    assert_eq!(payable.get(), sold, "the shop is owed exactly what was sold");
+    assert_eq!(payable.get(), sold, "the shops are owed exactly what was sold");
+    db
 }
 
-fn till(db: &mut Db, number: usize, purses: usize) -> Till {
-    let (terminal, epoch, signer) = enrol(db, number);
+/// How long it takes, cold and then again.
+fn timed<R>(name: &str, work: impl FnOnce() -> R) -> R {
+    let start = Instant::now();
+    let given = work();
+    say(&format!("{name}: {:.0} ms", start.elapsed().as_secs_f64() * 1e3));
+    given
+}
+
+/// The steps of a settlement, as the pages ask for them.
+fn settle(folder: &Path, shops: usize, sales: usize) {
+    let mut db = sold(folder, Sold { rows: shops * sales, terminals: shops, purses: 100, shops });
+    let read = |db: &mut Db| {
+        let read = db.read(|tx| tx.settlement_work_out(&tx.settlement_cut()?, &mut |_, _| {}));
+        read.unwrap()
+    };
+    let worked = timed("read the rows, beside the writer", || read(&mut db));
+    let prepare = |tx: &mut cabas_hub::store::Tx<'_>| tx.settlement_prepare_worked(&worked, "Ada", NOW);
+    let prepared = timed("prepare, holding the writer", || db.write(prepare).unwrap().unwrap());
+    timed("show what is prepared, beside the writer", || db.read(|tx| tx.settlement_prepared()).unwrap());
+    let number = prepared.settlement.number;
+    let meant = (number, Some(prepared.id));
+    let approve = |tx: &mut cabas_hub::store::Tx<'_>| tx.settlement_approve_worked(meant, &worked, "Bo", NOW);
+    timed("approve, holding the writer", || db.write(approve).unwrap());
+    timed("a shop's statement", || db.read(|tx| tx.settlement_statement(number, &shop(0))).unwrap());
+}
+
+fn till(db: &mut Db, number: usize, purses: usize, shops: usize) -> Till {
+    let (terminal, epoch, signer) = enrol(db, number, shops);
     let id = ChainId { fund: FUND, terminal, epoch };
     let head = id.genesis(signer.public());
     Till { id, signer, head, first_purse: number * purses, spent: vec![0; purses], serials: Vec::new(), sold: 0 }
@@ -434,8 +494,8 @@ async fn send(store: &Store, uploads: Vec<Uploads>) {
 }
 
 fn idle(folder: &Path, cards: u32, terminals: usize) {
-    let mut db = fund(folder, usize::try_from(cards).unwrap());
-    let enrolled: Vec<_> = (0..terminals).map(|number| enrol(&mut db, number)).collect();
+    let mut db = fund(folder, usize::try_from(cards).unwrap(), 1);
+    let enrolled: Vec<_> = (0..terminals).map(|number| enrol(&mut db, number, 1)).collect();
     let cursor = db.read(|tx| tx.fund()).unwrap().change;
     let limits = NewsLimits { objects_max: 256, bytes_max: 200_000 };
     let store = Store::start(db).unwrap();

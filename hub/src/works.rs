@@ -4,6 +4,8 @@
 //! in `Job::step`. A step on the ledger's thread is one transaction with its progress; it must be right to begin any
 //! step again after a crash.
 
+mod settlement;
+
 use std::sync::Arc;
 
 use cabas_protocol::{Cents, Timestamp};
@@ -57,6 +59,15 @@ pub enum Job {
         upload: u32,
         /// What was looked at: nothing else is done.
         fingerprint: String,
+    },
+    /// The next settlement is fixed with the rows that the hub has when the work reads them.
+    SettlementPrepare,
+    /// What was prepared, and looked at, is booked.
+    SettlementApprove {
+        /// The settlement's number.
+        settlement: u32,
+        /// Which preparation was looked at: no other is booked.
+        preparation: u64,
     },
     /// What was not spent expires at the end of a month.
     Expiry {
@@ -118,7 +129,7 @@ impl Hand<'_> {
 
 impl Job {
     /// What kinds are called.
-    pub const NAMES: &[&str] = &["verify", "credit", "import", "expiry"];
+    pub const NAMES: &[&str] = &["verify", "credit", "import", "expiry", "settlement-prepare", "settlement-approve"];
     /// What they may give.
     pub const RESULTS: &[&str] = &[
         "ok",
@@ -132,6 +143,9 @@ impl Job {
         "expired_cents",
         "added",
         "changed",
+        "settlement",
+        "shops",
+        "payout_cents",
     ];
 
     /// A run that was begun.
@@ -149,6 +163,8 @@ impl Job {
             Self::Credit { .. } => "credit",
             Self::Import { .. } => "import",
             Self::Expiry { .. } => "expiry",
+            Self::SettlementPrepare => "settlement-prepare",
+            Self::SettlementApprove { .. } => "settlement-approve",
         }
     }
 
@@ -156,7 +172,7 @@ impl Job {
     #[must_use]
     pub fn subject(&self) -> &str {
         match self {
-            Self::Verify | Self::Import { .. } => "",
+            Self::Verify | Self::Import { .. } | Self::SettlementPrepare | Self::SettlementApprove { .. } => "",
             Self::Credit { period, .. } | Self::Expiry { period } => period,
         }
     }
@@ -198,6 +214,10 @@ impl Job {
                 on_ledger(app, work, step).await
             }
             Self::Import { upload, fingerprint } => import(app, work, upload, fingerprint).await,
+            Self::SettlementPrepare => settlement::prepare(app, work).await,
+            Self::SettlementApprove { settlement, preparation } => {
+                settlement::approve(app, work, (settlement, preparation)).await
+            }
             Self::Expiry { period } => on_ledger(app, work, move |tx, hand| expiry(tx, hand, &period)).await,
         }
     }
@@ -215,7 +235,11 @@ pub async fn further(app: &Arc<App>) -> Result<bool, StoreError> {
     };
     match did {
         Err(error) if !may_pass(&error) => {
-            tracing::warn!(work = work.number, %error, "a work is refused");
+            match refusals::refusal(&error) {
+                // The error's own words may name a person.
+                Some(reason) => tracing::warn!(work = work.number, reason, "a work is refused"),
+                None => tracing::warn!(work = work.number, %error, "a work failed"),
+            }
             let result = json!({ "error": error.to_string(), "text": refusals::refusal(&error) }).to_string();
             let (number, now) = (work.number, app.clock.now());
             app.store.call(Lane::Sync, move |tx| tx.work_end(number, WorkState::Failed, &result, now)).await?;
@@ -293,18 +317,20 @@ fn expiry(tx: &mut Tx<'_>, hand: &Hand<'_>, period: &str) -> Result<Progress, St
     Ok(Progress::Done(json!({ "households": households, "expired_cents": Cents::sum(booked)?.get() })))
 }
 
+/// Keeps how far a work is that reads beside the ledger's thread. Its progress is not worth its end.
+fn tell(app: &App, number: u32, done: u64, total: u64) {
+    let tell = app.store.call_blocking(Lane::Sync, move |tx| tx.work_progress(number, done, Some(total)));
+    if let Err(error) = tell {
+        tracing::warn!(%error, "how far a work is cannot be kept");
+    }
+}
+
 /// A verification reads the file beside the ledger's thread; after a restart it begins again.
 async fn verify(app: &Arc<App>, number: u32) -> Result<(), StoreError> {
     let held = Arc::clone(app);
     let verified = tokio::task::spawn_blocking(move || {
         let mut db = Db::open(&held.database, OpenMode::Existing)?;
-        let mut told = |done, total| {
-            // Its progress is not worth an end.
-            let tell = held.store.call_blocking(Lane::Sync, move |tx| tx.work_progress(number, done, Some(total)));
-            if let Err(error) = tell {
-                tracing::warn!(%error, "how far a verification is cannot be kept");
-            }
-        };
+        let mut told = |done, total| tell(&held, number, done, total);
         db.verify_told(&held.secrets, &mut told)
     });
     let report = verified.await.map_err(|_| StoreError::Damaged("a verification ended without a result"))??;

@@ -59,7 +59,8 @@ fn a_settlement_is_prepared_by_one_login_and_approved_by_another_once_and_by_no_
     let preview = claire.get("/settlements/next");
     assert!(says(&preview, "1,40\u{a0}€") && says(&preview, "Rien n’est encore fixé"), "{}", preview.text());
     let prepared = claire.post("/settlements/next", &[]);
-    assert_eq!(claire.follow(&prepared), "/settlements/next");
+    let work = claire.ended(&prepared);
+    assert!(work.contains("href=\"/settlements/next\"") && work.contains("1,40\u{a0}€"), "{work}");
     assert_eq!(denis.get("/settlements/next").status, 200);
     assert_eq!(denis.post("/settlements/next", &[]).status, 409, "one waits already");
     // Whoever prepared it does not approve it, from whatever page.
@@ -81,7 +82,8 @@ fn a_settlement_is_prepared_by_one_login_and_approved_by_another_once_and_by_no_
     claire.get("/settlements/next");
     assert_eq!(post(&mut claire, "/settlements/next/withdraw", &first).status, 303);
     claire.get("/settlements/next");
-    assert_eq!(claire.post("/settlements/next", &[]).status, 303);
+    let prepared = claire.post("/settlements/next", &[]);
+    claire.ended(&prepared);
     let outdated = post(&mut denis, "/settlements/next/approve", &first);
     assert!(outdated.status == 409 && says(&outdated, "préparé de nouveau depuis"), "{}", outdated.text());
     let outdated = post(&mut denis, "/settlements/next/withdraw", &first);
@@ -89,7 +91,8 @@ fn a_settlement_is_prepared_by_one_login_and_approved_by_another_once_and_by_no_
     let second = seen(&mut denis);
     assert!(says(&denis.get("/settlements/next/approve"), "ne peut pas être défait"));
     let approved = post(&mut denis, "/settlements/next/approve", &second);
-    assert_eq!(denis.follow(&approved), "/settlements/1");
+    let work = denis.ended(&approved);
+    assert!(work.contains("href=\"/settlements/1\""), "{work}");
     let again = post(&mut denis, "/settlements/next/approve", &second);
     assert!(again.status == 409 && says(&again, "déjà été approuvé"), "{}", again.text());
     let page = denis.get("/settlements/1");
@@ -113,7 +116,8 @@ fn of_two_treasurers_who_approve_at_once_one_wins_and_the_other_is_told() {
             sell(&fund, &hub, BACHUT, seed, 50);
         }
         claire.get("/settlements/next");
-        assert_eq!(claire.post("/settlements/next", &[]).status, 303);
+        let prepared = claire.post("/settlements/next", &[]);
+        claire.ended(&prepared);
         let fields = seen(&mut claire);
         let gate = std::sync::Barrier::new(2);
         let approve = |treasurer: &Client| {
@@ -130,7 +134,11 @@ fn of_two_treasurers_who_approve_at_once_one_wins_and_the_other_is_told() {
         statuses.sort_unstable();
         assert_eq!(statuses, [303, 409]);
         let told = answers.iter().find(|answer| answer.status == 409).unwrap();
-        assert!(says(told, "déjà été approuvé par quelqu’un d’autre"), "{}", told.text());
+        let said = ["déjà été approuvé par quelqu’un d’autre", "Un travail sur ce règlement est déjà en cours"];
+        assert!(said.iter().any(|said| says(told, said)), "{}", told.text());
+        let won = answers.iter().find(|answer| answer.status == 303).unwrap();
+        claire.get(&won.header("location").unwrap());
+        claire.ended(won);
         assert_eq!(fund.json(&["settlement", "list"])["settlements"].as_array().unwrap().len(), round);
     }
     fund.json(&["verify"]);

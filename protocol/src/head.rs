@@ -69,6 +69,9 @@ pub enum ObjectType {
     /// [`crate::statement::SettlementStatement`]
     #[n(21)]
     SettlementStatement,
+    /// [`crate::e_receipt::EReceipt`]
+    #[n(22)]
+    EReceipt,
 }
 
 /// The first field of every signed object.

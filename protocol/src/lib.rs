@@ -8,6 +8,7 @@ pub mod card_session;
 pub mod cents;
 pub mod chain;
 pub mod codec;
+pub mod e_receipt;
 pub mod enrol;
 pub mod extend;
 pub mod head;

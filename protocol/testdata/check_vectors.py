@@ -165,6 +165,13 @@ def objects():
         6: 50, 7: 0, 8: 1000, 9: 200,
     })
     made["refusal"] = HUB.sign({0: head(18), 1: HASH, 2: 7, 3: "4 tries left"})
+    made["e_receipt_sale"] = TERM.sign({
+        0: head(22), 1: TERMINAL, 2: EPOCH, 3: 2, 4: 42, 5: 1, 6: NOW, 7: [[0, 875, 375]],
+    })
+    made["e_receipt_refund"] = TERM.sign({
+        0: head(22), 1: TERMINAL, 2: EPOCH, 3: 70_000, 4: 999_999, 5: 3, 6: NOW,
+        7: [[0, 1250, 0], [1, 700, 300], [300, 0, 99]],
+    })
     for index, (name, kind, body) in enumerate(BODIES):
         made[f"row_{index:02}_{name}"] = row(index + 1, HASH, kind, body)
     return made

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use fantoccini::wd::{PrintConfiguration, PrintSize};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
@@ -145,6 +146,21 @@ impl Browser {
         let png = self.client.screenshot().await?;
         #[expect(clippy::disallowed_methods, reason = "a picture for people, not data")]
         std::fs::write(file, png).context("the picture cannot be written")
+    }
+
+    /// Stores the page as it is printed, and gives the file.
+    ///
+    /// # Errors
+    /// Where it cannot be printed or written.
+    pub async fn print(&self, file: &Path) -> anyhow::Result<Vec<u8>> {
+        // The page's own style says how large the paper is: the size given here is none that people print on.
+        let size = PrintSize { width: 10.0, height: 10.0 };
+        let paper = PrintConfiguration::builder().size(size).background(false).build();
+        let paper = paper.map_err(|error| anyhow::anyhow!("{error}"))?;
+        let pdf = self.client.print(paper).await?;
+        #[expect(clippy::disallowed_methods, reason = "a picture for people, not data")]
+        std::fs::write(file, &pdf).context("the printed page cannot be written")?;
+        Ok(pdf)
     }
 
     /// Closes the window.

@@ -159,6 +159,13 @@ async fn the_command_line_sells_and_tells_how_the_terminal_is() {
     assert!(printed[0].text().contains("é è à ç œ €"), "{}", printed[0].text());
     let close = world.shop.post("/api/day-close", &json!({})).await.unwrap();
     assert_eq!((close.0, &close.1["sales"], &close.1["fund_cents"]), (200, &json!(1), &json!(300)), "{}", close.1);
+    let again = world.shop.said(&["close", "year"]).unwrap();
+    assert_eq!(again.out.lines().count(), 2, "the day was closed: {again:?}");
+    let closings = world.shop.said(&["--json", "closings"]).unwrap().json().unwrap();
+    assert_eq!(closings["closings"][0]["perpetual_cents"], 300, "{closings}");
+    let history = world.shop.said(&["history", "--number", "1"]).unwrap();
+    assert!(history.code == Some(0) && history.out.contains("sale 000001"), "{history:?}");
+    assert_eq!(world.shop.said(&["history", "--day", "x&stan=1"]).unwrap().code, Some(1));
     let export = world.shop.said(&["journal", "export", "--csv"]).unwrap();
     assert!(export.code == Some(0) && export.out.contains("Sale"), "{export:?}");
     assert_eq!(world.shop.said(&["sell", "--cents", "0"]).unwrap().code, Some(1));

@@ -186,12 +186,23 @@ async fn a_settlement_goes_to_the_bank_and_back_by_two_people_and_its_shop_sees_
     claire.goto("/settlements/next").await;
     claire.walk_to("Préparer ce règlement").await;
     claire.press(ENTER).await;
+    claire.browser.wait_for_text("Voir le règlement préparé").await.unwrap();
+    claire.look("settlement-work-prepared-fr").await;
+    claire.walk_to("Voir le règlement préparé").await;
+    claire.press(ENTER).await;
     claire.browser.wait_for_text("préparé par claire").await.unwrap();
+    for desk in [&claire, &denis] {
+        desk.look_at(&[("approvals-settlement", "/approvals")]).await;
+    }
     let waiting = [("settlements-wait", "/settlements"), ("settlement-prepared", "/settlements/next")];
     claire.look_at(&waiting).await;
     denis.look_at(&waiting).await;
     denis.look_at(&[("settlement-approve", "/settlements/next/approve")]).await;
     denis.walk_to("Approuver le règlement 1").await;
+    denis.press(ENTER).await;
+    denis.browser.wait_for_text("Voir le règlement").await.unwrap();
+    denis.look("settlement-work-approved-fr").await;
+    denis.walk_to("Voir le règlement").await;
     denis.press(ENTER).await;
     denis.browser.wait_for_text("approuvé par denis").await.unwrap();
     claire
@@ -231,6 +242,8 @@ async fn a_settlement_goes_to_the_bank_and_back_by_two_people_and_its_shop_sees_
         let user = [user, "--role", "shop", "--shop", "biocoop-platanes"];
         let shop = Desk::open(&hub, &axe, &user, name, width).await;
         shop.look_at(&[("shop-statements", "/statements"), ("shop-statement", "/statements/1")]).await;
+        printed(&shop).await;
+        shop.goto("/statements/1?lang=fr").await;
         let text = shop.browser.text("main").await.unwrap();
         assert!(text.contains("45,30") && text.contains("payé") && !text.contains("50,00"), "{text}");
         shop.goto("/statements/2").await;
@@ -240,6 +253,24 @@ async fn a_settlement_goes_to_the_bank_and_back_by_two_people_and_its_shop_sees_
     hub.verify().unwrap();
     let log = hub.log();
     assert!(!log.contains("claire") && !log.contains(OWN) && !log.contains(SHOPS[0].1), "{log}");
+}
+
+/// A statement is printed on A4; a long one goes on over pages.
+async fn printed(shop: &Desk) {
+    let file = |name: &str| pictures().unwrap().join(format!("print-{name}-{}.pdf", shop.name));
+    shop.goto("/statements/1?lang=fr").await;
+    let short = shop.browser.print(&file("statement")).await.unwrap();
+    let more = "const body = document.querySelector('.wide tbody'); const rows = [...body.rows];
+        for (let i = 0; i < 30; i++) for (const row of rows) body.append(row.cloneNode(true));";
+    shop.browser.script(more).await.unwrap();
+    let long = shop.browser.print(&file("statement-long")).await.unwrap();
+    for (pdf, pages) in [(short, 1..=1), (long, 3..=5)] {
+        let text = String::from_utf8_lossy(&pdf);
+        // A4 is 595.276 by 841.89 points.
+        let sheets = text.matches("/MediaBox [0 0 59").count();
+        assert_eq!(text.matches("/MediaBox").count(), sheets, "a sheet is not as wide as A4");
+        assert!(pages.contains(&sheets), "{sheets} pages");
+    }
 }
 
 /// An IBAN with a digit off is told, and what was typed is kept; the right one is taken.

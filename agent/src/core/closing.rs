@@ -99,7 +99,11 @@ impl Slip {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::arithmetic_side_effects,
+        reason = "a failed unwrap is the test's failure; small numbers"
+    )]
     use super::*;
 
     /// Days of 31 in months of 31 are enough here.

@@ -227,7 +227,7 @@ fn a_receipts_number_finds_its_row_over_the_wrap() {
 fn a_days_history_is_complete_though_the_clock_was_set_back() {
     let (folder, fund) = (folder(), Fund::default());
     let mut journal = ready(&fund, folder.path());
-    let noon = HUB_TIME - HUB_TIME % DAY_S + DAY_S / 2;
+    let noon = HUB_TIME - HUB_TIME % DAY_S + 43_200;
     let day = clock::business_day(Timestamp::new(noon));
     let at = |journal: &mut Journal, time: u64| {
         let now = moment(1, 1);

@@ -99,6 +99,7 @@ pub(super) fn type_number(of: ObjectType) -> i64 {
         | ObjectType::RefundDecision
         | ObjectType::SlotKey
         | ObjectType::SettlementStatement
+        | ObjectType::EReceipt
         | ObjectType::Refusal => 0,
     }
 }

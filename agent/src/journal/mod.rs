@@ -12,6 +12,7 @@ mod couriers;
 mod create;
 mod day;
 mod doubts;
+mod e_receipts;
 mod error;
 pub mod export;
 mod export_body;

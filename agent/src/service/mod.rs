@@ -9,6 +9,7 @@ pub(crate) mod closings;
 pub mod counter;
 mod devices;
 pub mod dialogue;
+mod e_receipt;
 pub mod health;
 mod history;
 mod identity;

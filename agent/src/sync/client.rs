@@ -169,6 +169,12 @@ impl HubClient {
         Ok(Self { http: builder.build()?, base: url.as_str().trim_end_matches('/').to_owned() })
     }
 
+    /// The hub's address, without a slash at its end.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Sends a request and checks the answer.
     ///
     /// # Errors

@@ -71,6 +71,12 @@ impl HubLink {
         &self.journal
     }
 
+    /// The hub's address, without a slash at its end.
+    #[must_use]
+    pub fn hub_url(&self) -> &str {
+        self.client.base()
+    }
+
     /// Counts a sale that was refused though the fund may have had the money.
     pub fn count_refused_unfunded(&self) {
         self.refused_unfunded.fetch_add(1, Ordering::Relaxed);

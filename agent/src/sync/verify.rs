@@ -47,6 +47,7 @@ pub fn verify_object(keys: &mut HubKeys, bytes: &[u8]) -> Result<HubObject, Obje
         | ObjectType::CardSessionRequest
         | ObjectType::CardSessionAnswer
         | ObjectType::SettlementStatement
+        | ObjectType::EReceipt
         | ObjectType::Refusal) => return Err(ObjectError::NotTaken(other)),
     })
 }

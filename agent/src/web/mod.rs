@@ -14,6 +14,8 @@
 //! | `GET /api/refunds/{id}` | the same, as it stands |
 //! | `GET /api/today` | `{"entries": [...]}`: the day's sales (with `"reversed"`, `"refunded_cents"`), reversals and refunds, newest first |
 //! | `POST /api/today/{seq}/receipt` `{"language"?}` | 202: the receipt of that row, `{"job", "duplicate"}` |
+//! | `GET /api/today/{seq}/e-receipt` | the receipt without paper of that row: `{"url", "valid", "svg"}`; 404 where it has none |
+//! | `GET /api/today/{seq}/e-receipt.svg` | the address as a QR code |
 //! | `POST /api/printer/kept` `{"action": "print" or "discard"}` | receipts that could not be begun: `{"printed"}`; `GET /api/status` counts them in `printer.kept` |
 //! | `POST /api/sales/{id}/receipt` `{"language"?}` | 202: the receipt is in the printer's queue |
 //! | `POST /api/balance` `{}` | waits for a card: `{"available_cents", "age_s"}` |
@@ -38,6 +40,7 @@ mod closings;
 #[cfg(test)]
 mod closings_tests;
 mod counter;
+mod e_receipt;
 mod error;
 mod events;
 mod guard;
@@ -123,6 +126,8 @@ fn router(app: App) -> Router {
         .route("/api/refunds/{id}", get(undo::refund_of))
         .route("/api/today", get(undo::today))
         .route("/api/today/{seq}/receipt", post(undo::receipt))
+        .route("/api/today/{seq}/e-receipt", get(e_receipt::e_receipt))
+        .route("/api/today/{seq}/e-receipt.svg", get(e_receipt::svg))
         .route("/api/printer/kept", post(undo::kept))
         .route("/api/cashier", post(counter::log_in).delete(counter::log_out))
         .route("/api/training", post(counter::train))

@@ -349,3 +349,6 @@ async fn the_days_list_has_what_can_be_printed_again() {
     assert_eq!(shop.call("POST", "/api/printer/kept", json!({ "action": "burn" })).await.0, 400);
     assert_eq!(shop.call("GET", "/api/status", json!({})).await.1["printer"]["kept"], 0);
 }
+
+#[path = "e_receipt_tests.rs"]
+mod e_receipts;

@@ -164,7 +164,7 @@ pub fn read_beside(
         corrections: tx.corrections(LOOKED_AT_MAX)?,
         repayments: tx.repayments(LOOKED_AT_MAX)?,
         logins: tx.logins_waiting()?,
-        prepared_at: tx.settlement_prepared()?.map(|prepared| prepared.at),
+        prepared_at: tx.settlement_open()?.map(|open| open.at),
         late_sales: late.sum(),
         open: tx.open_work()?,
         exposure: tx.exposure(now)?,

@@ -85,12 +85,14 @@ pub fn document(routes: &[Route]) -> Value {
                     let file = json!({ "required": true, "content": { "application/octet-stream": {} } });
                     operation.insert("requestBody".to_owned(), file);
                 }
-                (Takes::Form, Some(takes)) if route.method == axum::http::Method::POST => {
+                (Takes::Form | Takes::Question, Some(takes)) if route.method == axum::http::Method::POST => {
                     let body = json!({ "required": true, "content": { "application/json": { "schema": takes } } });
                     operation.insert("requestBody".to_owned(), body);
                 }
-                (Takes::Form, Some(takes)) => parameters.extend(query_parameters(&takes, taken.definitions())),
-                (Takes::Form, None) => {}
+                (Takes::Form | Takes::Question, Some(takes)) => {
+                    parameters.extend(query_parameters(&takes, taken.definitions()))
+                }
+                (Takes::Form | Takes::Question, None) => {}
             }
             if route.method == axum::http::Method::POST {
                 parameters.push(json!({

@@ -16,6 +16,7 @@ pub mod pages;
 pub mod places;
 pub mod plot;
 pub mod refusals;
+mod route;
 pub mod secret;
 pub mod sent;
 pub mod site;

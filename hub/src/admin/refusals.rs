@@ -88,6 +88,7 @@ const fn bank(refusal: &BankRefusal) -> &'static str {
         BankRefusal::NothingNew => "refusal-nothing-new",
         BankRefusal::NotPrepared(_) => "refusal-not-prepared",
         BankRefusal::Approved { .. } => "refusal-approved",
+        BankRefusal::UnderWay(_) => "refusal-settlement-under-way",
         BankRefusal::Outdated(_) => "refusal-outdated",
         BankRefusal::RefusalOpen(..) => "refusal-refusal-open",
         BankRefusal::OwnAccountChange { .. } => "refusal-own-account-change",

@@ -11,13 +11,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::MethodRouter;
 use cabas_protocol::Hash;
 use cabas_protocol::sign::sha256;
 use cookie::{Cookie, SameSite};
 use subtle::ConstantTimeEq as _;
 
-use super::document::Told;
+pub use super::route::{Access, Group, MenuEntry, Route, Takes, with_twins};
 use super::sent::Upload;
 use super::tries::Tries;
 use super::visit::{Standing, Step, Visit, Wrong};
@@ -31,6 +30,8 @@ use crate::store::{Lane, SessionView, StoreError, UserRefusal};
 
 /// A form's body.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
+/// The body of a form that only asks something.
+pub const QUESTION_BYTES_MAX: usize = 4 * 1024;
 /// A form's body with a file in it.
 pub const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Where somebody proves who they are.
@@ -38,173 +39,6 @@ pub const LOGIN: &str = "/login";
 const LANG_COOKIE: &str = "cabas-lang";
 const TOKEN_CHARS: usize = 64;
 const YEAR_S: i64 = 365 * 86_400;
-
-/// Who may ask for a route.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Access {
-    /// Everybody.
-    Anyone,
-    /// Who has shown a password, and has this step before them.
-    Step(Step),
-    /// Who has shown both factors, in whatever role; a password to be changed is no hindrance.
-    Own,
-    /// Who is logged in, in one of these roles.
-    Roles(&'static [Role]),
-    /// A program with a token of one of these roles.
-    Token(&'static [Role]),
-}
-
-/// What a route takes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Takes {
-    /// A form, or JSON.
-    Form,
-    /// A file with a form's fields.
-    File,
-}
-
-/// Where in the menu a page stands, in this order.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Group {
-    /// What is looked at first.
-    Home,
-    /// Households, members, cards.
-    People,
-    /// Money in, credits.
-    Money,
-    /// Shops and their terminals.
-    Shops,
-    /// Settlements and the bank.
-    Bank,
-    /// What the fund does, in figures.
-    Figures,
-    /// Users, the audit log, long work.
-    Office,
-}
-
-impl Group {
-    /// Every group.
-    pub const ALL: [Self; 7] =
-        [Self::Home, Self::People, Self::Money, Self::Shops, Self::Bank, Self::Figures, Self::Office];
-
-    /// The text of its name.
-    #[must_use]
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::Home => "group-home",
-            Self::People => "group-people",
-            Self::Money => "group-money",
-            Self::Shops => "group-shops",
-            Self::Bank => "group-bank",
-            Self::Figures => "group-figures",
-            Self::Office => "group-office",
-        }
-    }
-}
-
-/// An entry of the menu.
-#[derive(Clone, Debug)]
-pub struct MenuEntry {
-    /// Where it leads.
-    pub path: String,
-    /// Its group.
-    pub group: Group,
-    /// The name of its text; empty where it only says to which group its pages belong.
-    pub text: &'static str,
-    /// Who sees it.
-    pub roles: &'static [Role],
-}
-
-/// A route of the site.
-#[derive(Clone, Debug)]
-pub struct Route {
-    /// The method.
-    pub method: Method,
-    /// The path, as axum writes it.
-    pub path: Cow<'static, str>,
-    /// Who may ask.
-    pub access: Access,
-    /// Group and text of its entry in the menu; none where it has no entry.
-    pub menu: Option<(Group, &'static str)>,
-    /// What it takes.
-    pub takes: Takes,
-    /// True where only a login does this that does not wait for a confirmation.
-    pub needs_vouched: bool,
-    /// What programs are told of it; none where it is not for programs.
-    pub told: Option<Told>,
-    handler: MethodRouter<Arc<App>>,
-}
-
-impl Route {
-    /// A page that is shown.
-    #[must_use]
-    pub const fn get(path: &'static str, access: Access, handler: MethodRouter<Arc<App>>) -> Self {
-        Self::of(Method::GET, path, access, handler)
-    }
-
-    /// A form that is sent.
-    #[must_use]
-    pub const fn post(path: &'static str, access: Access, handler: MethodRouter<Arc<App>>) -> Self {
-        Self::of(Method::POST, path, access, handler)
-    }
-
-    const fn of(method: Method, path: &'static str, access: Access, handler: MethodRouter<Arc<App>>) -> Self {
-        Self {
-            method,
-            path: Cow::Borrowed(path),
-            access,
-            menu: None,
-            takes: Takes::Form,
-            needs_vouched: false,
-            told: None,
-            handler,
-        }
-    }
-
-    /// A form with a file.
-    #[must_use]
-    pub fn file(self) -> Self {
-        Self { takes: Takes::File, ..self }
-    }
-
-    /// Keeps it for logins that do not wait for a confirmation: a part of what two people decide, or a change of users.
-    #[must_use]
-    pub fn vouched(self) -> Self {
-        Self { needs_vouched: true, ..self }
-    }
-
-    /// Gives it an entry in the menu, for those who may see it.
-    #[must_use]
-    pub fn menu(self, group: Group, text: &'static str) -> Self {
-        Self { menu: Some((group, text)), ..self }
-    }
-
-    /// Puts it, and what lies below it, under a group of the menu without an entry of its own.
-    #[must_use]
-    pub fn under(self, group: Group) -> Self {
-        Self { menu: Some((group, "")), ..self }
-    }
-
-    /// Gives it to programs, too, as JSON at `/api` and the same path: see [`with_twins`].
-    #[must_use]
-    pub fn api(self, told: Told) -> Self {
-        Self { told: Some(told), ..self }
-    }
-
-    /// The same for programs with a token of the same roles.
-    fn twin(&self) -> Option<Self> {
-        let (Some(_), Access::Roles(roles)) = (self.told, self.access) else { return None };
-        let path = Cow::Owned(format!("/api{}", self.path));
-        Some(Self { path, access: Access::Token(roles), menu: None, ..self.clone() })
-    }
-}
-
-/// Every route, and beside each that programs may ask for its twin.
-#[must_use]
-pub fn with_twins(routes: Vec<Route>) -> Vec<Route> {
-    let twins: Vec<_> = routes.iter().filter_map(Route::twin).collect();
-    routes.into_iter().chain(twins).collect()
-}
 
 /// What the site holds beside the ledger.
 #[derive(Debug)]
@@ -217,6 +51,8 @@ pub struct Site {
     pub words: Words,
     /// Slows down who guesses.
     pub tries: Tries,
+    /// Slows down who checks receipts without end.
+    pub receipts: Tries,
     /// The menu.
     pub menu: Vec<MenuEntry>,
     /// What takes long to read.
@@ -248,6 +84,7 @@ impl Site {
             is_secure: config.tls_certificate.is_some() || config.behind_tls_proxy,
             words: Words::default(),
             tries: Tries::default(),
+            receipts: Tries::default(),
             menu: entries.collect(),
             watch: Watch::default(),
             open: open.collect(),
@@ -437,17 +274,23 @@ async fn check_sent(visit: &mut Visit, takes: Takes, request: Request) -> Result
     let is_kind = match (is_program, takes) {
         (true, Takes::Form) => kind.starts_with("application/json"),
         (true, Takes::File) => true,
-        (false, Takes::Form) => kind.starts_with("application/x-www-form-urlencoded"),
+        (true, Takes::Question) => false,
+        (false, Takes::Form | Takes::Question) => kind.starts_with("application/x-www-form-urlencoded"),
         (false, Takes::File) => kind.starts_with("multipart/form-data"),
     };
     if !is_kind {
         return Err(refuse(visit, StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-form"));
     }
-    let bytes_max = if takes == Takes::File { FILE_BYTES_MAX } else { FORM_BYTES_MAX };
+    let bytes_max = match takes {
+        Takes::File => FILE_BYTES_MAX,
+        Takes::Form => FORM_BYTES_MAX,
+        Takes::Question => QUESTION_BYTES_MAX,
+    };
     let body: Bytes = axum::body::to_bytes(body, bytes_max)
         .await
         .map_err(|_| refuse(visit, StatusCode::PAYLOAD_TOO_LARGE, "wrong-large"))?;
     let (csrf, mut once) = match takes {
+        Takes::Question => return Ok(Request::from_parts(parts, Body::from(body))),
         Takes::Form => (form_field(&body, b"csrf="), form_field(&body, b"once=")),
         Takes::File => {
             let upload = if is_program {

@@ -18,8 +18,13 @@ pub const ADDRESSES_MAX: usize = 4_096;
 pub struct Tries(Mutex<BTreeMap<IpAddr, (Timestamp, u32)>>);
 
 impl Tries {
-    /// Counts a try; false where it is one too many.
+    /// Counts a try to log in; false where it is one too many.
     pub fn take(&self, address: IpAddr, now: Timestamp) -> bool {
+        self.take_up_to(address, now, TRIES_MAX)
+    }
+
+    /// Counts a try; false where there were more than `most` of them.
+    pub fn take_up_to(&self, address: IpAddr, now: Timestamp, most: u32) -> bool {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.len() >= ADDRESSES_MAX {
             counts.retain(|_, (start, _)| holds(*start, now));
@@ -32,7 +37,7 @@ impl Tries {
             (*start, *count) = (now, 0);
         }
         *count = count.saturating_add(1);
-        *count <= TRIES_MAX
+        *count <= most
     }
 }
 

@@ -20,8 +20,8 @@ use crate::core::roles::Role;
 use crate::error::Refused;
 use crate::keys::KeyError;
 use crate::store::{
-    BankRefusal, CorrectionRefusal, JoiningRefusal, Lane, MoneyInRefusal, Note, RegisterRefusal, SessionView,
-    StoreError, TokenView, Tx, UserRefusal,
+    BankRefusal, CorrectionRefusal, Db, JoiningRefusal, Lane, MoneyInRefusal, Note, OpenMode, RegisterRefusal,
+    SessionView, StoreError, TokenView, Tx, UserRefusal,
 };
 
 /// What somebody has still to do before the pages are theirs.
@@ -243,6 +243,19 @@ impl Visit {
         work: impl FnOnce(&mut Tx<'_>) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, StoreError> {
         self.app.store.call(Lane::Sync, work).await
+    }
+
+    /// Reads what takes long, on a connection of its own: the ledger's thread goes on with sales.
+    ///
+    /// # Errors
+    /// What reading gives; [`Wrong::Work`] where too many others read.
+    pub async fn read_beside<R: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Tx<'_>) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, Wrong> {
+        let app = Arc::clone(&self.app);
+        let open = move || Ok(Db::open(&app.database, OpenMode::ReadOnly).and_then(|mut db| db.read(read)));
+        Ok(self.app.workers.run(open).await??)
     }
 
     /// The session of the person who asks.

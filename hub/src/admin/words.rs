@@ -26,7 +26,8 @@ files![
     "shops",
     "settlement",
     "bank",
-    "users"
+    "users",
+    "receipt"
 ];
 
 /// A language of the pages.
@@ -179,6 +180,7 @@ mod tests {
         made.extend(["missing", "wrong", "repeated", "not-checked"].map(|proof| format!("proof-{proof}")));
         made.extend(["repeats", "fell", "untold"].map(|why| format!("tap-{why}")));
         made.extend(people::made());
+        made.extend(pages::receipt::made());
         made.extend(Stage::ALL.iter().map(|stage| format!("stage-{}", stage.name())));
         for step in Step::ALL.iter().map(|step| step.name()) {
             made.extend(["step-", "step-done-", "step-title-", "step-what-"].map(|prefix| format!("{prefix}{step}")));

@@ -72,6 +72,12 @@ pub(super) enum Failure {
     Statement(#[from] crate::bank::StatementError),
     #[error("{0} is not over; an evaluation is of whole months that are over: choose an earlier --to")]
     MonthNotOver(Period),
+    #[error("this is not a whole receipt; copy the whole address from its QR code, in quotes")]
+    NoReceipt,
+    #[error("not authentic: no terminal of this fund signed this receipt; it was changed, or comes from elsewhere")]
+    ReceiptNotOurs,
+    #[error("the receipt is not confirmed; see why above, and cabas-hub terminal list")]
+    ReceiptNotConfirmed,
     #[error("--from {from} --to {to} are no months in a row, or more than {EVALUATION_MONTHS_MAX}; choose others")]
     Months { from: Period, to: Period },
     #[error("the fund's SIREN is not known; set siren = \"…\" in the configuration, the export is named by it")]

@@ -17,6 +17,7 @@ mod joining;
 mod key;
 mod payout;
 mod people;
+mod receipt;
 mod report;
 mod restore;
 mod rule;
@@ -139,6 +140,9 @@ enum Command {
     Token(user::Token),
     /// Show fund, terminals and totals
     Status,
+    /// Receipts without paper: check one
+    #[command(subcommand)]
+    Receipt(receipt::Receipt),
     /// Figures of the fund, legal thresholds, and what there is to do
     #[command(subcommand)]
     Report(report::Report),
@@ -211,6 +215,7 @@ fn try_run(arguments: Arguments) -> Result<(), Failure> {
         Command::User(command) => user::user(&context, &command),
         Command::Token(command) => user::token(&context, &command),
         Command::Status => fund::status(&context),
+        Command::Receipt(receipt) => receipt::run(&context, &receipt),
         Command::Report(report) => report::run(&context, &report),
     }
 }

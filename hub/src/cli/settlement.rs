@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::fund::euros;
 use super::{Context, payout, statement};
 use crate::out::{plain, print};
-use crate::store::{OpenMode, PaymentOrder, PayoutRef, Prepared, Settlement as Closed, StoreError, Tx};
+use crate::store::{Db, OpenMode, PaymentOrder, PayoutRef, Prepared, Settlement as Closed, StoreError, Tx, WorkedOut};
 
 /// Settlements that `list` shows.
 const LISTED_MAX: u32 = 120;
@@ -160,11 +160,16 @@ pub(super) fn run(context: &Context, command: &Settlement) -> Result<(), Failure
             Shown { closed: false, prepared_by: None, settlement: settlement.map(view) }
         }
         Settlement::Prepare { by, payments_checked } => {
-            prepared(db.write(|tx| prepare(tx, by, *payments_checked, now))?)
+            let worked = worked_out(&mut db)?;
+            prepared(db.write(|tx| prepare(tx, &worked, by, *payments_checked, now))?)
         }
         Settlement::Prepared => prepared(db.read(|tx| tx.settlement_prepared())?),
         Settlement::Approve { number, by } => {
-            let settlement = db.write(|tx| tx.settlement_approve(*number, by, now))?;
+            let worked = db.read(|tx| {
+                let open = tx.settlement_may_approve((*number, None), by)?;
+                tx.settlement_work_out(&open.cut, &mut |_, _| {})
+            })?;
+            let settlement = db.write(|tx| tx.settlement_approve_worked((*number, None), &worked, by, now))?;
             Shown { closed: true, prepared_by: None, settlement: Some(view(settlement)) }
         }
         Settlement::Withdraw { number, by } => {
@@ -172,9 +177,11 @@ pub(super) fn run(context: &Context, command: &Settlement) -> Result<(), Failure
             prepared(None)
         }
         Settlement::Close { by, approved_by, payments_checked } => {
+            let worked = worked_out(&mut db)?;
             let settlement = db.write(|tx| {
-                let Some(prepared) = prepare(tx, by, *payments_checked, now)? else { return Ok(None) };
-                tx.settlement_approve(prepared.settlement.number, approved_by, now).map(Some)
+                let Some(prepared) = prepare(tx, &worked, by, *payments_checked, now)? else { return Ok(None) };
+                let meant = (prepared.settlement.number, None);
+                tx.settlement_approve_worked(meant, &worked, approved_by, now).map(Some)
             })?;
             Shown { closed: settlement.is_some(), prepared_by: None, settlement: settlement.map(view) }
         }
@@ -196,12 +203,22 @@ pub(super) fn run(context: &Context, command: &Settlement) -> Result<(), Failure
     print(context.format, &shown, |shown| text(shown).unwrap_or_default()).map_err(Failure::Print)
 }
 
-fn prepare(tx: &mut Tx<'_>, by: &str, payments_checked: bool, now: Timestamp) -> Result<Option<Prepared>, StoreError> {
+/// Reads the rows without holding up who writes.
+fn worked_out(db: &mut Db) -> Result<WorkedOut, StoreError> {
+    db.read(|tx| tx.settlement_work_out(&tx.settlement_cut()?, &mut |_, _| {}))
+}
+
+fn prepare(
+    tx: &mut Tx<'_>,
+    worked: &WorkedOut,
+    by: &str,
+    payments_checked: bool,
+    now: Timestamp,
+) -> Result<Option<Prepared>, StoreError> {
     if payments_checked {
         tx.payments_checked()?;
     }
-    let cut = tx.settlement_cut()?;
-    tx.settlement_prepare(&cut, by, now)
+    tx.settlement_prepare_worked(worked, by, now)
 }
 
 fn prepared(prepared: Option<Prepared>) -> Shown {

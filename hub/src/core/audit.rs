@@ -107,6 +107,10 @@ deeds! {
     ShopSlot => "shop-slot",
     /// A grid was set.
     GridSet => "grid-set",
+    /// It was asked to prepare a settlement.
+    SettlementPrepareAsked => "settlement-prepare-asked",
+    /// Another person asked to approve it.
+    SettlementApproveAsked => "settlement-approve-asked",
     /// A settlement was prepared.
     SettlementPrepared => "settlement-prepared",
     /// Another person approved it.

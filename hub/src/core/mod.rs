@@ -16,6 +16,7 @@ pub mod ingest;
 pub mod joining;
 pub mod ledger;
 pub mod period;
+pub mod receipts;
 pub mod refunds;
 pub mod roles;
 pub mod settlement;

@@ -45,6 +45,9 @@ pub enum BankRefusal {
         /// Who approved it.
         by: String,
     },
+    /// Somebody asked for the same work, and it has not ended.
+    #[error("work {0} on this settlement is under way; look at what comes of it")]
+    UnderWay(u32),
     /// It was withdrawn and prepared again.
     #[error("settlement {0} was withdrawn and prepared again since it was looked at; look at it again")]
     Outdated(u32),

@@ -57,6 +57,7 @@ mod preparations;
 mod purse_cards;
 mod purses;
 mod recalls;
+mod receipts;
 mod refunds;
 mod register;
 mod restore;
@@ -113,6 +114,8 @@ pub use payout_refusals::PayoutRefusalView;
 pub use payout_returns::{PayoutReturnView, WhoseWord};
 pub use people::{ErasureRefusal, HISTORY_MAX, HouseholdEvent, HouseholdFigures, HouseholdFile};
 pub use places::TerminalFile;
+pub use preparations::OpenPreparation;
+pub use receipts::{ReceiptCheck, SignedReceipt};
 pub use register::{
     CODE_BYTES_MAX, CONTRIBUTION_CENTS_PER_PERSON_MIN, CardFile, CardLine, HOUSEHOLDS_SHOWN_MAX, HouseholdFilter,
     HouseholdLine, MEMBERS_MAX, NAMES_SEARCHED_MAX, RegisterRefusal, Unaware,
@@ -122,6 +125,7 @@ pub use sessions::{
     SESSION_IDLE_S, SESSION_UNPROVEN_S, SESSION_WHOLE_S, SESSIONS_PER_USER_MAX, SessionView, TOKENS_MAX, TokenView,
 };
 pub use set_asides::SetAside;
+pub use settlements::WorkedOut;
 pub use slices::{AllocationStep, FREE_SHARE_PERCENT};
 pub use sources::{BudgetRefusal, CONTRIBUTIONS, RUN_SOURCES_MAX, RunOrder};
 pub use thread::{Lane, Store, WAKES_KEPT};

@@ -7,17 +7,25 @@ use super::bank_refusal::BankRefusal;
 use super::closing::{person, same_person};
 use super::error::StoreError;
 use super::model::{Prepared, Settlement, SettlementCut};
+use super::settlements::WorkedOut;
 use super::sql::{Sql, col};
 use super::tx::Tx;
 
-/// The preparation that is open.
-struct Open {
-    id: u64,
-    number: u32,
-    payout: Cents,
-    by: String,
-    at: Timestamp,
-    cut: SettlementCut,
+/// The preparation that is open. Reading it reads no rows.
+#[derive(Clone, Debug)]
+pub struct OpenPreparation {
+    /// Which preparation it is.
+    pub id: u64,
+    /// The settlement's number.
+    pub number: u32,
+    /// What it pays.
+    pub payout: Cents,
+    /// Who prepared it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Up to where it goes.
+    pub cut: SettlementCut,
 }
 
 impl Tx<'_> {
@@ -31,12 +39,38 @@ impl Tx<'_> {
         by: &str,
         now: Timestamp,
     ) -> Result<Option<Prepared>, StoreError> {
-        let by = person(by)?;
+        self.settlement_may_prepare(by)?;
+        let worked = self.settlement_work_out(cut, &mut |_, _| {})?;
+        self.settlement_prepare_worked(&worked, by, now)
+    }
+
+    /// Whether somebody may prepare the next settlement.
+    ///
+    /// # Errors
+    /// As [`Self::settlement_prepare`].
+    pub fn settlement_may_prepare(&self, by: &str) -> Result<(), StoreError> {
+        person(by)?;
         self.may_settle()?;
-        if let Some(open) = self.open_preparation()? {
-            return Err(BankRefusal::PreparedBefore { number: open.number, by: open.by }.into());
+        match self.settlement_open()? {
+            Some(open) => Err(BankRefusal::PreparedBefore { number: open.number, by: open.by }.into()),
+            None => Ok(()),
         }
-        let Some(settlement) = self.settlement_preview(cut)? else { return Ok(None) };
+    }
+
+    /// The same as preparing, of what was worked out before.
+    ///
+    /// # Errors
+    /// As [`Self::settlement_prepare`].
+    pub fn settlement_prepare_worked(
+        &mut self,
+        worked: &WorkedOut,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Option<Prepared>, StoreError> {
+        let by = person(by)?;
+        self.settlement_may_prepare(by)?;
+        let cut = &worked.cut;
+        let Some(settlement) = self.settlement_preview_of(worked)? else { return Ok(None) };
         let id: u64 = self.conn.query_row(
             "INSERT INTO preparations (settlement, disputed_upto, refunded_upto, carried_upto, returned_upto, payout,
                 prepared_by, prepared_at, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0) RETURNING id",
@@ -65,7 +99,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`], [`StoreError::Money`].
     pub fn settlement_prepared(&self) -> Result<Option<Prepared>, StoreError> {
-        let Some(open) = self.open_preparation()? else { return Ok(None) };
+        let Some(open) = self.settlement_open()? else { return Ok(None) };
         let settlement = self.settlement_preview(&open.cut)?.ok_or(StoreError::Damaged("a prepared settlement"))?;
         Ok(Some(Prepared { id: open.id, by: open.by, at: open.at, settlement }))
     }
@@ -75,8 +109,38 @@ impl Tx<'_> {
     /// # Errors
     /// [`BankRefusal::NotPrepared`], [`BankRefusal::Approved`], [`BankRefusal::SamePerson`]; what booking gives.
     pub fn settlement_approve(&mut self, number: u32, by: &str, now: Timestamp) -> Result<Settlement, StoreError> {
+        self.approve((number, None), None, by, now)
+    }
+
+    /// The same, of what was worked out before, by somebody who perhaps has seen one preparation and approves no other.
+    ///
+    /// # Errors
+    /// [`BankRefusal::Outdated`]; as [`Self::settlement_approve`].
+    pub fn settlement_approve_worked(
+        &mut self,
+        (number, seen): (u32, Option<u64>),
+        worked: &WorkedOut,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Settlement, StoreError> {
+        self.approve((number, seen), Some(worked), by, now)
+    }
+
+    /// The preparation that somebody may approve, who perhaps has seen one.
+    ///
+    /// # Errors
+    /// As [`Self::settlement_approve_worked`].
+    pub fn settlement_may_approve(
+        &self,
+        (number, seen): (u32, Option<u64>),
+        by: &str,
+    ) -> Result<OpenPreparation, StoreError> {
         let by = person(by)?;
-        let Some(open) = self.open_preparation()?.filter(|open| open.number == number) else {
+        let open = self.settlement_open()?;
+        if open.as_ref().is_some_and(|open| seen.is_some_and(|seen| open.id != seen)) {
+            return Err(BankRefusal::Outdated(number).into());
+        }
+        let Some(open) = open.filter(|open| open.number == number) else {
             let done = "SELECT ended_by FROM preparations WHERE settlement = ?1 AND state = 1";
             let done: Option<String> = self.conn.query_row(done, [number], |row| row.get(0)).optional()?;
             return Err(done
@@ -86,28 +150,25 @@ impl Tx<'_> {
         if same_person(&open.by, by) {
             return Err(BankRefusal::SamePerson("approves the settlement").into());
         }
-        let settlement = self.settlement_book(&open.cut, now)?.ok_or(StoreError::Damaged("a prepared settlement"))?;
-        if settlement.number != number || settlement.payout != open.payout {
+        Ok(open)
+    }
+
+    fn approve(
+        &mut self,
+        meant: (u32, Option<u64>),
+        worked: Option<&WorkedOut>,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Settlement, StoreError> {
+        let by = person(by)?;
+        let open = self.settlement_may_approve(meant, by)?;
+        let settlement =
+            self.settlement_book(&open.cut, worked, now)?.ok_or(StoreError::Damaged("a prepared settlement"))?;
+        if settlement.number != open.number || settlement.payout != open.payout {
             return Err(StoreError::Damaged("a prepared settlement"));
         }
         self.end_preparation(&open, 1, by, now)?;
         Ok(settlement)
-    }
-
-    /// The same by somebody who has seen one preparation, and approves no other.
-    ///
-    /// # Errors
-    /// [`BankRefusal::Outdated`]; as [`Self::settlement_approve`].
-    pub fn settlement_approve_seen(
-        &mut self,
-        (number, seen): (u32, u64),
-        by: &str,
-        now: Timestamp,
-    ) -> Result<Settlement, StoreError> {
-        match self.open_preparation()? {
-            Some(open) if open.id != seen => Err(BankRefusal::Outdated(number).into()),
-            Some(_) | None => self.settlement_approve(number, by, now),
-        }
     }
 
     /// Takes back what was prepared: anybody may, for it only puts the settlement off.
@@ -116,17 +177,21 @@ impl Tx<'_> {
     /// [`BankRefusal::NotPrepared`].
     pub fn settlement_withdraw(&mut self, number: u32, by: &str, now: Timestamp) -> Result<(), StoreError> {
         let by = person(by)?;
-        let open = self.open_preparation()?.filter(|open| open.number == number);
+        let open = self.settlement_open()?.filter(|open| open.number == number);
         self.end_preparation(&open.ok_or(BankRefusal::NotPrepared(number))?, 2, by, now)
     }
 
-    fn end_preparation(&self, open: &Open, state: u8, by: &str, now: Timestamp) -> Result<(), StoreError> {
+    fn end_preparation(&self, open: &OpenPreparation, state: u8, by: &str, now: Timestamp) -> Result<(), StoreError> {
         let end = "UPDATE preparations SET state = ?2, ended_by = ?3, ended_at = ?4 WHERE id = ?1";
         self.conn.execute(end, params![Sql(open.id), state, by, Sql(now)])?;
         Ok(())
     }
 
-    fn open_preparation(&self) -> Result<Option<Open>, StoreError> {
+    /// The preparation that waits for a second person, without what it comes to for each shop.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn settlement_open(&self) -> Result<Option<OpenPreparation>, StoreError> {
         let read =
             "SELECT id, settlement, payout, prepared_by, prepared_at, disputed_upto, refunded_upto, carried_upto,
                 returned_upto FROM preparations WHERE state = 0";
@@ -139,7 +204,7 @@ impl Tx<'_> {
                 returned: col(row, 8)?,
             };
             let (id, payout, at) = (col(row, 0)?, col(row, 2)?, col(row, 4)?);
-            Ok(Open { id, number: row.get(1)?, payout, by: row.get(3)?, at, cut })
+            Ok(OpenPreparation { id, number: row.get(1)?, payout, by: row.get(3)?, at, cut })
         });
         let Some(mut open) = open.optional()? else { return Ok(None) };
         let mut read = self

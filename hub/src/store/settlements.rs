@@ -21,6 +21,7 @@ pub(super) const REFUND: u16 = 3;
 pub(super) const REVERSAL: u16 = 4;
 
 /// The rows of one epoch that belong to a settlement: above `from`, up to and with `to`.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Part {
     pub(super) epoch: EpochNo,
     pub(super) shop: ShopNo,
@@ -35,6 +36,16 @@ struct Last {
     upto: Upto,
 }
 
+/// What the rows up to a cut come to. Reading them takes long, so it is done beside the ledger's thread, and booking it then
+/// takes a moment. Rows up to a cut never change: it holds as long as no other settlement was booked since.
+#[derive(Clone, Debug)]
+pub struct WorkedOut {
+    pub(super) cut: SettlementCut,
+    after: u32,
+    parts: Vec<Part>,
+    sums: BTreeMap<ShopNo, Sums>,
+}
+
 /// A settlement that is worked out.
 struct Draft {
     last: Last,
@@ -44,7 +55,7 @@ struct Draft {
 }
 
 /// Up to where a settlement goes beside the rows of its parts.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub(super) struct Upto {
     /// Disputed rows, by id.
     pub(super) disputed: u64,
@@ -81,11 +92,43 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`], [`StoreError::Money`].
     pub fn settlement_preview(&self, cut: &SettlementCut) -> Result<Option<Settlement>, StoreError> {
-        let draft = self.draft(cut)?;
+        self.settlement_preview_of(&self.settlement_work_out(cut, &mut |_, _| {})?)
+    }
+
+    /// The same, of what was worked out.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`], [`StoreError::Money`].
+    pub(super) fn settlement_preview_of(&self, worked: &WorkedOut) -> Result<Option<Settlement>, StoreError> {
+        let draft = self.draft(&worked.cut, Some(worked))?;
         draft.map(|draft| draft.settlement(None)).transpose()
     }
 
-    /// Closes a settlement at the cut and books what each shop is owed as under way; nothing where there is nothing
+    /// Works out what the rows up to a cut come to, without writing; `told` hears how many enrolments are read, of how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`], [`StoreError::Money`].
+    pub fn settlement_work_out(
+        &self,
+        cut: &SettlementCut,
+        told: &mut dyn FnMut(u64, u64),
+    ) -> Result<WorkedOut, StoreError> {
+        let last = self.last_settlement()?;
+        let parts = self.parts(cut)?;
+        let sums = self.sums_told(&parts, last.closed_at, (last.upto, last.upto_of(cut)), told)?;
+        Ok(WorkedOut { cut: cut.clone(), after: last.number, parts, sums })
+    }
+
+    /// True where nothing at all arrived since the settlement before.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn settlement_is_idle(&self) -> Result<bool, StoreError> {
+        let (cut, last) = (self.settlement_cut()?, self.last_settlement()?);
+        Ok(cut.rows.is_empty() && last.upto == last.upto_of(&cut))
+    }
+
+    /// Closes a settlement at the cut, perhaps from what was worked out of it, and books what each shop is owed as under way; nothing where there is nothing
     /// new, so closing twice closes once.
     ///
     /// # Errors
@@ -94,10 +137,11 @@ impl Tx<'_> {
     pub(super) fn settlement_book(
         &mut self,
         cut: &SettlementCut,
+        worked: Option<&WorkedOut>,
         now: Timestamp,
     ) -> Result<Option<Settlement>, StoreError> {
         self.may_settle()?;
-        let Some(draft) = self.draft(cut)? else { return Ok(None) };
+        let Some(draft) = self.draft(cut, worked)? else { return Ok(None) };
         let settlement = draft.settlement(Some(now))?;
         self.conn.execute(
             "INSERT INTO settlements (number, closed_at, disputed_upto, refunded_upto, carried_upto, returned_upto)
@@ -205,16 +249,16 @@ impl Tx<'_> {
         Ok(read.query_map([number], statement)?.collect::<Result<_, _>>()?)
     }
 
-    fn draft(&self, cut: &SettlementCut) -> Result<Option<Draft>, StoreError> {
+    /// What was worked out of this cut is taken where it still holds; otherwise the rows are read.
+    fn draft(&self, cut: &SettlementCut, worked: Option<&WorkedOut>) -> Result<Option<Draft>, StoreError> {
         let last = self.last_settlement()?;
         let parts = self.parts(cut)?;
-        let upto = Upto {
-            disputed: cut.disputed.max(last.upto.disputed),
-            refunded: cut.refunded.max(last.upto.refunded),
-            brought: cut.brought.max(last.upto.brought),
-            returned: cut.returned.max(last.upto.returned),
+        let upto = last.upto_of(cut);
+        let holds = |worked: &&WorkedOut| worked.cut == *cut && worked.after == last.number && worked.parts == parts;
+        let sums = match worked.filter(holds) {
+            Some(worked) => worked.sums.clone(),
+            None => self.sums(&parts, last.closed_at, (last.upto, upto))?,
         };
-        let sums = self.sums(&parts, last.closed_at, (last.upto, upto))?;
         let mut shops = BTreeMap::new();
         for (shop, sums) in sums.into_iter().filter(|(_, sums)| !sums.is_empty()) {
             shops.insert(shop, self.statement_of(shop, sums)?);
@@ -227,11 +271,23 @@ impl Tx<'_> {
         &self,
         parts: &[Part],
         closed_before: Option<Timestamp>,
+        span: (Upto, Upto),
+    ) -> Result<BTreeMap<ShopNo, Sums>, StoreError> {
+        self.sums_told(parts, closed_before, span, &mut |_, _| {})
+    }
+
+    fn sums_told(
+        &self,
+        parts: &[Part],
+        closed_before: Option<Timestamp>,
         (above, upto): (Upto, Upto),
+        told: &mut dyn FnMut(u64, u64),
     ) -> Result<BTreeMap<ShopNo, Sums>, StoreError> {
         let mut sums = BTreeMap::new();
-        for part in parts {
+        let total = u64::try_from(parts.len()).unwrap_or(u64::MAX);
+        for (part, done) in parts.iter().zip(1..) {
             self.add_rows(part, closed_before, sums.entry(part.shop).or_default())?;
+            told(done, total);
         }
         self.add_disputed(above.disputed, upto.disputed, &mut sums)?;
         self.add_refunds(above.refunded, upto.refunded, &mut sums)?;
@@ -352,6 +408,18 @@ impl Tx<'_> {
             read.query_row([Sql(shop)], |row| Ok((row.get(0)?, row.get(1)?, col(row, 2)?)))?;
         let (payout, carry_on) = payout(sums.earned()?, sums.taken_back()?, carried)?;
         Ok(ShopStatement { shop_code, shop_name, sums, carried, carry_on, payout })
+    }
+}
+
+impl Last {
+    /// Up to where the settlement after it goes.
+    fn upto_of(&self, cut: &SettlementCut) -> Upto {
+        Upto {
+            disputed: cut.disputed.max(self.upto.disputed),
+            refunded: cut.refunded.max(self.upto.refunded),
+            brought: cut.brought.max(self.upto.brought),
+            returned: cut.returned.max(self.upto.returned),
+        }
     }
 }
 

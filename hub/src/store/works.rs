@@ -89,6 +89,16 @@ impl Tx<'_> {
         Ok(self.conn.prepare_cached(&read)?.query_row([], view).optional()?)
     }
 
+    /// The works that have not ended, oldest first, at most [`WORKS_SHOWN_MAX`].
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`], [`StoreError::Damaged`].
+    pub fn works_open(&self) -> Result<Vec<WorkView>, StoreError> {
+        let read = format!("SELECT {COLUMNS} FROM works WHERE state = 0 ORDER BY number LIMIT ?1");
+        let mut read = self.conn.prepare_cached(&read)?;
+        Ok(read.query_map([WORKS_SHOWN_MAX], view)?.collect::<Result<_, _>>()?)
+    }
+
     /// Work of a number.
     ///
     /// # Errors

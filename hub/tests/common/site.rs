@@ -111,6 +111,21 @@ impl Client {
         }
     }
 
+    /// The page of the long work that an answer leads to, once it has ended.
+    pub fn ended(&mut self, answer: &Answer) -> String {
+        let path = self.follow(answer);
+        assert!(path.starts_with("/works/"), "{path}");
+        let end = (0..600).find_map(|_| {
+            let page = self.get(&path).text();
+            if page.contains("data-live") {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+                return None;
+            }
+            Some(page)
+        });
+        end.unwrap()
+    }
+
     /// Shows a password.
     pub fn password(&mut self, name: &str, password: &str) -> Answer {
         self.get("/login");

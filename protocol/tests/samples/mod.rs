@@ -11,6 +11,7 @@
 )]
 
 use cabas_protocol::card_session::{CardSessionAnswer, CardSessionRequest};
+use cabas_protocol::e_receipt::{EReceipt, EReceiptKind, EReceiptLine};
 use cabas_protocol::enrol::{Code, EnrolAnswer, EnrolRequest, TerminalSecrets};
 use cabas_protocol::extend::{ExtendAnswer, ExtendRequest};
 use cabas_protocol::head::HeadContext;
@@ -276,6 +277,28 @@ pub fn statement() -> SettlementStatement {
 
 /// Every object by name, signed.
 #[allow(clippy::too_many_lines, reason = "a list, one object after the other")]
+pub fn e_receipt() -> EReceipt {
+    EReceipt::of_row(&row_of(2, HASH, RowBody::Sale(sale())), None).unwrap()
+}
+
+pub fn e_receipt_refund() -> EReceipt {
+    let line = |category, fund, member| EReceiptLine {
+        category: CategoryId::new(category),
+        fund: cents(fund),
+        member: cents(member),
+    };
+    EReceipt {
+        head: head(ObjectType::EReceipt),
+        terminal: TERMINAL,
+        epoch: EPOCH,
+        seq: Seq::new(70_000),
+        stan: Stan::new(999_999).unwrap(),
+        kind: EReceiptKind::Refund,
+        at: NOW,
+        lines: vec![line(0, 1250, 0), line(1, 700, 300), line(300, 0, 99)],
+    }
+}
+
 pub fn all() -> Vec<(String, Vec<u8>)> {
     let (root, hub, terminal) = (root(), hub(), terminal());
     let genesis = chain::ChainId { fund: CONTEXT.fund, terminal: TERMINAL, epoch: EPOCH }.genesis(terminal.public());
@@ -447,6 +470,8 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
         signed("slot_key", &hub, &slot_key),
         signed("settlement_statement", &hub, &statement()),
         signed("refusal", &hub, &refusal),
+        signed("e_receipt_sale", &terminal, &e_receipt()),
+        signed("e_receipt_refund", &terminal, &e_receipt_refund()),
     ];
     let rows = bodies().into_iter().enumerate().map(|(index, body)| {
         let name = format!("row_{index:02}_{}", body.name());

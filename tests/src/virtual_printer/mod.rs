@@ -1,6 +1,7 @@
 //! A receipt printer made of a socket: records what it is sent, tells its state when asked, and fails as real ones do.
 
 mod decode;
+pub mod picture;
 
 pub use decode::{DecodedLine, DecodedReceipt, decode};
 

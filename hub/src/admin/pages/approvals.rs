@@ -77,6 +77,8 @@ enum About {
     Repayment { card_number: u32, cents: u64, reason: String },
     /// The enrolment of a terminal is closed: what lies there goes back, and later rows are not paid.
     Closing { terminal: u32, epoch: u32, at_seq: u32, at_hash: String, left_cents: u64 },
+    /// What shops are owed is booked and paid: approved on the page that shows every shop, `/settlements/next/approve`.
+    Settlement { payout_cents: u64 },
     /// Goodwill is switched.
     Goodwill { switch: Switch, expires_at: u64 },
     /// What came in is a payout that came back, of one shop or all that were paid of the settlement: it is owed again.
@@ -84,27 +86,27 @@ enum About {
 }
 
 impl Waiting {
-    const fn matter(&self) -> Matter {
-        match self.about {
+    /// Where it is approved or refused: here, or on a page of its own.
+    fn path(&self) -> String {
+        let matter = match self.about {
             About::Correction { .. } => Matter::Correction,
             About::Repayment { .. } => Matter::Repayment,
             About::Closing { .. } => Matter::Closing,
             About::Goodwill { .. } => Matter::Goodwill,
             About::Return { .. } => Matter::Return,
-        }
-    }
-
-    fn path(&self) -> String {
-        format!("/approvals/{}/{}", self.matter().name(), self.number)
+            About::Settlement { .. } => return "/settlements/next".to_owned(),
+        };
+        format!("/approvals/{}/{}", matter.name(), self.number)
     }
 
     const fn title(&self) -> &'static str {
-        match self.matter() {
-            Matter::Correction => "approvals-correction",
-            Matter::Repayment => "approvals-repayment",
-            Matter::Closing => "approvals-closing",
-            Matter::Goodwill => "approvals-goodwill",
-            Matter::Return => "approvals-return",
+        match self.about {
+            About::Correction { .. } => "approvals-correction",
+            About::Repayment { .. } => "approvals-repayment",
+            About::Closing { .. } => "approvals-closing",
+            About::Goodwill { .. } => "approvals-goodwill",
+            About::Settlement { .. } => "approvals-settlement",
+            About::Return { .. } => "approvals-return",
         }
     }
 }
@@ -176,6 +178,10 @@ fn waiting(tx: &Tx<'_>, who: &str, now: Timestamp) -> Result<Vec<Waiting>, Store
         let (settlement, shop) = (view.meant.settlement, view.meant.shop);
         let about = About::Return { entry: view.entry, cents: view.cents.get(), settlement, shop };
         all.push(item(view.id, view.said_by, view.said_at, about));
+    }
+    if let Some(open) = tx.settlement_open()? {
+        let about = About::Settlement { payout_cents: open.payout.get() };
+        all.push(item(open.number.into(), open.by, open.at, about));
     }
     all.sort_by_key(|waiting| waiting.proposed_at);
     Ok(all)

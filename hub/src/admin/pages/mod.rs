@@ -37,6 +37,7 @@ mod login;
 mod money;
 mod payments;
 pub(in crate::admin) mod people;
+pub(in crate::admin) mod receipt;
 mod repayments;
 mod rules;
 pub(crate) mod settlement_view;
@@ -237,6 +238,8 @@ fn site() -> Vec<Route> {
         Route::get("/style.css", Access::Anyone, get(assets::style)),
         Route::get("/site.js", Access::Anyone, get(assets::script)),
         Route::get("/", Access::Anyone, get(login::home)),
+        Route::get("/r", Access::Anyone, get(receipt::form)),
+        Route::post("/r", Access::Anyone, post(receipt::check)).question(),
         Route::get(LOGIN, Access::Anyone, get(login::form)),
         Route::post(LOGIN, Access::Anyone, post(login::password)),
         Route::get("/login/code", Access::Step(Step::Code), get(login::code_form)),

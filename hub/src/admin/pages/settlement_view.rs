@@ -116,6 +116,8 @@ impl From<Settlement> for Draft {
 pub(super) struct Statement {
     pub(super) settlement: u32,
     pub(super) closed_at: u64,
+    /// When the settlement before was closed, where there is one.
+    pub(super) closed_before: Option<u64>,
     pub(super) sums: ShopSums,
     /// `due`, `ordered`, `paid` or `back`; nothing where nothing is paid.
     pub(super) state: Option<String>,
@@ -215,20 +217,25 @@ pub(super) struct Asked {
 
 /// A shop's statement, from its line `from` on.
 pub(super) async fn statement(visit: &Visit, number: u32, shop: String, from: usize) -> Result<Statement, Wrong> {
-    let read = visit.store(move |tx| {
+    let read = visit.read_beside(move |tx| {
         let signed = tx.settlement_statement(number, &shop)?;
         let sums = tx.settlement(number)?.shops.into_iter().find(|sums| sums.shop_code == shop);
         let sums = sums.ok_or(StoreError::NoStatement { settlement: number })?;
         let state = tx.payouts(number)?.into_iter().find(|view| view.shop == shop).map(|view| view.state);
         let lines: Vec<StatementLine> = signed.lines.iter().skip(from).take(LINES_SHOWN_MAX).copied().collect();
         let times = tx.times_of(&signed, &lines)?;
-        Ok((signed, sums, state, lines, times))
+        let before = match number.checked_sub(1).filter(|before| *before > 0) {
+            Some(before) => tx.settlement(before)?.closed_at,
+            None => None,
+        };
+        Ok((signed, sums, (state, before), lines, times))
     });
-    let (signed, sums, state, lines, times) = read.await?;
+    let (signed, sums, (state, before), lines, times) = read.await?;
     let next = from.saturating_add(LINES_SHOWN_MAX);
     Ok(Statement {
         settlement: number,
         closed_at: signed.closed_at.get(),
+        closed_before: before.map(cabas_protocol::Timestamp::get),
         sums: sums.into(),
         state: state.map(str::to_owned),
         lines_total: signed.lines.len(),
@@ -265,7 +272,7 @@ fn shown(line: &StatementLine, happened_at: Option<u64>) -> Line {
 /// The statement as the signed file that a shop checks against its own journals.
 pub(super) async fn signed_file(visit: &Visit, number: u32, shop: String) -> Result<Response, Wrong> {
     let name = format!("reglement-{number}-{shop}.cose");
-    let read = visit.store(move |tx| tx.settlement_statement(number, &shop));
+    let read = visit.read_beside(move |tx| tx.settlement_statement(number, &shop));
     let (statement, app) = (read.await?, std::sync::Arc::clone(&visit.app));
     let sign = move || Ok(app.secrets.signers.of_anybody()?.sign(&statement).into_bytes());
     let bytes = visit.app.workers.run(sign).await?;

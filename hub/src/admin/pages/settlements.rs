@@ -1,5 +1,7 @@
 //! Settlements: what each shop is owed, prepared by one person and approved by another one. No program closes one.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
@@ -10,10 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use super::super::frame::{Frame, answer, page};
 use super::super::sent::Sent;
-use super::super::visit::{Done, Visit, Wrong};
+use super::super::visit::{By, Done, Visit, Wrong};
 use super::settlement_view::{self as view, Asked, Draft, LISTED_MAX, Statement};
+use super::works;
 use crate::core::audit::Deed;
-use crate::store::{BankRefusal, Prepared, Settlement, StoreError, Tx};
+use crate::store::{BankRefusal, OpenPreparation, StoreError, Tx, WorkView};
+use crate::works::Job;
 
 /// The settlements, newest first.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -55,6 +59,8 @@ pub(super) struct Next {
     prepared: Option<Waiting>,
     /// Nothing where there is nothing new.
     settlement: Option<Draft>,
+    /// The work on it that is under way, where there is one: see `/api/works/{work}`.
+    under_way: Option<u32>,
     /// True after a restore, until somebody has asked the bank what was paid after the backup.
     payments_unknown: bool,
 }
@@ -93,19 +99,21 @@ pub(super) struct StatementPage {
     pub(super) back: String,
 }
 
-fn waiting(prepared: &Prepared) -> Waiting {
-    Waiting {
-        preparation: prepared.id,
-        settlement: prepared.settlement.number,
-        prepared_by: prepared.by.clone(),
-        prepared_at: prepared.at.get(),
-        payout_cents: prepared.settlement.payout.get(),
+impl From<OpenPreparation> for Waiting {
+    fn from(open: OpenPreparation) -> Self {
+        Self {
+            preparation: open.id,
+            settlement: open.number,
+            prepared_by: open.by,
+            prepared_at: open.at.get(),
+            payout_cents: open.payout.get(),
+        }
     }
 }
 
 pub(super) async fn list(visit: Visit) -> Result<Response, Wrong> {
     let read = visit.store(|tx| {
-        let prepared = tx.settlement_prepared()?;
+        let prepared = tx.settlement_open()?;
         let closed = tx.settlements(LISTED_MAX)?.into_iter().map(|settlement| {
             let payouts = tx.payouts(settlement.number)?;
             Ok::<_, StoreError>((settlement, payouts))
@@ -126,22 +134,44 @@ pub(super) async fn list(visit: Visit) -> Result<Response, Wrong> {
             back: count("back"),
         }
     });
-    let data = Settlements { prepared: prepared.as_ref().map(waiting), settlements: settlements.collect() };
+    let data = Settlements { prepared: prepared.map(Waiting::from), settlements: settlements.collect() };
     answer(&visit, "settlements-title", Vec::new(), data, |f, data| ListPage { f, data })
 }
 
 fn read_next(tx: &Tx<'_>) -> Result<Next, StoreError> {
-    let prepared = tx.settlement_prepared()?;
     let payments_unknown = tx.restore_view()?.is_some_and(|life| !life.payments_checked);
-    Ok(match prepared {
-        Some(prepared) => {
-            Next { prepared: Some(waiting(&prepared)), settlement: Some(prepared.settlement.into()), payments_unknown }
+    let prepared = tx.settlement_open()?;
+    let cut = prepared.as_ref().map_or_else(|| tx.settlement_cut(), |open| Ok(open.cut.clone()))?;
+    let settlement = tx.settlement_preview(&cut)?.map(Draft::from);
+    Ok(Next { prepared: prepared.map(Waiting::from), settlement, under_way: under_way(tx)?, payments_unknown })
+}
+
+/// The work on the next settlement that has not ended.
+fn under_way(tx: &Tx<'_>) -> Result<Option<u32>, StoreError> {
+    let is_ours = |work: &WorkView| {
+        let job = serde_json::from_str::<Job>(&work.job);
+        matches!(job, Ok(Job::SettlementPrepare | Job::SettlementApprove { .. }))
+    };
+    Ok(tx.works_open()?.into_iter().find(is_ours).map(|work| work.number))
+}
+
+/// Asks for work on the next settlement, one at a time.
+async fn ask(
+    visit: &Visit,
+    (deed, job): (Deed, Job),
+    may: impl FnOnce(&mut Tx<'_>, &By) -> Result<(String, &'static str), StoreError> + Send + 'static,
+) -> Result<Response, Wrong> {
+    let app = Arc::clone(&visit.app);
+    let asked = visit.deed(deed, move |tx, by| {
+        let (subject, detail) = may(tx, by)?;
+        if let Some(work) = under_way(tx)? {
+            return Err(BankRefusal::UnderWay(work).into());
         }
-        None => {
-            let preview: Option<Settlement> = tx.settlement_preview(&tx.settlement_cut()?)?;
-            Next { prepared: None, settlement: preview.map(Draft::from), payments_unknown }
-        }
-    })
+        let work = job.ask(&app, tx, None, by)?;
+        Ok(Done { given: works::Asked { work }, subject, detail: detail.to_owned() })
+    });
+    let asked: works::Asked = asked.await?;
+    visit.done(&asked, &asked.path())
 }
 
 fn is_mine(visit: &Visit, data: &Next) -> bool {
@@ -149,7 +179,7 @@ fn is_mine(visit: &Visit, data: &Next) -> bool {
 }
 
 pub(super) async fn next(visit: Visit) -> Result<Response, Wrong> {
-    let data = visit.store(|tx| read_next(tx)).await?;
+    let data = visit.read_beside(read_next).await?;
     let is_mine = is_mine(&visit, &data);
     answer(&visit, "settlement-next-title", Vec::new(), data, |f, data| NextPage { f, data, is_mine })
 }
@@ -162,27 +192,26 @@ pub(super) struct Prepare {
     payments_checked: String,
 }
 
-/// One person fixes what the next settlement pays. No program does: it is the first of two people.
+/// One person asks for the next settlement to be fixed: long work in their name. No program does: it is the first of two
+/// people.
 pub(super) async fn prepare(visit: Visit, Sent(sent): Sent<Prepare>) -> Result<Response, Wrong> {
     let checked = sent.payments_checked == "yes";
-    let prepared = visit.deed(Deed::SettlementPrepared, move |tx, by| {
+    ask(&visit, (Deed::SettlementPrepareAsked, Job::SettlementPrepare), move |tx, by| {
         if checked {
             tx.payments_checked()?;
         }
-        let cut = tx.settlement_cut()?;
-        let prepared = tx.settlement_prepare(&cut, &by.who, by.now)?.ok_or(BankRefusal::NothingNew)?;
-        let Settlement { number, payout, .. } = prepared.settlement;
-        let checked = if checked { ", payments checked at the bank" } else { "" };
-        let detail = format!("{} cents{checked}", payout.get());
-        Ok(Done { given: number, subject: format!("settlement {number}"), detail })
-    });
-    prepared.await?;
-    visit.done(&(), "/settlements/next")
+        tx.settlement_may_prepare(&by.who)?;
+        if tx.settlement_is_idle()? {
+            return Err(BankRefusal::NothingNew.into());
+        }
+        Ok(("next settlement".to_owned(), if checked { "payments checked at the bank" } else { "" }))
+    })
+    .await
 }
 
 /// Asks once more, with all that will be booked.
 pub(super) async fn ask_approve(visit: Visit) -> Result<Response, Wrong> {
-    let data = visit.store(|tx| read_next(tx)).await?;
+    let data = visit.read_beside(read_next).await?;
     let is_mine = is_mine(&visit, &data);
     page(StatusCode::OK, &ApprovePage { f: Frame::new(&visit, "settlement-approve-title"), data, is_mine })
 }
@@ -194,23 +223,22 @@ pub(super) struct Seen {
     preparation: u64,
 }
 
-/// Another person approves what they saw, and it is booked once. No program does.
+/// Another person approves what they saw: long work in their name, and it is booked once. No program does.
 pub(super) async fn approve(visit: Visit, Sent(seen): Sent<Seen>) -> Result<Response, Wrong> {
     let Seen { settlement, preparation } = seen;
-    let approved = visit.deed(Deed::SettlementApproved, move |tx, by| {
-        let booked = tx.settlement_approve_seen((settlement, preparation), &by.who, by.now)?;
-        let detail = format!("{} cents to {} shops", booked.payout.get(), booked.shops.len());
-        Ok(Done { given: settlement, subject: format!("settlement {settlement}"), detail })
-    });
-    let settlement = approved.await?;
-    visit.done(&settlement, &format!("/settlements/{settlement}"))
+    let job = Job::SettlementApprove { settlement, preparation };
+    ask(&visit, (Deed::SettlementApproveAsked, job), move |tx, by| {
+        tx.settlement_may_approve((settlement, Some(preparation)), &by.who)?;
+        Ok((format!("settlement {settlement}"), ""))
+    })
+    .await
 }
 
 /// Takes back what was prepared: anybody of the office may, for it only puts the settlement off. No program does.
 pub(super) async fn withdraw(visit: Visit, Sent(seen): Sent<Seen>) -> Result<Response, Wrong> {
     let Seen { settlement, preparation } = seen;
     let withdrawn = visit.deed(Deed::SettlementWithdrawn, move |tx, by| {
-        let open = tx.settlement_prepared()?;
+        let open = tx.settlement_open()?;
         if open.is_some_and(|open| open.id != preparation) {
             return Err(BankRefusal::Outdated(settlement).into());
         }

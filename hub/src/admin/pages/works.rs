@@ -96,6 +96,20 @@ impl Work {
         self.result.as_ref()?.get("error")?.as_str()
     }
 
+    /// Where one goes on from here, and the text that says so.
+    fn leads(&self) -> Option<(String, &'static str)> {
+        let settlement = || self.result.as_ref()?.get("settlement")?.as_u64();
+        match (self.kind.as_str(), self.is_open()) {
+            ("settlement-approve", false) if settlement().is_some() => {
+                Some((format!("/settlements/{}", settlement()?), "work-to-settlement"))
+            }
+            ("settlement-prepare" | "settlement-approve", false) => {
+                Some(("/settlements/next".to_owned(), "work-to-next-settlement"))
+            }
+            (_, _) => None,
+        }
+    }
+
     /// What came of it, in the order of [`Job::RESULTS`].
     fn gave(&self) -> Vec<(&'static str, Gave)> {
         let of = |name: &'static str| {

@@ -141,7 +141,7 @@ fn shops_of_a_file_from_before_the_joining_procedure_are_open() {
     world.terminal("B");
 }
 
-/// Takes away every table that came after that form of the file.
+/// Takes away every table and every column that came after that form of the file.
 fn back_to(conn: &Connection, version: usize) {
     let older = Connection::open_in_memory().unwrap();
     for migration in MIGRATIONS.iter().take(version) {
@@ -157,6 +157,18 @@ fn back_to(conn: &Connection, version: usize) {
     conn.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     for table in tables(conn).difference(&tables(&older)) {
         conn.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+    }
+    let columns = |conn: &Connection| {
+        let all = "SELECT tables.name || ' DROP COLUMN ' || columns.name FROM sqlite_schema AS tables
+            JOIN pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'";
+        let mut read = conn.prepare(all).unwrap();
+        read.query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<std::collections::BTreeSet<String>, _>>()
+            .unwrap()
+    };
+    for column in columns(conn).difference(&columns(&older)) {
+        conn.execute_batch(&format!("ALTER TABLE {column}")).unwrap();
     }
     conn.execute_batch(&format!("PRAGMA foreign_keys = ON; PRAGMA user_version = {version}")).unwrap();
 }

@@ -36,6 +36,7 @@ mod news;
 mod people;
 mod purse_cards;
 mod recalls;
+mod receipts;
 mod refunds;
 mod register;
 mod restores;

@@ -55,6 +55,35 @@ fn closing_twice_closes_once() {
 }
 
 #[test]
+fn what_was_worked_out_before_another_settlement_pays_nothing_twice() {
+    let mut world = World::credited();
+    let mut terminal = world.terminal("A");
+    terminal.sale(1, 100, 100, 1);
+    world.sync(&mut terminal);
+    let first = cut(&mut world);
+    let mut heard = Vec::new();
+    let worked = world.db.read(|tx| tx.settlement_work_out(&first, &mut |done, total| heard.push((done, total))));
+    let worked = worked.unwrap();
+    assert_eq!(heard, [(1, 1)]);
+    // More is sold meanwhile: what was worked out holds, and goes up to its own cut.
+    terminal.sale(1, 50, 150, 1);
+    world.sync(&mut terminal);
+    let prepared = world.db.write(|tx| tx.settlement_prepare_worked(&worked, "Ada", at(900))).unwrap().unwrap();
+    assert_eq!(prepared.settlement.payout, cents(100));
+    // What somebody worked out of another cut is not what was prepared: the rows are read again.
+    let newer = cut(&mut world);
+    let other = world.db.read(|tx| tx.settlement_work_out(&newer, &mut |_, _| {})).unwrap();
+    let meant = (1, Some(prepared.id));
+    let booked = world.db.write(|tx| tx.settlement_approve_worked(meant, &other, "Bo", at(1_000))).unwrap();
+    assert_eq!(booked.payout, cents(100));
+    // Both were worked out before settlement 1, so neither counts its rows again.
+    assert_eq!(world.db.write(|tx| tx.settlement_prepare_worked(&worked, "Ada", at(1_100))).unwrap(), None);
+    let next = world.db.write(|tx| tx.settlement_prepare_worked(&other, "Ada", at(1_100))).unwrap().unwrap();
+    assert_eq!((next.settlement.number, next.settlement.payout), (2, cents(50)));
+    world.audit();
+}
+
+#[test]
 fn a_row_after_the_cut_belongs_to_the_next_settlement() {
     let mut world = World::credited();
     let mut terminal = world.terminal("A");

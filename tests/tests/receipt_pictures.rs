@@ -134,8 +134,8 @@ async fn nothing_that_is_printed_is_wider_than_the_paper_or_lost_at_its_edge() {
                     (Case::LongNames, Language::English) => &["€2,000.00", "€1,239.06", "€765.44"],
                     (Case::Part, Language::French) => &["33,00 €", "12,50 €", "20,50 €"],
                     (Case::Part, Language::English) => &["€33.00", "€12.50", "€20.50"],
-                    (Case::Sixteen, Language::French) => &["5 121,24 €"],
-                    (Case::Sixteen, Language::English) => &["€5,121.24"],
+                    (Case::Sixteen, Language::French) => &["5 524,04 €"],
+                    (Case::Sixteen, Language::English) => &["€5,524.04"],
                     (_, Language::French) => &["12,50 €"],
                     (_, Language::English) => &["€12.50"],
                 };

@@ -1,6 +1,11 @@
 //! Receipts as pictures: what the printer gets, decoded again by a decoder that is not the agent's and drawn dot by dot on 58
 //! and 80 mm. The pictures lie beside those of the pages, to be looked at.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is the test's failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    reason = "a failed unwrap is the test's failure"
+)]
 
 use cabas_agent::core::receipt::{Language, Receipt, ReceiptLine, ReceiptParts, ReceiptTime};
 use cabas_agent::printer::{self, JobOutcome, PaperWidth, PrinterConfig, PrinterHandle, PrinterTarget};

@@ -149,7 +149,9 @@ impl<'a> Paper<'a> {
     }
 
     fn centred(&mut self, text: &str, emphasis: Emphasis) {
-        for line in self.wrapped(text) {
+        let mut lines = balanced(&clean(text, self.config.code_page), self.columns);
+        lines.truncate(LINES_PER_TEXT_MAX);
+        for line in lines {
             let before = self.columns.saturating_sub(length(&line)).checked_div(2).unwrap_or(0);
             self.push(format!("{}{line}", " ".repeat(before)), emphasis);
         }
@@ -184,7 +186,16 @@ fn length(text: &str) -> usize {
     text.chars().count()
 }
 
-/// Breaks between words, and inside one that is longer than a line. A no-break space is no end of a word.
+/// As few lines as it takes, and those as even as they can be: no short word stands alone on the last.
+fn balanced(text: &str, columns: usize) -> Vec<String> {
+    let fewest = wrap(text, columns);
+    let longest_word = text.split(' ').map(length).max().unwrap_or(0).min(columns);
+    let narrower = (longest_word.max(1)..columns).map(|narrower| wrap(text, narrower));
+    narrower.into_iter().find(|lines| lines.len() <= fewest.len()).unwrap_or(fewest)
+}
+
+/// Breaks between words, and inside one that is longer than a line, there after a hyphen. A no-break space is no end of a
+/// word.
 fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
@@ -202,7 +213,9 @@ fn wrap(text: &str, columns: usize) -> Vec<String> {
         }
         for c in word.chars() {
             if length(&line) >= columns {
-                lines.push(std::mem::take(&mut line));
+                let after_hyphen = line.rfind('-').and_then(|at| at.checked_add(1)).unwrap_or(line.len());
+                let rest = line.split_off(after_hyphen);
+                lines.push(std::mem::replace(&mut line, rest));
             }
             line.push(c);
         }

@@ -254,3 +254,19 @@ fn undone(language: Language, kind: Undo) -> Receipt {
 fn sample(language: Language) -> Receipt {
     Receipt::new(sample_parts(language)).unwrap()
 }
+
+#[test]
+fn lines_break_between_words_after_hyphens_and_evenly() {
+    for (text, columns, even) in [
+        ("Caisse de l’alimentation, Lyon 8e", 32, &["Caisse de", "l’alimentation, Lyon 8e"][..]),
+        ("one two three four", 14, &["one two", "three four"]),
+        ("longestword ab cd", 14, &["longestword", "ab cd"]),
+        ("short", 32, &["short"]),
+        ("", 32, &[]),
+    ] {
+        assert_eq!(balanced(text, columns), even, "{text}");
+    }
+    assert_eq!(wrap("fromages-fermiers-au-lait", 20), ["fromages-fermiers-", "au-lait"]);
+    assert_eq!(wrap("fromagesfermiers", 10), ["fromagesfe", "rmiers"]);
+    assert_eq!(wrap("-----", 2), ["--", "--", "-"]);
+}

@@ -1,4 +1,5 @@
 //! Receipts without paper, as the page asks for them.
+#![allow(clippy::arithmetic_side_effects, reason = "places in a picture of the test's own")]
 
 use super::*;
 use cabas_protocol::FundId;
@@ -24,7 +25,7 @@ async fn sale_reversal_and_refund_have_a_signed_receipt_and_nothing_else_has() {
     let sale = shop.sell("a", 1000).await;
     let (told, url) = receipt(&shop, &sale["seq"]).await;
     assert_eq!((told.kind, told.stan.to_string()), (EReceiptKind::Sale, sale["stan"].as_str().unwrap().to_owned()));
-    assert_eq!((told.fund().unwrap(), told.seq.get()), (cents(1000), sale["seq"].as_u64().unwrap() as u32));
+    assert_eq!((told.fund().unwrap(), u64::from(told.seq.get())), (cents(1000), sale["seq"].as_u64().unwrap()));
     *shop.clock.lock().unwrap() = moment(1, 60);
     assert_eq!(receipt(&shop, &sale["seq"]).await.1, url, "the same for ever");
 

@@ -183,28 +183,7 @@ async fn a_settlement_goes_to_the_bank_and_back_by_two_people_and_its_shop_sees_
     let denis = Desk::open(&hub, &axe, &["denis", "--role", "treasurer"], "phone", 375).await;
     claire.look_at(&[("settlements-none", "/settlements"), ("settlement-preview", "/settlements/next")]).await;
     denis.look_at(&[("bank-none", "/bank"), ("settlement-preview", "/settlements/next")]).await;
-    claire.goto("/settlements/next").await;
-    claire.walk_to("Préparer ce règlement").await;
-    claire.press(ENTER).await;
-    claire.browser.wait_for_text("Voir le règlement préparé").await.unwrap();
-    claire.look("settlement-work-prepared-fr").await;
-    claire.walk_to("Voir le règlement préparé").await;
-    claire.press(ENTER).await;
-    claire.browser.wait_for_text("préparé par claire").await.unwrap();
-    for desk in [&claire, &denis] {
-        desk.look_at(&[("approvals-settlement", "/approvals")]).await;
-    }
-    let waiting = [("settlements-wait", "/settlements"), ("settlement-prepared", "/settlements/next")];
-    claire.look_at(&waiting).await;
-    denis.look_at(&waiting).await;
-    denis.look_at(&[("settlement-approve", "/settlements/next/approve")]).await;
-    denis.walk_to("Approuver le règlement 1").await;
-    denis.press(ENTER).await;
-    denis.browser.wait_for_text("Voir le règlement").await.unwrap();
-    denis.look("settlement-work-approved-fr").await;
-    denis.walk_to("Voir le règlement").await;
-    denis.press(ENTER).await;
-    denis.browser.wait_for_text("approuvé par denis").await.unwrap();
+    closed(&claire, &denis).await;
     claire
         .look_at(&[
             ("settlement-no-own-account", "/settlements/1"),
@@ -253,6 +232,32 @@ async fn a_settlement_goes_to_the_bank_and_back_by_two_people_and_its_shop_sees_
     hub.verify().unwrap();
     let log = hub.log();
     assert!(!log.contains("claire") && !log.contains(OWN) && !log.contains(SHOPS[0].1), "{log}");
+}
+
+/// One person prepares a settlement, another one approves it; each follows the work that does it.
+async fn closed(claire: &Desk, denis: &Desk) {
+    claire.goto("/settlements/next").await;
+    claire.walk_to("Préparer ce règlement").await;
+    claire.press(ENTER).await;
+    claire.browser.wait_for_text("Voir le règlement préparé").await.unwrap();
+    claire.look("settlement-work-prepared-fr").await;
+    claire.walk_to("Voir le règlement préparé").await;
+    claire.press(ENTER).await;
+    claire.browser.wait_for_text("préparé par claire").await.unwrap();
+    for desk in [claire, denis] {
+        desk.look_at(&[("approvals-settlement", "/approvals")]).await;
+    }
+    let waiting = [("settlements-wait", "/settlements"), ("settlement-prepared", "/settlements/next")];
+    claire.look_at(&waiting).await;
+    denis.look_at(&waiting).await;
+    denis.look_at(&[("settlement-approve", "/settlements/next/approve")]).await;
+    denis.walk_to("Approuver le règlement 1").await;
+    denis.press(ENTER).await;
+    denis.browser.wait_for_text("Voir le règlement").await.unwrap();
+    denis.look("settlement-work-approved-fr").await;
+    denis.walk_to("Voir le règlement").await;
+    denis.press(ENTER).await;
+    denis.browser.wait_for_text("approuvé par denis").await.unwrap();
 }
 
 /// A statement is printed on A4; a long one goes on over pages.

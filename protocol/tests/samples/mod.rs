@@ -275,8 +275,6 @@ pub fn statement() -> SettlementStatement {
     }
 }
 
-/// Every object by name, signed.
-#[allow(clippy::too_many_lines, reason = "a list, one object after the other")]
 pub fn e_receipt() -> EReceipt {
     EReceipt::of_row(&row_of(2, HASH, RowBody::Sale(sale())), None).unwrap()
 }
@@ -299,6 +297,8 @@ pub fn e_receipt_refund() -> EReceipt {
     }
 }
 
+/// Every object by name, signed.
+#[allow(clippy::too_many_lines, reason = "a list, one object after the other")]
 pub fn all() -> Vec<(String, Vec<u8>)> {
     let (root, hub, terminal) = (root(), hub(), terminal());
     let genesis = chain::ChainId { fund: CONTEXT.fund, terminal: TERMINAL, epoch: EPOCH }.genesis(terminal.public());

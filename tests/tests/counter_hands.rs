@@ -1,5 +1,5 @@
 //! A sale by the keyboard alone and by touch alone, amounts by category, a refund of a part; and how long the screen takes.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
 use cabas_tests::counter::{Counter, wait_script};
 use serde_json::{Value, json};

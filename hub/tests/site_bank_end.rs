@@ -163,7 +163,7 @@ fn nobody_reads_in_the_file_what_the_bank_told_and_a_start_seals_what_was_told_b
     let fund = Fund::example();
     let hub = fund.serve();
     let (mut claire, _) = office(&fund, &hub);
-    paid(&fund, &hub, &mut claire, &[(1_500, gift("Personne")), (-200, gift("Quidam"))]);
+    paid(&fund, &hub, &mut claire, &[(1_500, gift("Personne")), (-200, gift("Quidam").replace("Dbtr", "Cdtr"))]);
     let has = |text: &str| {
         let name = fund.data_dir().join("hub.db");
         let log = std::fs::read(name.with_extension("db-wal")).unwrap_or_default();

@@ -127,6 +127,28 @@ impl Screens {
         &self.windows
     }
 
+    /// Puts every window back to the amount. A window may still wait for the word that its sale is over: then the key is
+    /// pressed again.
+    ///
+    /// # Errors
+    /// Where one never gets there.
+    pub async fn back_to_amount(&self) -> anyhow::Result<()> {
+        const ESCAPE: &str = "\u{e00c}";
+        for (size, window) in &self.windows {
+            let mut text = String::new();
+            for _ in 0..100 {
+                window.keys("body", ESCAPE).await?;
+                text = window.text("body").await?;
+                if text.contains("Montant") {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            ensure!(text.contains("Montant"), "{size} says {text}");
+        }
+        Ok(())
+    }
+
     /// The small touch screen.
     ///
     /// # Errors

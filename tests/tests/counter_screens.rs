@@ -6,17 +6,13 @@ use cabas_tests::program::pictures;
 use serde_json::json;
 
 const ENTER: &str = "\u{e007}";
-const ESCAPE: &str = "\u{e00c}";
 /// The card of a household of one.
 const ALONE: usize = 7;
 
 /// A sale is over and the card gone; the windows are back at the amount.
 async fn next(counter: &Counter, screens: &Screens) {
     counter.quiet().await.unwrap();
-    for (_, window) in screens.windows() {
-        window.keys("body", ESCAPE).await.unwrap();
-        window.wait_for_text("Montant").await.unwrap();
-    }
+    screens.back_to_amount().await.unwrap();
 }
 
 #[tokio::test]

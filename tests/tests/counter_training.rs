@@ -8,7 +8,6 @@ use cabas_tests::counter::{Counter, Screens};
 use serde_json::json;
 
 const ENTER: &str = "\u{e007}";
-const ESCAPE: &str = "\u{e00c}";
 
 #[tokio::test]
 async fn a_trainee_sees_every_state_on_marked_screens_and_nothing_is_sold() {
@@ -49,10 +48,7 @@ async fn a_trainee_sees_every_state_on_marked_screens_and_nothing_is_sold() {
             }
         }
         counter.quiet().await.unwrap();
-        for (_, window) in screens.windows() {
-            window.keys("body", ESCAPE).await.unwrap();
-            window.wait_for_text("Montant").await.unwrap();
-        }
+        screens.back_to_amount().await.unwrap();
     }
     assert_eq!(counter.sales().await.unwrap(), 0);
     page.click("[data-open=tools]").await.unwrap();

@@ -16,7 +16,9 @@ export function words(object, language = page.language) {
 }
 
 export function money(cents, language = page.language) {
-  const text = Math.floor(cents / 100) + (language === "fr" ? "," : ".") + String(cents % 100).padStart(2, "0");
+  const [between, point] = language === "fr" ? ["\u00a0", ","] : [",", "."];
+  const euros = String(Math.floor(cents / 100)).replace(/\B(?=(\d{3})+$)/g, between);
+  const text = euros + point + String(cents % 100).padStart(2, "0");
   return language === "fr" ? text + "\u00a0€" : "€" + text;
 }
 

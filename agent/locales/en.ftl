@@ -446,3 +446,16 @@ closing-no-cashier = No cashier
 closing-others = Others
 closing-perpetual = Perpetual total
 closing-hash = Hash
+
+# The counter's telephones
+error-pair-first = This telephone is not let in here, or no longer. Ask for a code at the terminal's own screen.
+error-pair-code = It is not the code that is shown, or its time is over. Ask for a new one at the terminal's own screen.
+error-pair-spent = Too many wrong codes: the one that was shown is worth nothing. Ask for a new one.
+error-phone-name = A telephone's name is one line of at most 24 characters.
+error-phones-off = No telephone is let in: the terminal's setting phone_listen is empty, or its log says what is wrong.
+error-phones-full = Four telephones are let in already. Remove one first.
+error-phones-write = The list of telephones could not be written. What was removed is so until the next start only; check the disk.
+error-phones-random = The terminal could not draw a code. Try again.
+error-phones-not-there = The telephones' address is not there yet: is the stall's Wi-Fi on?
+error-phone-unknown = This telephone is not in the list.
+error-too-slow = The request came too slowly. Try again.

@@ -446,3 +446,16 @@ closing-no-cashier = Sans caissier
 closing-others = Autres
 closing-perpetual = Total perpétuel
 closing-hash = Empreinte
+
+# Téléphones de la caisse
+error-pair-first = Ce téléphone n'est pas admis ici, ou ne l'est plus. Demandez un code à l'écran du terminal.
+error-pair-code = Ce n'est pas le code affiché, ou il a expiré. Demandez-en un nouveau à l'écran du terminal.
+error-pair-spent = Trop de codes faux : celui qui était affiché ne vaut plus rien. Demandez-en un nouveau.
+error-phone-name = Le nom du téléphone tient sur une ligne de 24 caractères au plus.
+error-phones-off = Aucun téléphone n'est admis : le réglage phone_listen du terminal est vide, ou son journal dit ce qui manque.
+error-phones-full = Quatre téléphones sont déjà admis. Retirez-en un d'abord.
+error-phones-write = La liste des téléphones n'a pas pu être écrite. Ce qui est retiré l'est jusqu'au redémarrage seulement ; vérifiez le disque.
+error-phones-random = Le terminal n'a pas pu tirer un code. Réessayez.
+error-phones-not-there = L'adresse des téléphones n'existe pas encore : le Wi-Fi du stand est-il allumé ?
+error-phone-unknown = Ce téléphone n'est pas dans la liste.
+error-too-slow = La demande est arrivée trop lentement. Réessayez.

@@ -6,7 +6,7 @@ use crate::printer::{CodePage, PaperWidth, PrinterConfig, PrinterTarget};
 use cabas_protocol::Cents;
 use cabas_protocol::sync::WAIT_MS_MAX;
 use serde::Deserialize;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// Where the configuration lies unless `--config` says otherwise.
@@ -24,6 +24,10 @@ pub struct Config {
     pub hub_ca: Option<PathBuf>,
     /// Where the cashier's page and the local API answer.
     pub listen: SocketAddr,
+    /// Where telephones come in as the cashier's screen, such as `192.168.4.1:7411`; empty for nowhere.
+    pub phone_listen: String,
+    /// A name for that address beside itself, such as `caisse.local`; empty for none.
+    pub phone_name: String,
     /// The language of receipts and of the cashier's page: `fr` or `en`.
     pub language: String,
     /// A part of the reader's name; empty for any.
@@ -59,6 +63,8 @@ impl Default for Config {
             hub_url: None,
             hub_ca: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 7410)),
+            phone_listen: String::new(),
+            phone_name: String::new(),
             language: String::from("fr"),
             reader_match: String::new(),
             printer: String::from("off"),
@@ -132,6 +138,13 @@ impl Config {
             let wrong = || ConfigError::Value { key, value: value.to_string(), expected };
             if (min..=max).contains(&value) { Ok(()) } else { Err(wrong()) }
         }
+        if !self.listen.ip().is_loopback() {
+            let value = self.listen.to_string();
+            let expected = "an address of this machine, such as 127.0.0.1:7410; other machines are never let in there, \
+                            telephones by phone_listen";
+            return Err(ConfigError::Value { key: "listen", value, expected });
+        }
+        self.phone_address()?;
         self.language()?;
         self.printer()?;
         self.sale_max()?;
@@ -145,6 +158,34 @@ impl Config {
         in_range("extend_timeout_ms", self.extend_timeout_ms, 0, 10_000, "between 0 and 10000")?;
         in_range("sync_wait_ms", self.sync_wait_ms, 1000, WAIT_MS_MAX, "between 1000 and 60000")?;
         in_range("sync_pause_ms_max", self.sync_pause_ms_max, 1000, 600_000, "between 1000 and 600000")
+    }
+
+    /// Where telephones come in, where they do.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn phone_address(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        let name = &self.phone_name;
+        if !name.is_empty() && !is_host_name(name) {
+            let expected = "a name such as caisse.local: small letters, digits, hyphens, dots";
+            return Err(ConfigError::Value { key: "phone_name", value: name.clone(), expected });
+        }
+        if self.phone_listen.is_empty() {
+            return Ok(None);
+        }
+        let wrong = |expected| ConfigError::Value { key: "phone_listen", value: self.phone_listen.clone(), expected };
+        let address: SocketAddr =
+            self.phone_listen.parse().map_err(|_| wrong("an address and a port such as 192.168.4.1:7411"))?;
+        if address.ip().is_unspecified() {
+            return Err(wrong("one address of this machine, such as 192.168.4.1:7411, never all of them"));
+        }
+        if !is_own_network(address.ip()) {
+            return Err(wrong("a private address (10.…, 172.16.… to 172.31.…, 192.168.…, 169.254.…, fd…:)"));
+        }
+        if address.port() == 0 || address.port() == self.listen.port() {
+            return Err(wrong("a port of its own, such as 7411"));
+        }
+        Ok(Some(address))
     }
 
     /// The language of receipts and page.
@@ -203,6 +244,23 @@ impl Config {
     }
 }
 
+/// True for addresses that no router carries to the world. IPv6 link-local ones (`fe80:`) have no name in a browser.
+const fn is_own_network(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local() || v4.is_loopback(),
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_loopback(),
+    }
+}
+
+/// A name as it stands in a certificate (RFC 1123 §2.1), never a bare number.
+fn is_host_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        (1..=63).contains(&label.len()) && label.bytes().all(fits) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(is_label) && name.bytes().any(|byte| byte.is_ascii_lowercase())
+}
+
 /// Checks the address of a hub: `https://…`, or `http://` on this machine.
 ///
 /// # Errors
@@ -246,7 +304,7 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let config = read(
-            "data_dir = '/d'\nhub_url = 'https://h.example'\nhub_ca = 'ca'\nlisten = '[::1]:1'\nlanguage = 'en'\n\
+            "data_dir = '/d'\nhub_url = 'https://h.example'\nhub_ca = 'ca'\nlisten = '[::1]:1'\nphone_listen = '10.0.0.1:2'\nphone_name = 'a.local'\nlanguage = 'en'\n\
              reader_match = 'PICC'\nprinter = 'tcp://p:9'\nprinter_width_mm = 58\nprinter_code_page = 19\n\
              auto_print = true\nsale_timeout_s = 60\nsale_cents_max = 5\nlock_after_s = 300\nextend_timeout_ms = 1\nsync_wait_ms = 2000\n\
              sync_pause_ms_max = 3000\nlog = 'warn'\n",
@@ -257,6 +315,8 @@ mod tests {
             hub_url: Some("https://h.example".into()),
             hub_ca: Some("ca".into()),
             listen: "[::1]:1".parse().unwrap(),
+            phone_listen: "10.0.0.1:2".into(),
+            phone_name: "a.local".into(),
             language: "en".into(),
             reader_match: "PICC".into(),
             printer: "tcp://p:9".into(),
@@ -281,6 +341,23 @@ mod tests {
             ("lisen = '127.0.0.1:1'", "lisen"),
             ("listen = 'here'", "listen"),
             ("listen = ", "TOML"),
+            ("listen = '0.0.0.0:7410'", "phone_listen"),
+            ("listen = '192.168.4.1:7410'", "phone_listen"),
+            ("phone_listen = '0.0.0.0:7411'", "never all of them"),
+            ("phone_listen = '[::]:7411'", "never all of them"),
+            ("phone_listen = '8.8.8.8:7411'", "private"),
+            ("phone_listen = '192.0.2.1:7411'", "private"),
+            ("phone_listen = '[2001:db8::1]:7411'", "private"),
+            ("phone_listen = '[fe80::1]:7411'", "private"),
+            ("phone_listen = '[::ffff:8.8.8.8]:7411'", "private"),
+            ("phone_listen = '192.168.4.1'", "a port"),
+            ("phone_listen = '192.168.4.1:0'", "7411"),
+            ("phone_listen = '192.168.4.1:7410'", "port of its own"),
+            ("phone_listen = 'caisse.local:7411'", "an address"),
+            ("phone_name = 'Caisse'", "small letters"),
+            ("phone_name = 'a b'", "small letters"),
+            ("phone_name = '10.0.0.1'", "small letters"),
+            ("phone_name = 'a..b'", "small letters"),
             ("language = 'de'", "fr or en"),
             ("printer = 'usb'", "printer"),
             ("printer_width_mm = 70", "58 or 80"),

@@ -8,6 +8,7 @@ pub mod config;
 pub mod core;
 pub mod journal;
 pub mod out;
+pub mod phones;
 pub mod printer;
 pub mod service;
 pub mod sync;

@@ -29,7 +29,7 @@ impl Browser {
     /// # Errors
     /// Where chromedriver or Chromium do not start.
     pub async fn open(width: u32, height: u32) -> anyhow::Result<Self> {
-        Self::start(width, height, None).await
+        Self::start(width, height, None, &[]).await
     }
 
     /// Opens a phone with a screen of the size given: a window cannot be that narrow.
@@ -37,12 +37,25 @@ impl Browser {
     /// # Errors
     /// Where chromedriver or Chromium do not start.
     pub async fn open_phone(width: u32, height: u32) -> anyhow::Result<Self> {
-        let screen =
-            json!({ "deviceMetrics": { "width": width, "height": height, "pixelRatio": 1.0, "mobile": true } });
-        Self::start(width, height, Some(screen)).await
+        Self::open_phone_with(width, height, &[]).await
     }
 
-    async fn start(width: u32, height: u32, phone: Option<serde_json::Value>) -> anyhow::Result<Self> {
+    /// The same with arguments of its own.
+    ///
+    /// # Errors
+    /// Where chromedriver or Chromium do not start.
+    pub async fn open_phone_with(width: u32, height: u32, more: &[String]) -> anyhow::Result<Self> {
+        let screen =
+            json!({ "deviceMetrics": { "width": width, "height": height, "pixelRatio": 1.0, "mobile": true } });
+        Self::start(width, height, Some(screen), more).await
+    }
+
+    async fn start(
+        width: u32,
+        height: u32,
+        phone: Option<serde_json::Value>,
+        more: &[String],
+    ) -> anyhow::Result<Self> {
         let port = free_port()?;
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -60,6 +73,9 @@ impl Browser {
                 format!("--window-size={width},{height}"),
             ],
         });
+        if let Some(arguments) = options.get_mut("args").and_then(serde_json::Value::as_array_mut) {
+            arguments.extend(more.iter().map(|argument| json!(argument)));
+        }
         if let (Some(phone), Some(options)) = (phone, options.as_object_mut()) {
             options.insert("mobileEmulation".to_owned(), phone);
         }

@@ -89,10 +89,7 @@ pub(super) struct Local {
 
 impl Local {
     pub(super) fn of(context: &Context) -> Self {
-        let mut address = context.config.listen;
-        if address.ip().is_unspecified() {
-            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-        }
+        let address = context.config.listen;
         let message = if context.config.language == "en" { "message_en" } else { "message_fr" };
         let built = reqwest::Client::builder().no_proxy().tls_certs_only([]).build();
         Self { http: built.unwrap_or_default(), base: format!("http://{address}"), message }

@@ -10,6 +10,7 @@ mod inspect;
 mod journal;
 mod local;
 mod lock;
+mod phone;
 mod printer;
 mod selftest;
 mod serve;
@@ -70,6 +71,9 @@ enum Command {
     /// Cashiers and their codes: add, remove, list
     #[command(subcommand)]
     Cashier(cashier::Cashier),
+    /// Telephones as the cashier's screen, at the running terminal: code, list, remove
+    #[command(subcommand)]
+    Phone(phone::Phone),
 }
 
 /// What every command knows.
@@ -109,6 +113,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Card(card) => block_on(card::run(&context, &card)),
         Command::Printer(printer::Printer::Test) => block_on(printer::test(&context)),
         Command::Cashier(cashier) => cashier::run(&context, &cashier),
+        Command::Phone(phone) => block_on(phone::run(&context, &phone)),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::journal::keyfile::TerminalKeys;
 use crate::journal::seal::{SealCredential, SealedBy};
 use crate::journal::{self, FILE, Journal, KEY_FILE};
+use crate::phones::Phones;
 use crate::service::counter::Alive;
 use crate::service::{Parts, Place, Service, Settings};
 use crate::sync::{HubClient, HubLink, Network, Timing};
@@ -65,9 +66,12 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         wait: Duration::from_millis(u64::from(config.sync_wait_ms)),
         pause_max: Duration::from_millis(u64::from(config.sync_pause_ms_max)),
     };
+    let phones = phones(config, &clock);
     let syncing = tokio::spawn(crate::sync::run(link, clock, timing, network));
     let watching = tokio::spawn(Arc::clone(&service).watch_changes());
-    let pages = tokio::spawn(web::serve(listener, Arc::clone(&service), stopped.clone()));
+    let door = phones.clone().map(|phones| web::serve_phones(phones, Arc::clone(&service), stopped.clone()));
+    let door = door.map(tokio::spawn);
+    let pages = tokio::spawn(web::serve_with(listener, Arc::clone(&service), phones, stopped.clone()));
     tracing::info!(address = %config.listen, "ready");
     tell(NotifyState::Ready);
 
@@ -86,6 +90,9 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         drop(task.await);
     }
     drop(pages.await);
+    if let Some(door) = door {
+        drop(door.await);
+    }
     drop(service);
     // Every row that was asked for is written before the program ends.
     journal_thread.finish();
@@ -101,6 +108,19 @@ fn settings(config: &Config, sealed_by: SealedBy) -> Result<Settings, Failure> {
         language: config.language()?,
         sealed_by,
     })
+}
+
+/// The telephones, where the configuration lets any in. What is wrong with them never keeps the counter shut.
+fn phones(config: &Config, clock: &Clock) -> Option<Arc<Phones>> {
+    let address = config.phone_address().ok().flatten()?;
+    let name = (!config.phone_name.is_empty()).then(|| config.phone_name.clone());
+    match Phones::open(&config.data_dir, address, name, clock.clone()) {
+        Ok(phones) => Some(Arc::new(phones)),
+        Err(error) => {
+            tracing::error!(%error, "no telephone is let in");
+            None
+        }
+    }
 }
 
 fn place(config: &Config) -> Place {

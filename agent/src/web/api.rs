@@ -81,7 +81,12 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
 }
 
 pub(super) async fn status(State(app): State<App>) -> Response {
-    answer(200, &app.service.status())
+    let mut status = app.service.status();
+    if let Some(status) = status.as_object_mut() {
+        // Who is let in is shown at this machine alone.
+        status.insert(String::from("phones"), json!(app.phones.is_some() && app.is_this_machine));
+    }
+    answer(200, &status)
 }
 
 /// The words of the pages, in both languages.

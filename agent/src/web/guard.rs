@@ -1,7 +1,7 @@
 //! Who may ask: programs and pages of this machine, by its own name, from its own pages. A page of another origin, or a
 //! name that somebody pointed at this address, is refused before anything is read.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
@@ -15,23 +15,42 @@ use super::error::wrong;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+const HTTPS_PORT: u16 = 443;
+
 /// Names under which this terminal may be asked.
 #[derive(Clone, Debug)]
-pub(super) struct Names(Vec<String>);
+pub(super) struct Names {
+    scheme: &'static str,
+    hosts: Vec<String>,
+}
 
 impl Names {
     /// The names of an address: itself, and for the loopback its usual ones.
     pub(super) fn of(listen: SocketAddr) -> Self {
         let port = listen.port();
         let mut names = vec![listen.to_string()];
-        if listen.ip().is_loopback() || listen.ip().is_unspecified() {
+        if listen.ip().is_loopback() {
             names.extend(["127.0.0.1", "localhost", "[::1]"].map(|host| format!("{host}:{port}")));
         }
-        Self(names)
+        Self { scheme: "http://", hosts: names }
+    }
+
+    /// The names of the telephones' door: its address, and the name that it was given. Browsers leave out port 443.
+    pub(super) fn of_phones(listen: SocketAddr, name: Option<&str>) -> Self {
+        let address = match listen.ip() {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        };
+        let bare: Vec<_> = std::iter::once(address).chain(name.map(str::to_owned)).collect();
+        let mut hosts: Vec<_> = bare.iter().map(|host| format!("{host}:{}", listen.port())).collect();
+        if listen.port() == HTTPS_PORT {
+            hosts.extend(bare);
+        }
+        Self { scheme: "https://", hosts }
     }
 
     fn has(&self, host: &str) -> bool {
-        self.0.iter().any(|name| name.eq_ignore_ascii_case(host))
+        self.hosts.iter().any(|name| name.eq_ignore_ascii_case(host))
     }
 
     fn allows_host(&self, headers: &HeaderMap) -> bool {
@@ -43,7 +62,7 @@ impl Names {
             return true;
         }
         one(headers, header::ORIGIN)
-            .and_then(|origin| origin.strip_prefix("http://"))
+            .and_then(|origin| origin.strip_prefix(self.scheme))
             .is_some_and(|host| self.has(host))
     }
 }
@@ -81,4 +100,29 @@ pub(super) async fn check(
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_door_has_its_own_names_and_no_other() {
+        let of = |listen: &str, name| {
+            Names::of_phones(SocketAddr::from(([192, 168, 4, 1], listen.parse().unwrap_or(0))), name)
+        };
+        let names = of("7411", Some("caisse.local"));
+        for (host, is_known) in [
+            ("192.168.4.1:7411", true),
+            ("CAISSE.local:7411", true),
+            ("192.168.4.1", false),
+            ("192.168.4.1:7410", false),
+            ("localhost:7411", false),
+            ("evil.example:7411", false),
+        ] {
+            assert_eq!(names.has(host), is_known, "{host}");
+        }
+        assert!(of("443", None).has("192.168.4.1") && of("443", None).has("192.168.4.1:443"));
+        assert!(!Names::of(SocketAddr::from(([0, 0, 0, 0], 7410))).has("localhost:7410"));
+    }
 }

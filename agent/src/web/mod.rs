@@ -1,4 +1,4 @@
-//! The pages of cashier and member, and the local API, on loopback unless the configuration says otherwise.
+//! The pages of cashier and member, and the local API: on loopback, and by a door of their own for telephones that are let in.
 //!
 //! | route | |
 //! | --- | --- |
@@ -30,6 +30,11 @@
 //! | `POST /api/sales/{id}/play` `{"outcome"}` | plays the tap of a played sale: `accepted`, `not_proven`, `declined`, `offer`, `in_doubt`; a real card plays `accepted` |
 //! | `POST /api/printer/test` `{}` | 202 a test page: `{"job"}` |
 //! | `POST /api/reader/test` `{}` | waits 30 s for a card: `{"tier": "purse", "identity", "plain" or "unknown", "message_fr", "message_en"}` |
+//! | `GET /api/phones` | `{"on", "listening", "url", "fingerprint", "phones": [{"id", "name", "paired_at", "seen_at"}]}`: telephones that are let in |
+//! | `POST /api/phones/code` `{}` | a code that lets one in: `{"code", "valid_s", "url", "fingerprint", "svg"}` |
+//! | `GET /api/phones/code.svg?n=N` | address and code as a QR code, while it is good |
+//! | `DELETE /api/phones/{id}` | shuts one out, at once |
+//! | `GET /pair`, `POST /api/pair` `{"code", "name"?}` | at the telephones' door only, and all that is told there without a token; 403 a wrong code, 429 the fifth wrong one. The door has no `/health`, `/metrics`, `/api/phones` |
 //! | `GET /api/events` | server-sent events: `sale` with the sale, `status` without contents |
 //!
 //! What is refused is `{"error": {"code", "message_fr", "message_en"}}` with a status of 4xx or 5xx.
@@ -40,10 +45,12 @@ mod closings;
 #[cfg(test)]
 mod closings_tests;
 mod counter;
+mod door;
 mod e_receipt;
 mod error;
 mod events;
 mod guard;
+mod phones;
 mod undo;
 #[cfg(test)]
 mod undo_tests;
@@ -55,11 +62,13 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use crate::phones::Phones;
 use crate::service::Service;
+pub use door::serve_phones;
 use guard::Names;
 
 /// A request of the local API is short.
@@ -76,16 +85,36 @@ struct App {
     names: Arc<Names>,
     stop: watch::Receiver<bool>,
     listeners: Arc<Semaphore>,
+    phones: Option<Arc<Phones>>,
+    /// False at the telephones' door.
+    is_this_machine: bool,
 }
 
 /// Serves pages and API until `stop` says so.
 pub async fn serve(listener: TcpListener, service: Arc<Service>, stop: watch::Receiver<bool>) {
+    serve_with(listener, service, None, stop).await;
+}
+
+/// The same where telephones may be let in; they come by [`serve_phones`].
+pub async fn serve_with(
+    listener: TcpListener,
+    service: Arc<Service>,
+    phones: Option<Arc<Phones>>,
+    stop: watch::Receiver<bool>,
+) {
     let Ok(address) = listener.local_addr() else {
         tracing::error!("the page's address is not known");
         return;
     };
     let listeners = Arc::new(Semaphore::new(LISTENERS_MAX));
-    let app = App { service, names: Arc::new(Names::of(address)), stop: stop.clone(), listeners };
+    let app = App {
+        service,
+        names: Arc::new(Names::of(address)),
+        stop: stop.clone(),
+        listeners,
+        phones,
+        is_this_machine: true,
+    };
     let mut stopping = stop.clone();
     let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
     let served = axum::serve(listener, router(app)).with_graceful_shutdown(stopped);
@@ -104,15 +133,40 @@ pub async fn serve(listener: TcpListener, service: Arc<Service>, stop: watch::Re
     }
 }
 
-/// All routes, on one screen.
+/// What programs and pages of this machine may ask.
 fn router(app: App) -> Router {
+    let routes = counter_routes()
+        .route("/health", get(api::health))
+        .route("/metrics", get(api::metrics))
+        .route("/api/phones", get(phones::list))
+        .route("/api/phones/code", post(phones::code))
+        .route("/api/phones/code.svg", get(phones::picture))
+        .route("/api/phones/{id}", delete(phones::remove));
+    ended(routes).layer(from_fn_with_state(app.clone(), guard::check)).with_state(app)
+}
+
+/// What telephones may ask: who they are is seen to before.
+fn phone_router(app: App) -> Router {
+    let routes = counter_routes()
+        .route("/pair", get(phones::page))
+        .route("/assets/pair.js", get(phones::script))
+        .route("/api/pair", post(phones::pair));
+    let routes = ended(routes).layer(from_fn_with_state(app.clone(), phones::admit));
+    routes.layer(from_fn_with_state(app.clone(), guard::check)).with_state(app)
+}
+
+/// What is none of the routes before it, and how long a body may be.
+fn ended(routes: Router<App>) -> Router<App> {
+    routes.fallback(not_found).method_not_allowed_fallback(not_allowed).layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+}
+
+/// All routes of the counter, on one screen.
+fn counter_routes() -> Router<App> {
     Router::new()
         .route("/", get(assets::cashier))
         .route("/customer", get(assets::customer))
         .route("/help", get(assets::help))
         .route("/assets/{name}", get(assets::asset))
-        .route("/health", get(api::health))
-        .route("/metrics", get(api::metrics))
         .route("/api/status", get(api::status))
         .route("/api/texts", get(api::texts))
         .route("/api/events", get(events::events))
@@ -142,11 +196,6 @@ fn router(app: App) -> Router {
         .route("/api/closings", get(closings::closings))
         .route("/api/closings/{seq}/receipt", post(closings::receipt))
         .route("/api/history", get(closings::history))
-        .fallback(not_found)
-        .method_not_allowed_fallback(not_allowed)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn_with_state(app.clone(), guard::check))
-        .with_state(app)
 }
 
 async fn not_found(axum::extract::State(app): axum::extract::State<App>) -> Response {

@@ -75,6 +75,8 @@ export async function ask(method, path, body = method === "POST" ? {} : undefine
     answer = await fetch(path, options);
     value = await answer.json();
   } catch (error) { throw { aborted: error.name === "AbortError" }; }
+  // Only a telephone that is not let in is told so.
+  if (answer.status === 401) location.replace("/pair");
   if (!answer.ok) throw value.error || {};
   return value;
 }

@@ -50,12 +50,7 @@ impl Browser {
         Self::start(width, height, Some(screen), more).await
     }
 
-    async fn start(
-        width: u32,
-        height: u32,
-        phone: Option<serde_json::Value>,
-        more: &[String],
-    ) -> anyhow::Result<Self> {
+    async fn start(width: u32, height: u32, phone: Option<serde_json::Value>, more: &[String]) -> anyhow::Result<Self> {
         let port = free_port()?;
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))

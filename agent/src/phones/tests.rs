@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a failed unwrap is the test's failure")]
 use super::*;
 use cabas_protocol::Timestamp;
 use cabas_protocol::ids::BootId;

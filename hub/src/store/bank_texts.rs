@@ -70,6 +70,11 @@ impl Texts {
         self.parts.iter().find_map(|part| part.return_code.as_deref())
     }
 
+    /// The payments that it names, each by the word of who paid.
+    pub(super) fn payments(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| part.end_to_end.as_deref()).filter(|id| *id != "NOTPROVIDED")
+    }
+
     /// What may be a reference or a code in it.
     pub(super) fn words(&self) -> impl Iterator<Item = &str> {
         let texts = self.parts.iter().flat_map(|part| [part.remittance.as_deref(), part.end_to_end.as_deref()]);

@@ -97,7 +97,7 @@ impl Tx<'_> {
     }
 
     /// Nobody said that one of them was not paid, and no account was changed since two people closed the settlement by the
-    /// one who now pays to it.
+    /// one who now pays to it. A program is nobody's second person: its token may be in the same hands.
     fn may_be_ordered(&self, settlement: u32, due: &[Due], by: &str) -> Result<(), StoreError> {
         let mut said = self
             .conn
@@ -105,6 +105,7 @@ impl Tx<'_> {
         let mut changed = self.conn.prepare_cached(
             "SELECT set_by FROM shop_accounts WHERE id = ?2 AND set_at > (SELECT closed_at FROM settlements WHERE number = ?1)",
         )?;
+        let mut token = self.conn.prepare_cached("SELECT 1 FROM api_tokens WHERE name = ?1")?;
         for due in due {
             if said.exists(params![settlement, Sql(due.shop)])? {
                 return Err(BankRefusal::RefusalOpen(settlement, due.code.clone()).into());
@@ -112,7 +113,8 @@ impl Tx<'_> {
             let Some((account, ..)) = &due.account else { continue };
             let set_by: Option<String> =
                 changed.query_row(params![settlement, Sql(*account)], |row| row.get(0)).optional()?;
-            if let Some(set_by) = set_by.filter(|set_by| same_person(set_by, by)) {
+            let Some(set_by) = set_by else { continue };
+            if same_person(&set_by, by) || token.exists([&set_by])? || token.exists([by])? {
                 return Err(BankRefusal::OwnAccountChange { shop: due.code.clone(), by: set_by }.into());
             }
         }

@@ -43,7 +43,7 @@ pub enum WhoseWord {
 
 impl Tx<'_> {
     /// True where the bank itself says that an entry brought these payouts back: it names each of them, or says why something
-    /// came back and names no payment of ours.
+    /// came back and names no payment at all: what was paid to a household comes back, too.
     pub(super) fn is_said_by_bank(
         &self,
         keys: &dyn BankKeys,
@@ -52,11 +52,11 @@ impl Tx<'_> {
     ) -> Result<bool, StoreError> {
         let texts = self.texts(keys, entry)?;
         let mut named = Vec::new();
-        for word in texts.words() {
+        for word in texts.payments().chain(texts.words()) {
             named.extend(self.payment_named(word)?);
         }
         if named.is_empty() {
-            return Ok(texts.return_code().is_some());
+            return Ok(texts.return_code().is_some() && texts.payments().next().is_none());
         }
         Ok(payouts.iter().all(|payout| named.contains(&(payout.settlement, payout.shop))))
     }

@@ -41,6 +41,16 @@ impl Tx<'_> {
         if user.waits() { Err(UserRefusal::Waits.into()) } else { Ok(()) }
     }
 
+    /// Fails where who asked for a work was shut out since, or waits for a confirmation: it is not done in their name.
+    ///
+    /// # Errors
+    /// [`UserRefusal`] says which.
+    pub fn check_still_works(&self, name: &str) -> Result<(), StoreError> {
+        self.check_vouched(name)?;
+        let is_out = self.user(name)?.is_none_or(|user| user.disabled_at.is_some());
+        if is_out { Err(UserRefusal::Disabled.into()) } else { Ok(()) }
+    }
+
     /// The number of an admin who is not shut out and does not wait for a confirmation.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 pub(super) async fn prepare(app: &Arc<App>, work: &WorkView) -> Result<(), StoreError> {
     let worked = worked_out(app, work, |tx, _| tx.settlement_cut()).await?;
     on_ledger(app, work, move |tx, hand| {
+        tx.check_still_works(&hand.work.who)?;
         let prepared = tx.settlement_prepare_worked(&worked, &hand.work.who, hand.now)?;
         end(tx, hand, Deed::SettlementPrepared, &prepared.ok_or(BankRefusal::NothingNew)?.settlement)
     })
@@ -33,6 +34,7 @@ pub(super) async fn approve(app: &Arc<App>, work: &WorkView, seen: (u32, u64)) -
     let seen = (seen.0, Some(seen.1));
     let worked = worked_out(app, work, move |tx, who| Ok(tx.settlement_may_approve(seen, who)?.cut)).await?;
     on_ledger(app, work, move |tx, hand| {
+        tx.check_still_works(&hand.work.who)?;
         let booked = tx.settlement_approve_worked(seen, &worked, &hand.work.who, hand.now)?;
         end(tx, hand, Deed::SettlementApproved, &booked)
     })

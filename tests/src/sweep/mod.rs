@@ -15,6 +15,8 @@ use crate::program::{Program, Said, wait_for};
 
 /// Of the places of a bounded sweep, each so many-th is taken.
 pub const STEP: u32 = 3;
+/// The first places, and as many more as chance says, are all taken: some kinds of calls are made once or twice.
+const DENSE: u32 = 2;
 /// A sweep that does not end by then would never end.
 pub const PLACES_MAX: u32 = 2_000;
 /// Names "all", or how many places a sweep steps over.
@@ -163,7 +165,8 @@ pub struct Sweep {
     name: &'static str,
     kinds: Vec<(&'static str, What)>,
     step: u32,
-    first: u32,
+    /// The last place before the steps become long.
+    dense: u32,
     now: Option<Fault>,
     met: Vec<(Fault, u32)>,
 }
@@ -192,18 +195,19 @@ impl Sweep {
             Ok(first) => first.parse().with_context(|| format!("{OFFSET_VARIABLE}={first}"))?,
             Err(_) => u32::from_be_bytes(crate::terminal::random()?).checked_rem(step).unwrap_or(0).saturating_add(1),
         };
-        println!("{name}: each {step}. place from {first} on; again with {VARIABLE}={step} {OFFSET_VARIABLE}={first}");
+        println!("{name}: the first places, then each {step}. from {first} on; again with {VARIABLE}={step} {OFFSET_VARIABLE}={first}");
         let kinds = kinds.iter().rev().copied().collect();
-        Ok(Self { name, kinds, step, first, now: None, met: Vec::new() })
+        Ok(Self { name, kinds, step, dense: first.saturating_add(DENSE), now: None, met: Vec::new() })
     }
 
     /// The next fault to try; nothing after the last.
     pub fn next_fault(&mut self) -> Option<Fault> {
         let fault = match self.now {
+            Some(fault) if fault.at < self.dense => Fault { at: fault.at.saturating_add(1), ..fault },
             Some(fault) => Fault { at: fault.at.saturating_add(self.step), ..fault },
             None => {
                 let (calls, what) = self.kinds.pop()?;
-                let fault = Fault { calls, what, at: self.first };
+                let fault = Fault { calls, what, at: 1 };
                 self.met.push((fault, 0));
                 fault
             }
@@ -242,6 +246,16 @@ impl Sweep {
         }
         self.met.iter().map(|(_, count)| *count).sum()
     }
+}
+
+/// A folder of a test in memory, where the system has such: who kills a program loses nothing of what the system holds for
+/// the disk, so a real disk's slow syncs would only take time.
+///
+/// # Errors
+/// Where it cannot be made.
+pub fn folder() -> anyhow::Result<tempfile::TempDir> {
+    let memory = Path::new("/dev/shm");
+    Ok(if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? })
 }
 
 /// Copies a folder of files and folders.

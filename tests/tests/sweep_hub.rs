@@ -116,12 +116,12 @@ fn rows(file: &Path) -> Option<i64> {
     ledger.query_row("SELECT count(*) FROM rows", [], |row| row.get(0)).ok()
 }
 
-/// A fund that was stopped in order: the example's people, nothing credited.
+/// A fund with the example's people, nothing credited.
 fn imported(dir: &Path) -> PathBuf {
     let folder = dir.join("fund");
     std::fs::create_dir(&folder).unwrap();
-    let mut hub = Hub::with_example_fund(&folder).unwrap();
-    hub.stop().unwrap();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/example-fund").display().to_string();
+    Hub::empty(&folder).unwrap().ok(&["import", &example]).unwrap();
     folder.join("data")
 }
 

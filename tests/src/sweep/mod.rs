@@ -11,12 +11,12 @@ use std::process::{Child, Command};
 
 use anyhow::{Context as _, ensure};
 
-use crate::program::{Program, Said, wait_for};
+use crate::program::{Said, wait_for};
 
 /// Of the places of a bounded sweep, each so many-th is taken.
 pub const STEP: u32 = 3;
-/// The first places, and as many more as chance says, are all taken: some kinds of calls are made once or twice.
-const DENSE: u32 = 2;
+/// The first places are all taken: some kinds of calls are made once or twice.
+const DENSE: u32 = 3;
 /// A sweep that does not end by then would never end.
 pub const PLACES_MAX: u32 = 2_000;
 /// Names "all", or how many places a sweep steps over.
@@ -29,9 +29,9 @@ const OFFSET_VARIABLE: &str = "CABAS_SWEEP_OFFSET";
 pub enum What {
     /// The program is killed, the call not made.
     Kill,
-    /// The call, made or not, fails with this; once.
+    /// The call is not made and fails with this; once.
     Fails(&'static str),
-    /// It and all that come after fail with this.
+    /// It and all that come after are not made and fail with this.
     FailsOn(&'static str),
     /// It takes so many microseconds longer.
     Slow(u32),
@@ -92,6 +92,13 @@ impl Fault {
             };
         }
         wrapped
+    }
+
+    /// What a program is put behind to run with this fault. strace is its grandchild, so that who starts the program has
+    /// the program itself.
+    #[must_use]
+    pub fn wrapper(self, log: &Path) -> Vec<String> {
+        ["strace", "-D"].into_iter().map(str::to_owned).chain(self.arguments(log)).collect()
     }
 
     /// Lays the fault onto a program that runs, from this moment on.
@@ -155,7 +162,11 @@ impl Drop for Trap {
     }
 }
 
-fn met(log: &Path) -> anyhow::Result<bool> {
+/// Tells by strace's log whether the fault was met.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn met(log: &Path) -> anyhow::Result<bool> {
     let text = std::fs::read_to_string(log).with_context(|| log.display().to_string())?;
     Ok(text.contains("(INJECTED)") || text.contains("(DELAYED)") || text.contains("killed by SIGKILL"))
 }
@@ -165,8 +176,8 @@ pub struct Sweep {
     name: &'static str,
     kinds: Vec<(&'static str, What)>,
     step: u32,
-    /// The last place before the steps become long.
-    dense: u32,
+    /// Added to the first places, where the steps become long.
+    first: u32,
     now: Option<Fault>,
     met: Vec<(Fault, u32)>,
 }
@@ -197,13 +208,14 @@ impl Sweep {
         };
         println!("{name}: the first places, then each {step}. from {first} on; again with {VARIABLE}={step} {OFFSET_VARIABLE}={first}");
         let kinds = kinds.iter().rev().copied().collect();
-        Ok(Self { name, kinds, step, dense: first.saturating_add(DENSE), now: None, met: Vec::new() })
+        Ok(Self { name, kinds, step, first, now: None, met: Vec::new() })
     }
 
     /// The next fault to try; nothing after the last.
     pub fn next_fault(&mut self) -> Option<Fault> {
         let fault = match self.now {
-            Some(fault) if fault.at < self.dense => Fault { at: fault.at.saturating_add(1), ..fault },
+            Some(fault) if fault.at < DENSE => Fault { at: fault.at.saturating_add(1), ..fault },
+            Some(fault) if fault.at == DENSE => Fault { at: DENSE.saturating_add(self.first), ..fault },
             Some(fault) => Fault { at: fault.at.saturating_add(self.step), ..fault },
             None => {
                 let (calls, what) = self.kinds.pop()?;
@@ -304,12 +316,4 @@ pub fn ended_well(said: &Said) -> anyhow::Result<()> {
         }
         _ => anyhow::bail!("it ended with {:?}: {said:?}", said.code),
     }
-}
-
-/// Waits until a program has ended by itself.
-///
-/// # Errors
-/// Where it runs on.
-pub fn wait_until_ended(program: &mut Program) -> anyhow::Result<std::process::ExitStatus> {
-    wait_for("the program to end", || program.has_ended())
 }

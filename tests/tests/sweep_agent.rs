@@ -57,21 +57,15 @@ impl World {
             assert!(status == 503 && refused["error"].is_object(), "{at}: {status} {refused}");
         }
         let runs = self.shop.runs().unwrap();
-        let is_met = if runs && matches!(fault.what, What::FailsOn(_)) {
-            // The disk fails until the power goes.
+        // The power goes, at the latest now.
+        if runs {
             self.shop.kill_9().unwrap();
-            trap.let_go().unwrap()
-        } else {
-            let is_met = trap.let_go().unwrap();
-            if self.shop.runs().unwrap() {
-                self.shop.kill_9().unwrap();
-            }
-            is_met
-        };
+        }
+        let is_met = trap.take_away().unwrap();
         assert!(is_met || shown.as_deref() == Some("accepted"), "{at}: {shown:?}");
         assert!(runs || fault.what == What::Kill, "{at}: the agent ended; {}", self.shop.log());
 
-        // The power went; the same request tells what became of it.
+        // The same request tells what became of it.
         self.shop.start().await.unwrap();
         let id = self.shop.begin_sale(1, request).await.unwrap();
         let known = self.shop.get(&format!("/api/sales/{id}")).await.unwrap()["state"].as_str().unwrap().to_owned();

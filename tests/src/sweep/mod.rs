@@ -120,37 +120,26 @@ impl Fault {
     }
 }
 
-/// strace at a program; it lets go when dropped.
+/// strace at a program; it goes with the program, and when dropped.
 pub struct Trap {
     child: Child,
     log: PathBuf,
 }
 
 impl Trap {
-    /// True where the fault has been met.
-    ///
-    /// # Errors
-    /// Where its log cannot be read.
-    pub fn met(&self) -> anyhow::Result<bool> {
-        met(&self.log)
-    }
-
-    /// Lets go of the program, which runs on without faults; tells whether the fault was met.
+    /// Takes strace away from a program that has ended; tells whether the fault was met.
     ///
     /// # Errors
     /// Where strace does not end.
-    pub fn let_go(mut self) -> anyhow::Result<bool> {
+    pub fn take_away(mut self) -> anyhow::Result<bool> {
         self.end()?;
         met(&self.log)
     }
 
-    /// strace lets go of what it holds where it is asked to end; killed, it would leave the program stopped.
     fn end(&mut self) -> anyhow::Result<()> {
         if self.child.try_wait()?.is_none() {
-            let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).context("no pid")?;
-            rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
-            let child = &mut self.child;
-            wait_for("strace to let go", || Ok(child.try_wait()?))?;
+            self.child.kill()?;
+            self.child.wait()?;
         }
         Ok(())
     }

@@ -53,7 +53,8 @@ impl World {
         let shown = shown.map(|sale| sale["state"].as_str().unwrap().to_owned());
         if shown.as_deref() == Some("failed") && matches!(fault.what, What::FailsOn(_)) {
             // While it lasts nothing can be sold, and that is said in words.
-            let (status, refused) = self.shop.post("/api/sales", &sale_of(1, &format!("{request}-more"))).await.unwrap();
+            let (status, refused) =
+                self.shop.post("/api/sales", &sale_of(1, &format!("{request}-more"))).await.unwrap();
             assert!(status == 503 && refused["error"].is_object(), "{at}: {status} {refused}");
         }
         let runs = self.shop.runs().unwrap();

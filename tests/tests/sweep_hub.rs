@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use cabas_tests::hub::{Hub, http_client};
-use cabas_tests::sweep::{Fault, folder, Sweep, What, ended_well, replace_folder};
+use cabas_tests::sweep::{Fault, Sweep, What, ended_well, folder, replace_folder};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 

@@ -5,7 +5,6 @@
 //! writes, so for the calls on files every place is met. By default a sweep takes each [`STEP`]th place from a random one
 //! on, so that runs add up; `CABAS_SWEEP=all` (`deploy/sweep`) takes them all, `CABAS_SWEEP_OFFSET` repeats one.
 
-
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
@@ -195,7 +194,9 @@ impl Sweep {
             Ok(first) => first.parse().with_context(|| format!("{OFFSET_VARIABLE}={first}"))?,
             Err(_) => u32::from_be_bytes(crate::terminal::random()?).checked_rem(step).unwrap_or(0).saturating_add(1),
         };
-        println!("{name}: the first places, then each {step}. from {first} on; again with {VARIABLE}={step} {OFFSET_VARIABLE}={first}");
+        println!(
+            "{name}: the first places, then each {step}. from {first} on; again with {VARIABLE}={step} {OFFSET_VARIABLE}={first}"
+        );
         let kinds = kinds.iter().rev().copied().collect();
         Ok(Self { name, kinds, step, first, now: None, met: Vec::new() })
     }

@@ -194,7 +194,7 @@ impl Sweep {
             Ok(first) => first.parse().with_context(|| format!("{OFFSET_VARIABLE}={first}"))?,
             Err(_) => u32::from_be_bytes(crate::terminal::random()?).checked_rem(step).unwrap_or(0).saturating_add(1),
         };
-        println!(
+        eprintln!(
             "{name}: the first places, then each {step}. from {first} on; again with {VARIABLE}={step} {OFFSET_VARIABLE}={first}"
         );
         let kinds = kinds.iter().rev().copied().collect();
@@ -244,7 +244,7 @@ impl Sweep {
     #[must_use]
     pub fn end(self) -> u32 {
         for (fault, count) in &self.met {
-            println!("{}: {:?} at {}: {count} places", self.name, fault.what, fault.calls);
+            eprintln!("{}: {:?} at {}: {count} places", self.name, fault.what, fault.calls);
         }
         self.met.iter().map(|(_, count)| *count).sum()
     }

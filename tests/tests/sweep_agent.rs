@@ -119,7 +119,7 @@ async fn a_sale_is_whole_or_not_there_wherever_the_agent_is_killed() {
         ("write,writev", What::Kill),
         ("sendto,sendmsg", What::Kill),
     ];
-    world().await.sales("sale, killed", &kinds, 11, 6).await;
+    world().await.sales("sale, killed", &kinds, 40, 4).await;
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn a_disk_that_fails_or_is_full_makes_no_accepted_sale_and_no_secret_one()
         ("pwrite64", What::FailsOn("ENOSPC")),
         ("fsync,fdatasync", What::FailsOn("EIO")),
     ];
-    world().await.sales("sale, failing disk", &kinds, 3, 6).await;
+    world().await.sales("sale, failing disk", &kinds, 40, 6).await;
 }
 
 #[tokio::test]
@@ -150,7 +150,7 @@ async fn a_refund_and_its_sync_count_once_wherever_the_agent_is_killed() {
         ("pwrite64", What::Fails("EIO")),
         ("fsync,fdatasync", What::Fails("EIO")),
     ];
-    let mut sweep = Sweep::stepping("refund and sync", &kinds, 17).unwrap();
+    let mut sweep = Sweep::stepping("refund and sync", &kinds, 60).unwrap();
     let mut refunds = 0;
     while let Some(fault) = sweep.next_fault() {
         refunds += 1;

@@ -116,7 +116,19 @@ impl Config {
         let environment = config::Environment::with_prefix("CABAS_HUB").prefix_separator("_").try_parsing(true);
         let path = file.unwrap_or(Path::new(DEFAULT_FILE));
         let source = config::File::from(path).format(config::FileFormat::Toml).required(file.is_some());
-        let read = config::Config::builder().add_source(source).add_source(environment).build();
+        Self::built(path, config::Config::builder().add_source(source).add_source(environment).build())
+    }
+
+    /// Reads the text of a configuration file, without the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn of_text(toml: &str) -> Result<Self, ConfigError> {
+        let source = config::File::from_str(toml, config::FileFormat::Toml);
+        Self::built(Path::new(DEFAULT_FILE), config::Config::builder().add_source(source).build())
+    }
+
+    fn built(path: &Path, read: Result<config::Config, config::ConfigError>) -> Result<Self, ConfigError> {
         let config: Self = read
             .and_then(config::Config::try_deserialize)
             .map_err(|source| ConfigError::Read { file: path.to_owned(), source: Box::new(source) })?;

@@ -6,7 +6,7 @@ pub mod enrol;
 mod link;
 mod pause;
 mod run;
-mod verify;
+pub mod verify;
 
 pub use card::{CardSessionError, relay};
 pub use client::{CallError, ClientError, HubClient};

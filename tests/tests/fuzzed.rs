@@ -55,7 +55,8 @@ fn replay(name: &str) {
         run(name, of, bytes);
     }
     let whole_dialogue = ["card_identity", "card_issue", "card_purchase"].contains(&name);
-    let mutations = asked("CABAS_FUZZ_MUTATIONS").unwrap_or(if whole_dialogue { MUTATIONS_OF_CARDS } else { MUTATIONS });
+    let mutations =
+        asked("CABAS_FUZZ_MUTATIONS").unwrap_or(if whole_dialogue { MUTATIONS_OF_CARDS } else { MUTATIONS });
     let seeds: Vec<_> = kept.values().cloned().collect();
     let mut bent = Mutations::new(&seeds, asked("CABAS_FUZZ_SEED").unwrap_or(7));
     for (of, bytes) in &kept {
@@ -208,7 +209,10 @@ const CONFIGS: &[(&str, &str)] = &[
 
 const IMPORTS: &[(&str, &str)] = &[
     ("households.csv", "household,size,children_under_14,contribution_cents\nF1,3,1,4500\nF2,1,0,100\n"),
-    ("cards.csv", "card_number;uid_hex;household\r\n1;04a1b2c3d4e5f6;F1\r\n2;04:A1:B2:C3:D4:E5:F7;F2\r\n3;11223344;F1\r\n"),
+    (
+        "cards.csv",
+        "card_number;uid_hex;household\r\n1;04a1b2c3d4e5f6;F1\r\n2;04:A1:B2:C3:D4:E5:F7;F2\r\n3;11223344;F1\r\n",
+    ),
     ("shops.csv", "\u{feff}shop,name,kind,expected_share_permille\ns1,\"Épicerie; \"\"Œuf\"\"\",grocery,830\n"),
     ("members.csv", "household,member\nF1,Zoé\nF1,Ali\n"),
     (
@@ -292,7 +296,10 @@ fn statements() -> Seeds {
         ("v08.xml".to_owned(), whole("08", &two(new)).into_bytes()),
         ("v02.xml".to_owned(), whole("02", &two(old)).into_bytes()),
         ("v04.xml".to_owned(), whole("04", &(two(old) + &entry("1.00", "DBIT", "PDNG", ""))).into_bytes()),
-        ("twice.xml".to_owned(), whole("08", &(entry("21.25", "CRDT", new, "") + &entry("21.25", "CRDT", new, ""))).into_bytes()),
+        (
+            "twice.xml".to_owned(),
+            whole("08", &(entry("21.25", "CRDT", new, "") + &entry("21.25", "CRDT", new, ""))).into_bytes(),
+        ),
         ("dtd.xml".to_owned(), b"<!DOCTYPE a [<!ENTITY x \"xx\">]><a>&x;</a>".to_vec()),
     ]
 }

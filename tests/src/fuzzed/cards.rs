@@ -144,7 +144,8 @@ pub(super) fn purchase(script: &[u8]) {
     let chip = DesfireChip::new(UID, Edition::Ev2K4, 7);
     assert_eq!(issue_purse(&chip, &[]), Ok(()));
     let mut field = Bent::new(off(&chip), script, true);
-    let record = Record { terminal: 7, epoch: 1, seq: 1, time_s: 1_800_000_000, cents: CENTS, spent_after: CENTS, serial: 1 };
+    let record =
+        Record { terminal: 7, epoch: 1, seq: 1, time_s: 1_800_000_000, cents: CENTS, spent_after: CENTS, serial: 1 };
     let record = record.to_bytes(&Key::new([9; 16]), &UID);
     let done = buy(&mut field, &chip, &record);
     drop(off(&chip));
@@ -171,7 +172,10 @@ fn buy(field: &mut dyn Exchange, chip: &DesfireChip, record: &[u8; RECORD_BYTES]
     purse.debit(CENTS, record)?;
     if let Ok(records) = purse.records() {
         let kept = chip.records(file(), RECORD_FILE).unwrap_or_default();
-        assert!(records.iter().map(|record| record.as_slice()).eq(kept.iter().map(Vec::as_slice)), "other records are believed");
+        assert!(
+            records.iter().map(|record| record.as_slice()).eq(kept.iter().map(Vec::as_slice)),
+            "other records are believed"
+        );
     }
     if purse.write_balance(b"newer").is_ok() {
         assert_eq!(purse.balance().unwrap_or_else(|_| b"newer".to_vec()), b"newer");
@@ -182,14 +186,14 @@ fn buy(field: &mut dyn Exchange, chip: &DesfireChip, record: &[u8; RECORD_BYTES]
 /// An issue with changes in the answers: begun anew on an honest reader, it ends well.
 pub(super) fn issue(script: &[u8]) {
     let chip = DesfireChip::new(UID, Edition::Ev2K4, 7);
-    drop(issue_purse(&chip, script));
+    _ = issue_purse(&chip, script);
     let again = issue_purse(&chip, &[]);
     assert!(matches!(again, Ok(()) | Err(CardError::Range("a card that is issued already"))), "lost: {again:?}");
     let state = desfire::state(&mut Bent::new(off(&chip), &[], false), &purse_keys().hub.0, &mut random());
     assert_eq!((state, spent(&chip)), (Ok(State::Issued), Some(0)));
 
     let tag = Ntag424Chip::new(UID, 7);
-    drop(issue_tag(&tag, script));
+    _ = issue_tag(&tag, script);
     let again = issue_tag(&tag, &[]);
     assert!(matches!(again, Ok(()) | Err(CardError::Range("a card that is issued already"))), "lost: {again:?}");
 }
@@ -254,7 +258,7 @@ pub(super) fn answers(bytes: &[u8]) {
     let state = desfire::state(&mut exchange_over(&mut Script(bytes)), &any, &mut random());
     assert!(state != Ok(State::Issued), "a stranger is issued");
     assert!(desfire::issue(&mut Script(bytes), &purse_keys(), BALANCE, &mut random()).is_err());
-    drop(identity::state(&mut Script(bytes), &any, &mut random()));
+    _ = identity::state(&mut Script(bytes), &any, &mut random());
     if let Ok(uid) = card::read_uid(&mut Script(bytes)) {
         assert_eq!(uid.class(), card::UidClass::Unique);
     }

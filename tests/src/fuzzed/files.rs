@@ -7,6 +7,8 @@ use cabas_protocol::keys::CardKey;
 
 /// Divides the files of one import.
 const BETWEEN: u8 = 0;
+/// A telephone's token.
+const TOKEN: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// A bank's statement: taken whole or not at all, and it adds up.
 pub(super) fn statement(bytes: &[u8]) {
@@ -118,9 +120,9 @@ pub(super) fn rolls(bytes: &[u8]) {
         let mut roll = roll;
         let now = cabas_protocol::Timestamp::new(1_800_000_000);
         assert!(roll.live(now).count() <= phones::roll::PHONES_MAX);
-        if let Some(id) = roll.add("Z".to_owned(), "token", now) {
-            assert_eq!(roll.admit("token", now).map(|(admitted, _)| admitted), Some(id), "not the one that was let in");
-            assert!(roll.remove(id) && roll.admit("token", now).is_none());
+        if let Some(id) = roll.add("Z".to_owned(), TOKEN, now) {
+            assert_eq!(roll.admit(TOKEN, now).map(|(admitted, _)| admitted), Some(id), "not the one that was let in");
+            assert!(roll.remove(id) && roll.admit(TOKEN, now).is_none());
         }
     }
     if let Some(roll) = cashiers::Roll::of_bytes(bytes) {

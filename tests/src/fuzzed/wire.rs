@@ -1,5 +1,7 @@
 //! What agent and hub send each other, and what is kept of it.
 
+use std::sync::LazyLock;
+
 use cabas_agent::journal::keyfile::TerminalKeys;
 use cabas_agent::sync::verify::verify_object;
 use cabas_protocol::balance::SignedBalance;
@@ -41,25 +43,27 @@ macro_rules! each_payload {
     (@@ $call:ident, ($($argument:expr),+), $payload:ty) => { $call::<$payload>($($argument),+) };
 }
 
-/// The key of this seed, of the golden vectors: 1 the root's, 2 the hub's, 3 the terminal's.
-fn signer(seed: u8) -> Signer {
-    Signer::from_seed(&[seed; 32]).unwrap_or_else(|_| panic!("a seed makes a key"))
-}
+/// The keys of the golden vectors: the root's, the hub's, the terminal's.
+static SIGNERS: LazyLock<[Signer; 3]> = LazyLock::new(|| {
+    [1, 2, 3].map(|seed| Signer::from_seed(&[seed; 32]).unwrap_or_else(|_| panic!("a seed makes a key")))
+});
 
-fn hub_keys() -> HubKeys {
-    let mut keys = HubKeys::new(FUND, *signer(1).public());
+/// What a terminal believes that enrolled with the hub.
+static HUB_KEYS: LazyLock<HubKeys> = LazyLock::new(|| {
+    let [root, hub, _] = &*SIGNERS;
+    let mut keys = HubKeys::new(FUND, *root.public());
     let context = HeadContext { fund: FUND, incarnation: Incarnation::new(1), time_epoch: TimeEpoch::new(0) };
     let head = context.head(ObjectType::KeyCert);
-    let cert = KeyCert { head, key: *signer(2).public(), issued_at: Timestamp::new(0), revoked: false };
-    assert!(keys.certify(&signer(1).sign(&cert)).is_ok(), "the root's word counts");
+    let cert = KeyCert { head, key: *hub.public(), issued_at: Timestamp::new(0), revoked: false };
+    assert!(keys.certify(&root.sign(&cert)).is_ok(), "the root's word counts");
     keys
-}
+});
 
 /// Bytes that say of themselves that they are signed, as whatever they claim to be.
 pub(super) fn signed(bytes: &[u8]) {
     let told = peek_type(bytes).ok();
     each_payload!(envelope, bytes, told);
-    if let Ok(object) = verify_object(&mut hub_keys(), bytes) {
+    if let Ok(object) = verify_object(&mut HUB_KEYS.clone(), bytes) {
         assert!(told.is_some(), "taken without a type: {object:?}");
     }
 }
@@ -75,7 +79,7 @@ fn envelope<T: Payload>(bytes: &[u8], told: Option<ObjectType>) {
         assert!(shorter < bytes.len(), "a payload of {shorter} bytes in {}", bytes.len());
     }
     assert!(trusted.is_err() || peeked.is_ok(), "trusted and not to be read");
-    let verified = (1..=3).filter(|seed| signed.verify(signer(*seed).public(), FUND).is_ok()).count();
+    let verified = SIGNERS.iter().filter(|signer| signed.verify(signer.public(), FUND).is_ok()).count();
     assert!(verified <= 1, "one signature of {verified} keys");
     assert!(verified == 0 || trusted.is_ok(), "genuine and not to be read");
 }
@@ -123,20 +127,22 @@ fn object<T: Payload>(bytes: &[u8]) {
         && head.fund == FUND
         && head.currency == CurrencyCode::EUR
         && value.check().is_ok();
-    let signed = signer(2).sign(&value);
-    assert_eq!(signed.verify(signer(2).public(), FUND).is_ok(), is_ours, "{head:?}");
-    assert!(signed.verify(signer(3).public(), FUND).is_err(), "believed by another key");
+    let [_, hub, terminal] = &*SIGNERS;
+    let signed = hub.sign(&value);
+    assert_eq!(signed.verify(hub.public(), FUND).is_ok(), is_ours, "{head:?}");
+    assert!(signed.verify(terminal.public(), FUND).is_err(), "believed by another key");
     assert_eq!(peek_type(signed.as_bytes()).ok(), Some(head.object_type));
-    if let Ok(taken) = verify_object(&mut hub_keys(), signed.as_bytes()) {
+    if let Ok(taken) = verify_object(&mut HUB_KEYS.clone(), signed.as_bytes()) {
         assert!(is_ours, "taken: {taken:?}");
     }
 }
 
 fn row_rules(row: &Row) {
-    let signed = signer(3).sign(row);
+    let [.., terminal] = &*SIGNERS;
+    let signed = terminal.sign(row);
     let id = ChainId { fund: FUND, terminal: TERMINAL, epoch: EPOCH };
-    let genesis = id.genesis(signer(3).public());
-    if verify_batch(id, signer(3).public(), genesis, &[signed]).is_ok() {
+    let genesis = id.genesis(terminal.public());
+    if verify_batch(id, terminal.public(), genesis, &[signed]).is_ok() {
         assert_eq!((row.terminal, row.epoch, row.seq.get()), (TERMINAL, EPOCH, 1));
     }
     if row.check().is_err() {
@@ -148,7 +154,7 @@ fn row_rules(row: &Row) {
     }
     if let Some(receipt) = EReceipt::of_row(row, None) {
         assert!(receipt.fund().is_ok() && receipt.member().is_ok());
-        let signed = signer(3).sign(&receipt);
+        let signed = terminal.sign(&receipt);
         let read = of_text(&to_text(&signed));
         assert!(read.is_ok_and(|read| read == signed), "a receipt that is not read back");
     }

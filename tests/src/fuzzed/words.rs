@@ -32,7 +32,7 @@ pub(super) fn words(bytes: &[u8]) {
     if let Some(hash) = Hash::from_hex(text) {
         assert!(hash.to_string().eq_ignore_ascii_case(text));
     }
-    drop(PurseRef::from_hex(text));
+    _ = PurseRef::from_hex(text);
     let masked = bank::masked(text);
     assert!(masked.chars().count() <= 9, "{masked} tells too much");
     assert!(fields::segment(text).bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.%".contains(&byte)));

@@ -68,7 +68,10 @@ impl Sources {
             return !["", "tests/", "hub/"].iter().any(|above| self.paths.contains(&format!("{above}{bare}")));
         }
         let is_name = word.contains('`') || bare.contains('_') || bare.contains("::");
-        is_name && bare.split("::").any(|part| !self.modules.contains(part) && !self.tests.contains(part) && !is_crate(part))
+        is_name
+            && bare
+                .split("::")
+                .any(|part| !self.modules.contains(part) && !self.tests.contains(part) && !is_crate(part))
     }
 }
 

@@ -49,7 +49,7 @@ export function showSale(next) {
   if (isNew && isOpen(next)) { open("till"); $("sale").focus(); }
   if (!isNew || isOpen(next)) sound(next, before);
   if (isOpen(next)) localStorage.setItem("open-sale", JSON.stringify({ id: next.id, at: Date.now() }));
-  else used(next.id);
+  used(next.id);
   if (next.state === "accepted" && (isNew || before.state !== "accepted")) offerReceipt(next);
   draw(next);
 }

@@ -103,7 +103,7 @@ export function refill(sale) {
   choose(sale.lines[0].category);
 }
 
-/// A sale that is over, whoever began it: its id is used up, and what was typed for it is no longer needed.
+/// A sale that the agent has: its id is used up, and what was typed for it is no longer needed.
 export function used(id) {
   if (!pending || pending.id !== id) return;
   pending = null;
@@ -129,9 +129,11 @@ export async function charge() {
   store();
   localStorage.setItem("open-sale", JSON.stringify({ id: pending.id, at: Date.now() }));
   try {
-    onBegun(await begin());
-    // What was typed has become the sale.
+    const sale = await begin();
+    // What was typed has become the sale; the same amount typed again is another one.
+    pending = null;
     clear();
+    onBegun(sale);
   } catch (error) {
     if (error.code) localStorage.removeItem("open-sale");
     if (error.code === "error_request_conflict") pending = null;
@@ -142,7 +144,8 @@ export async function charge() {
 }
 
 async function begin() {
-  const sale = () => ask("POST", "/api/sales", { lines: JSON.parse(pending.body), request_id: pending.id });
+  const { id, body } = pending;
+  const sale = () => ask("POST", "/api/sales", { lines: JSON.parse(body), request_id: id });
   try { return await sale(); } catch (error) {
     // A member who looks at the balance gives way.
     if (error.code !== "error_busy" || !app.status?.balance_asked) throw error;

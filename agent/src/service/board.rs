@@ -318,6 +318,13 @@ impl Board {
         self.sales.iter().rev().find(|sale| sale.state == SaleState::Accepted && sale.played.is_none())
     }
 
+    /// True for the newest sale of the board that was accepted, really or as played.
+    #[must_use]
+    pub fn was_just_made(&self, id: RequestId) -> bool {
+        let newest = self.sales.iter().rev().find(|sale| sale.state == SaleState::Accepted);
+        newest.is_some_and(|sale| sale.id == id)
+    }
+
     /// The remark that fits the reader, for a sale that waits.
     #[must_use]
     pub const fn reader_notice(&self) -> Option<&'static str> {

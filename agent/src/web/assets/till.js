@@ -99,7 +99,7 @@ export function clear() {
 export function refill(sale) {
   typed = {};
   for (const line of sale.lines) typed[line.category] = (line.cents / 100).toFixed(2).replace(".", page.language === "fr" ? "," : ".");
-  if (sale.state === "failed") pending = { id: sale.id, body: JSON.stringify(lines()) };
+  if (sale.state === "failed") pending = { id: sale.id, body: asked() };
   choose(sale.lines[0].category);
 }
 
@@ -115,6 +115,9 @@ const lines = () => {
   return named.length > 0 ? named : [{ amount: $("amount").value.trim() }];
 };
 
+// Where the terminal trains this page knows, and says so: what it asks for is only played.
+const asked = () => JSON.stringify({ lines: lines(), ...(app.status?.training ? { training: true } : {}) });
+
 export function failed(error) {
   setText("error", why(error));
 }
@@ -124,7 +127,7 @@ export async function charge() {
   if (busy || app.sale || app.status?.locked) return;
   busy = true;
   setText("error", "");
-  const body = JSON.stringify(lines());
+  const body = asked();
   if (!pending || pending.body !== body) pending = { id: newId(), body };
   store();
   localStorage.setItem("open-sale", JSON.stringify({ id: pending.id, at: Date.now() }));
@@ -138,14 +141,14 @@ export async function charge() {
     if (error.code) localStorage.removeItem("open-sale");
     if (error.code === "error_request_conflict") pending = null;
     failed(error);
-    if (error.code === "error_busy") app.refresh();
+    if (["error_busy", "error_training", "error_not_training"].includes(error.code)) app.refresh();
   }
   busy = false;
 }
 
 async function begin() {
   const { id, body } = pending;
-  const sale = () => ask("POST", "/api/sales", { lines: JSON.parse(body), request_id: id });
+  const sale = () => ask("POST", "/api/sales", { ...JSON.parse(body), request_id: id });
   try { return await sale(); } catch (error) {
     // A member who looks at the balance gives way.
     if (error.code !== "error_busy" || !app.status?.balance_asked) throw error;

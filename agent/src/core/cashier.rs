@@ -128,7 +128,11 @@ mod tests {
     fn time_alone_forgets_wrong_codes_and_one_by_one() {
         let five = (0..5).fold(Tries::default(), |tries, _| tries.wrong(moment(1, 0)));
         assert_eq!(five.wrong(moment(1, FORGOTTEN_S - 1)).wait_s(moment(1, FORGOTTEN_S - 1)), 60);
-        assert_eq!(five.wrong(moment(1, FORGOTTEN_S)).wait_s(moment(1, FORGOTTEN_S)), 30, "four are left, and this one");
+        assert_eq!(
+            five.wrong(moment(1, FORGOTTEN_S)).wait_s(moment(1, FORGOTTEN_S)),
+            30,
+            "four are left, and this one"
+        );
         assert_eq!(five.wrong(moment(1, 2 * FORGOTTEN_S)).wait_s(moment(1, 2 * FORGOTTEN_S)), 0);
     }
 }

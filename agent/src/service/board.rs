@@ -140,6 +140,7 @@ impl SaleView {
             (SaleState::Authorizing, _) => "sale-authorizing",
             (SaleState::Offered, _) => "sale-offer",
             (SaleState::InDoubt, _) => "sale-in-doubt",
+            (SaleState::Accepted, _) if self.is_reversed => "sale-reversed",
             (SaleState::Accepted, Some(Tier::Plain)) => "sale-accepted-not-proven",
             (SaleState::Accepted, _) => "sale-accepted",
             (SaleState::Declined(_), _) => "sale-declined",

@@ -459,5 +459,5 @@ error-phones-not-there = L'adresse des téléphones n'existe pas encore : le Wi-
 error-phone-unknown = Ce téléphone n'est pas dans la liste.
 error-too-slow = La demande est arrivée trop lentement. Réessayez.
 # Une vente annulée, une liste plus longue
-sale-reversed = Cette vente est annulée : rien n'est payé
+sale-reversed = Cette vente est annulée : rien n'est payé
 page-older = Plus anciennes

@@ -459,3 +459,6 @@ error-phones-random = The terminal could not draw a code. Try again.
 error-phones-not-there = The telephones' address is not there yet: is the stall's Wi-Fi on?
 error-phone-unknown = This telephone is not in the list.
 error-too-slow = The request came too slowly. Try again.
+
+# The local API for other programs
+error-bad-path = The address has a part that is not of the form described for it.

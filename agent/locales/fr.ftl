@@ -459,3 +459,6 @@ error-phones-random = Le terminal n'a pas pu tirer un code. Réessayez.
 error-phones-not-there = L'adresse des téléphones n'existe pas encore : le Wi-Fi du stand est-il allumé ?
 error-phone-unknown = Ce téléphone n'est pas dans la liste.
 error-too-slow = La demande est arrivée trop lentement. Réessayez.
+
+# The local API for other programs
+error-bad-path = L'adresse contient une partie qui n'a pas la forme décrite.

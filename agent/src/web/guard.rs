@@ -10,6 +10,7 @@ use axum::response::Response;
 
 use super::App;
 use super::error::wrong;
+use crate::texts::Texts;
 
 /// Everything comes from here, nothing is framed, nothing runs that is not a file of ours.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -93,13 +94,23 @@ pub(super) async fn check(
     } else if changes && *request.method() == Method::POST && !json {
         wrong(415, "error-content-type", texts)
     } else {
-        next.run(request).await
+        in_words(next.run(request).await, texts)
     };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
+}
+
+/// A path or query that is of no known form is refused before it comes to the route, in words of the library: ours instead.
+fn in_words(response: Response, texts: &Texts) -> Response {
+    let is_ours = one(response.headers(), header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if response.status().is_client_error() && !is_ours {
+        wrong(response.status().as_u16(), "error-bad-path", texts)
+    } else {
+        response
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What the running terminal tells as it happens, and a line of progress for whoever waits at a shell.
 
+use std::cell::Cell;
 use std::io::{IsTerminal as _, Write as _};
 
 use rustix::termios::tcgetwinsize;
@@ -84,6 +85,8 @@ pub(super) struct Progress {
     is_quiet: bool,
     is_moving: bool,
     turn: usize,
+    /// True while the moving line stands there.
+    stands: Cell<bool>,
 }
 
 impl Progress {
@@ -92,7 +95,7 @@ impl Progress {
         let is_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
         let moves = std::env::var("TERM").is_ok_and(|name| !name.is_empty() && name != "dumb");
         let is_quiet = format == Format::Json;
-        Self { is_quiet, is_moving: !is_quiet && is_terminal && moves, turn: 0 }
+        Self { is_quiet, is_moving: !is_quiet && is_terminal && moves, turn: 0, stands: Cell::new(false) }
     }
 
     /// True where a line moves.
@@ -119,12 +122,13 @@ impl Progress {
         let columns = if columns == 0 { COLUMNS } else { columns };
         // The last column stays free: some terminals go on in the next line once it is used.
         let line: String = format!("{turn} {}", plain(text)).chars().take(columns.saturating_sub(1)).collect();
+        self.stands.set(true);
         write(&format!("{CLEAR}{line}"));
     }
 
     /// Takes the moving line away.
     pub(super) fn clear(&self) {
-        if self.is_moving && self.turn > 0 {
+        if self.stands.replace(false) {
             write(CLEAR);
         }
     }

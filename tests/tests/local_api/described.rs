@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{JSON, World, world_with};
 
 /// Codes that other tests bring about, for they need a fault, a clock, a crowd or a purse card.
-const ELSEWHERE: [&str; 24] = [
+const ELSEWHERE: [&str; 27] = [
     // Faults of the disk, of randomness and of our own.
     "journal_disk_full",
     "journal_read_only",
@@ -30,6 +30,10 @@ const ELSEWHERE: [&str; 24] = [
     "error_phones_full",
     "error_too_slow",
     "error_pair_spent",
+    // A minute without a card, another configuration.
+    "error_no_card",
+    "error_phones_off",
+    "error_printer_off",
     // What only another day, another enrolment or a purse card's count brings.
     "undo_terminal",
     "undo_too_late",
@@ -92,7 +96,10 @@ fn played(id: &str) -> Value {
 
 #[tokio::test]
 async fn the_documents_own_examples_are_of_the_form_that_it_describes() {
-    let world = crate::world().await;
+    let world = world_with(vec![("CABAS_AGENT_PRINTER".to_owned(), String::new())]).await;
+    let caller = Caller { world: &world };
+    caller.is(("POST", "/api/printer/test"), json!({}), (503, "error_printer_off")).await;
+    caller.is(("POST", "/api/phones/code"), json!({}), (404, "error_phones_off")).await;
     let mut examples = 0;
     for (path, method, operation) in world.document.operations() {
         let responses = operation["responses"].as_object().unwrap().values().map(|one| world.document.response(one));
@@ -214,7 +221,7 @@ async fn sales(caller: &Caller<'_>) {
     caller.is(("POST", "/api/training"), json!({ "on": true }), (409, "error_busy")).await;
     caller.is(("POST", &format!("{path}/accept-part")), json!({}), (409, "error_no_offer")).await;
     caller.is(("DELETE", &path), Value::Null, (200, "")).await;
-    caller.is(("POST", &format!("{path}/receipt")), json!({}), (404, "error_not_found")).await;
+    caller.is(("POST", &format!("{path}/receipt")), json!({}), (409, "error_not_accepted")).await;
     let declined = world.shop.sell(100, &FOREIGN, "foreign").await.unwrap();
     assert_eq!(declined["state"], "declined");
     let path = format!("/api/sales/{}", declined["id"].as_str().unwrap());

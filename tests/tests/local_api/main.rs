@@ -7,8 +7,10 @@
     reason = "test code"
 )]
 
+mod abuse;
 mod described;
 mod document;
+mod shell;
 
 use cabas_tests::example::Cards;
 use cabas_tests::hub::{Hub, http_client};

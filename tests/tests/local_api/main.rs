@@ -8,6 +8,7 @@
 )]
 
 mod abuse;
+mod browser;
 mod described;
 mod document;
 mod shell;

@@ -108,7 +108,7 @@ async fn quiet(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn in_a_terminal_one_line_moves_and_the_end_shows_at_once() {
+async fn in_a_terminal_one_line_moves_and_what_stays_is_the_end() {
     let world = world().await;
     let selling = Selling::in_terminal(&world.shop, "xterm-256color", "sell --amount 12,50");
     under_way(&world).await;

@@ -289,7 +289,7 @@ impl Chance {
     }
 
     fn one<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
-        of[usize::try_from(self.next() % of.len() as u64).unwrap()]
+        of[usize::try_from(self.next()).unwrap() % of.len()]
     }
 }
 
@@ -362,7 +362,7 @@ async fn ten_thousand_requests_of_chance_break_nothing() {
         for name in ["{id}", "{seq}", "{name}"] {
             path = path.replace(name, chance.one(&PARTS));
         }
-        if chance.next() % 8 == 0 {
+        if chance.next().is_multiple_of(8) {
             path = format!(
                 "{path}?{}={}",
                 chance.one(&["limit", "before", "day", "stan", "n", "lang"]),
@@ -370,7 +370,7 @@ async fn ten_thousand_requests_of_chance_break_nothing() {
             );
         }
         let method = chance.one(&["GET", "POST", "POST", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"]);
-        let body = if chance.next() % 2 == 0 {
+        let body = if chance.next().is_multiple_of(2) {
             let (cents, id) =
                 (chance.one(&["1", "150", "0", "-1", "99999999999999999999", "1,50", "12"]), chance.one(&PARTS));
             chance.one(&NEARLY).replace('C', cents).replace('R', id)

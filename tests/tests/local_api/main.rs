@@ -3,7 +3,9 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    clippy::wildcard_enum_match_arm,
+    clippy::panic,
+    clippy::unwrap_in_result,
+    clippy::print_stdout,
     reason = "test code"
 )]
 

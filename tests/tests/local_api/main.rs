@@ -11,6 +11,7 @@
 
 mod abuse;
 mod browser;
+mod chance;
 mod described;
 mod document;
 mod shell;

@@ -308,7 +308,7 @@ impl Auditor {
     ///
     /// # Errors
     /// [`Broken`].
-    pub fn conserved(&mut self, hub: &mut dyn FnMut(Counter) -> Checked<Option<u64>>) -> Checked {
+    pub fn conserved(&mut self, hub: &mut dyn FnMut(&Self, Counter) -> Checked<Option<u64>>) -> Checked {
         let touched = std::mem::take(&mut self.touched);
         if touched.is_empty() {
             return Ok(());
@@ -338,7 +338,11 @@ impl Auditor {
         Ok(())
     }
 
-    fn exactly(&self, household: u16, hub: &mut dyn FnMut(Counter) -> Checked<Option<u64>>) -> Checked<u64> {
+    fn exactly(
+        &self,
+        household: u16,
+        hub: &mut dyn FnMut(&Self, Counter) -> Checked<Option<u64>>,
+    ) -> Checked<u64> {
         let mut sum = 0;
         for (counter, (_, allowed)) in &self.allowed {
             let (Counter::Slice(_, purse) | Counter::Card(purse)) = counter;
@@ -346,7 +350,7 @@ impl Auditor {
                 continue;
             }
             let returned = self.returned.get(counter).copied().unwrap_or_default();
-            sum += hub(*counter)?.unwrap_or_else(|| allowed.saturating_sub(returned)).min(*allowed);
+            sum += hub(self, *counter)?.unwrap_or_else(|| allowed.saturating_sub(returned)).min(*allowed);
         }
         Ok(sum)
     }

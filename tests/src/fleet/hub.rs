@@ -108,6 +108,12 @@ impl Hub {
         self.codes
     }
 
+    /// How often it was restored.
+    #[must_use]
+    pub const fn restores(&self) -> u32 {
+        self.life.get().saturating_sub(1)
+    }
+
     /// Where its file lies.
     #[must_use]
     pub fn database(&self) -> PathBuf {

@@ -9,7 +9,7 @@ use cabas_protocol::row::Tier;
 use cabas_protocol::{PurseRef, Row, RowBody, Signed};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::auditor::{Broken, Checked, Counter, Enrolled};
+use super::auditor::{Auditor, Broken, Checked, Counter, Enrolled};
 use super::event::{ClockFault, Net};
 use super::hub::FUND;
 use super::till::Till;
@@ -24,16 +24,13 @@ impl World {
     /// Looks after an event.
     pub(super) fn look(&mut self) -> Checked {
         let path = self.hub.database();
-        let mut reader = None;
-        let (closed, tainted) = (self.audit.closed.clone(), self.audit.tainted.clone());
-        let allowed = if tainted.is_empty() { BTreeMap::new() } else { self.audit.allowed.clone() };
-        let mut ask = |counter: Counter| -> Checked<Option<u64>> {
+        let (mut reader, restores) = (None, self.hub.restores());
+        let mut ask = |audit: &Auditor, counter: Counter| -> Checked<Option<u64>> {
             let conn = match &mut reader {
                 Some(conn) => conn,
                 none => none.insert(open(&path)?),
             };
-            let signed = allowed.get(&counter).map(|(_, allowed)| *allowed);
-            used(conn, counter, (&closed, &tainted), signed)
+            used(conn, counter, audit, restores > 0)
         };
         self.audit.conserved(&mut ask)?;
         if self.figures.events.is_multiple_of(LOOK_EVERY) {
@@ -168,6 +165,8 @@ impl World {
             self.figures.over_right_cents += over;
             sales.insert(key, (settled, over, why, row.get::<_, Vec<u8>>(4)?));
         }
+        let disputed = "SELECT ifnull(sum(claimed), 0) FROM disputed";
+        self.figures.over_right_cents += conn.query_row(disputed, [], |row| row.get::<_, u64>(0))?;
         let mut once = BTreeSet::new();
         for (key, (settled, over, _, envelope)) in &sales {
             let Some(at) = numbers.iter().find(|(_, (number, _))| *number == key >> 32).map(|(at, _)| *at) else { continue };
@@ -220,8 +219,8 @@ fn epochs(conn: &Connection) -> Checked<BTreeMap<Enrolled, (i64, u32)>> {
 fn used(
     conn: &Connection,
     counter: Counter,
-    (closed, tainted): (&BTreeSet<Enrolled>, &BTreeSet<Enrolled>),
-    signed: Option<u64>,
+    audit: &Auditor,
+    was_restored: bool,
 ) -> Checked<Option<u64>> {
     let number = |purse: PurseRef| -> Checked<Option<i64>> {
         let read = "SELECT number FROM purses WHERE ref = ?1";
@@ -233,15 +232,20 @@ fn used(
         Ok(conn.query_row(read, [account], |row| row.get(0))?)
     };
     match counter {
-        Counter::Slice(at, purse) if closed.contains(&at) || tainted.contains(&at) => {
+        Counter::Slice(at, purse) if audit.closed.contains(&at) || audit.tainted.contains(&at) => {
             let (Some(purse), Some((epoch, _))) = (number(purse)?, epochs(conn)?.get(&at).copied()) else { return Ok(None) };
             let account = (5 << 56) | (epoch << 32) | purse;
-            if closed.contains(&at) {
+            if audit.closed.contains(&at) {
                 return paid(account).map(Some);
             }
-            let read = "SELECT returned_cents FROM slices WHERE id = ?1";
-            let returned: Option<u64> = conn.query_row(read, [account], |row| row.get(0)).optional()?;
-            Ok(Some(signed.unwrap_or_default().saturating_sub(returned.unwrap_or_default())))
+            let read = "SELECT returned_cents, credits - reversed_cents FROM slices JOIN accounts ON accounts.id = slices.id
+                 WHERE slices.id = ?1";
+            let found = conn.query_row(read, [account], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            let (returned, known): (u64, u64) = found.unwrap_or_default();
+            let signed = audit.allowed.get(&counter).map_or(0, |(_, allowed)| *allowed);
+            // Where a hub and a terminal both went back in time, nobody holds what was signed last: it is paid to nobody.
+            let signed = if was_restored { signed.min(known) } else { signed };
+            Ok(Some(signed.saturating_sub(returned)))
         }
         Counter::Slice(..) => Ok(None),
         Counter::Card(purse) => {

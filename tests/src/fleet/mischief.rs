@@ -59,7 +59,7 @@ impl World {
             }
         };
         self.audit.tainted.insert((twin.terminal.get(), twin.epoch.get()));
-        let rung_up = RungUp { shop, card, cents, at: self.at };
+        let rung_up = RungUp { shop, card, cents, enrolled: self.enrolled(shop) };
         let done = if self.rung_up.insert(id, rung_up).is_none() {
             self.sell_at(&mut twin, id, rung_up, Mishap::None, id.is_multiple_of(2))
         } else {

@@ -7,6 +7,7 @@ use cabas_agent::core::authorize::DeclineReason;
 use cabas_agent::journal::{Declined, Journal, JournalError, SaleAsk};
 use cabas_agent::service::dialogue::{Books, Paid, Purchase, purchase};
 use cabas_agent::sync::{read_answer, verified_balance};
+use cabas_hub::store::Wake;
 use cabas_protocol::extend::{ExtendAnswer, ExtendRequest};
 use cabas_protocol::row::Tier;
 use cabas_protocol::{ObjectType, RequestId, Verified};
@@ -168,9 +169,13 @@ impl World {
         let connected: Vec<_> =
             self.tills.iter().flatten().filter(|other| !shape.is_stall(other.shop)).map(|other| other.terminal).collect();
         let time = self.time();
+        drop(self.hub.direct()?.db.take_wakes());
         let (mut said, recalled) = self.hub.direct()?.extend(request.as_bytes().to_vec(), &connected, time);
         if recalled > 0 {
-            for shop in (0..self.shape.shops).filter(|shop| !shape.is_stall(*shop)) {
+            let woken = self.hub.direct()?.db.take_wakes();
+            let is_woken = |of| woken.iter().any(|wake| matches!(wake, Wake::Terminal(other) if *other == of) || *wake == Wake::All);
+            let shops: Vec<_> = self.tills.iter().flatten().filter(|till| is_woken(till.terminal)).map(|till| till.shop).collect();
+            for shop in shops.into_iter().filter(|shop| !shape.is_stall(*shop)) {
                 self.with_till(shop, |world, other| world.sync(other, Net::Fine))?;
             }
             (said, _) = self.hub.direct()?.extend(request.as_bytes().to_vec(), &[], time);

@@ -36,7 +36,8 @@ pub struct RungUp {
     pub(super) shop: u8,
     pub(super) card: u16,
     pub(super) cents: u32,
-    pub(super) at: u32,
+    /// At which enrolment: another one does not know it any more.
+    pub(super) enrolled: Option<Enrolled>,
 }
 
 /// What a run came to.
@@ -161,13 +162,13 @@ impl World {
         self.figures.events += 1;
         match event.what {
             What::Sale { shop, card, cents, id, mishap, is_online } => {
-                let rung_up = RungUp { shop, card, cents, at: event.at };
+                let rung_up = RungUp { shop, card, cents, enrolled: self.enrolled(shop) };
                 if usize::from(card) < self.cards.len() && self.rung_up.insert(id, rung_up).is_none() {
                     self.figures.tried += 1;
-                    self.sell(id, mishap, is_online)?;
+                    self.sell(id, (mishap, is_online), false)?;
                 }
             }
-            What::Again { id } => self.sell(id, Mishap::None, false)?,
+            What::Again { id } => self.sell(id, (Mishap::None, false), true)?,
             What::Fake { shop, card, cents, id } => self.fake(shop, card, cents, id)?,
             What::Reverse { id, request } => self.reverse(id, request)?,
             What::Refund { id, percent, request } => self.refund(id, percent, request)?,
@@ -315,9 +316,18 @@ impl World {
         Err(Broken::new("an honest terminal hears no alarm", format!("shop {}: {:?}", till.shop, applied.alarms)))
     }
 
+    pub(super) fn enrolled(&self, shop: u8) -> Option<Enrolled> {
+        let till = self.tills.get(usize::from(shop)).and_then(Option::as_ref)?;
+        Some((till.terminal.get(), till.epoch.get()))
+    }
+
     /// A purchase is rung up, or once more.
-    fn sell(&mut self, id: u32, mishap: Mishap, is_online: bool) -> Checked {
+    fn sell(&mut self, id: u32, (mishap, is_online): (Mishap, bool), is_again: bool) -> Checked {
         let Some(rung_up) = self.rung_up.get(&id).copied() else { return Ok(()) };
+        let here = self.enrolled(rung_up.shop);
+        if here != rung_up.enrolled || here.is_some_and(|here| self.audit.tainted.contains(&here)) && is_again {
+            return Ok(());
+        }
         self.with_till(rung_up.shop, |world, till| world.sell_at(till, id, rung_up, mishap, is_online))
     }
 

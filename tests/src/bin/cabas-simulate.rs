@@ -11,6 +11,7 @@ use std::time::Instant;
 use cabas_tests::fleet::auditor::Broken;
 use cabas_tests::fleet::event::Event;
 use cabas_tests::fleet::plan::{Shape, events};
+use cabas_tests::fleet::policies::{Judged, Policy, chart, policies, table};
 use cabas_tests::fleet::run::{Outcome, play};
 use cabas_tests::fleet::shrink::shrink;
 use cabas_tests::fleet::template::Template;
@@ -42,10 +43,19 @@ struct Simulate {
     /// Print every event of a seed that fails, not only what it shrinks to
     #[arg(long)]
     whole: bool,
+    /// Compare policies: what is refused though funded, and what shops ask for over the right, as a table
+    #[arg(long)]
+    policies: bool,
+    /// With --policies: write the chart there, as SVG
+    #[arg(long, requires = "policies")]
+    chart: Option<PathBuf>,
     /// Where the files of a run lie while it lasts: in memory, where it can be
     #[arg(long)]
     folder: Option<PathBuf>,
 }
+
+/// Seeds whose events are shrunk and told, at the most.
+const SHRUNK_MAX: usize = 5;
 
 /// A seed that broke a rule, and what is left of its events.
 struct Failure {
@@ -58,7 +68,8 @@ struct Failure {
 fn main() -> ExitCode {
     let asked = Simulate::parse();
     let shape = Shape { shops: asked.shops, households: asked.households, ..Shape::fund(asked.days) };
-    match simulate(&asked, shape) {
+    let done = if asked.policies { compare(&asked, shape) } else { simulate(&asked, shape) };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(broken) => {
@@ -68,50 +79,61 @@ fn main() -> ExitCode {
     }
 }
 
-fn simulate(asked: &Simulate, shape: Shape) -> Result<bool, Broken> {
+/// Where the files of runs lie: in memory, where it can be.
+fn parent(asked: &Simulate) -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
-    let parent = asked.folder.clone().unwrap_or(if memory.is_dir() { memory } else { std::env::temp_dir() });
-    let began = Instant::now();
-    let template = Template::make(&parent, shape)?;
-    let setup = began.elapsed();
-    let began = Instant::now();
+    asked.folder.clone().unwrap_or(if memory.is_dir() { memory } else { std::env::temp_dir() })
+}
+
+/// Seeds that broke a rule: which, at which event, and the rule.
+type Failed = Vec<(u64, usize, Broken)>;
+
+/// Plays every seed, a thread a processor.
+fn play_all(asked: &Simulate, template: &Template, shape: Shape, is_told: bool) -> (Figures, Failed) {
+    let parent = parent(asked);
     let threads = asked.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let next = AtomicU64::new(0);
-    let (told, heard) = channel::<(u64, Outcome, usize)>();
-    let (mut sum, mut failures, mut done) = (Figures::default(), Vec::new(), 0_u64);
+    let (told, heard) = channel::<(u64, Outcome)>();
+    let (mut sum, mut failed, mut done) = (Figures::default(), Vec::new(), 0_u64);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             let told = told.clone();
-            let (next, template, parent) = (&next, &template, &parent);
+            let (next, parent) = (&next, &parent);
             scope.spawn(move || {
                 loop {
                     let place = next.fetch_add(1, Ordering::Relaxed);
-                    if place >= asked.seeds {
-                        return;
-                    }
                     let seed = asked.first_seed.saturating_add(place);
-                    let list = events(seed, shape);
-                    let outcome = play(template, parent, shape, &list);
-                    if told.send((seed, outcome, list.len())).is_err() {
+                    if place >= asked.seeds || told.send((seed, play(template, parent, shape, &events(seed, shape)))).is_err() {
                         return;
                     }
                 }
             });
         }
         drop(told);
-        for (seed, outcome, _) in heard {
+        for (seed, outcome) in heard {
             done = done.saturating_add(1);
             match outcome {
                 Ok(figures) => sum.add(&figures),
-                Err((place, broken)) => failures.push((seed, place, broken)),
+                Err((place, broken)) => failed.push((seed, place, broken)),
             }
-            progress(done, asked.seeds, failures.len());
+            if is_told {
+                progress(done, asked.seeds, failed.len());
+            }
         }
     });
-    let seconds = began.elapsed().as_secs().max(1);
-    summary(asked, &sum, failures.len(), (setup.as_millis(), began.elapsed().as_millis()));
-    let _ = seconds;
-    for (seed, place, broken) in failures.iter().take(5) {
+    failed.sort_by_key(|(seed, ..)| *seed);
+    (sum, failed)
+}
+
+fn simulate(asked: &Simulate, shape: Shape) -> Result<bool, Broken> {
+    let parent = parent(asked);
+    let began = Instant::now();
+    let template = Template::make(&parent, shape)?;
+    let setup_ms = began.elapsed().as_millis();
+    let began = Instant::now();
+    let (sum, failed) = play_all(asked, &template, shape, true);
+    summary(asked, &sum, failed.len(), (setup_ms, began.elapsed().as_millis()));
+    for (seed, place, broken) in failed.iter().take(SHRUNK_MAX) {
         let mut list = events(*seed, shape);
         list.truncate(place.saturating_add(1));
         let all = list.len();
@@ -123,7 +145,27 @@ fn simulate(asked: &Simulate, shape: Shape) -> Result<bool, Broken> {
         let broken = play(&template, &parent, shape, &left).err().map_or_else(|| broken.clone(), |(_, broken)| broken);
         tell(&Failure { seed: *seed, broken, events: left, all });
     }
-    Ok(failures.is_empty())
+    Ok(failed.is_empty())
+}
+
+/// Plays every policy with the same seeds.
+fn compare(asked: &Simulate, shape: Shape) -> Result<bool, Broken> {
+    let (mut judged, mut all_held) = (Vec::new(), true);
+    for Policy { name, shape } in policies(shape) {
+        let template = Template::make(&parent(asked), shape)?;
+        let (figures, failed) = play_all(asked, &template, shape, false);
+        eprintln!("{name}: {} refused though funded of {}", figures.refused_funded, figures.tried);
+        for (seed, _, broken) in &failed {
+            all_held = false;
+            eprintln!("seed {seed} breaks the rule: {}: {}", broken.rule, broken.detail);
+        }
+        judged.push(Judged { name, figures });
+    }
+    print!("{}", table(&judged));
+    if let Some(file) = &asked.chart {
+        std::fs::write(file, chart(&judged))?;
+    }
+    Ok(all_held)
 }
 
 fn progress(done: u64, all: u64, failed: usize) {

@@ -7,6 +7,7 @@ use cabas_agent::journal::keyfile::write_private;
 use cabas_hub::api::direct::DirectHub;
 use cabas_hub::core::household_rules::Household;
 use cabas_hub::core::period::Period;
+use cabas_hub::core::slices::Shares;
 use cabas_hub::keys::HubSecrets;
 use cabas_hub::store::{
     CardName, CloseOrder, Db, ImportCard, ImportHousehold, ImportPlan, ImportShop, InitFund, NewCode, OpenMode,
@@ -57,6 +58,7 @@ pub struct Hub {
     backups: u32,
     codes: u32,
     life: Incarnation,
+    shares: Shares,
 }
 
 impl Hub {
@@ -71,9 +73,9 @@ impl Hub {
             let digits = format!("{}\n", format!("{byte:02x}").repeat(32));
             write_private(&keys.join(name), digits.as_bytes())?;
         }
-        let mut db = Db::open(&dir.join("hub.db"), OpenMode::Create)?;
+        let mut db = Db::open(&dir.join("hub.db"), OpenMode::Create)?.with_shares(shape.shares);
         db.write(|tx| tx.init_fund(&init(now)?, now))?;
-        let mut hub = Self::opened(dir, db)?;
+        let mut hub = Self::opened(dir, db, shape.shares)?;
         hub.import(shape, cards, now)?;
         Ok(hub)
     }
@@ -82,15 +84,16 @@ impl Hub {
     ///
     /// # Errors
     /// Where it is no fund.
-    pub fn open(dir: &Path, codes: u32) -> anyhow::Result<Self> {
-        let db = Db::open(&dir.join("hub.db"), OpenMode::Existing)?;
-        Ok(Self { codes, backups: COPIED, ..Self::opened(dir, db)? })
+    pub fn open(dir: &Path, shares: Shares, codes: u32) -> anyhow::Result<Self> {
+        let db = Db::open(&dir.join("hub.db"), OpenMode::Existing)?.with_shares(shares);
+        Ok(Self { codes, backups: COPIED, ..Self::opened(dir, db, shares)? })
     }
 
-    fn opened(dir: &Path, db: Db) -> anyhow::Result<Self> {
+    fn opened(dir: &Path, db: Db, shares: Shares) -> anyhow::Result<Self> {
         let direct = DirectHub::new(db, HubSecrets::load(&dir.join("keys"))?)?;
         let life = Incarnation::new(1);
-        Ok(Self { dir: dir.to_owned(), direct: Some(direct), done: Vec::new(), backup: None, backups: 0, codes: 0, life })
+        let (dir, direct) = (dir.to_owned(), Some(direct));
+        Ok(Self { dir, direct, done: Vec::new(), backup: None, backups: 0, codes: 0, life, shares })
     }
 
     /// The hub itself.
@@ -150,6 +153,10 @@ impl Hub {
         };
         let report = self.direct()?.db.write(|tx| tx.import(&plan, &mut random, false, now))?;
         anyhow::ensure!(report.applied, "the example was not imported: {:?}", report.conflicts);
+        let floor = Cents::new(shape.floor_cents.into())?;
+        for shop in (0..shape.shops).filter(|shop| shape.is_stall(*shop)) {
+            self.write(|tx| tx.shop_floor(&shop_code(shop), floor, Shape::market_days(shop)))?;
+        }
         Ok(())
     }
 
@@ -283,7 +290,7 @@ impl Hub {
         if let Some(moved) = report.moved_to {
             std::fs::remove_file(moved)?;
         }
-        let db = Db::open(&database, OpenMode::Existing)?;
+        let db = Db::open(&database, OpenMode::Existing)?.with_shares(self.shares);
         self.direct = Some(DirectHub::new(db, HubSecrets::load(&self.dir.join("keys"))?)?);
         self.write(|tx| tx.payments_checked())?;
         for done in self.done.clone() {

@@ -9,6 +9,7 @@ mod in_process;
 mod look;
 mod mischief;
 pub mod plan;
+pub mod policies;
 pub mod power;
 mod purse;
 pub mod run;

@@ -9,6 +9,7 @@
 )]
 
 use super::event::{ClockFault, Event, Mishap, Net, What};
+use cabas_hub::core::slices::{FREE_SHARE_PERCENT, STEADY_PERCENT, Shares};
 use fastrand::Rng;
 
 /// Seconds of a day.
@@ -31,8 +32,12 @@ pub struct Shape {
     pub stall_net_days: u8,
     /// Cards of each tier in ten: purse, identity; the others are plain.
     pub tiers: (u8, u8),
-    /// False where nothing goes wrong but that stalls have no network.
-    pub has_faults: bool,
+    /// Which kinds of faults there are, a bit each; none where each seed picks its own.
+    pub kinds: Option<u32>,
+    /// How the fund's money is to lie.
+    pub shares: Shares,
+    /// What each household finds at a stall on market days, in cents.
+    pub floor_cents: u16,
 }
 
 impl Shape {
@@ -46,8 +51,17 @@ impl Shape {
             syncs_a_day: 2,
             stall_net_days: 0b001_0010,
             tiers: (4, 2),
-            has_faults: true,
+            kinds: None,
+            shares: Shares { free_percent: FREE_SHARE_PERCENT, steady_percent: STEADY_PERCENT },
+            floor_cents: 0,
         }
+    }
+
+    /// The weekdays on which a stall's market is, a bit each, from Monday.
+    #[must_use]
+    pub const fn market_days(shop: u8) -> u8 {
+        // The simulation begins on a Monday.
+        1 << (shop % 7) | 1 << ((shop + 3) % 7)
     }
 
     /// True for a stall: a market two days a week, and no network there.
@@ -59,6 +73,8 @@ impl Shape {
 
 /// Kinds of faults that a seed picks from.
 const KINDS: u32 = 12;
+/// Networks that fail for days, disks that are copied and sell twice, terminals that are destroyed: what tells policies apart.
+pub const HARD_LIFE: u32 = 1 | 1 << 7 | 1 << 8;
 
 struct Draw {
     rng: Rng,
@@ -75,7 +91,8 @@ struct Draw {
 #[must_use]
 pub fn events(seed: u64, shape: Shape) -> Vec<Event> {
     let mut rng = Rng::with_seed(seed ^ 0x0cab_a5f1_ee70_0001);
-    let kinds = if shape.has_faults { (0..4).fold(0, |kinds, _| kinds | 1 << rng.u32(0..KINDS)) } else { 0 };
+    let picked = (0..4).fold(0, |kinds, _| kinds | 1 << rng.u32(0..KINDS));
+    let kinds = shape.kinds.unwrap_or(picked);
     let mut draw = Draw {
         rng,
         shape,
@@ -123,10 +140,8 @@ impl Draw {
         day * DAY + self.rng.u32(8 * 3_600..19 * 3_600)
     }
 
-    fn is_market(&self, shop: u8, day: u32) -> bool {
-        // Two market days a week, its own.
-        let weekday = day % 7;
-        weekday == u32::from(shop) % 7 || weekday == (u32::from(shop) + 3) % 7
+    const fn is_market(shop: u8, day: u32) -> bool {
+        Shape::market_days(shop) & (1 << (day % 7)) != 0
     }
 
     fn is_online(&self, shop: u8, at: u32) -> bool {
@@ -142,9 +157,7 @@ impl Draw {
             }
         }
         self.exchanges(day);
-        if self.shape.has_faults {
-            self.mischief(day);
-        }
+        self.mischief(day);
     }
 
     fn money(&mut self, day: u32) {
@@ -179,7 +192,7 @@ impl Draw {
         if self.shape.shops < 2 {
             shop = 0;
         }
-        if self.shape.is_stall(shop) && !self.is_market(shop, day) {
+        if self.shape.is_stall(shop) && !Self::is_market(shop, day) {
             shop = 0;
         }
         let card = household * 2 + u16::from(self.once_in(3));

@@ -71,7 +71,7 @@ impl Template {
     pub fn world(&self, dir: &Path) -> Checked<World> {
         let to = dir.join("hub");
         copy(&self.folder.path().join("hub"), &to)?;
-        let hub = Hub::open(&to, self.codes)?;
+        let hub = Hub::open(&to, self.shape.shares, self.codes)?;
         let cards = self.cards.iter().map(MemberCard::apart).collect();
         let mut world = World::new(dir.to_owned(), self.shape, hub, cards, self.audit.clone());
         world.at = 3_600;

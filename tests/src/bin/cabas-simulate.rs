@@ -40,6 +40,9 @@ struct Simulate {
     /// Threads; as many as there are processors where it is not said
     #[arg(long)]
     threads: Option<usize>,
+    /// Stop at the first seed that fails, and shrink nothing
+    #[arg(long)]
+    stop: bool,
     /// Print every event of a seed that fails, not only what it shrinks to
     #[arg(long)]
     whole: bool,
@@ -114,7 +117,12 @@ fn play_all(asked: &Simulate, template: &Template, shape: Shape, is_told: bool) 
             done = done.saturating_add(1);
             match outcome {
                 Ok(figures) => sum.add(&figures),
-                Err((place, broken)) => failed.push((seed, place, broken)),
+                Err((place, broken)) => {
+                    failed.push((seed, place, broken));
+                    if asked.stop {
+                        next.store(asked.seeds, Ordering::Relaxed);
+                    }
+                }
             }
             if is_told {
                 progress(done, asked.seeds, failed.len());
@@ -137,6 +145,10 @@ fn simulate(asked: &Simulate, shape: Shape) -> Result<bool, Broken> {
         let mut list = events(*seed, shape);
         list.truncate(place.saturating_add(1));
         let all = list.len();
+        if asked.stop {
+            tell(&Failure { seed: *seed, broken: broken.clone(), events: Vec::new(), all });
+            continue;
+        }
         let left = if asked.whole {
             list
         } else {

@@ -53,6 +53,15 @@ pub enum Counter {
     Card(PurseRef),
 }
 
+/// What the auditor asks the hub's file, where it cannot know it itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Asked {
+    /// What a counter can still cost.
+    Used(Counter),
+    /// What was refunded to a household.
+    Refunds(u16),
+}
+
 /// A sale that somebody was shown as accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Shown {
@@ -93,6 +102,8 @@ pub struct Auditor {
     pub spent: BTreeMap<(Enrolled, PurseRef), (u64, u64)>,
     /// What a request debited a chip.
     pub debited: BTreeMap<u32, u64>,
+    /// When a request debited a chip last.
+    debited_at: BTreeMap<u32, u32>,
     /// What each chip was debited.
     pub chips: BTreeMap<u16, u64>,
     /// Rows that went up, those acknowledged and counted among them.
@@ -148,13 +159,17 @@ impl Auditor {
         Ok(())
     }
 
-    /// The hub answered: what it signed is looked at, whoever gets it.
+    /// The hub answered. What it signed is looked at where the answer arrives: it names the request that it answers, so one
+    /// that was lost is of no use to anybody.
     ///
     /// # Errors
     /// [`Broken`].
-    pub fn said(&mut self, at: Enrolled, body: &[u8]) -> Checked {
+    pub fn said(&mut self, at: Enrolled, body: &[u8], arrives: bool) -> Checked {
         let answer = Signed::<SyncAnswer>::from_bytes(body.to_vec())?.peek()?;
         self.acknowledged(at, answer.acked.seq.get());
+        if !arrives {
+            return Ok(());
+        }
         for object in &answer.objects {
             if peek_type(object)? == ObjectType::Balance {
                 self.signed(&Signed::<SignedBalance>::from_bytes(object.to_vec())?.peek()?)?;
@@ -285,15 +300,22 @@ impl Auditor {
         self.spent.entry((at, purse)).or_default().1 += cents;
     }
 
+    /// Whether a request debited a chip before a time; nothing where it never did.
+    #[must_use]
+    pub fn debited_before(&self, id: u32, at: u32) -> Option<bool> {
+        self.debited_at.get(&id).map(|debited| *debited < at)
+    }
+
     /// A chip counted more.
     ///
     /// # Errors
     /// [`Broken`] where it was debited another amount than the purchase's.
-    pub fn chip(&mut self, card: u16, id: u32, more: u64, cents: u64) -> Checked {
+    pub fn chip(&mut self, (card, at): (u16, u32), id: u32, more: u64, cents: u64) -> Checked {
         if more == 0 {
             return Ok(());
         }
         *self.chips.entry(card).or_default() += more;
+        self.debited_at.insert(id, at);
         let debited = self.debited.entry(id).or_default();
         *debited += more;
         if *debited == cents {
@@ -308,7 +330,7 @@ impl Auditor {
     ///
     /// # Errors
     /// [`Broken`].
-    pub fn conserved(&mut self, hub: &mut dyn FnMut(&Self, Counter) -> Checked<Option<u64>>) -> Checked {
+    pub fn conserved(&mut self, hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>) -> Checked {
         let touched = std::mem::take(&mut self.touched);
         if touched.is_empty() {
             return Ok(());
@@ -328,6 +350,8 @@ impl Auditor {
                 continue;
             }
             let exact = self.exactly(household, hub)?;
+            let credited = self.credited.get(place).copied().unwrap_or_default();
+            let given = given.max(credited + self.refunds_of_copies(household, hub)?);
             if exact > given {
                 return Err(Broken::new(
                     "conservation: signed words allow no more than was given",
@@ -338,10 +362,19 @@ impl Auditor {
         Ok(())
     }
 
+    /// Rows of copied journals are not followed: what they had refunded, and all else, the hub says.
+    fn refunds_of_copies(
+        &self,
+        household: u16,
+        hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>,
+    ) -> Checked<u64> {
+        if self.tainted.is_empty() { Ok(0) } else { Ok(hub(self, Asked::Refunds(household))?.unwrap_or_default()) }
+    }
+
     fn exactly(
         &self,
         household: u16,
-        hub: &mut dyn FnMut(&Self, Counter) -> Checked<Option<u64>>,
+        hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>,
     ) -> Checked<u64> {
         let mut sum = 0;
         for (counter, (_, allowed)) in &self.allowed {
@@ -350,7 +383,7 @@ impl Auditor {
                 continue;
             }
             let returned = self.returned.get(counter).copied().unwrap_or_default();
-            sum += hub(self, *counter)?.unwrap_or_else(|| allowed.saturating_sub(returned)).min(*allowed);
+            sum += hub(self, Asked::Used(*counter))?.unwrap_or_else(|| allowed.saturating_sub(returned)).min(*allowed);
         }
         Ok(sum)
     }

@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use cabas_agent::journal::{FILE, verify::verify};
-use cabas_protocol::row::Tier;
 use cabas_protocol::{PurseRef, Row, RowBody, Signed};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::auditor::{Auditor, Broken, Checked, Counter, Enrolled};
+use super::auditor::{Asked, Auditor, Broken, Checked, Counter, Enrolled};
 use super::event::{ClockFault, Net};
-use super::hub::FUND;
+use super::hub::{FUND, household_code};
 use super::till::Till;
 use super::world::{World, id_of, request_id};
 
@@ -25,12 +24,15 @@ impl World {
     pub(super) fn look(&mut self) -> Checked {
         let path = self.hub.database();
         let (mut reader, restores) = (None, self.hub.restores());
-        let mut ask = |audit: &Auditor, counter: Counter| -> Checked<Option<u64>> {
+        let mut ask = |audit: &Auditor, asked: Asked| -> Checked<Option<u64>> {
             let conn = match &mut reader {
                 Some(conn) => conn,
                 none => none.insert(open(&path)?),
             };
-            used(conn, counter, audit, restores > 0)
+            match asked {
+                Asked::Used(counter) => used(conn, counter, audit, restores > 0),
+                Asked::Refunds(household) => refunded(conn, household).map(Some),
+            }
         };
         self.audit.conserved(&mut ask)?;
         if self.figures.events.is_multiple_of(LOOK_EVERY) {
@@ -191,8 +193,6 @@ impl World {
             }
             match sales.get(&((number << 32) | i64::from(shown.seq))) {
                 Some((settled, 0, _, _)) if *settled == shown.cents => {}
-                // A card whose money went back is paid no more (why 14).
-                Some((_, _, 14, _)) if shown.tier == Tier::Purse => {}
                 found => {
                     let found = found.map(|(settled, over, why, _)| (settled, over, why));
                     return Err(Broken::new("an honest sale is paid in full", format!("{shown:?}: {found:?}")));
@@ -212,6 +212,13 @@ fn epochs(conn: &Connection) -> Checked<BTreeMap<Enrolled, (i64, u32)>> {
     let mut read = conn.prepare("SELECT terminal, epoch, number, acked_seq FROM epochs")?;
     let found = read.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?))))?;
     Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// What was refunded to a household.
+fn refunded(conn: &Connection, household: u16) -> Checked<u64> {
+    let read = "SELECT ifnull(sum(refunds.cents), 0) FROM refunds JOIN purses ON purses.number = refunds.purse
+         JOIN households ON households.number = purses.household WHERE state = 1 AND households.code = ?1";
+    Ok(conn.query_row(read, [household_code(household)], |row| row.get(0))?)
 }
 
 /// What a counter can still cost, where the auditor cannot know it: a closed enrolment's costs what was paid of it, a

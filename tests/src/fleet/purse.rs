@@ -108,7 +108,7 @@ impl World {
             return Err(broken);
         }
         let more = card.spent().unwrap_or_default().saturating_sub(before);
-        self.audit.chip(rung_up.card, id, more, rung_up.cents.into())?;
+        self.audit.chip((rung_up.card, self.at), id, more, rung_up.cents.into())?;
         let is_off = left.is_some();
         if let Some(left) = left {
             self.figures.cuts += 1;

@@ -1,5 +1,10 @@
 //! The world of a simulation: what an event does in it.
-#![allow(clippy::arithmetic_side_effects, reason = "times and places of a simulation; nothing of it is money")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::integer_division,
+    clippy::wildcard_enum_match_arm,
+    reason = "times and places of a simulation; what of it is money is checked in this build"
+)]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -100,6 +105,9 @@ pub struct World {
     pub(super) dead: BTreeMap<u8, (TerminalId, Epoch, Clocks)>,
     pub(super) figures: Figures,
     pub(super) at: u32,
+    /// Since when cards are blocked, and when each enrolment last had all news.
+    blocked: BTreeMap<u16, u32>,
+    has_news_of: BTreeMap<Enrolled, u32>,
     late: VecDeque<(Enrolled, Vec<u8>)>,
     old_answers: BTreeMap<u8, (u16, Vec<u8>)>,
     nonces: u64,
@@ -124,6 +132,8 @@ impl World {
             dead: BTreeMap::new(),
             figures: Figures::default(),
             at: 0,
+            blocked: BTreeMap::new(),
+            has_news_of: BTreeMap::new(),
             late: VecDeque::new(),
             old_answers: BTreeMap::new(),
             nonces: 0,
@@ -258,6 +268,9 @@ impl World {
                 None => None,
             };
             let is_done = !more && held.is_none() && till.journal()?.state().unsent_rows() == 0;
+            if is_done {
+                self.has_news_of.insert((till.terminal.get(), till.epoch.get()), self.at);
+            }
             if is_done || !matches!(net, Net::Fine | Net::Twice) {
                 return Ok(());
             }
@@ -279,7 +292,7 @@ impl World {
             Net::Portal => return Ok(portal()),
             Net::Fine | Net::AnswerLost | Net::Twice | Net::Proxy | Net::OldAnswer => {}
         }
-        let said = self.hear(at, request)?;
+        let said = self.hear((at, request), matches!(net, Net::Fine | Net::Twice))?;
         let old = self.old_answers.insert(till.shop, said.clone());
         Ok(match net {
             Net::AnswerLost => None,
@@ -290,12 +303,12 @@ impl World {
     }
 
     /// The hub hears a request.
-    fn hear(&mut self, at: Enrolled, request: &[u8]) -> Checked<(u16, Vec<u8>)> {
+    fn hear(&mut self, (at, request): (Enrolled, &[u8]), arrives: bool) -> Checked<(u16, Vec<u8>)> {
         self.audit.arrived(request)?;
         let time = self.time();
         let said = self.hub.direct()?.sync(request.to_vec(), time);
         if said.0 == 200 {
-            self.audit.said(at, &said.1)?;
+            self.audit.said(at, &said.1, arrives)?;
         } else if said.0 >= 500 {
             return Err(Broken::new("no row is refused", format!("{at:?}: status {}", said.0)));
         }
@@ -304,7 +317,7 @@ impl World {
 
     fn arrives(&mut self) -> Checked {
         let Some((at, request)) = self.late.pop_front() else { return Ok(()) };
-        self.hear(at, &request).map(drop)
+        self.hear((at, &request), false).map(drop)
     }
 
     /// A terminal that nothing was done to has nothing to complain of.
@@ -436,7 +449,18 @@ impl World {
     }
 
     /// Notes that somebody saw it accepted.
-    pub(super) fn shown(&mut self, shown: Shown, _rung_up: RungUp) -> Checked {
+    pub(super) fn shown(&mut self, shown: Shown, rung_up: RungUp) -> Checked {
+        if !self.audit.shown.contains_key(&shown.id)
+            && let (Some(blocked), Some(news)) = (self.blocked.get(&rung_up.card), self.has_news_of.get(&shown.at))
+            && news > blocked
+            && !self.audit.tainted.contains(&shown.at)
+            && self.audit.debited_before(shown.id, self.at) != Some(true)
+        {
+            return Err(Broken::new(
+                "a blocked card spends nothing where the list is held",
+                format!("{shown:?}: blocked at {blocked}, the list is of {news}"),
+            ));
+        }
         if !self.audit.shown.contains_key(&shown.id) {
             self.figures.accepted += 1;
             self.figures.accepted_cents += shown.cents;
@@ -482,14 +506,20 @@ impl World {
             && let Some(place) = self.cards.get_mut(usize::from(card))
         {
             *place = new;
+            self.blocked.remove(&card);
         }
         Ok(())
     }
 
     fn people(&mut self, card: u16, done: impl FnOnce(u32) -> Done) -> Checked {
         let Some(number) = self.cards.get(usize::from(card)).map(|card| card.number) else { return Ok(()) };
-        let time = self.time();
-        self.hub.people(done(number), time)?;
+        let (time, done) = (self.time(), done(number));
+        if self.hub.people(done, time)? {
+            match done {
+                Done::Block(_) => drop(self.blocked.entry(card).or_insert(self.at)),
+                _ => drop(self.blocked.remove(&card)),
+            }
+        }
         Ok(())
     }
 
@@ -512,7 +542,7 @@ impl World {
     }
 
     pub(super) fn hear_late(&mut self, (at, request): (Enrolled, Vec<u8>)) -> Checked {
-        self.hear(at, &request).map(drop)
+        self.hear((at, &request), false).map(drop)
     }
 }
 

@@ -106,7 +106,9 @@ fn play_all(asked: &Simulate, template: &Template, shape: Shape, is_told: bool) 
                 loop {
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let seed = asked.first_seed.saturating_add(place);
-                    if place >= asked.seeds || told.send((seed, play(template, parent, shape, &events(seed, shape)))).is_err() {
+                    if place >= asked.seeds
+                        || told.send((seed, play(template, parent, shape, &events(seed, shape)))).is_err()
+                    {
                         return;
                     }
                 }
@@ -221,7 +223,12 @@ fn summary(asked: &Simulate, sum: &Figures, failed: usize, (setup_ms, run_ms): (
 
 fn tell(failure: &Failure) {
     let Failure { seed, broken, events, all } = failure;
-    println!("\nseed {seed} breaks the rule: {}\n  {}\n  {} of {all} events show it:", broken.rule, broken.detail, events.len());
+    println!(
+        "\nseed {seed} breaks the rule: {}\n  {}\n  {} of {all} events show it:",
+        broken.rule,
+        broken.detail,
+        events.len()
+    );
     for event in events {
         println!("    {event:?}");
     }

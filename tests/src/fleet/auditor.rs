@@ -254,7 +254,11 @@ impl Auditor {
     pub fn accepted(&mut self, shown: Shown) -> Checked {
         if let Some(before) = self.shown.get(&shown.id) {
             let same = before.at != shown.at || before.cents == shown.cents && before.seq == shown.seq;
-            return if same { Ok(()) } else { Err(Broken::new("one request, one debit", format!("{before:?}, {shown:?}"))) };
+            return if same {
+                Ok(())
+            } else {
+                Err(Broken::new("one request, one debit", format!("{before:?}, {shown:?}")))
+            };
         }
         self.shown.insert(shown.id, shown);
         if shown.tier == Tier::Purse {
@@ -290,7 +294,8 @@ impl Auditor {
         let given = self.credited.get(place).copied().unwrap_or_default()
             + self.refunded.get(place).copied().unwrap_or_default();
         let mine = |purse: &PurseRef| self.owner.get(purse) == Some(&household);
-        let reversed: u64 = self.spent.iter().filter(|((_, purse), _)| mine(purse)).map(|(_, (_, reversed))| reversed).sum();
+        let reversed: u64 =
+            self.spent.iter().filter(|((_, purse), _)| mine(purse)).map(|(_, (_, reversed))| reversed).sum();
         let spent: u64 = self.shown.values().filter(|shown| mine(&shown.purse)).map(|shown| shown.cents).sum();
         (given + reversed).saturating_sub(spent)
     }
@@ -338,7 +343,9 @@ impl Auditor {
         let mut sums: BTreeMap<u16, u64> = BTreeMap::new();
         for (counter, (_, allowed)) in &self.allowed {
             let (Counter::Slice(_, purse) | Counter::Card(purse)) = counter;
-            let Some(household) = self.owner.get(purse).filter(|household| touched.contains(household)) else { continue };
+            let Some(household) = self.owner.get(purse).filter(|household| touched.contains(household)) else {
+                continue;
+            };
             *sums.entry(*household).or_default() +=
                 allowed.saturating_sub(self.returned.get(counter).copied().unwrap_or_default());
         }
@@ -371,11 +378,7 @@ impl Auditor {
         if self.tainted.is_empty() { Ok(0) } else { Ok(hub(self, Asked::Refunds(household))?.unwrap_or_default()) }
     }
 
-    fn exactly(
-        &self,
-        household: u16,
-        hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>,
-    ) -> Checked<u64> {
+    fn exactly(&self, household: u16, hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>) -> Checked<u64> {
         let mut sum = 0;
         for (counter, (_, allowed)) in &self.allowed {
             let (Counter::Slice(_, purse) | Counter::Card(purse)) = counter;

@@ -47,11 +47,13 @@ impl World {
         if self.audit.tainted.contains(&at) {
             return Ok(());
         }
-        let shown: Vec<_> = self.audit.shown.values().rev().filter(|shown| shown.at == at).take(ASKED_FOR).copied().collect();
+        let shown: Vec<_> =
+            self.audit.shown.values().rev().filter(|shown| shown.at == at).take(ASKED_FOR).copied().collect();
         for shown in shown {
             let found = till.journal()?.find_sale(request_id(shown.id))?;
-            let is_there = found
-                .is_some_and(|record| record.seq.get() == shown.seq && record.sale.fund_cents().is_ok_and(|cents| cents.get() == shown.cents));
+            let is_there = found.is_some_and(|record| {
+                record.seq.get() == shown.seq && record.sale.fund_cents().is_ok_and(|cents| cents.get() == shown.cents)
+            });
             if !is_there {
                 return Err(Broken::new("what was shown as accepted is never lost", format!("{shown:?}")));
             }
@@ -149,7 +151,10 @@ impl World {
             let Some(spent) = card.spent() else { continue };
             let seen = self.audit.chips.get(&place).copied().unwrap_or_default();
             if spent != seen {
-                return Err(Broken::new("a chip counts what was debited", format!("card {place}: {spent}, seen {seen}")));
+                return Err(Broken::new(
+                    "a chip counts what was debited",
+                    format!("card {place}: {spent}, seen {seen}"),
+                ));
             }
         }
         Ok(())
@@ -171,7 +176,9 @@ impl World {
         self.figures.over_right_cents += conn.query_row(disputed, [], |row| row.get::<_, u64>(0))?;
         let mut once = BTreeSet::new();
         for (key, (settled, over, _, envelope)) in &sales {
-            let Some(at) = numbers.iter().find(|(_, (number, _))| *number == key >> 32).map(|(at, _)| *at) else { continue };
+            let Some(at) = numbers.iter().find(|(_, (number, _))| *number == key >> 32).map(|(at, _)| *at) else {
+                continue;
+            };
             if self.audit.tainted.contains(&at) {
                 continue;
             }
@@ -189,7 +196,10 @@ impl World {
             }
             let (number, acked) = numbers.get(&shown.at).copied().context("an enrolment that the hub does not know")?;
             if acked < shown.seq {
-                return Err(Broken::new("what was shown as accepted reaches the hub", format!("{shown:?}, acked {acked}")));
+                return Err(Broken::new(
+                    "what was shown as accepted reaches the hub",
+                    format!("{shown:?}, acked {acked}"),
+                ));
             }
             match sales.get(&((number << 32) | i64::from(shown.seq))) {
                 Some((settled, 0, _, _)) if *settled == shown.cents => {}
@@ -223,12 +233,7 @@ fn refunded(conn: &Connection, household: u16) -> Checked<u64> {
 
 /// What a counter can still cost, where the auditor cannot know it: a closed enrolment's costs what was paid of it, a
 /// copied one's what the hub did not take back, a lost card's what was paid before its money went back.
-fn used(
-    conn: &Connection,
-    counter: Counter,
-    audit: &Auditor,
-    was_restored: bool,
-) -> Checked<Option<u64>> {
+fn used(conn: &Connection, counter: Counter, audit: &Auditor, was_restored: bool) -> Checked<Option<u64>> {
     let number = |purse: PurseRef| -> Checked<Option<i64>> {
         let read = "SELECT number FROM purses WHERE ref = ?1";
         Ok(conn.query_row(read, params![purse.as_bytes()], |row| row.get(0)).optional()?)
@@ -240,12 +245,15 @@ fn used(
     };
     match counter {
         Counter::Slice(at, purse) if audit.closed.contains(&at) || audit.tainted.contains(&at) => {
-            let (Some(purse), Some((epoch, _))) = (number(purse)?, epochs(conn)?.get(&at).copied()) else { return Ok(None) };
+            let (Some(purse), Some((epoch, _))) = (number(purse)?, epochs(conn)?.get(&at).copied()) else {
+                return Ok(None);
+            };
             let account = (5 << 56) | (epoch << 32) | purse;
             if audit.closed.contains(&at) {
                 return paid(account).map(Some);
             }
-            let read = "SELECT returned_cents, credits - reversed_cents FROM slices JOIN accounts ON accounts.id = slices.id
+            let read =
+                "SELECT returned_cents, credits - reversed_cents FROM slices JOIN accounts ON accounts.id = slices.id
                  WHERE slices.id = ?1";
             let found = conn.query_row(read, [account], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
             let (returned, known): (u64, u64) = found.unwrap_or_default();
@@ -264,4 +272,3 @@ fn used(
         }
     }
 }
-

@@ -279,8 +279,13 @@ impl Draw {
         }
         if self.has(4) && self.once_in(3) {
             let (shop, hours) = (self.any_shop(), self.rng.i16(-900..900));
-            let faults =
-                [ClockFault::At1970, ClockFault::At2099, ClockFault::Jump(hours), ClockFault::Frozen, ClockFault::Right];
+            let faults = [
+                ClockFault::At1970,
+                ClockFault::At2099,
+                ClockFault::Jump(hours),
+                ClockFault::Frozen,
+                ClockFault::Right,
+            ];
             let fault = faults[self.rng.usize(0..faults.len())];
             self.add(at, What::Clock { shop, fault });
         }

@@ -74,9 +74,8 @@ impl Judged {
 /// As a table in Markdown.
 #[must_use]
 pub fn table(judged: &[Judged]) -> String {
-    let mut text = String::from(
-        "| policy | purchases | refused though funded | over the right |\n| --- | ---: | ---: | ---: |\n",
-    );
+    let mut text =
+        String::from("| policy | purchases | refused though funded | over the right |\n| --- | ---: | ---: | ---: |\n");
     for one in judged {
         drop(writeln!(
             text,

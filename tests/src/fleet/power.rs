@@ -45,7 +45,10 @@ impl Disk {
     ///
     /// # Errors
     /// Where a file cannot be written.
-    #[expect(clippy::disallowed_methods, reason = "a disk in a test: what is lost with the power is drawn, not left to chance")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a disk in a test: what is lost with the power is drawn, not left to chance"
+    )]
     pub fn put(&self, dir: &Path) -> io::Result<()> {
         let index = dir.join(INDEX);
         if index.exists() {

@@ -166,15 +166,23 @@ impl World {
             allowed_at_least: level,
         });
         let shape = self.shape;
-        let connected: Vec<_> =
-            self.tills.iter().flatten().filter(|other| !shape.is_stall(other.shop)).map(|other| other.terminal).collect();
+        let connected: Vec<_> = self
+            .tills
+            .iter()
+            .flatten()
+            .filter(|other| !shape.is_stall(other.shop))
+            .map(|other| other.terminal)
+            .collect();
         let time = self.time();
         drop(self.hub.direct()?.db.take_wakes());
         let (mut said, recalled) = self.hub.direct()?.extend(request.as_bytes().to_vec(), &connected, time);
         if recalled > 0 {
             let woken = self.hub.direct()?.db.take_wakes();
-            let is_woken = |of| woken.iter().any(|wake| matches!(wake, Wake::Terminal(other) if *other == of) || *wake == Wake::All);
-            let shops: Vec<_> = self.tills.iter().flatten().filter(|till| is_woken(till.terminal)).map(|till| till.shop).collect();
+            let is_woken = |of| {
+                woken.iter().any(|wake| matches!(wake, Wake::Terminal(other) if *other == of) || *wake == Wake::All)
+            };
+            let shops: Vec<_> =
+                self.tills.iter().flatten().filter(|till| is_woken(till.terminal)).map(|till| till.shop).collect();
             for shop in shops.into_iter().filter(|shop| !shape.is_stall(*shop)) {
                 self.with_till(shop, |world, other| world.sync(other, Net::Fine))?;
             }

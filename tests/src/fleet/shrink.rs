@@ -18,8 +18,12 @@ pub fn shrink(
         let (mut from, mut is_shorter) = (0_usize, false);
         while from < events.len() && runs < RUNS_MAX {
             let to = from.saturating_add(part).min(events.len());
-            let rest: Vec<_> =
-                events.iter().enumerate().filter(|(place, _)| !(from..to).contains(place)).map(|(_, event)| *event).collect();
+            let rest: Vec<_> = events
+                .iter()
+                .enumerate()
+                .filter(|(place, _)| !(from..to).contains(place))
+                .map(|(_, event)| *event)
+                .collect();
             runs = runs.saturating_add(1);
             match broken(&rest) {
                 Some((place, found)) if found.rule == rule => {

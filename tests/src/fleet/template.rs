@@ -118,7 +118,9 @@ impl World {
     /// The hub gives each card with keys what it needs.
     fn issue(&mut self) -> Checked {
         let time = self.time();
-        let Some(terminal) = self.tills.first().and_then(Option::as_ref).map(|till| till.terminal) else { return Ok(()) };
+        let Some(terminal) = self.tills.first().and_then(Option::as_ref).map(|till| till.terminal) else {
+            return Ok(());
+        };
         for card in self.cards.clone() {
             let tier = card.tier();
             if let Chip::Plain = card.chip {
@@ -126,14 +128,12 @@ impl World {
             }
             let code = household_code(card.household);
             let until = time.after_s(600);
-            self.hub
-                .write(|tx| tx.card_grant(terminal, CardVerb::Issue, (card.number, tier), Some(&code), until))?;
+            self.hub.write(|tx| tx.card_grant(terminal, CardVerb::Issue, (card.number, tier), Some(&code), until))?;
             let words = format!("issue {}", card.number);
             let purse = purse_ref(OWN_PURSES.saturating_add(card.number));
             let mut tap = card.tap(super::event::Mishap::None);
             let mut over = cabas_agent::card::purse::exchange_over(&mut tap);
-            let done =
-                self.hub.direct()?.card(&mut over, (card.uid, &words), terminal, (purse, [9; 32]), time)?;
+            let done = self.hub.direct()?.card(&mut over, (card.uid, &words), terminal, (purse, [9; 32]), time)?;
             if !done {
                 return Err(super::auditor::Broken::new("a card is issued", words));
             }

@@ -12,9 +12,7 @@ use cabas_protocol::enrol::{CodeKeys, EnrolAnswer, EnrolRequest};
 use cabas_protocol::head::HeadContext;
 use cabas_protocol::ids::BootId;
 use cabas_protocol::row::Tier;
-use cabas_protocol::{
-    Epoch, Incarnation, ObjectType, RequestId, Signed, Signer, TerminalId, TimeEpoch, Timestamp,
-};
+use cabas_protocol::{Epoch, Incarnation, ObjectType, RequestId, Signed, Signer, TerminalId, TimeEpoch, Timestamp};
 
 use super::card::MemberCard;
 use super::event::ClockFault;
@@ -106,8 +104,11 @@ impl Till {
             *to = from;
         }
         let signer = Signer::from_seed(&seed)?;
-        let nobody =
-            HeadContext { fund: EnrolRequest::NO_FUND, incarnation: Incarnation::new(0), time_epoch: TimeEpoch::new(0) };
+        let nobody = HeadContext {
+            fund: EnrolRequest::NO_FUND,
+            incarnation: Incarnation::new(0),
+            time_epoch: TimeEpoch::new(0),
+        };
         let nonce = RequestId::new([7; 8]);
         let request = signer.sign(&EnrolRequest {
             head: nobody.head(ObjectType::EnrolRequest),

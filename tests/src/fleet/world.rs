@@ -9,10 +9,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
-use cabas_agent::journal::{
-    Applied, IdentityStart, RefundAsk, SaleAsk, SaleRef, Sold, Undone,
-};
 use cabas_agent::core::split::AskedLine;
+use cabas_agent::journal::{Applied, IdentityStart, RefundAsk, SaleAsk, SaleRef, Sold, Undone};
 use cabas_agent::sync::{CallError, Checked as CheckedObjects, read_answer, standing_of, sync_request};
 use cabas_protocol::row::Tier;
 use cabas_protocol::sync::SyncAnswer;
@@ -213,11 +211,7 @@ impl World {
     }
 
     /// Does something with a shop's terminal, where it has one that lives.
-    pub(super) fn with_till(
-        &mut self,
-        shop: u8,
-        work: impl FnOnce(&mut Self, &mut Till) -> Checked,
-    ) -> Checked {
+    pub(super) fn with_till(&mut self, shop: u8, work: impl FnOnce(&mut Self, &mut Till) -> Checked) -> Checked {
         let Some(mut till) = self.tills.get_mut(usize::from(shop)).and_then(Option::take) else { return Ok(()) };
         let done = work(self, &mut till);
         if let Some(place) = self.tills.get_mut(usize::from(shop)) {

@@ -71,7 +71,7 @@ impl DirectHub {
             of_card.map_or(Ok(()), |signed| hub.db.write(|tx| tx.card_envelope(&signed)))?;
             Ok(answer)
         });
-        (said, u32::try_from(recalled).unwrap_or(u32::MAX))
+        (said, recalled)
     }
 
     /// `POST /v1/enrol`.

@@ -23,7 +23,9 @@ impl World {
             let now = till.clocks.moment(world.now());
             match till.journal()?.sell(now, &ask)? {
                 Sold::Declined(_) => Ok(()),
-                other => Err(Broken::new("a lower tier than bound is never accepted", format!("{other:?}"))),
+                other @ (Sold::Accepted(_) | Sold::Known(_) | Sold::NotSplit(_)) => {
+                    Err(Broken::new("a lower tier than bound is never accepted", format!("{other:?}")))
+                }
             }
         })
     }

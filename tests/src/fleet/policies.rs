@@ -41,8 +41,8 @@ pub fn policies(fund: Shape) -> Vec<Policy> {
         let shares = Shares { free_percent, steady_percent: percent };
         add(format!("steady terminals {percent} % of their part"), Shape { shares, ..base });
     }
-    for cents in [1_000, 2_000, 4_000] {
-        add(format!("floor at stalls {} €", cents / 100), Shape { floor_cents: cents, ..base });
+    for (euros, floor_cents) in [(10, 1_000), (20, 2_000), (40, 4_000)] {
+        add(format!("floor at stalls {euros} €"), Shape { floor_cents, ..base });
     }
     add("stalls call once a week".to_owned(), Shape { stall_net_days: 0b000_0010, ..base });
     add("stalls call every day".to_owned(), Shape { stall_net_days: 0b111_1111, ..base });
@@ -77,7 +77,7 @@ pub fn table(judged: &[Judged]) -> String {
     let mut text =
         String::from("| policy | purchases | refused though funded | over the right |\n| --- | ---: | ---: | ---: |\n");
     for one in judged {
-        drop(writeln!(
+        let _written = writeln!(
             text,
             "| {} | {} | {} ({} ‰) | {} cents ({} ‰) |",
             one.name,
@@ -86,7 +86,7 @@ pub fn table(judged: &[Judged]) -> String {
             one.refused(),
             one.figures.over_right_cents,
             one.over()
-        ));
+        );
     }
     text
 }
@@ -113,12 +113,12 @@ pub fn chart(judged: &[Judged]) -> String {
         for (value, fill, at) in [(one.refused(), "#1f5fa8", top), (one.over(), "#c8641e", top.saturating_add(13))] {
             let (width, text) = (length(value), at.saturating_add(10));
             let after = width.saturating_add(BARS).saturating_add(4);
-            drop(writeln!(
+            let _written = writeln!(
                 svg,
                 "<rect x=\"{BARS}\" y=\"{at}\" width=\"{width}\" height=\"12\" fill=\"{fill}\"/><text x=\"{after}\" y=\"{text}\">{value}</text>"
-            ));
+            );
         }
-        drop(writeln!(svg, "<text x=\"8\" y=\"{}\">{}</text>", top.saturating_add(17), one.name));
+        let _written = writeln!(svg, "<text x=\"8\" y=\"{}\">{}</text>", top.saturating_add(17), one.name);
     }
     svg.push_str("</svg>\n");
     svg

@@ -3,8 +3,6 @@
 //! What is modelled: a commit that returned has synced its log (`synchronous=FULL`), so everything before it is there. Of
 //! what was written since, each sector of 512 bytes is there or not, whatever the order in which it was written. What is
 //! not modelled: a disk that says it has synced and has not.
-#![allow(clippy::indexing_slicing, reason = "places below a length that was just looked at")]
-
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -71,15 +69,11 @@ impl Disk {
         };
         let mut mixed = |old: &[u8], new: &[u8]| {
             let mut mixed = new.to_vec();
-            let mut at = 0_usize;
-            while at < mixed.len() {
-                let end = at.saturating_add(SECTOR_BYTES).min(mixed.len());
+            for (place, sector) in mixed.chunks_mut(SECTOR_BYTES).enumerate() {
                 if rng.u8(0..100) >= kept {
-                    for place in at..end {
-                        mixed[place] = old.get(place).copied().unwrap_or(0);
-                    }
+                    let before = old.iter().skip(place.saturating_mul(SECTOR_BYTES)).chain(std::iter::repeat(&0));
+                    sector.iter_mut().zip(before).for_each(|(byte, before)| *byte = *before);
                 }
-                at = end;
             }
             mixed
         };

@@ -18,6 +18,8 @@ use super::world::{BEGINS, World};
 
 /// What a household of one person is credited a month, in cents.
 pub const MONTH_CENTS: u64 = 15_000;
+/// Cards are numbered from here.
+const NUMBERS: u32 = 1_000;
 /// Purses of purse cards are numbered from here.
 const OWN_PURSES: u32 = 100_000;
 
@@ -111,7 +113,8 @@ fn cards(shape: Shape) -> Vec<MemberCard> {
         _ => Tier::Plain,
     };
     let households = (0..shape.households).flat_map(|household| [household, household]);
-    (0_u32..).zip(households).map(|(place, household)| MemberCard::new(1_000 + place, household, tier(place))).collect()
+    let card = |(place, household)| MemberCard::new(place, household, tier(place));
+    (NUMBERS..).zip(households).map(card).collect()
 }
 
 impl World {

@@ -120,7 +120,7 @@ impl World {
         self.dead.remove(&shop);
         self.hub.jobs(time)?;
         self.with_till(shop, |world, till| world.sync(till, Net::Fine))?;
-        // A backup that does not know an enrolment would give its number to another one.
+        // A restore that forgets an enrolment is not played.
         self.hub.back_up(time)?;
         Ok(())
     }

@@ -231,6 +231,17 @@ fn a_transfer_that_the_bank_refused_is_said_by_one_login_and_approved_by_another
     assert_eq!(claire.post(&path, &[("reason", "AC04")]).status, 409, "said before");
     let own = claire.post(&approve, &[("said", "1")]);
     assert!(own.status == 409 && says(&own, "Une autre personne"), "{}", own.text());
+    // It stands among all that waits for a second person, and leads there.
+    for (client, own) in [(&mut claire, true), (&mut denis, false)] {
+        let waiting = client.get("/approvals");
+        assert!(
+            says(&waiting, "AC04 compte fermé") && says(&waiting, &format!("href=\"{path}\"")),
+            "{}",
+            waiting.text()
+        );
+        assert_eq!(says(&waiting, "Vous l’avez proposé"), own, "{}", waiting.text());
+        assert_eq!(says(&waiting, "Vérifier et approuver le refus"), !own, "{}", waiting.text());
+    }
     let asked = denis.get(&path);
     assert!(says(&asked, "AC04 compte fermé") && says(&asked, "claire"), "{}", asked.text());
     assert!(says(&asked, "name=\"said\" value=\"1\""), "{}", asked.text());
@@ -240,6 +251,7 @@ fn a_transfer_that_the_bank_refused_is_said_by_one_login_and_approved_by_another
     assert_eq!(claire.post(&approve, &[("said", "1")]).status, 409, "another word than the one that was seen");
     assert_eq!(claire.post(&approve, &[("said", "2")]).status, 303);
     assert_eq!(claire.post(&approve, &[("said", "2")]).status, 409, "once");
+    assert!(!says(&claire.get("/approvals"), "AC04"), "nothing waits any more");
     let page = claire.get("/settlements/1");
     assert!(says(&page, "revenu, payé par un règlement suivant") && says(&page, "AC04"), "{}", page.text());
     let next = claire.get("/settlements/next");
@@ -283,6 +295,39 @@ fn an_account_with_a_digit_off_is_told_and_the_log_has_no_whole_iban() {
     assert!(says(&shown, "FR14…2606") && !says(&shown, SHOPS[0].1), "{}", shown.text());
     assert_eq!(shop.get("/bank/accounts").status, 403);
     fund.json(&["verify"]);
+}
+
+#[test]
+fn an_import_says_how_many_open_entries_have_a_text_that_does_not_open() {
+    let fund = Fund::example();
+    let hub = fund.serve();
+    let (mut claire, _) = office(&fund, &hub);
+    settled(&fund, &hub);
+    let gift = |text: &str| format!("<TxDtls><RmtInf><Ustrd>{text}</Ustrd></RmtInf></TxDtls>");
+    let entries = [(1_000, gift("de F001")), (2_000, gift("de F002")), (3_000, gift("de F003"))];
+    let file = statement(OWN, "EUR", &entries);
+    claire.get("/bank");
+    let done = claire.upload("/bank/statements", &[("once", "a")], "releve.xml", file.as_bytes());
+    assert!(done.status == 200 && !says(&done, "ne se lit plus"), "{}", done.text());
+    let damaged = rusqlite::Connection::open(fund.data_dir().join("hub.db")).unwrap();
+    let damage = "DELETE FROM bank_texts WHERE entry = 2; INSERT INTO bank_texts (entry, sealed) VALUES (2, x'00')";
+    damaged.execute_batch(damage).unwrap();
+    drop(damaged);
+    let again = claire.upload("/bank/statements", &[("once", "b")], "releve.xml", file.as_bytes());
+    assert!(says(&again, "Le texte de 1 opération(s) ouverte(s) ne se lit plus"), "{}", again.text());
+    let program = Program::add(&fund, &hub, "bank", "treasurer", None);
+    let (_, report) = program.upload("/api/bank/statements", "/api/bank/statements", file.as_bytes());
+    assert_eq!((&report["entries_unreadable"], &report["entries_open"]), (&json!(1), &json!(3)));
+    let (_, open) = program.get("/api/bank/money-in", "/api/bank/money-in");
+    let proposed = |entry: u64| {
+        let entries = open["entries"].as_array().unwrap();
+        let found = entries.iter().find(|one| one["entry"] == json!(entry)).unwrap();
+        found["proposals"].as_array().unwrap().iter().any(|proposal| proposal["household"] == json!("F002"))
+    };
+    assert!(!proposed(2), "{open}");
+    let found = fund.run(&["verify"]);
+    let told = String::from_utf8_lossy(&found.stdout).into_owned() + &String::from_utf8_lossy(&found.stderr);
+    assert!(!found.status.success() && told.contains("bank entry 2") && told.contains("does not open"), "{told}");
 }
 
 #[test]

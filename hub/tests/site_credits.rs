@@ -174,7 +174,7 @@ fn another_request_for_a_month_that_is_under_way_finds_it_or_is_refused() {
     let all = told["cents"].as_u64().unwrap();
     assert_eq!(asked(["Contributions", CITY], all + 1).0, 409, "another sum than was fixed");
     let page = denis.get(PATH).text();
-    assert!(page.contains("n’est pas terminé") && page.contains("Terminer : créditer"), "{page}");
+    assert!(page.contains("n’est pas terminé") && page.contains("Terminer\u{a0}: créditer"), "{page}");
     let rest =
         program.get("/api/credits", "/api/credits?period=2026-11&source=Contributions&source2=Ville%20de%20Lyon").1;
     let open = &rest["open"];
@@ -222,7 +222,7 @@ fn what_changes_after_a_run_was_asked_for_changes_nothing_of_it_and_a_household_
     let hub = fund.serve();
     let (_, mut denis) = Person::add(&fund, &hub, "denis", "treasurer", None);
     let page = denis.get(&format!("/works/{work}")).text();
-    assert!(page.contains("Rien de plus n’a été enregistré : regardez de nouveau"), "{page}");
+    assert!(page.contains("Rien de plus n’a été enregistré\u{a0}: regardez de nouveau"), "{page}");
     let path = "/credits?period=2026-12&source=Ville%20de%20Lyon";
     let fields = form(&denis.get(path).text());
     assert!(fields.contains(&("households".to_owned(), (107 - STEP_HOUSEHOLDS_MAX).to_string())), "{fields:?}");

@@ -219,7 +219,7 @@ fn an_evaluation_is_shown_with_what_is_hidden_and_given_as_the_same_lines() {
     assert_eq!((table["hidden"].as_u64().unwrap(), lines.iter().filter(is_hidden).count()), (66, 66), "{table}");
     let page = text(&mut evaluator, &format!("/figures/evaluation?from={bought}&to={bought}"));
     assert_eq!(page.matches(">masqué</td>").count(), 66, "{page}");
-    for said in ["moins de 5 foyers", "épicerie solidaire", "Cases masquées : 66", "5 et plus"] {
+    for said in ["moins de 5 foyers", "épicerie solidaire", "Cases masquées\u{a0}: 66", "5 et plus"] {
         assert!(page.contains(said), "{said} is missing in {page}");
     }
     assert!(!page.contains("12,50"), "{page}");

@@ -106,10 +106,13 @@ fn contributions_are_noted_one_after_the_other_and_the_report_tells_the_share() 
     assert_eq!(claire.get("/contributions?month=x").status, 422);
     let report = claire.get("/contributions/report?year=2024").text();
     // 25.00 of 500,000.00.
-    assert!(report.contains("<svg") && report.contains("0,0\u{a0}%") && report.contains("prévue : 30 %"), "{report}");
+    assert!(
+        report.contains("<svg") && report.contains("0,0\u{a0}%") && report.contains("prévue\u{a0}: 30 %"),
+        "{report}"
+    );
     assert_eq!(claire.post("/contributions/plan", &[("percent", "101")]).status, 422);
     assert_eq!(claire.post("/contributions/plan", &[("percent", "25")]).status, 303);
-    assert!(claire.get("/contributions/report").text().contains("prévue : 25 %"));
+    assert!(claire.get("/contributions/report").text().contains("prévue\u{a0}: 25 %"));
     let (_, mut eva) = Person::add(&fund, &hub, "eva", "evaluator", None);
     assert_eq!(eva.get("/contributions?month=2024-03").status, 403);
     assert_eq!(eva.get("/forecast").status, 200);
@@ -216,7 +219,7 @@ fn the_forecast_says_what_is_lacking_and_until_when_and_what_if() {
     let year = fund.json(&["contribution", "report"])["year"].to_string();
     fund.json(&["source", "set", "--name", CITY, "--year", &year, "--budget-cents", "9900000000", "--by", "Ada"]);
     let page = claire.get("/forecast").text();
-    assert!(page.contains(&format!("fin 12/{year}")) && page.contains("Foyers présents : 108."), "{page}");
+    assert!(page.contains(&format!("fin 12/{year}")) && page.contains("Foyers présents\u{a0}: 108."), "{page}");
     assert!(page.contains("<svg") && page.contains("D’après la règle en vigueur"), "{page}");
     let page = claire.get("/forecast?households=1000000&pace=rule&lang=en").text();
     assert!(page.contains("not enough for") && page.contains("value=\"1000000\""), "{page}");

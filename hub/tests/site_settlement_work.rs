@@ -6,6 +6,10 @@ mod common;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use cabas_hub::config::Config;
+use cabas_hub::store::{Db, OpenMode};
+use cabas_hub::works::Job;
+use cabas_protocol::Timestamp;
 use common::bank::{SHOPS, sell, sold};
 use common::http::Answer;
 use common::site::{Client, Person};
@@ -138,4 +142,45 @@ fn what_is_asked_while_a_settlement_is_worked_on_is_told_so_and_a_work_that_is_r
     let page = claire.ended(&next);
     assert!(page.contains("0,25\u{a0}€") && page.contains("href=\"/settlements/next\""), "{page}");
     fund.json(&["verify"]);
+}
+
+/// Asked for and not begun; by then claire is shut out.
+fn asked_and_shut_out(fund: &Fund, job: &Job) {
+    let config = Config { data_dir: fund.data_dir(), ..Config::default() };
+    let mut db = Db::open(&config.database(), OpenMode::Existing).unwrap();
+    db.write(|tx| tx.work_add(&job.written().unwrap(), None, "claire", Timestamp::new(1_800_000_000))).unwrap();
+    drop(db);
+    fund.json(&["user", "disable", "claire"]);
+}
+
+#[test]
+fn a_settlement_that_somebody_asked_for_who_was_shut_out_meanwhile_is_neither_prepared_nor_booked() {
+    for is_prepared in [false, true] {
+        let fund = Fund::example();
+        let hub = fund.serve();
+        sold(&fund, &hub);
+        Person::add(&fund, &hub, "claire", "admin", None);
+        let (_, mut denis) = Person::add(&fund, &hub, "denis", "admin", None);
+        let mut job = Job::SettlementPrepare;
+        if is_prepared {
+            denis.get("/settlements/next");
+            let prepared = denis.post("/settlements/next", &[]);
+            denis.ended(&prepared);
+            let page = denis.get("/settlements/next").text();
+            assert!(page.contains("1,40\u{a0}€"), "{page}");
+            job = Job::SettlementApprove { settlement: 1, preparation: 1 };
+        }
+        drop(hub);
+        asked_and_shut_out(&fund, &job);
+        let hub = fund.serve();
+        let mut denis = Client { cookies: denis.cookies.clone(), ..Client::new(&hub) };
+        let number = if is_prepared { 2 } else { 1 };
+        let page = denis.work_ended(&format!("/works/{number}"));
+        assert!(page.contains("refusé") && page.contains("Ce compte est fermé"), "{page}");
+        assert_eq!(fund.json(&["settlement", "list"])["settlements"].as_array().unwrap().len(), 0);
+        let log = denis.get("/audit").text();
+        assert!(!log.contains("<td>claire</td><td>règlement"), "{log}");
+        assert_eq!(log.matches("<td>règlement préparé</td>").count(), usize::from(is_prepared), "{log}");
+        fund.json(&["verify"]);
+    }
 }

@@ -147,7 +147,7 @@ fn a_month_is_looked_at_with_who_gets_nothing_and_booked_exactly_once() {
     assert_eq!(told["households"], HOUSEHOLDS - 1);
     assert_eq!(hidden(&page, "/credits", "cents"), told["cents"].to_string());
     assert!(page.contains("à créditer à 107 foyers") && page.contains("n’a encore jamais rien donné"), "{page}");
-    assert!(page.contains("parti : ne reçoit rien") && page.contains(&code), "{page}");
+    assert!(page.contains("parti\u{a0}: ne reçoit rien") && page.contains(&code), "{page}");
     for (query, fault) in [
         ("period=2026-13&source=x", "Écrivez le mois comme"),
         (&*format!("period={now}&source="), "Donnez le nom du financeur"),
@@ -263,7 +263,7 @@ fn a_correction_that_is_not_as_it_should_be_is_shown_again_with_what_was_typed()
     let good = good(&code);
     for (field, value, fault) in [
         ("household", "nobody", "Aucun foyer n’a ce code"),
-        ("direction", "", "Choisissez : donner ou retirer"),
+        ("direction", "", "Choisissez\u{a0}: donner ou retirer"),
         ("amount", "0", "au-dessus de zéro"),
         ("amount", "-3", "au-dessus de zéro"),
         ("source", "Ville de Lion", "Choisissez un financeur de la liste"),
@@ -355,7 +355,7 @@ fn unspent_money_expires_by_the_rule_of_its_month_once() {
     let [before, last, now] = [-2, -1, 0].map(|from| month(&hub, from));
     let (_, mut denis) = Person::add(&fund, &hub, "denis", "treasurer", None);
     let page = denis.get(&format!("/expiries?period={before}")).text();
-    assert!(page.contains("rien n’expire : tout est reporté"), "{page}");
+    assert!(page.contains("rien n’expire\u{a0}: tout est reporté"), "{page}");
     let rule = ["--first-cents", "15000", "--further-cents", "7500", "--child-cents", "4000", "--expire-months", "1"];
     fund.json(&[&["rule", "set", "--from", &before, "--by", "claire"][..], &rule[..]].concat());
     credit(&fund, &before);

@@ -90,6 +90,12 @@ fn no_route_of_two_people_takes_a_login_that_one_admin_gave_until_it_is_confirme
             let answer = paul.post(&filled(&route.path), &[]);
             assert!(says_who_confirms(&answer), "{} {lang}: {} {}", route.path, answer.status, answer.text());
             assert!(!answer.text().contains(other), "{} {lang}", route.path);
+            let titles = [
+                ("fr", "<h1>Ce compte attend une autre personne</h1>"),
+                ("en", "<h1>This login waits for another person</h1>"),
+            ];
+            let is_title = titles.iter().any(|(of, title)| *of == lang && answer.text().contains(title));
+            assert!(is_title, "{} {lang}: {}", route.path, answer.text());
         }
         of_two.push(route.path.to_string());
     }

@@ -16,11 +16,15 @@ use crate::ports::free_port;
 /// How long anything on a page may take, on a busy machine.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// A browser window with a profile of its own. Closed when dropped.
+/// Starts Chromium; it ends with chromedriver.
+const CHROMIUM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/chromium.sh");
+
+/// A browser window with a profile of its own. Closed when dropped, and with the thread that opened it: whoever cuts a test
+/// off leaves neither chromedriver nor Chromium behind.
 pub struct Browser {
     driver: Child,
     client: Client,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 impl Browser {
@@ -52,7 +56,8 @@ impl Browser {
 
     async fn start(width: u32, height: u32, phone: Option<serde_json::Value>, more: &[String]) -> anyhow::Result<Self> {
         let port = free_port()?;
-        let driver = Command::new("chromedriver")
+        let driver = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "chromedriver"])
             .arg(format!("--port={port}"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -60,7 +65,7 @@ impl Browser {
             .context("chromedriver does not start; deploy/test installs it")?;
         let profile = tempfile::tempdir()?;
         let mut options = json!({
-            "binary": "/usr/bin/chromium",
+            "binary": CHROMIUM,
             "args": [
                 "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
                 "--disable-background-networking", "--disable-component-update", "--disable-sync", "--lang=fr",
@@ -80,12 +85,18 @@ impl Browser {
         for _ in 0..100 {
             let mut builder = ClientBuilder::new(HttpConnector::new());
             match builder.capabilities(Clone::clone(&capabilities)).connect(&url).await {
-                Ok(client) => return Ok(Self { driver, client, _profile: profile }),
+                Ok(client) => return Ok(Self { driver, client, profile }),
                 Err(error) => last = Some(error),
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         Err(last.map_or_else(|| anyhow::anyhow!("chromedriver never answered"), Into::into))
+    }
+
+    /// The folder of what the window keeps; its processes name it.
+    #[must_use]
+    pub fn profile(&self) -> &Path {
+        self.profile.path()
     }
 
     /// Goes to a page.

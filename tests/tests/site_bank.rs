@@ -322,7 +322,7 @@ async fn bank(hub: &Hub, claire: &Desk, denis: &Desk, dir: &Path) {
     claire.look_at(&[("bank-open", "/bank"), ("bank-entry-open", "/bank/entries/2")]).await;
     denis.look_at(&[("bank-open", "/bank"), ("bank-entry-open", "/bank/entries/2")]).await;
     claire.goto("/bank/entries/2?lang=fr").await;
-    claire.walk_to("C’est le versement : Règlement 1 – Biocoop du Bachut").await;
+    claire.walk_to("C’est le versement\u{a0}: Règlement 1 – Biocoop du Bachut").await;
     claire.press(ENTER).await;
     claire.browser.wait_for_text("Opérations à expliquer").await.unwrap();
     let path = "/settlements/1/shops/epicerie-etats-unis/refusal";
@@ -354,7 +354,7 @@ async fn aside_and_back(claire: &Desk, denis: &Desk, dir: &Path) {
     claire.look_at(&pages).await;
     denis.look_at(&pages).await;
     claire.goto("/bank/entries/5?lang=fr").await;
-    claire.walk_to("C’est un versement revenu : Règlement 1 – Biocoop du Bachut").await;
+    claire.walk_to("C’est un versement revenu\u{a0}: Règlement 1 – Biocoop du Bachut").await;
     claire.press(ENTER).await;
     claire.browser.wait_for_text("Versement revenu 1").await.unwrap();
     let pages = [("bank-credit-waits", "/bank/entries/5"), ("approvals-return", "/approvals")];

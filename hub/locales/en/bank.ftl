@@ -15,6 +15,7 @@ bank-known = Entries that were known
 bank-pending = Entries that are not booked yet
 bank-paid = Payouts paid
 bank-back = Payouts that came back
+bank-unreadable = What the bank wrote with { $count } open entries cannot be read any more. Nothing is proposed from it: say yourself what they are. “cabas-hub verify” says which.
 bank-left-open = Entries to explain, of all statements
 bank-go-on = Go on
 bank-open-title = Entries to explain

@@ -59,6 +59,7 @@ household-leave-cards = { $count } usable card(s) are blocked.
 household-leave-free = { $amount } that are free go back to the fund at once.
 household-leave-held = { $amount } that are ready at shops are asked back, and go back to the fund as they come.
 household-leave-on-cards = { $amount } on its chip cards go back to the fund when every terminal refuses them.
+household-leave-run = A credit of the month under way that has not reached it stops. Corrections proposed for households that it has not credited are withdrawn: the next credit counts the people of that time.
 household-leave-back = The household can come back later. Its cards then stay blocked until they are unblocked.
 household-leave-go = The household leaves
 household-left-before = This household has left already.

@@ -26,6 +26,7 @@ menu-audit = Audit log
 
 # When something is wrong
 wrong-title = The page cannot be shown
+wrong-waits-title = This login waits for another person
 wrong-home = Back to the first page
 wrong-not-found = There is no such page or record.
 wrong-role = Your role does not give access to this page. Nothing was changed.

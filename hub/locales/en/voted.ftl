@@ -292,3 +292,7 @@ deed-goodwill-approved = change of advances approved
 deed-goodwill-withdrawn = change of advances taken back or refused
 job-expiry = Expiry of unspent money
 job-gave-expired-cents = Expired at the end of this month
+
+# Corrections of a run that was stopped
+refusal-not-credited = The month’s credit that it corrects is not booked yet. Wait until the run of credits has ended. Nothing was changed.
+corrections-stopped = What “cabas-hub” withdrew waited for a credit that stopped.

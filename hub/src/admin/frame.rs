@@ -290,7 +290,8 @@ struct WrongPage {
 /// A page that says what went wrong, and what to do.
 #[must_use]
 pub fn wrong(visit: &Visit, status: StatusCode, text: &'static str) -> Response {
-    let shown = WrongPage { f: Frame::new(visit, "wrong-title"), text };
+    let title = if text == "refusal-waits" { "wrong-waits-title" } else { "wrong-title" };
+    let shown = WrongPage { f: Frame::new(visit, title), text };
     page(status, &shown).unwrap_or_else(|_| status.into_response())
 }
 

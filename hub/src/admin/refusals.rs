@@ -137,6 +137,7 @@ const fn correction(refusal: &CorrectionRefusal) -> &'static str {
         CorrectionRefusal::Unknown(_) => "wrong-not-found",
         CorrectionRefusal::Ended(_) => "refusal-ended",
         CorrectionRefusal::SamePerson => "refusal-same-person",
+        CorrectionRefusal::NotCredited(_) => "refusal-not-credited",
     }
 }
 

@@ -229,6 +229,18 @@ mod tests {
         }
     }
 
+    /// The words of the agent, which this program does not hold.
+    const OF_AGENT: &str = include_str!("../../../agent/locales/fr.ftl");
+
+    #[test]
+    fn no_french_line_breaks_before_a_sign_that_stands_off_its_word() {
+        let lines = FRENCH.iter().chain([&OF_AGENT]).flat_map(|source| source.lines());
+        for line in lines.filter(|line| !line.starts_with('#')) {
+            let wrong = [" :", " ;", " ?", " !", " »", "« "].iter().find(|sign| line.contains(**sign));
+            assert_eq!(wrong, None, "{line}: a no-break space belongs there (U+00A0)");
+        }
+    }
+
     #[test]
     fn values_are_put_in() {
         let words = Words::default();

@@ -1,5 +1,6 @@
 //! `bank account`, `bank import`, `bank list`, `bank match`, `bank set-aside`. No name and no IBAN of who paid is shown.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -143,6 +144,7 @@ struct Imported {
     payouts_back: u32,
     payouts_back_cents: u64,
     entries_open: u64,
+    entries_unreadable: u32,
 }
 
 #[derive(Serialize)]
@@ -256,6 +258,7 @@ fn import(context: &Context, file: &Path, by: &str) -> Result<(), Failure> {
         payouts_back: report.back,
         payouts_back_cents: report.back_cents.get(),
         entries_open: report.open,
+        entries_unreadable: report.unreadable,
     };
     print(context.format, &imported, text).map_err(Failure::Print)
 }
@@ -285,6 +288,13 @@ fn text(done: &Imported) -> String {
         euros(done.payouts_back_cents),
         done.entries_open
     );
+    if done.entries_unreadable > 0 {
+        let _written = writeln!(
+            text,
+            "What the bank wrote with {} open entries does not open, so people say what they are; see cabas-hub verify.",
+            done.entries_unreadable
+        );
+    }
     if done.gaps > 0 {
         text.push_str("A statement may be missing: this one does not begin with the balance of one before.\n");
     }

@@ -17,6 +17,8 @@ use crate::core::bank_text::BankKeys;
 pub const SEALED_PER_STEP_MAX: u32 = 500;
 /// The length of a text shows only by so many bytes.
 const PADDED_TO_BYTES: usize = 128;
+/// Newest texts of which one opens where the keys are the hub's own.
+const TRIED_MAX: u32 = 8;
 /// Words of a text that are looked at.
 const WORDS_MAX: usize = 64;
 
@@ -63,6 +65,10 @@ impl Texts {
             parts.push(Text { cents: Some(entry.cents.get()), ..Text::default() });
         }
         Self { message: entry.message.clone(), parts }
+    }
+
+    fn without_a_word() -> Self {
+        Self { message: None, parts: vec![Text::default()] }
     }
 
     /// Why it came back, where the bank says that it did.
@@ -114,18 +120,38 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The text of an entry; a part without a word where it was erased.
+    /// The text of an entry; a part without a word where it was erased or does not open: then people say what it is.
     pub(super) fn texts(&self, keys: &dyn BankKeys, entry: u64) -> Result<Texts, StoreError> {
+        Ok(self.texts_if_readable(keys, entry)?.unwrap_or_else(Texts::without_a_word))
+    }
+
+    /// The same; nothing where it does not open.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where there are no keys at all.
+    pub(super) fn texts_if_readable(&self, keys: &dyn BankKeys, entry: u64) -> Result<Option<Texts>, StoreError> {
         let mut read = self.conn.prepare_cached("SELECT sealed FROM bank_texts WHERE entry = ?1")?;
         let sealed: Option<Vec<u8>> = read.query_row([Sql(entry)], |row| row.get(0)).optional()?;
-        let mut texts = match sealed {
-            Some(sealed) => open(keys, entry, &sealed)?,
+        let texts = match sealed {
+            Some(sealed) => match open(keys, entry, &sealed) {
+                Ok(texts) => texts,
+                Err(_) => return known_by(keys, &Hash::new([0; 32])).map(|_| None),
+            },
             None => self.plain_texts(entry)?,
         };
-        if texts.parts.is_empty() {
-            texts.parts.push(Text::default());
+        Ok(Some(if texts.parts.is_empty() { Texts::without_a_word() } else { texts }))
+    }
+
+    /// Fails where none of the newest texts opens: other keys would know no entry again, and keep each a second time. One that
+    /// is damaged does not matter.
+    pub(super) fn are_our_keys(&self, keys: &dyn BankKeys) -> Result<(), StoreError> {
+        let mut read = self.conn.prepare_cached("SELECT entry, sealed FROM bank_texts ORDER BY entry DESC LIMIT ?1")?;
+        let newest = read.query_map([TRIED_MAX], |row| Ok((col(row, 0)?, row.get(1)?)))?;
+        let newest = newest.collect::<Result<Vec<(u64, Vec<u8>)>, _>>()?;
+        if newest.len() > 1 && newest.iter().all(|(entry, sealed)| open(keys, *entry, sealed).is_err()) {
+            return Err(StoreError::Damaged("the bank's texts were sealed by other keys"));
         }
-        Ok(texts)
+        Ok(())
     }
 
     /// The text of an entry that was imported before texts were sealed.

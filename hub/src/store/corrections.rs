@@ -76,6 +76,9 @@ impl Tx<'_> {
         if books_it && same_person(by, &proposed_by) {
             return Err(CorrectionRefusal::SamePerson.into());
         }
+        if books_it && self.waits_for_credit(id)? {
+            return Err(CorrectionRefusal::NotCredited(id).into());
+        }
         self.conn
             .prepare_cached("UPDATE corrections SET state = ?2, ended_by = ?3, ended_at = ?4 WHERE id = ?1")?
             .execute(params![Sql(id), if books_it { 1 } else { 2 }, by, Sql(now)])?;
@@ -96,6 +99,16 @@ impl Tx<'_> {
         })?;
         self.wake_places(&places);
         Ok(())
+    }
+
+    /// True where the credit that a correction is of is not booked.
+    fn waits_for_credit(&self, id: u64) -> Result<bool, StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT 1 FROM corrections AS c JOIN purses ON purses.number = c.purse
+             WHERE id = ?1 AND c.period IS NOT NULL AND NOT EXISTS (SELECT 1 FROM credits
+                WHERE credits.household = purses.household AND credits.source = c.source AND credits.period = c.period)",
+        )?;
+        Ok(read.exists([Sql(id)])?)
     }
 
     /// Takes money that a household may already have at its terminals: what is free at once, the rest of what comes.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use cabas_protocol::{Cents, Timestamp};
 use rusqlite::{OptionalExtension as _, Row, params};
 
+use super::audit::Note;
 use super::closing::person;
 use super::credits::numbers;
 use super::error::{RuleRefusal, StoreError};
@@ -15,12 +16,15 @@ use super::rules::period as month;
 use super::sources::{BudgetRefusal, CONTRIBUTIONS, Giver, RunOrder, run_names, take};
 use super::sql::{Sql, col, col_opt};
 use super::tx::Tx;
+use crate::core::audit::Deed;
 use crate::core::household_rules::{Household, monthly_credit};
 use crate::core::ledger::PurseNo;
 use crate::core::period::Period;
 
 /// Households that are credited in one step, at the most.
 pub const STEP_HOUSEHOLDS_MAX: u32 = 50;
+/// Who withdrew what no person did.
+const ITSELF: &str = "cabas-hub";
 
 /// A run that was begun.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -241,21 +245,51 @@ impl Tx<'_> {
         let households = u32::try_from(lines.len()).unwrap_or(u32::MAX);
         let more = view.waiting > u64::from(households);
         if !more {
-            self.end_run("number = ?1", 1, run.into(), now)?;
+            self.end_run(run, 1, now)?;
         }
         self.wake_places(&places);
         Ok(CreditReport { households, cents, more })
     }
 
-    /// A household left: the runs that were still to credit it are stopped.
-    pub(super) fn credit_stop(&self, household: i64, now: Timestamp) -> Result<(), StoreError> {
-        let of = "number IN (SELECT run FROM credit_run_lines WHERE household = ?1 AND credit IS NULL)";
-        self.end_run(of, 2, household, now)
+    /// A household left: the runs that were still to credit it are stopped. What was proposed to correct a credit that they
+    /// do not book any more is withdrawn: the next run credits by the people who are there by then.
+    pub(super) fn credit_stop(&mut self, household: i64, now: Timestamp) -> Result<(), StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT number FROM credit_runs JOIN credit_run_lines ON run = number
+             WHERE state = 0 AND household = ?1 AND credit IS NULL ORDER BY number",
+        )?;
+        let runs = read.query_map([household], |row| row.get(0))?.collect::<Result<Vec<u32>, _>>()?;
+        drop(read);
+        for run in runs {
+            self.end_run(run, 2, now)?;
+            self.withdraw_corrections_of(run, now)?;
+        }
+        Ok(())
     }
 
-    fn end_run(&self, of: &str, state: u8, value: i64, now: Timestamp) -> Result<(), StoreError> {
-        let set = format!("UPDATE credit_runs SET state = ?2, ended_at = ?3 WHERE state = 0 AND {of}");
-        self.conn.prepare_cached(&set)?.execute(params![value, state, Sql(now)])?;
+    fn withdraw_corrections_of(&mut self, run: u32, now: Timestamp) -> Result<(), StoreError> {
+        let mut withdraw = self.conn.prepare_cached(
+            "UPDATE corrections SET state = 2, ended_by = ?2, ended_at = ?3 WHERE state = 0 AND id IN (
+                SELECT c.id FROM credit_runs AS r JOIN credit_run_lines AS l ON l.run = r.number AND l.credit IS NULL
+                JOIN purses ON purses.household = l.household
+                JOIN corrections AS c ON c.purse = purses.number AND c.source = l.source AND c.period = r.period
+                WHERE r.number = ?1)
+             RETURNING id",
+        )?;
+        let ids = withdraw.query_map(params![run, ITSELF, Sql(now)], |row| col(row, 0))?;
+        let ids = ids.collect::<Result<Vec<u64>, _>>()?;
+        drop(withdraw);
+        for id in ids {
+            let (subject, detail) = (format!("correction {id}"), format!("credit run {run} was stopped"));
+            let deed = Deed::CorrectionWithdrawn;
+            self.note(Note { who: ITSELF, deed, subject: &subject, detail: &detail }, now)?;
+        }
+        Ok(())
+    }
+
+    fn end_run(&self, run: u32, state: u8, now: Timestamp) -> Result<(), StoreError> {
+        let set = "UPDATE credit_runs SET state = ?2, ended_at = ?3 WHERE state = 0 AND number = ?1";
+        self.conn.prepare_cached(set)?.execute(params![run, state, Sql(now)])?;
         Ok(())
     }
 }

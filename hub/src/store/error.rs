@@ -269,6 +269,9 @@ pub enum CorrectionRefusal {
     /// Two people are needed.
     #[error("another person than the one who proposed it books a correction")]
     SamePerson,
+    /// A run of credits is under way.
+    #[error("correction {0} is of a credit that is not booked yet; book it when the run of credits has ended")]
+    NotCredited(u64),
 }
 
 /// Why money that a card counted as spent is not given back.

@@ -1,6 +1,6 @@
 //! That the bank did not make a payment: one person says so, another one approves it, and only then it is owed again.
 
-use cabas_protocol::Timestamp;
+use cabas_protocol::{Cents, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::bank_refusal::BankRefusal;
@@ -112,6 +112,24 @@ impl Tx<'_> {
                 said_by: row.get(2)?,
                 said_at: col(row, 3)?,
             })
+        })?;
+        Ok(views.collect::<Result<_, _>>()?)
+    }
+
+    /// What waits for a second person of any settlement, oldest first, with what would be owed again.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn payout_refusals_waiting(&self, limit: u32) -> Result<Vec<(PayoutRefusalView, Cents)>, StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT code, reason, said_by, said_at, r.id, r.settlement, s.payout FROM payout_refusals AS r
+             JOIN shops ON number = r.shop JOIN settlement_shops AS s ON s.settlement = r.settlement AND s.shop = r.shop
+             WHERE state = 0 ORDER BY r.id LIMIT ?1",
+        )?;
+        let views = read.query_map([limit], |row| {
+            let (shop, reason, said_by) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (id, settlement, said_at) = (col(row, 4)?, row.get(5)?, col(row, 3)?);
+            Ok((PayoutRefusalView { id, settlement, shop, reason, said_by, said_at }, col(row, 6)?))
         })?;
         Ok(views.collect::<Result<_, _>>()?)
     }

@@ -45,6 +45,7 @@ impl Tx<'_> {
     ) -> Result<StatementReport, StoreError> {
         let by = person(by)?;
         let own = self.fund_account()?.ok_or(BankRefusal::NoOwnAccount)?;
+        self.are_our_keys(keys)?;
         let mut report = StatementReport::default();
         for (statement, place) in file.statements.iter().zip(1_u32..) {
             if statement.iban != own.iban {
@@ -141,7 +142,10 @@ impl Tx<'_> {
                 .prepare_cached("SELECT id, cents FROM bank_entries WHERE state = 0 AND is_credit = ?1 ORDER BY id")?;
             let open = read.query_map([is_credit], |row| Ok((col(row, 0)?, col(row, 1)?)))?;
             for (entry, cents) in open.collect::<Result<Vec<(u64, Cents)>, _>>()? {
-                let texts = self.texts(keys, entry)?;
+                let Some(texts) = self.texts_if_readable(keys, entry)? else {
+                    report.unreadable = report.unreadable.saturating_add(1);
+                    continue;
+                };
                 let Some(payouts) = self.named(&texts, is_credit)? else { continue };
                 let fits = payouts.iter().all(|payout| !payout.back && payout.paid == is_credit);
                 if !fits || Cents::sum(payouts.iter().map(|payout| payout.cents))? != cents {

@@ -115,8 +115,13 @@ impl Client {
     pub fn ended(&mut self, answer: &Answer) -> String {
         let path = self.follow(answer);
         assert!(path.starts_with("/works/"), "{path}");
+        self.work_ended(&path)
+    }
+
+    /// The page of a long work, once it has ended.
+    pub fn work_ended(&mut self, path: &str) -> String {
         let end = (0..600).find_map(|_| {
-            let page = self.get(&path).text();
+            let page = self.get(path).text();
             if page.contains("data-live") {
                 std::thread::sleep(std::time::Duration::from_millis(50));
                 return None;

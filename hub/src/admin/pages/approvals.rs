@@ -83,18 +83,23 @@ enum About {
     Goodwill { switch: Switch, expires_at: u64 },
     /// What came in is a payout that came back, of one shop or all that were paid of the settlement: it is owed again.
     Return { entry: u64, cents: u64, settlement: u32, shop: Option<String> },
+    /// The bank did not make a payment: it is owed again. Approved on a page of its own, which says what that does.
+    Refusal { settlement: u32, shop: String, cents: u64, reason: String },
 }
 
 impl Waiting {
     /// Where it is approved or refused: here, or on a page of its own.
     fn path(&self) -> String {
-        let matter = match self.about {
+        let matter = match &self.about {
             About::Correction { .. } => Matter::Correction,
             About::Repayment { .. } => Matter::Repayment,
             About::Closing { .. } => Matter::Closing,
             About::Goodwill { .. } => Matter::Goodwill,
             About::Return { .. } => Matter::Return,
             About::Settlement { .. } => return "/settlements/next".to_owned(),
+            About::Refusal { settlement, shop, .. } => {
+                return format!("/settlements/{settlement}/shops/{shop}/refusal");
+            }
         };
         format!("/approvals/{}/{}", matter.name(), self.number)
     }
@@ -107,6 +112,7 @@ impl Waiting {
             About::Goodwill { .. } => "approvals-goodwill",
             About::Settlement { .. } => "approvals-settlement",
             About::Return { .. } => "approvals-return",
+            About::Refusal { .. } => "payout-refusal-title",
         }
     }
 }
@@ -177,6 +183,11 @@ fn waiting(tx: &Tx<'_>, who: &str, now: Timestamp) -> Result<Vec<Waiting>, Store
     for view in tx.payout_returns_waiting(WAITING_SHOWN_MAX)? {
         let (settlement, shop) = (view.meant.settlement, view.meant.shop);
         let about = About::Return { entry: view.entry, cents: view.cents.get(), settlement, shop };
+        all.push(item(view.id, view.said_by, view.said_at, about));
+    }
+    for (view, cents) in tx.payout_refusals_waiting(WAITING_SHOWN_MAX)? {
+        let (settlement, shop) = (view.settlement, view.shop);
+        let about = About::Refusal { settlement, shop, cents: cents.get(), reason: view.reason };
         all.push(item(view.id, view.said_by, view.said_at, about));
     }
     if let Some(open) = tx.settlement_open()? {

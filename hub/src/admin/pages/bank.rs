@@ -130,6 +130,8 @@ pub(super) struct Report {
     payouts_back_cents: u64,
     /// Of any statement.
     entries_open: u64,
+    /// Open ones whose text cannot be read any more.
+    entries_unreadable: u32,
 }
 
 #[derive(Template)]
@@ -337,6 +339,7 @@ fn report(report: &StatementReport) -> Report {
         payouts_back: report.back,
         payouts_back_cents: report.back_cents.get(),
         entries_open: report.open,
+        entries_unreadable: report.unreadable,
     }
 }
 

@@ -135,7 +135,7 @@ pub(super) async fn list(visit: Visit) -> Result<Response, Wrong> {
 
 async fn show_list(visit: &Visit, faults: Vec<Fault>) -> Result<Response, Wrong> {
     let app = std::sync::Arc::clone(&visit.app);
-    let views = visit.store(move |tx| tx.bank_entries(&app.secrets, true, LOOKED_MAX)).await?;
+    let views = visit.read_beside(move |tx| tx.bank_entries(&app.secrets, true, LOOKED_MAX)).await?;
     let mut entries: Vec<_> = views.into_iter().filter(is_money_in).map(Entry::of).collect();
     let more = entries.len() > LISTED_MAX;
     entries.truncate(LISTED_MAX);
@@ -152,7 +152,8 @@ pub(super) async fn one(visit: Visit, Path(entry): Path<u64>) -> Result<Response
 
 async fn show(visit: &Visit, entry: u64, typed: Meant, faults: Vec<Fault>) -> Result<Response, Wrong> {
     let app = std::sync::Arc::clone(&visit.app);
-    let view = visit.store(move |tx| tx.bank_entry_open(&app.secrets, entry)).await.map_err(wrong)?;
+    let read = visit.read_beside(move |tx| Ok(tx.bank_entry_open(&app.secrets, entry)));
+    let view = read.await?.map_err(wrong)?;
     answer(visit, "bank-in-one-title", faults, Entry::of(view), |f, data| OnePage { f, data, typed })
 }
 

@@ -156,6 +156,8 @@ pub struct StatementReport {
     pub back_cents: Cents,
     /// Entries of any statement that are still open.
     pub open: u64,
+    /// Open ones whose text does not open: nothing is read from it, and people say what they are.
+    pub unreadable: u32,
 }
 
 /// What the bank booked.

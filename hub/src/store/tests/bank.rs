@@ -4,10 +4,12 @@ use super::card_proofs::Witness;
 use super::world::{World, at, cents};
 use crate::bank::{self, StatementError};
 use crate::core::ledger::AccountId;
+use crate::core::roles::Role;
 use crate::store::{
     BankRefusal, FindingKind, FundAccountOrder, PainVersion, PaymentFile, PaymentOrder, PayoutRef, ShopAccountOrder,
     StatementReport, StoreError,
 };
+use cabas_protocol::sign::sha256;
 
 const OWN: &str = "FR7630006000011234567890189";
 const SHOP_A: &str = "FR1420041010050500013M02606";
@@ -386,4 +388,30 @@ fn a_wrong_bic_is_refused() {
     let order = FundAccountOrder { name, iban, bic: Some("NOPE".to_owned()), pain: PainVersion::V03, by };
     let refused = world.db.write(|tx| tx.fund_account_set(&order, at(0)));
     assert!(matches!(refused, Err(StoreError::Bank(BankRefusal::Bic(_)))));
+}
+
+#[test]
+fn a_program_is_never_the_second_person_of_an_account_that_changed_after_the_approval() {
+    // Who changed it, who orders the payment, whose name a token has or had.
+    for (changed_by, ordered_by, token, is_made) in [
+        ("Ada", "Bo", "a third program", true),
+        ("Ada", " ada ", "a third program", false),
+        ("the till", "Bo", "the till", false),
+        ("Ada", "the till", "the till", false),
+    ] {
+        let mut world = settled();
+        world.db.write(|tx| tx.token_add(token, Role::Treasurer, None, sha256(&[b"x"]), at(0))).unwrap();
+        world.db.write(|tx| tx.token_revoke(token, at(1))).unwrap();
+        let (shop, name, iban, by) = ("B".to_owned(), "B".to_owned(), SHOP_A.to_owned(), changed_by.to_owned());
+        let order = ShopAccountOrder { shop, name, iban, by };
+        world.db.write(|tx| tx.shop_account_set(&order, at(1_500))).unwrap();
+        let order = PaymentOrder { settlement: 1, execute_on: None, by: ordered_by.to_owned() };
+        match world.db.write(|tx| tx.payment_file(&order, at(2_000))) {
+            Ok(_) => assert!(is_made, "{changed_by}, {ordered_by}"),
+            Err(StoreError::Bank(BankRefusal::OwnAccountChange { shop, .. })) => {
+                assert!(shop == "B" && !is_made, "{changed_by}, {ordered_by}");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
 }

@@ -256,6 +256,81 @@ fn what_is_erased_leaves_the_log_although_somebody_read_beside_when_it_was() {
 }
 
 /// What is wrong, where it shows, and how it was done.
+/// The text of an entry is another one's.
+fn damage(world: &mut World, entry: u64, other: u64) {
+    world.tamper(&format!(
+        "UPDATE bank_texts SET sealed = (SELECT sealed FROM bank_texts WHERE entry = {other}) WHERE entry = {entry}"
+    ));
+}
+
+#[test]
+fn a_text_that_does_not_open_is_told_and_stops_neither_the_import_nor_what_people_say() {
+    let (mut world, xml) = contributed();
+    // One that is explained and one that is open.
+    damage(&mut world, 1, 3);
+    damage(&mut world, 2, 3);
+    let again = import(&mut world, &xml.replace("<Id>S1</Id>", "<Id>S2</Id>"));
+    assert_eq!((again.added, again.known, again.unreadable), (0, 40, 1), "known by more than its text");
+    let open = world.db.read(|tx| tx.bank_entries(&Witness, true, 100)).unwrap();
+    let proposed = |entry: u64| open.iter().find(|view| view.id == entry).unwrap().money_in.len();
+    assert_eq!((open.len(), proposed(2), proposed(3)), (39, 0, 1), "nothing is read from it, all from the others");
+    let household = MoneyInRef::New(Payer::Household("H1".to_owned()));
+    world.db.write(|tx| tx.bank_match_money_in(2, &household, ("Bo", false), at(5))).unwrap();
+    let found: Vec<_> = world.verify().findings.iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().all(|found| found.contains("has a text that does not open")), "{found:?}");
+}
+
+#[test]
+fn other_keys_that_would_know_no_entry_again_import_nothing() {
+    let (mut world, xml) = contributed();
+    let entries = world.number::<u32>("SELECT count(*) FROM bank_entries");
+    (1..=entries).filter(|entry| *entry > 1).for_each(|entry| damage(&mut world, entry.into(), (entry - 1).into()));
+    damage(&mut world, 1, 2);
+    let statements = bank::read(xml.replace("<Id>S1</Id>", "<Id>S3</Id>").as_bytes()).unwrap();
+    let refused = world.db.write(|tx| tx.bank_import(&statements, "Bo", (&Witness, at(6)))).unwrap_err();
+    assert!(refused.to_string().contains("sealed by other keys"), "{refused}");
+    assert_eq!(world.number::<u32>("SELECT count(*) FROM bank_entries"), entries);
+}
+
+#[test]
+fn a_return_that_names_its_payment_behind_many_words_is_said_by_the_bank_for_who_verifies_too() {
+    let words = "<RmtInf><Ustrd>".to_owned() + &"mot ".repeat(34) + "</Ustrd></RmtInf>";
+    let named = |id: &str| {
+        format!(
+            "<TxDtls><Refs><EndToEndId>{id}</EndToEndId></Refs><Amt Ccy=\"EUR\">{}</Amt>{words}</TxDtls>",
+            if id.ends_with('1') { "1.00" } else { "2.50" }
+        )
+    };
+    let mut world = settled();
+    file(&mut world, 1, 0).unwrap();
+    let back = named("CABAS8-1-1-1") + &named("CABAS8-1-1-2");
+    let report =
+        import(&mut world, &statement(&[(-350, "<Btch><PmtInfId>CABAS8-1-1</PmtInfId></Btch>"), (350, &back)]));
+    assert_eq!((report.paid, report.back), (2, 2));
+    world.audit();
+}
+
+#[test]
+fn a_return_code_beside_another_payments_name_is_not_our_payout() {
+    let code = "<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf>";
+    let cases = [
+        ("<Refs><EndToEndId>AIDE-H7-NOVEMBRE</EndToEndId></Refs>", WhoseWord::TwoPeople),
+        ("<Refs><EndToEndId>NOTPROVIDED</EndToEndId></Refs>", WhoseWord::Person),
+        ("<Refs><EndToEndId>CABAS8-1-1-2</EndToEndId></Refs>", WhoseWord::Person),
+        ("", WhoseWord::Person),
+    ];
+    for (refs, word) in cases {
+        // An amount of the part that is not the payout's keeps the import from booking it by itself.
+        let told = format!("<TxDtls>{refs}<Amt Ccy=\"EUR\">2.49</Amt>{code}</TxDtls>");
+        let mut world = paid(&[(250, &told)]);
+        assert_eq!(world.number::<u32>("SELECT count(*) FROM payouts_back"), 0, "{refs}");
+        assert_eq!(world.db.read(|tx| tx.bank_whose_word(&Witness, 2, &meant(Some("B")))).unwrap(), word, "{refs}");
+        assert_eq!(say(&mut world, 2, ("Ada", None)).is_ok(), word == WhoseWord::Person, "{refs}");
+        world.audit();
+    }
+}
+
 const FAULTS: [(&str, &str); 9] = [
     ("returned payout 1", "UPDATE payouts_back SET approved_by = NULL WHERE entry = 2"),
     ("return 1", "UPDATE payouts_back SET approved_by = 'Cy' WHERE entry = 2"),

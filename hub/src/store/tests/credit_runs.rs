@@ -7,7 +7,8 @@ use super::world::{World, at, cents, household};
 use crate::core::household_rules::Household;
 use crate::core::period::Period;
 use crate::store::{
-    BudgetRefusal, FindingKind, ImportPlan, RuleRefusal, RunOrder, RunView, STEP_HOUSEHOLDS_MAX, StoreError,
+    BudgetRefusal, CorrectionRefusal, FindingKind, ImportPlan, RuleRefusal, RunOrder, RunView, STEP_HOUSEHOLDS_MAX,
+    StoreError,
 };
 
 const SOURCES: &[&str] = &["Contributions", "Ville de Lyon"];
@@ -175,6 +176,69 @@ fn a_household_that_changed_before_its_line_was_booked_gets_a_correction_for_the
     assert_eq!(ids.len(), 0, "nor again once it is booked");
     assert_eq!(world.number::<i64>("SELECT sum(cents) FROM corrections WHERE is_up"), 7_500);
     world.audit();
+}
+
+#[test]
+fn a_correction_of_a_credit_is_booked_after_it_and_withdrawn_where_the_run_is_stopped() {
+    let (mut world, number) = begun();
+    assert!(step(&mut world, number).unwrap());
+    let grown = Household::new(2, 0).unwrap();
+    let mut change =
+        |code: &str| world.db.write(|tx| tx.household_change(code, grown, Some(november()), "Ada", at(1))).unwrap();
+    // The first was credited, the second was not yet.
+    let (of_credited, of_waiting) = (change("H1")[0], change("M218")[0]);
+    let early = world.db.write(|tx| tx.correction_end(of_waiting, "Bo", true, at(2))).unwrap_err();
+    assert!(matches!(early, StoreError::Correction(CorrectionRefusal::NotCredited(id)) if id == of_waiting), "{early}");
+    world.db.write(|tx| tx.household_leave("M219", at(3))).unwrap();
+    let open = world.db.read(|tx| tx.corrections_waiting(9)).unwrap();
+    assert_eq!(open.iter().map(|view| view.id).collect::<Vec<_>>(), [of_credited]);
+    let noted = world.db.read(|tx| tx.audit_page(None)).unwrap();
+    let noted: Vec<_> =
+        noted.iter().map(|entry| (&*entry.who, &*entry.what, &*entry.subject, &*entry.detail)).collect();
+    let subject = format!("correction {of_waiting}");
+    assert_eq!(noted, [("cabas-hub", "correction-withdrawn", &*subject, "credit run 1 was stopped")]);
+    world.db.write(|tx| tx.correction_end(of_credited, "Bo", true, at(4))).unwrap();
+    // The next run credits both of them by two people, and nothing beside it.
+    let rest = RunOrder { period: november(), sources: SOURCES, over: Some((cents(99 * 15_000), "Bo")), extra: false };
+    run_as(&mut world, rest).unwrap();
+    assert_eq!(world.number::<i64>("SELECT cents FROM credits WHERE household = 218"), 22_500);
+    assert_eq!(world.number::<i64>("SELECT sum(cents) FROM corrections WHERE state = 1"), 7_500);
+    world.audit();
+}
+
+/// A run of two steps, of whom one is booked; then a budget of next to nothing is the year's first.
+fn half_booked_before_a_budget(agreed_before: bool) -> World {
+    let mut world = World::new();
+    many(&mut world, 120);
+    if agreed_before {
+        contribute(&mut world, &order("H1", 1, None));
+        budget(&mut world, "Ville de Lyon", 2026, 123 * 15_000);
+    }
+    let order = RunOrder { period: november(), sources: &["Ville de Lyon"], over: None, extra: false };
+    let number = world.db.write(|tx| tx.credit_begin(&order, at(1))).unwrap().unwrap();
+    assert!(step(&mut world, number).unwrap());
+    if !agreed_before {
+        world.db.write(|tx| tx.budget_set("Ville de Lyon", 2026, cents(1), "Ada", at(2))).unwrap();
+    }
+    while world.db.write(|tx| tx.credit_step(number, at(3))).unwrap().more {}
+    world
+}
+
+#[test]
+fn a_run_is_held_against_the_budgets_of_when_it_was_fixed_and_no_later_ones() {
+    let mut world = half_booked_before_a_budget(false);
+    world.audit();
+    let wrong = |world: &mut World| {
+        let found = world.verify().findings;
+        found.iter().filter(|finding| finding.to_string().contains("went beyond what its source had")).count()
+    };
+    // Begun after the budget, the same is wrong; and so is a run that had less than it gave.
+    world.tamper("UPDATE credit_runs SET begun_at = (SELECT set_at + 1 FROM budgets)");
+    assert_eq!(wrong(&mut world), 1);
+    let mut world = half_booked_before_a_budget(true);
+    world.audit();
+    world.tamper("UPDATE budgets SET cents = cents - 1");
+    assert_eq!(wrong(&mut world), 1);
 }
 
 /// What is wrong, and how it was done: a run that went to its end, 22 households beyond a budget.

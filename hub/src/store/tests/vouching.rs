@@ -166,6 +166,17 @@ fn found(world: &mut World) -> Vec<(String, String)> {
 }
 
 #[test]
+fn a_work_goes_on_in_the_name_of_who_is_neither_shut_out_nor_waits() {
+    let (mut world, paul) = fund();
+    let works = |world: &mut World, name: &str| world.db.read(|tx| tx.check_still_works(name));
+    assert_eq!(refused(works(&mut world, "paul")), UserRefusal::Waits);
+    confirm(&mut world, paul, Some("bo")).unwrap();
+    assert!(works(&mut world, "paul").is_ok());
+    world.db.write(|tx| tx.user_disable(paul, at(6))).unwrap();
+    assert_eq!(refused(works(&mut world, "paul")), UserRefusal::Disabled);
+}
+
+#[test]
 fn what_was_changed_in_the_file_is_found() {
     for (is_confirmed, sql) in [
         (false, "UPDATE users SET given_by = NULL WHERE name = 'paul'"),
@@ -193,6 +204,12 @@ fn a_part_of_what_two_people_decide_by_a_login_that_waited_is_found() {
         world.db.write(|tx| tx.note(Note { who: "paul", deed: *deed, subject: "x", detail: "" }, NOW)).unwrap();
         let found = found(&mut world);
         assert!(found.iter().any(|(_, detail)| detail == "by a login that waited for a confirmation"), "{deed:?}");
+    }
+    // What two people do about settlements and what the bank brought back is among it from its first step on.
+    for name in
+        ["settlement-prepare-asked", "settlement-approve-asked", "return-proposed", "return-booked", "return-withdrawn"]
+    {
+        assert!(Deed::OF_VOUCHED.iter().any(|deed| deed.name() == name), "{name}");
     }
     let (mut world, _) = fund();
     for who in ["claire", "bo", "bo"] {

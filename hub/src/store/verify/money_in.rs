@@ -68,12 +68,14 @@ const RULES: [(FindingKind, &str, &str, &str); 10] = [
         "SELECT id FROM overruns WHERE source NOT IN (SELECT number FROM sources WHERE name <> ?1)",
     ),
     (
-        // What was credited before a year had budgets was limited by nothing, so it is not held against them.
+        // What was credited before a year had budgets was limited by nothing, so it is not held against them; nor is what a
+        // run fixed before and booked after.
         FindingKind::Budget,
         "credit",
         "went beyond what its source had, without an agreement",
-        "SELECT max(c.id) FROM credits AS c WHERE EXISTS (SELECT 1 FROM budgets AS b
-                WHERE b.year = CAST(substr(c.period, 1, 4) AS INTEGER) AND b.set_at < c.booked_at)
+        "SELECT max(c.id) FROM credits AS c LEFT JOIN credit_run_lines AS l ON l.credit = c.id
+            LEFT JOIN credit_runs AS r ON r.number = l.run WHERE EXISTS (SELECT 1 FROM budgets AS b
+                WHERE b.year = CAST(substr(c.period, 1, 4) AS INTEGER) AND b.set_at < ifnull(r.begun_at, c.booked_at))
             AND c.source NOT IN (SELECT number FROM sources WHERE name = ?1)
             GROUP BY c.source, substr(c.period, 1, 4) HAVING sum(c.cents) >
                 (SELECT ifnull(max(cents), 0) FROM budgets WHERE source = c.source AND year = CAST(substr(c.period, 1, 4) AS INTEGER))

@@ -33,14 +33,6 @@ fn a_seed_holds_every_rule_and_plays_the_same_each_time() {
 }
 
 #[test]
-fn every_kind_of_fault_happens() {
-    let shape = Shape { kinds: Some(u32::MAX), days: 14, ..SMALL };
-    let template = Template::make(&parent(), shape).unwrap();
-    let figures = run(&template, shape, 7);
-    assert!(figures.cuts > 0 && figures.doubts > 0, "{figures:?}");
-}
-
-#[test]
 fn policies_are_compared_as_a_table_and_a_chart() {
     let all = policies(Shape::fund(30));
     assert!(all.len() > 10 && all.iter().all(|policy| policy.shape.kinds == Some(HARD_LIFE)));

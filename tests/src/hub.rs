@@ -38,10 +38,17 @@ impl Hub {
     /// # Errors
     /// Where a command of the hub fails.
     pub fn empty(dir: &Path) -> anyhow::Result<Self> {
-        let hub =
-            Self { dir: dir.to_owned(), port: free_port()?, scheme: "http", serve: None, environment: Vec::new() };
+        let hub = Self::at(dir)?;
         hub.ok(&["init", "--name", "Caisse de l’alimentation, Lyon 8e"])?;
         Ok(hub)
+    }
+
+    /// The fund whose data lie in a folder, or that is to be made there; its hub does not run.
+    ///
+    /// # Errors
+    /// Where no port is free.
+    pub fn at(dir: &Path) -> anyhow::Result<Self> {
+        Ok(Self { dir: dir.to_owned(), port: free_port()?, scheme: "http", serve: None, environment: Vec::new() })
     }
 
     /// Gives it a certificate of an authority of its own, from its next start on; gives the authority's certificate.

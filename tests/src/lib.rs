@@ -17,6 +17,7 @@ pub mod program;
 pub mod purse_shop;
 pub mod shop;
 pub mod site;
+pub mod sweep;
 pub mod terminal;
 pub mod virtual_card;
 pub mod virtual_printer;

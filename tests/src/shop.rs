@@ -148,6 +148,24 @@ impl Shop {
         self.wait("the agent's page", |status| status.is_object().then_some(())).await
     }
 
+    /// Starts the agent, which may fall by a fault before its page answers; true where it answers.
+    ///
+    /// # Errors
+    /// Where it does neither.
+    pub async fn start_or_fall(&mut self) -> anyhow::Result<bool> {
+        self.agent = Some(Program::start(&mut self.command(&["run"])?, &self.dir.join("agent.log"))?);
+        for _ in 0..1500 {
+            if self.get("/api/status").await.is_ok() {
+                return Ok(true);
+            }
+            if !self.runs()? {
+                return Ok(false);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        anyhow::bail!("the agent neither answers nor ends; the log: {}", self.log())
+    }
+
     /// Ends the agent as a power cut would.
     ///
     /// # Errors

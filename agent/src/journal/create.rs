@@ -99,7 +99,10 @@ fn write_journal(path: &Path, enrolment: &Enrolment, now: Moment) -> Result<(), 
     };
     load::store_hub(&tx, &hub)?;
     tx.commit().map_err(JournalError::from)?;
-    // Closing carries the log over: the file is whole by itself and can be renamed.
+    // The file is whole by itself and can be renamed. Closing carries the log over too, but says nothing where that fails.
+    if !super::checkpoint(&db, "TRUNCATE")? {
+        return Err(JournalError::Busy.into());
+    }
     db.close().map_err(|(_, error)| JournalError::from(error))?;
     fs::File::open(path)
         .and_then(|file| file.sync_all())

@@ -85,6 +85,8 @@ pub struct Journal {
     trouble: Option<Trouble>,
     /// Something failed since the file was last read: what is kept at hand may not be what is in it.
     stale: bool,
+    /// A commit failed, and nothing was written over it yet.
+    unsure: bool,
     last_commit: Duration,
     commits: u32,
     /// The sums of the open day, as far as they were read: whoever asks again reads only what is new.
@@ -142,6 +144,7 @@ impl Journal {
             state: Arc::new(state),
             trouble: None,
             stale: false,
+            unsure: false,
             last_commit: Duration::ZERO,
             commits: 0,
             day_sums: None,
@@ -194,7 +197,22 @@ impl Journal {
         if done.is_ok() {
             self.trouble = None;
         }
-        self.note(done)
+        let done = self.note(done);
+        if std::mem::take(&mut self.unsure) {
+            self.overwrite(now);
+        }
+        done
+    }
+
+    /// A commit that failed may lie in the write-ahead log, whole: after a power cut it would be read from there though it
+    /// was told as failed. The next commit is written over it; where the disk takes none, sales stop.
+    fn overwrite(&mut self, now: Moment) {
+        let done = self.try_write(now, append::write_and_take_away);
+        self.unsure = false;
+        if done.is_ok() {
+            self.trouble = None;
+        }
+        drop(self.note(done));
     }
 
     fn try_write<T>(
@@ -209,7 +227,9 @@ impl Journal {
             Writer { tx: &tx, state: &mut state, signer: &self.signer, secrets: self.secrets.as_deref(), now };
         let value = work(&mut writer)?;
         let watch = Stopwatch::start();
+        self.unsure = true;
         tx.commit()?;
+        self.unsure = false;
         self.last_commit = watch.elapsed();
         self.commits = self.commits.saturating_add(1);
         self.state = Arc::new(state);
@@ -264,11 +284,7 @@ impl Journal {
         if self.trouble.is_none() {
             return Ok(());
         }
-        self.write(now, |writer| {
-            writer.tx.execute("INSERT INTO alarms (at, text) VALUES (0, hex(zeroblob(8192)))", [])?;
-            writer.tx.execute("DELETE FROM alarms WHERE id = last_insert_rowid()", [])?;
-            Ok(())
-        })
+        self.write(now, append::write_and_take_away)
     }
 
     /// Makes sure that what can be read is on the disk: after a failed commit that alone is not known.

@@ -1,7 +1,7 @@
 //! `init` and `status`.
 
 use std::fmt::Write as _;
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
@@ -18,6 +18,9 @@ use crate::admin::overview::{self, Overview, RestoreLine};
 use crate::keys;
 use crate::out::print;
 use crate::store::{Db, InitFund, OpenMode, PolicyLimits};
+
+/// Says in the data folder that a fund is being made.
+const BEGUN: &str = "init.begun";
 
 /// What a new fund's terminals may do by themselves.
 #[derive(Args, Debug)]
@@ -60,17 +63,18 @@ pub(super) fn init(context: &Context, init: &Init) -> Result<(), Failure> {
     check_name("--name", &init.name)?;
     check_name("--helpline", init.helpline.as_deref().unwrap_or(&init.name))?;
     let limits = limits(init)?;
-    make_data_dir(dir)?;
+    let begun = make_data_dir(context)?;
     let keys_dir = context.config.keys_dir();
     let root = match make(context, init, limits) {
         Ok(root) => root,
         Err(failure) => {
             // The folder was empty before this run: what is in it is half a fund that nobody has used.
-            let _left = std::fs::remove_dir_all(&keys_dir);
-            let _left = std::fs::remove_file(context.config.database());
+            let _left = clear(context);
             return Err(failure);
         }
     };
+    finish(dir)?;
+    drop(begun);
     let made = Made {
         fund_id: init.fund_id,
         name: init.name.clone(),
@@ -103,18 +107,61 @@ fn make(context: &Context, init: &Init, limits: PolicyLimits) -> Result<PublicKe
     Ok(*root.public())
 }
 
-/// An empty folder for the owner alone; one that has anything in it is left as it is.
-fn make_data_dir(dir: &Path) -> Result<(), Failure> {
+/// An empty folder for the owner alone; one that has anything in it is left as it is, but for what an earlier try that was
+/// cut off has left. The file that is given says that this try has begun, and keeps another one out.
+fn make_data_dir(context: &Context) -> Result<File, Failure> {
+    let dir = &context.config.data_dir;
     let failed = |source| Failure::File { what: "data_dir", file: dir.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
-    if std::fs::read_dir(dir).map_err(failed)?.next().is_some() {
+    let was_begun = dir.join(BEGUN).exists();
+    if !was_begun && std::fs::read_dir(dir).map_err(failed)?.next().is_some() {
         return Err(Failure::DataDirInUse(dir.to_owned()));
     }
-    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).map_err(failed)
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).map_err(failed)?;
+    let begun = File::options().create(true).truncate(false).write(true).open(dir.join(BEGUN)).map_err(failed)?;
+    begun.try_lock().map_err(|_| Failure::DataDirInUse(dir.to_owned()))?;
+    if was_begun {
+        if has_fund(context) {
+            finish(dir)?;
+            return Err(Failure::DataDirInUse(dir.to_owned()));
+        }
+        clear(context).map_err(failed)?;
+    }
+    sync(dir)?;
+    Ok(begun)
+}
+
+/// The fund is written in one transaction, after its keys: where it can be read, it is whole.
+fn has_fund(context: &Context) -> bool {
+    let opened = Db::open(&context.config.database(), OpenMode::Existing);
+    opened.is_ok_and(|mut db| db.read(|tx| tx.fund()).is_ok())
+}
+
+/// Takes away what a try that was cut off has made.
+fn clear(context: &Context) -> std::io::Result<()> {
+    let database = context.config.database();
+    let gone = |done: std::io::Result<()>| match done {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    };
+    gone(std::fs::remove_dir_all(context.config.keys_dir()))?;
+    for end in ["", "-wal", "-shm", "-journal"] {
+        let mut file = database.clone().into_os_string();
+        file.push(end);
+        gone(std::fs::remove_file(file))?;
+    }
+    Ok(())
+}
+
+/// The fund is made: a later `init` finds no try to take up.
+fn finish(dir: &Path) -> Result<(), Failure> {
+    let begun = dir.join(BEGUN);
+    std::fs::remove_file(&begun).map_err(|source| Failure::File { what: "data_dir", file: begun, source })?;
+    sync(dir)
 }
 
 fn sync(path: &Path) -> Result<(), Failure> {
-    let synced = std::fs::File::open(path).and_then(|file| file.sync_all());
+    let synced = File::open(path).and_then(|file| file.sync_all());
     synced.map_err(|source| Failure::File { what: "cannot make durable", file: path.to_owned(), source })
 }
 

@@ -294,7 +294,6 @@ page-phone-fingerprint = Fingerprint:
 page-date = Day
 page-search = Search
 page-nothing-found = Nothing found
-page-truncated = The list is longer: search by number.
 page-refund-part = Refund these amounts
 page-refund-which = Write at least one amount.
 page-print-short = Print
@@ -459,3 +458,6 @@ error-phones-random = The terminal could not draw a code. Try again.
 error-phones-not-there = The telephones' address is not there yet: is the stall's Wi-Fi on?
 error-phone-unknown = This telephone is not in the list.
 error-too-slow = The request came too slowly. Try again.
+# A sale that was reversed, a longer list
+sale-reversed = This sale is reversed: nothing is paid
+page-older = Older

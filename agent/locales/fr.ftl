@@ -294,7 +294,6 @@ page-phone-fingerprint = Empreinte :
 page-date = Jour
 page-search = Chercher
 page-nothing-found = Rien trouvé
-page-truncated = La liste est plus longue : cherchez par numéro.
 page-refund-part = Rembourser ces montants
 page-refund-which = Écrivez au moins un montant.
 page-print-short = Imprimer
@@ -459,3 +458,6 @@ error-phones-random = Le terminal n'a pas pu tirer un code. Réessayez.
 error-phones-not-there = L'adresse des téléphones n'existe pas encore : le Wi-Fi du stand est-il allumé ?
 error-phone-unknown = Ce téléphone n'est pas dans la liste.
 error-too-slow = La demande est arrivée trop lentement. Réessayez.
+# Une vente annulée, une liste plus longue
+sale-reversed = Cette vente est annulée : rien n'est payé
+page-older = Plus anciennes

@@ -26,6 +26,9 @@ pub(super) struct Sell {
     /// The operation: the same one is never done twice [default: a new one]
     #[arg(long, value_name = "ID")]
     request_id: Option<String>,
+    /// Only play it, where the terminal is in training: nothing is sold
+    #[arg(long)]
+    training: bool,
 }
 
 pub(super) async fn status(context: &Context) -> Result<(), Failure> {
@@ -40,7 +43,7 @@ pub(super) async fn sell(context: &Context, sell: &Sell) -> Result<(), Failure> 
         None => new_request()?,
     };
     let lines = json!([{ "category": sell.category, "cents": sell.cents }]);
-    let body = json!({ "lines": lines, "request_id": request });
+    let body = json!({ "lines": lines, "request_id": request, "training": sell.training });
     let mut sale = local.ask(reqwest::Method::POST, "/api/sales", Some(body)).await?;
     let path = format!("/api/sales/{}", text_of(&sale, "id"));
     let mut shown = String::new();

@@ -140,6 +140,7 @@ impl SaleView {
             (SaleState::Authorizing, _) => "sale-authorizing",
             (SaleState::Offered, _) => "sale-offer",
             (SaleState::InDoubt, _) => "sale-in-doubt",
+            (SaleState::Accepted, _) if self.is_reversed => "sale-reversed",
             (SaleState::Accepted, Some(Tier::Plain)) => "sale-accepted-not-proven",
             (SaleState::Accepted, _) => "sale-accepted",
             (SaleState::Declined(_), _) => "sale-declined",
@@ -316,6 +317,13 @@ impl Board {
     #[must_use]
     pub fn last_accepted(&self) -> Option<&SaleView> {
         self.sales.iter().rev().find(|sale| sale.state == SaleState::Accepted && sale.played.is_none())
+    }
+
+    /// True for the newest sale of the board that was accepted, really or as played.
+    #[must_use]
+    pub fn was_just_made(&self, id: RequestId) -> bool {
+        let newest = self.sales.iter().rev().find(|sale| sale.state == SaleState::Accepted);
+        newest.is_some_and(|sale| sale.id == id)
     }
 
     /// The remark that fits the reader, for a sale that waits.

@@ -86,6 +86,7 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn print_closing(&self, seq: Seq, language: Language) -> Result<(JobId, u32), Refusal> {
+        self.may(By::Person)?;
         self.check_printer()?;
         let found = self.journal.customer(move |journal| journal.closing(seq)).await?;
         let closing = found.ok_or(Refusal::NoClosing)?;
@@ -103,6 +104,7 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn print_day(&self, language: Language) -> Result<JobId, Refusal> {
+        self.may(By::Person)?;
         self.check_printer()?;
         let (figures, opened_at) = self.running().await?;
         self.print_slip(language, &About { closing: None, figures: &figures, opened_at, at: self.time(), copies: 0 })

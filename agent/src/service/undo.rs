@@ -67,6 +67,7 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn print_row(&self, seq: Seq, language: Language) -> Result<(JobId, u32), Refusal> {
+        self.may(By::Person)?;
         let entry = self.journal.customer(move |journal| journal.entry(seq)).await?.ok_or(Refusal::NotFound)?;
         self.print_entry(entry, language).await
     }
@@ -76,6 +77,7 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub fn print_kept(&self) -> Result<Value, Refusal> {
+        self.may(By::Person)?;
         if *self.printer.state().borrow() == PrinterState::Off {
             return Err(Refusal::PrinterOff);
         }
@@ -84,8 +86,13 @@ impl Service {
     }
 
     /// Forgets the receipts that wait for the printer.
-    pub fn discard_kept(&self) {
+    ///
+    /// # Errors
+    /// [`Refusal::Locked`].
+    pub fn discard_kept(&self) -> Result<(), Refusal> {
+        self.may(By::Person)?;
         self.printer.discard_kept();
+        Ok(())
     }
 
     /// Notes on the board what became of a sale.

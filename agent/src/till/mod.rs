@@ -1,0 +1,3 @@
+//! What tills ask the terminal for, whatever protocol they speak.
+
+pub mod caisse_ap;

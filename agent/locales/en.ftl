@@ -461,3 +461,20 @@ error-too-slow = The request came too slowly. Try again.
 # A sale that was reversed, a longer list
 sale-reversed = This sale is reversed: nothing is paid
 page-older = Older
+# Tills
+decline-till-part = The fund pays only part of these goods. The till cannot ask for a part: this is what would pass.
+till-again = The till asks again for a sale that is paid. Is it the same one?
+till-again-back = The till asks again for money back that was given. Is it the same?
+advice-till-unconfirmed = A till may not know that a sale is paid.
+advice-till-unconfirmed-todo = Look at the till whether this sale is paid there. If not, enter it as paid by food card, then say here that it is settled.
+advice-till-shut = The tills cannot reach this terminal.
+advice-till-shut-todo = Type the amounts here. Tell the person who sets up the terminal: till_caisse_ap_listen.
+advice-till-category = Sales from tills are refused: their category does not exist here, or the fund pays only part of it.
+advice-till-category-todo = Type the amounts here. Tell the person who sets up the terminal: till_category.
+page-from-till = Amount from the till
+page-till-ago = Paid
+page-till-resend = The same one: tell the till again
+page-till-new = New purchase
+page-till-cancel = Cancel
+page-till-settled = It is settled
+page-till-unconfirmed = Not confirmed by the till

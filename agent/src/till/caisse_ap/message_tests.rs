@@ -24,10 +24,7 @@ fn a_debit_of_the_odoo_addon_is_read_and_answered_with_every_field() {
     assert_eq!((scan(DEBIT.as_bytes()), form), (Scan::MayBeWhole, Ok(())));
     let request = message.request().unwrap();
     assert_eq!((request.action, request.cents.get(), request.till.as_str()), (Action::Debit, 1245, "01"));
-    assert_eq!(
-        text(&message.done(&proof())),
-        format!("{DEBIT}AE00210CC00300SCI0012AA016************4821AC006000123")
-    );
+    assert_eq!(text(&message.done(&proof())), format!("{DEBIT}AE00210CC00300SCI0012AA016************4821AC006000123"));
     assert_eq!(text(&message.refused(Cause::Refused)), format!("{DEBIT}AE00201AF00204"));
 }
 
@@ -72,8 +69,11 @@ fn each_fault_has_its_own_cause() {
 
 #[test]
 fn every_cause_has_a_code_of_its_own() {
-    use Cause::{Abandoned, Currency, Forbidden, Format, NotCompleted, Operator, Refused, Selection, TimedOut, UnknownAction};
-    let all = [Refused, Forbidden, Abandoned, NotCompleted, TimedOut, Format, Selection, Operator, UnknownAction, Currency];
+    use Cause::{
+        Abandoned, Currency, Forbidden, Format, NotCompleted, Operator, Refused, Selection, TimedOut, UnknownAction,
+    };
+    let all =
+        [Refused, Forbidden, Abandoned, NotCompleted, TimedOut, Format, Selection, Operator, UnknownAction, Currency];
     let codes: Vec<_> = all.iter().map(|cause| cause.code()).collect();
     assert_eq!(codes, ["04", "05", "06", "07", "08", "09", "10", "11", "12", "13"]);
 }
@@ -97,7 +97,8 @@ fn a_long_reference_is_echoed_and_one_that_would_not_fit_is_refused() {
     let with = |length: usize| format!("{DEBIT}CF{length:03}{}", "x".repeat(length));
     assert!(asked(&with(VALUE_BYTES_MAX)).is_ok());
     assert_eq!(asked(&with(VALUE_BYTES_MAX + 1)), Err(Cause::Format));
-    let longest: String = KNOWN.iter().map(|tag| format!("{tag}{VALUE_BYTES_MAX:03}{}", "x".repeat(VALUE_BYTES_MAX))).collect();
+    let longest: String =
+        KNOWN.iter().map(|tag| format!("{tag}{VALUE_BYTES_MAX:03}{}", "x".repeat(VALUE_BYTES_MAX))).collect();
     assert!(longest.len() + 3 + 100 < MESSAGE_BYTES_MAX);
 }
 

@@ -13,7 +13,7 @@ use rusqlite::{Connection, params};
 /// For how long the same request again may be one whose answer was lost.
 pub const SAME_AGAIN_S: u64 = 15 * 60;
 /// For how long what a till may not know is shown.
-pub const UNCONFIRMED_S: u64 = 2 * 86_400;
+const UNCONFIRMED_S: u64 = 2 * 86_400;
 /// How many of them.
 pub const UNCONFIRMED_MAX: usize = 20;
 /// After this a request is forgotten; its sale never is.
@@ -194,6 +194,16 @@ impl Journal {
                 }
             }
             Ok(found)
+        })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn till_count_unconfirmed(&mut self) -> Result<usize, JournalError> {
+        self.read(|db, state| {
+            let select = "SELECT request, action, cents, reference FROM till_requests WHERE told_at IS NULL";
+            let stored = select_stored(db, select, [])?;
+            let found: Result<Vec<_>, _> = stored.iter().map(|stored| done(db, state, stored)).collect();
+            Ok(found?.into_iter().flatten().count())
         })
     }
 

@@ -293,3 +293,6 @@ mod locked;
 mod purse_cards;
 #[path = "training_tests.rs"]
 mod trains;
+
+#[path = "till_tests.rs"]
+mod tills;

@@ -46,6 +46,12 @@ impl Service {
         self.till_work(move |journal, now| journal.till_told(now, request, by_hand)).await
     }
 
+    /// How many there are, shown or not.
+    #[cfg(test)]
+    pub(crate) async fn till_unconfirmed_all(&self) -> usize {
+        self.till_work(|journal, _| journal.till_count_unconfirmed()).await.unwrap_or_default()
+    }
+
     /// Looks again at what tills may not know, and at where their amounts fall.
     pub(crate) async fn till_look(&self) {
         match self.till_work(|journal, now| journal.till_unconfirmed(now)).await {

@@ -1,8 +1,9 @@
 //! What the screens know of tills: whether they are let in, what is asked about one, and what they may not know.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cabas_protocol::Timestamp;
+use cabas_protocol::{RequestId, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -51,6 +52,8 @@ struct Inner {
     questions: u64,
     question: Option<Question>,
     unconfirmed: Vec<TillDone>,
+    /// What a till is being told at this moment.
+    telling: BTreeSet<RequestId>,
 }
 
 /// What advice is made of.
@@ -116,6 +119,17 @@ impl Desk {
     pub(crate) fn answer(&self, id: u64, choice: Choice) -> bool {
         let asked = self.lock().question.take_if(|question| question.id == id);
         asked.is_some_and(|question| question.reply.send(choice).is_ok())
+    }
+
+    /// A till is being told of an operation, or was.
+    pub(super) fn tells(&self, request: RequestId, is_being_told: bool) {
+        let telling = &mut self.lock().telling;
+        let _changed = if is_being_told { telling.insert(request) } else { telling.remove(&request) };
+    }
+
+    /// True while it is not known yet whether a till read what it was told.
+    pub(super) fn is_telling(&self, request: RequestId) -> bool {
+        self.lock().telling.contains(&request)
     }
 
     /// True while the cashier is asked.

@@ -32,6 +32,8 @@ pub const DEADLINE: Duration = Duration::from_secs(80);
 const ANSWER_BEFORE: Duration = Duration::from_secs(10);
 /// How long a card that came as the time ran out may take.
 const LAST_CARD: Duration = Duration::from_secs(20);
+/// Pause between two looks at whether a till read what it was told: it is known after ten seconds at the most.
+const TELLING_AGAIN: Duration = Duration::from_millis(100);
 /// Bytes of a sale's reference.
 const REFERENCE_BYTES_MAX: usize = 64;
 
@@ -129,7 +131,7 @@ pub async fn operate(service: &Service, ask: TillAsk, gone: impl Future<Output =
     if service.till_is_busy() {
         return Why::Operator.into();
     }
-    match service.till_same_again(ask.clone()).await {
+    match same_again(service, &ask).await {
         Ok(None) => {}
         Ok(Some(done)) => match ask_cashier(service, &done, &mut patience).await {
             Ok(Choice::Resend) => return Ended::Done(Box::new(done), patience.left),
@@ -147,6 +149,17 @@ pub async fn operate(service: &Service, ask: TillAsk, gone: impl Future<Output =
         TillAction::Debit => debit(service, request, &ask, patience).await,
         TillAction::Refund => undo::refund(service, request, &ask).await,
         TillAction::Cancel => undo::cancel(service, request, &ask).await,
+    }
+}
+
+/// What was done before and may be what is asked again. One that its till is just being told is waited for.
+async fn same_again(service: &Service, ask: &TillAsk) -> Result<Option<TillDone>, Refusal> {
+    loop {
+        let found = service.till_same_again(ask.clone()).await?;
+        match &found {
+            Some(done) if service.till.is_telling(done.request) => tokio::time::sleep(TELLING_AGAIN).await,
+            Some(_) | None => return Ok(found),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cabas_protocol::RequestId;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -128,6 +129,7 @@ async fn talk(mut stream: TcpStream, peer: &str, service: &Service, silence: Dur
     match ended {
         Ended::Done(done, left) => {
             // Written before, so that it is never paid and forgotten; told after, so that it is never told and unread.
+            let telling = Telling::of(service, done.request);
             let told = left != Some(Left::Closed) && tell(&mut from, &mut to, &message.done(&proof(&done))).await;
             if told {
                 if let Err(refusal) = service.till_told(done.request, false).await {
@@ -136,9 +138,29 @@ async fn talk(mut stream: TcpStream, peer: &str, service: &Service, silence: Dur
             } else {
                 tracing::warn!(till.stan = %done.stan, "a till may not know that this was done");
             }
+            drop(telling);
         }
         Ended::Not(Why::Left(Left::Closed)) | Ended::Unknown => {}
         Ended::Not(why) => answer(&mut from, &mut to, &message.refused(cause_of(why))).await,
+    }
+}
+
+/// While it is not known whether a till read its answer: until this is dropped, however the connection ends.
+struct Telling<'s> {
+    service: &'s Service,
+    request: RequestId,
+}
+
+impl<'s> Telling<'s> {
+    fn of(service: &'s Service, request: RequestId) -> Self {
+        service.till.tells(request, true);
+        Self { service, request }
+    }
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        self.service.till.tells(self.request, false);
     }
 }
 
@@ -198,7 +220,7 @@ async fn gone(from: &mut ReadHalf<'_>) -> Left {
 
 /// Answers where nothing depends on its being read.
 async fn answer(from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>, bytes: &[u8]) {
-    drop(tell(from, to, bytes).await);
+    let _was_read: bool = tell(from, to, bytes).await;
 }
 
 /// Answers, and waits until it was read: true where nothing speaks against it.

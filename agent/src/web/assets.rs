@@ -22,6 +22,7 @@ const FILES: [(&str, &str, &str); 15] = [
     ("sound.js", SCRIPT, include_str!("assets/sound.js")),
     ("state.js", SCRIPT, include_str!("assets/state.js")),
     ("till.js", SCRIPT, include_str!("assets/till.js")),
+    ("tills.js", SCRIPT, include_str!("assets/tills.js")),
     ("today.js", SCRIPT, include_str!("assets/today.js")),
     ("tools.js", SCRIPT, include_str!("assets/tools.js")),
     ("turned.js", SCRIPT, include_str!("assets/turned.js")),

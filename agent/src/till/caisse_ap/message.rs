@@ -196,6 +196,17 @@ impl Message {
         (message, form)
     }
 
+    /// Every field of an answer, known or not, as far as it can be read.
+    #[must_use]
+    pub fn all(bytes: &[u8]) -> Vec<(String, String)> {
+        let (mut rest, mut fields) = (unwrap(bytes).0, Vec::new());
+        while let Taken::Field { tag, value, after } = take_field(rest) {
+            fields.push((tag.to_owned(), value.to_owned()));
+            rest = after;
+        }
+        fields
+    }
+
     /// The value of a known field.
     #[must_use]
     pub fn get(&self, tag: &str) -> Option<&str> {

@@ -10,7 +10,7 @@ use super::error::wrong;
 use crate::core::receipt::Language;
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
-const FILES: [(&str, &str, &str); 15] = [
+const FILES: [(&str, &str, &str); 16] = [
     ("app.js", SCRIPT, include_str!("assets/app.js")),
     ("cashier.js", SCRIPT, include_str!("assets/cashier.js")),
     ("customer.js", SCRIPT, include_str!("assets/customer.js")),

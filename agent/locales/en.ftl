@@ -461,6 +461,28 @@ error-too-slow = The request came too slowly. Try again.
 # A sale that was reversed, a longer list
 sale-reversed = This sale is reversed: nothing is paid
 page-older = Older
+
+# The local API for other programs
+error-bad-path = The address has a part that is not of the form described for it.
+
+# A sale from a shell
+sell-left = { $left } s left
+sell-offer = A part is offered to the member, on their own screen (/customer). Wait; Ctrl-C declines it.
+sell-same-card = Nobody knows whether the card has paid: present the same card again. Ctrl-C leaves the sale for later.
+sell-doubt = Nobody knows whether the card has paid. Take no other payment for it: run the same command with --request-id { $request } and present the same card, or call the food fund.
+sell-training = TRAINING: nothing is sold and no money moves.
+sell-training-mark = TRAINING
+sell-not-proven = The card proved nothing: anybody can copy such a card. The sale counts.
+sell-too-late = Too late to take it back: a card is there. One moment…
+sell-was-late = It was too late to take it back: the card has paid. Undo it on the cashier's page if need be.
+sell-nothing-paid = Nothing was paid.
+sell-failed = It could not be written down. Before anything else is taken, run the same command with --request-id { $request }: it tells what became of it.
+sell-lost = The terminal gives no answer: what became of the sale is not known here. Once it runs, run the same command with --request-id { $request }: no sale is made twice.
+sell-gone = The terminal was started anew and does not have this sale: nothing was written down. To sell, run the command again.
+sell-goes-on = The sale goes on at the terminal without this command; --request-id { $request } finds it again.
+sell-number = no. { $number }
+sell-number-and-parts = no. { $number } (fund { $fund }, member { $member })
+
 # Tills
 decline-till-part = The fund pays only part of these goods. The till cannot ask for a part: this is what would pass.
 till-again = The till asks again for a sale that is paid. Is it the same one?

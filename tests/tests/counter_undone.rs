@@ -227,3 +227,21 @@ async fn the_older_part_of_a_long_day_is_one_touch_away() {
     wait_script(&page, "return document.getElementById('today-older').hidden", &json!(true)).await.unwrap();
     page.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn however_often_the_terminal_changes_the_days_sums_are_asked_for_one_at_a_time() {
+    let counter = Counter::open(Vec::new()).await.unwrap();
+    let page = counter.page(800, 480).await.unwrap();
+    page.script(&hold("GET", "/api/day")).await.unwrap();
+    page.click("[data-open=day]").await.unwrap();
+    wait_script(&page, "return window.held", &json!(1)).await.unwrap();
+    for on in [true, false, true, false] {
+        assert_eq!(counter.shop.post("/api/training", &json!({ "on": on })).await.unwrap().0, 200);
+        let banner = format!("return document.getElementById('training').hidden === {}", !on);
+        wait_script(&page, &banner, &json!(true)).await.unwrap();
+    }
+    assert_eq!(page.script("return window.held").await.unwrap(), json!(1), "four changes, and one request under way");
+    page.script("window.let_go()").await.unwrap();
+    wait_script(&page, "return window.held", &json!(2)).await.unwrap();
+    page.close().await.unwrap();
+}

@@ -6,6 +6,7 @@ mod cashier;
 mod closings;
 mod enrol;
 mod failure;
+mod follow;
 mod inspect;
 mod journal;
 mod local;
@@ -13,6 +14,7 @@ mod lock;
 mod phone;
 mod printer;
 mod selftest;
+mod sell;
 mod serve;
 mod till;
 
@@ -51,7 +53,7 @@ enum Command {
     /// Show how the running terminal is
     Status,
     /// Sell from the shell: asks the running terminal, then waits for the card
-    Sell(local::Sell),
+    Sell(sell::Sell),
     /// Ask the running terminal what a card can pay here; for the member's eyes
     Balance,
     /// Close the day, the month or the year at the running terminal: its totals, and the perpetual one
@@ -108,7 +110,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             block_on(serve::run(&context.config))
         }
         Command::Status => block_on(local::status(&context)),
-        Command::Sell(sell) => block_on(local::sell(&context, &sell)),
+        Command::Sell(sell) => block_on(sell::sell(&context, &sell)),
         Command::Balance => block_on(local::balance(&context)),
         Command::Close(close) => block_on(closings::close(&context, &close)),
         Command::Closings(closings) => block_on(closings::closings(&context, &closings)),

@@ -89,6 +89,10 @@ pub struct Journal {
     stale: bool,
     last_commit: Duration,
     commits: u32,
+    /// The sums of the open day, as far as they were read: whoever asks again reads only what is new.
+    day_sums: Option<Sums>,
+    #[cfg(test)]
+    rows_summed: usize,
     #[cfg(test)]
     pages_max: Option<u32>,
 }
@@ -142,6 +146,9 @@ impl Journal {
             stale: false,
             last_commit: Duration::ZERO,
             commits: 0,
+            day_sums: None,
+            #[cfg(test)]
+            rows_summed: 0,
             #[cfg(test)]
             pages_max: None,
         };

@@ -29,6 +29,9 @@ const FILES: [(&str, &str, &str); 16] = [
     ("style.css", "text/css; charset=utf-8", include_str!("assets/style.css")),
 ];
 
+/// The local API for whoever writes a program for it: OpenAPI 3.1.
+pub(super) const OPENAPI: &str = include_str!("assets/openapi.json");
+
 /// The language that a page is asked for in.
 #[derive(Deserialize)]
 pub(super) struct Asked {
@@ -55,6 +58,10 @@ pub(super) async fn help(State(app): State<App>, Query(asked): Query<Asked>) -> 
         Language::French => include_str!("assets/help.fr.html"),
         Language::English => include_str!("assets/help.en.html"),
     })
+}
+
+pub(super) async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], OPENAPI).into_response()
 }
 
 pub(super) async fn asset(State(app): State<App>, Path(name): Path<String>) -> Response {

@@ -39,6 +39,8 @@
 //! | `GET /pair`, `POST /api/pair` `{"code", "name"?}` | at the telephones' door only, and all that is told there without a token; 403 a wrong code, 429 the fifth wrong one. The door has no `/health`, `/metrics`, `/api/phones` |
 //! | `GET /api/events` | server-sent events: `sale` with the sale, `status` without contents |
 //!
+//! `GET /api/openapi.json` is all of it for programs, with the form of every body and answer.
+//!
 //! What is refused is `{"error": {"code", "message_fr", "message_en"}}` with a status of 4xx or 5xx.
 
 mod api;
@@ -53,6 +55,7 @@ mod error;
 mod events;
 mod guard;
 mod phones;
+mod routes;
 mod till;
 mod undo;
 #[cfg(test)]
@@ -65,7 +68,6 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{delete, get, post};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -138,69 +140,21 @@ pub async fn serve_with(
 
 /// What programs and pages of this machine may ask.
 fn router(app: App) -> Router {
-    let routes = counter_routes()
-        .route("/health", get(api::health))
-        .route("/metrics", get(api::metrics))
-        .route("/api/phones", get(phones::list))
-        .route("/api/phones/code", post(phones::code))
-        .route("/api/phones/code.svg", get(phones::picture))
-        .route("/api/phones/{id}", delete(phones::remove));
-    ended(routes).layer(from_fn_with_state(app.clone(), guard::check)).with_state(app)
+    ended(routes::of_counter().merge(routes::of_this_machine()))
+        .layer(from_fn_with_state(app.clone(), guard::check))
+        .with_state(app)
 }
 
 /// What telephones may ask: who they are is seen to before.
 fn phone_router(app: App) -> Router {
-    let routes = counter_routes()
-        .route("/pair", get(phones::page))
-        .route("/assets/pair.js", get(phones::script))
-        .route("/api/pair", post(phones::pair));
-    let routes = ended(routes).layer(from_fn_with_state(app.clone(), phones::admit));
+    let routes =
+        ended(routes::of_counter().merge(routes::of_phones())).layer(from_fn_with_state(app.clone(), phones::admit));
     routes.layer(from_fn_with_state(app.clone(), guard::check)).with_state(app)
 }
 
 /// What is none of the routes before it, and how long a body may be.
 fn ended(routes: Router<App>) -> Router<App> {
     routes.fallback(not_found).method_not_allowed_fallback(not_allowed).layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-}
-
-/// All routes of the counter, on one screen.
-fn counter_routes() -> Router<App> {
-    Router::new()
-        .route("/", get(assets::cashier))
-        .route("/customer", get(assets::customer))
-        .route("/help", get(assets::help))
-        .route("/assets/{name}", get(assets::asset))
-        .route("/api/status", get(api::status))
-        .route("/api/texts", get(api::texts))
-        .route("/api/events", get(events::events))
-        .route("/api/sales", post(api::begin))
-        .route("/api/sales/last", get(api::last))
-        .route("/api/sales/{id}", get(api::sale).delete(api::cancel))
-        .route("/api/sales/{id}/member-side", get(api::member_side))
-        .route("/api/sales/{id}/receipt", post(api::receipt))
-        .route("/api/sales/{id}/accept-part", post(undo::take_part))
-        .route("/api/sales/{id}/reversal", post(undo::reverse))
-        .route("/api/refunds", post(undo::refund))
-        .route("/api/refunds/{id}", get(undo::refund_of))
-        .route("/api/today", get(undo::today))
-        .route("/api/today/{seq}/receipt", post(undo::receipt))
-        .route("/api/today/{seq}/e-receipt", get(e_receipt::e_receipt))
-        .route("/api/today/{seq}/e-receipt.svg", get(e_receipt::svg))
-        .route("/api/printer/kept", post(undo::kept))
-        .route("/api/cashier", post(counter::log_in).delete(counter::log_out))
-        .route("/api/training", post(counter::train))
-        .route("/api/sales/{id}/play", post(counter::play))
-        .route("/api/printer/test", post(counter::test_printer))
-        .route("/api/reader/test", post(counter::test_reader))
-        .route("/api/balance", post(api::balance))
-        .route("/api/day-close", post(closings::close))
-        .route("/api/day", get(closings::day))
-        .route("/api/day/receipt", post(closings::print_day))
-        .route("/api/closings", get(closings::closings))
-        .route("/api/closings/{seq}/receipt", post(closings::receipt))
-        .route("/api/history", get(closings::history))
-        .route("/api/till/answer", post(till::answer))
-        .route("/api/till/unconfirmed/{id}", delete(till::settled))
 }
 
 async fn not_found(axum::extract::State(app): axum::extract::State<App>) -> Response {

@@ -107,7 +107,7 @@ async fn a_till_is_answered_once_its_sale_is_durable_and_all_its_amounts_are_exa
         assert!(answer.contains("AE00210CC00300SCI0012AA016************"), "{answer}");
         let sold = till.shop.service.last_sale().await.unwrap();
         assert!(answer.ends_with(&format!("AC006{}", sold["stan"].as_str().unwrap())), "{answer} {sold}");
-        assert_eq!((sold["cents"].as_u64(), sold["till_ref"].as_str()), (Some(amount), Some("till 01")));
+        assert_eq!((sold["cents"].as_u64(), sold["till_ref"].as_str()), (Some(amount), Some("01")));
     }
     till.until(|status| status["till"]["unconfirmed"].as_array().unwrap().is_empty()).await;
     assert_eq!(till.closed().await, (8, 101 + 102 + 103 + 104 + 105 + 106 + 1245 + 5));

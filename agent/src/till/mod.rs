@@ -194,7 +194,7 @@ async fn debit<G: Future<Output = Left>>(
         return Why::NotCompleted.into();
     };
     let lines = vec![AskedLine { category, requested: ask.cents }];
-    let till_ref = Some(reference_of(ask));
+    let till_ref = reference_of(ask);
     let mut events = service.events();
     let begin = BeginAsk { request, till_ref, lines, training: false, from_till: true };
     if let Err(refusal) = service.begin_by(By::Program, begin).await {
@@ -308,12 +308,11 @@ const fn why_of(refusal: &Refusal) -> Why {
     }
 }
 
-/// What stands beside a till's sale in lists and exports.
-fn reference_of(ask: &TillAsk) -> String {
-    let TillAsk { till, reference, .. } = ask;
-    let mut text = if reference.is_empty() { format!("till {till}") } else { format!("till {till} {reference}") };
+/// What stands beside a till's sale in lists and exports: its number and its own reference.
+fn reference_of(ask: &TillAsk) -> Option<String> {
+    let mut text = format!("{} {}", ask.till, ask.reference).trim().to_owned();
     text.truncate(REFERENCE_BYTES_MAX);
-    text.trim_end().to_owned()
+    (!text.is_empty()).then_some(text)
 }
 
 /// Nothing where the system gives no random bytes.

@@ -128,7 +128,9 @@ async fn unmodified_odoo_addons_are_told_what_was_paid_and_why_not() {
         assert_eq!(world.sold().await, expected);
         world.unconfirmed(0).await;
 
-        assert_failed(&world.pay(addon, "990.00", uid).await, "Refusée");
+        // Over the limit of a card that proves nothing, and over that of any sale: no card is asked for then.
+        assert_failed(&world.pay(addon, "990.00", uid).await, "Non aboutie");
+        assert_failed(&world.ask(addon, "1000.01", &[]).told().await, "Refusée");
         assert_failed(&world.pay(addon, "2.00", &[4, 9, 9, 9, 9, 9, 9]).await, "Interdite");
         let asking = world.ask(addon, "2.00", &[]);
         let id = world.waits().await;

@@ -482,3 +482,21 @@ sell-gone = The terminal was started anew and does not have this sale: nothing w
 sell-goes-on = The sale goes on at the terminal without this command; --request-id { $request } finds it again.
 sell-number = no. { $number }
 sell-number-and-parts = no. { $number } (fund { $fund }, member { $member })
+
+# Tills
+decline-till-part = The fund pays only part of these goods. The till cannot ask for a part: this is what would pass.
+till-again = The till asks again for a sale that is paid. Is it the same one?
+till-again-back = The till asks again for money back that was given. Is it the same?
+advice-till-unconfirmed = A till may not know that a sale is paid.
+advice-till-unconfirmed-todo = Look at the till whether this sale is paid there. If not, enter it as paid by food card, then say here that it is settled.
+advice-till-shut = The tills cannot reach this terminal.
+advice-till-shut-todo = Type the amounts here. Tell the person who sets up the terminal: till_caisse_ap_listen.
+advice-till-category = Sales from tills are refused: their category does not exist here, or the fund pays only part of it.
+advice-till-category-todo = Type the amounts here. Tell the person who sets up the terminal: till_category.
+page-from-till = Amount from the till
+page-till-ago = Paid
+page-till-resend = The same one: tell the till again
+page-till-new = New purchase
+page-till-cancel = Cancel
+page-till-settled = It is settled
+page-till-unconfirmed = Not confirmed by the till

@@ -482,3 +482,21 @@ sell-gone = Le terminal a redémarré et n'a pas cette vente : rien n'a été en
 sell-goes-on = La vente continue au terminal sans cette commande ; --request-id { $request } la retrouve.
 sell-number = n° { $number }
 sell-number-and-parts = n° { $number } (caisse { $fund }, membre { $member })
+
+# Caisses
+decline-till-part = Le fonds ne paie qu'une partie de ces produits. La caisse ne peut pas demander une partie : voici ce qui peut passer.
+till-again = La caisse redemande une vente déjà payée. Est-ce la même ?
+till-again-back = La caisse redemande un remboursement déjà fait. Est-ce le même ?
+advice-till-unconfirmed = Une caisse n'a peut-être pas su qu'une vente est payée.
+advice-till-unconfirmed-todo = Regardez à la caisse si cette vente y est payée. Sinon, notez-la payée par carte de l'alimentation, puis dites ici que c'est réglé.
+advice-till-shut = Les caisses ne peuvent pas joindre ce terminal.
+advice-till-shut-todo = Tapez les montants ici. Prévenez la personne qui règle le terminal : till_caisse_ap_listen.
+advice-till-category = Les ventes des caisses sont refusées : leur catégorie n'existe pas ici, ou le fonds n'en paie qu'une partie.
+advice-till-category-todo = Tapez les montants ici. Prévenez la personne qui règle le terminal : till_category.
+page-from-till = Montant de la caisse
+page-till-ago = Payée il y a
+page-till-resend = C'est la même : le redire à la caisse
+page-till-new = Nouvel achat
+page-till-cancel = Annuler
+page-till-settled = C'est réglé
+page-till-unconfirmed = Pas confirmé par la caisse

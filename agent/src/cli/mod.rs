@@ -16,6 +16,7 @@ mod printer;
 mod selftest;
 mod sell;
 mod serve;
+mod till;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -76,6 +77,9 @@ enum Command {
     /// Telephones as the cashier's screen, at the running terminal: code, list, remove
     #[command(subcommand)]
     Phone(phone::Phone),
+    /// Tills by Caisse-AP: test
+    #[command(subcommand)]
+    Till(till::Till),
 }
 
 /// What every command knows.
@@ -84,14 +88,14 @@ struct Context {
     format: Format,
 }
 
-/// Runs a command; its exit code is 0 where it was done and 1 where it was refused or failed.
+/// Runs a command; its exit code is 0 where it was done, 1 where it was refused or failed, 2 where nobody knows.
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
     match dispatch(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             complain(&format!("cabas-agent: {}", plain(&failure.to_string())));
-            ExitCode::FAILURE
+            ExitCode::from(failure.exit_code())
         }
     }
 }
@@ -116,6 +120,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Printer(printer::Printer::Test) => block_on(printer::test(&context)),
         Command::Cashier(cashier) => cashier::run(&context, &cashier),
         Command::Phone(phone) => block_on(phone::run(&context, &phone)),
+        Command::Till(till) => block_on(till::run(&context, &till)),
     }
 }
 

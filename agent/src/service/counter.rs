@@ -191,6 +191,10 @@ impl Counter {
         let request = ask.request;
         let lines = self.service.categories().split(&ask.lines)?;
         let mut sale = SaleView::new(request, ask.lines.clone(), lines, ask.till_ref.clone());
+        sale.from_till = ask.from_till;
+        if ask.from_till && sale.lines.iter().any(|line| !line.member.is_zero()) {
+            return Ok(self.decline_shared(sale));
+        }
         {
             let mut board = self.service.board();
             sale.notice = board.reader_notice();
@@ -280,7 +284,7 @@ impl Counter {
             Ok(Sold::Declined(declined)) => {
                 self.keep_tap(by).await;
                 match self.offer_of(&ask, most).await {
-                    Some(most) => self.offer(begun, deadline, Part { card: by.card, most, is_taken: false }),
+                    Some(most) => self.offer(begun, deadline, Part { card: by.card, most, is_taken: false }).await,
                     None => {
                         self.release(id).await;
                         self.declined(id, declined);

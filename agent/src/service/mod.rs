@@ -21,6 +21,7 @@ pub mod receipts;
 mod refusal;
 mod status;
 mod taps;
+mod till;
 pub mod training;
 mod undo;
 
@@ -89,6 +90,8 @@ pub struct BeginAsk {
     pub lines: Vec<AskedLine>,
     /// True where it is only to be played: who does not say so is never answered by a played sale.
     pub training: bool,
+    /// True where a till asks: it is paid whole or not at all.
+    pub from_till: bool,
 }
 
 /// A request for the counter.
@@ -148,6 +151,7 @@ pub struct Service {
     commands: mpsc::Sender<Command>,
     lock: lock::Lock,
     data_dir: Option<std::path::PathBuf>,
+    pub(crate) till: crate::till::Desk,
 }
 
 impl Service {
@@ -174,6 +178,7 @@ impl Service {
             board: Mutex::new(board),
             events: broadcast::channel(EVENTS_MAX).0,
             commands,
+            till: crate::till::Desk::default(),
         });
         let counter = Counter::new(Arc::clone(&service), received, card_key);
         (service, counter)

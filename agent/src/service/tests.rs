@@ -78,7 +78,9 @@ impl Shop {
     }
 
     async fn begin_as(&self, number: u64, amount: u64, training: bool) -> Result<(Value, bool), Refusal> {
-        self.service.begin(BeginAsk { request: request(number), till_ref: None, lines: lines(amount), training }).await
+        let ask =
+            BeginAsk { request: request(number), till_ref: None, lines: lines(amount), training, from_till: false };
+        self.service.begin(ask).await
     }
 
     async fn present(&self, uid: &[u8]) {
@@ -291,3 +293,6 @@ mod locked;
 mod purse_cards;
 #[path = "training_tests.rs"]
 mod trains;
+
+#[path = "till_tests.rs"]
+mod tills;

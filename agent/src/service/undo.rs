@@ -19,7 +19,15 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn reverse(&self, sale: SaleRef, request: RequestId) -> Result<(Value, bool), Refusal> {
-        self.may_really(By::Person)?;
+        self.reverse_by(By::Person, sale, request).await
+    }
+
+    /// The same on behalf of a person or a program.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn reverse_by(&self, by: By, sale: SaleRef, request: RequestId) -> Result<(Value, bool), Refusal> {
+        self.may_really(by)?;
         let now = self.clock.now();
         let (record, is_new) = done(self.journal.customer(move |journal| journal.reverse(now, sale, request)).await?)?;
         tracing::info!(reversal.stan = %record.reversal.stan, reversal.seq = record.seq.get(), "a sale was reversed");
@@ -32,7 +40,15 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn refund(&self, ask: RefundAsk) -> Result<(Value, bool), Refusal> {
-        self.may_really(By::Person)?;
+        self.refund_by(By::Person, ask).await
+    }
+
+    /// The same on behalf of a person or a program.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn refund_by(&self, by: By, ask: RefundAsk) -> Result<(Value, bool), Refusal> {
+        self.may_really(by)?;
         let now = self.clock.now();
         let (record, is_new) = done(self.journal.customer(move |journal| journal.refund(now, &ask)).await?)?;
         if is_new {

@@ -10,7 +10,7 @@ use super::error::wrong;
 use crate::core::receipt::Language;
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
-const FILES: [(&str, &str, &str); 15] = [
+const FILES: [(&str, &str, &str); 16] = [
     ("app.js", SCRIPT, include_str!("assets/app.js")),
     ("cashier.js", SCRIPT, include_str!("assets/cashier.js")),
     ("customer.js", SCRIPT, include_str!("assets/customer.js")),
@@ -22,6 +22,7 @@ const FILES: [(&str, &str, &str); 15] = [
     ("sound.js", SCRIPT, include_str!("assets/sound.js")),
     ("state.js", SCRIPT, include_str!("assets/state.js")),
     ("till.js", SCRIPT, include_str!("assets/till.js")),
+    ("tills.js", SCRIPT, include_str!("assets/tills.js")),
     ("today.js", SCRIPT, include_str!("assets/today.js")),
     ("tools.js", SCRIPT, include_str!("assets/tools.js")),
     ("turned.js", SCRIPT, include_str!("assets/turned.js")),

@@ -30,6 +30,8 @@
 //! | `POST /api/sales/{id}/play` `{"outcome"}` | plays the tap of a played sale: `accepted`, `not_proven`, `declined`, `offer`, `in_doubt`; a real card plays `accepted` |
 //! | `POST /api/printer/test` `{}` | 202 a test page: `{"job"}` |
 //! | `POST /api/reader/test` `{}` | waits 30 s for a card: `{"tier": "purse", "identity", "plain" or "unknown", "message_fr", "message_en"}` |
+//! | `POST /api/till/answer` `{"question", "answer"}` | whether a request that a till sent again is the one that was done: `resend`, `new`, `cancel`; `till.question` in `/api/status` asks, 404 where it does no longer |
+//! | `DELETE /api/till/unconfirmed/{id}` | a person has seen to what a till may not know: it is told no longer |
 //! | `GET /api/phones` | `{"on", "listening", "url", "fingerprint", "phones": [{"id", "name", "paired_at", "seen_at"}]}`: telephones that are let in |
 //! | `POST /api/phones/code` `{}` | a code that lets one in: `{"code", "valid_s", "url", "fingerprint", "svg"}` |
 //! | `GET /api/phones/code.svg?n=N` | address and code as a QR code, while it is good |
@@ -54,6 +56,7 @@ mod events;
 mod guard;
 mod phones;
 mod routes;
+mod till;
 mod undo;
 #[cfg(test)]
 mod undo_tests;

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::MethodRouter;
 
-use super::{App, api, assets, closings, counter, e_receipt, events, phones, undo};
+use super::{App, api, assets, closings, counter, e_receipt, events, phones, till, undo};
 
 macro_rules! routes {
     ($(#[$about:meta])* $router:ident, $names:ident: $($path:literal => $($method:ident $answer:path),+;)+) => {
@@ -54,6 +54,8 @@ routes! {
     "/api/closings" => get closings::closings;
     "/api/closings/{seq}/receipt" => post closings::receipt;
     "/api/history" => get closings::history;
+    "/api/till/answer" => post till::answer;
+    "/api/till/unconfirmed/{id}" => delete till::settled;
 }
 
 routes! {
@@ -111,6 +113,7 @@ mod tests {
             include_str!("guard.rs"),
             include_str!("mod.rs"),
             include_str!("phones.rs"),
+            include_str!("till.rs"),
             include_str!("undo.rs"),
         ];
         let prefixes = ["error-", "undo-", "amount-", "sale-", "journal-"];

@@ -172,7 +172,7 @@ export function memberView(root, onNeutral = () => {}) {
     const inside = secret ? secret.lines().map((line) => make("p", { textContent: line })) : [];
     if (secret?.svg) inside.unshift(make("img", { src: secret.svg, alt: say("page-slip") }));
     detail.replaceChildren(...inside);
-    set(notice, sale || asking || secret ? "" : say("page-print-notice"));
+    set(notice, open && sale.from_till && !secret ? say("page-from-till") : sale || asking || secret ? "" : say("page-print-notice"));
     const choosing = Boolean(secret?.choose) && sale?.state === "offer";
     parts.look.hidden = sale?.state !== "offer" || choosing;
     parts.accept.hidden = parts.decline.hidden = !choosing;

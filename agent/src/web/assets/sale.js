@@ -73,6 +73,7 @@ function draw(sale) {
   const call = helpline && (sale.class?.code === "call_fund" || sale.state === "failed" || sale.state === "in_doubt");
   setText("sale-call", call ? word("page-helpline") + " " + helpline : "");
   setText("sale-notice", opened ? words(sale.notice) : "");
+  setText("sale-till", sale.from_till ? word("page-from-till") : "");
   setText("sale-parts", sale.member_cents > 0
     ? word("page-fund-part") + " " + money(sale.fund_cents) + " · " + word("page-member-part") + " " + money(sale.member_cents) : "");
   show("cancel", ["waiting", "offer"].includes(sale.state));
@@ -80,7 +81,7 @@ function draw(sale) {
   // In doubt the same card is what is wanted, not this button.
   $("next").className = sale.state === "in_doubt" ? "" : "main";
   $("next").textContent = word(sale.state === "in_doubt" ? "page-later" : "page-new-sale");
-  show("retry", ["declined", "cancelled", "timed_out", "failed"].includes(sale.state));
+  show("retry", !sale.from_till && ["declined", "cancelled", "timed_out", "failed"].includes(sale.state));
   // Who shows the member's side shows it to the member: the screen turns.
   show("turn", opened || sale.state === "declined");
   show("say", canSpeak(page.language) && sale.cents !== null);

@@ -294,7 +294,6 @@ page-phone-fingerprint = Fingerprint:
 page-date = Day
 page-search = Search
 page-nothing-found = Nothing found
-page-truncated = The list is longer: search by number.
 page-refund-part = Refund these amounts
 page-refund-which = Write at least one amount.
 page-print-short = Print
@@ -459,3 +458,45 @@ error-phones-random = The terminal could not draw a code. Try again.
 error-phones-not-there = The telephones' address is not there yet: is the stall's Wi-Fi on?
 error-phone-unknown = This telephone is not in the list.
 error-too-slow = The request came too slowly. Try again.
+# A sale that was reversed, a longer list
+sale-reversed = This sale is reversed: nothing is paid
+page-older = Older
+
+# The local API for other programs
+error-bad-path = The address has a part that is not of the form described for it.
+
+# A sale from a shell
+sell-left = { $left } s left
+sell-offer = A part is offered to the member, on their own screen (/customer). Wait; Ctrl-C declines it.
+sell-same-card = Nobody knows whether the card has paid: present the same card again. Ctrl-C leaves the sale for later.
+sell-doubt = Nobody knows whether the card has paid. Take no other payment for it: run the same command with --request-id { $request } and present the same card, or call the food fund.
+sell-training = TRAINING: nothing is sold and no money moves.
+sell-training-mark = TRAINING
+sell-not-proven = The card proved nothing: anybody can copy such a card. The sale counts.
+sell-too-late = Too late to take it back: a card is there. One moment…
+sell-was-late = It was too late to take it back: the card has paid. Undo it on the cashier's page if need be.
+sell-nothing-paid = Nothing was paid.
+sell-failed = It could not be written down. Before anything else is taken, run the same command with --request-id { $request }: it tells what became of it.
+sell-lost = The terminal gives no answer: what became of the sale is not known here. Once it runs, run the same command with --request-id { $request }: no sale is made twice.
+sell-gone = The terminal was started anew and does not have this sale: nothing was written down. To sell, run the command again.
+sell-goes-on = The sale goes on at the terminal without this command; --request-id { $request } finds it again.
+sell-number = no. { $number }
+sell-number-and-parts = no. { $number } (fund { $fund }, member { $member })
+
+# Tills
+decline-till-part = The fund pays only part of these goods. The till cannot ask for a part: this is what would pass.
+till-again = The till asks again for a sale that is paid. Is it the same one?
+till-again-back = The till asks again for money back that was given. Is it the same?
+advice-till-unconfirmed = A till may not know that a sale is paid.
+advice-till-unconfirmed-todo = Look at the till whether this sale is paid there. If not, enter it as paid by food card, then say here that it is settled.
+advice-till-shut = The tills cannot reach this terminal.
+advice-till-shut-todo = Type the amounts here. Tell the person who sets up the terminal: till_caisse_ap_listen.
+advice-till-category = Sales from tills are refused: their category does not exist here, or the fund pays only part of it.
+advice-till-category-todo = Type the amounts here. Tell the person who sets up the terminal: till_category.
+page-from-till = Amount from the till
+page-till-ago = Paid
+page-till-resend = The same one: tell the till again
+page-till-new = New purchase
+page-till-cancel = Cancel
+page-till-settled = It is settled
+page-till-unconfirmed = Not confirmed by the till

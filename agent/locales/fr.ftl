@@ -294,7 +294,6 @@ page-phone-fingerprint = Empreinte :
 page-date = Jour
 page-search = Chercher
 page-nothing-found = Rien trouvé
-page-truncated = La liste est plus longue : cherchez par numéro.
 page-refund-part = Rembourser ces montants
 page-refund-which = Écrivez au moins un montant.
 page-print-short = Imprimer
@@ -459,3 +458,45 @@ error-phones-random = Le terminal n'a pas pu tirer un code. Réessayez.
 error-phones-not-there = L'adresse des téléphones n'existe pas encore : le Wi-Fi du stand est-il allumé ?
 error-phone-unknown = Ce téléphone n'est pas dans la liste.
 error-too-slow = La demande est arrivée trop lentement. Réessayez.
+# Une vente annulée, une liste plus longue
+sale-reversed = Cette vente est annulée : rien n'est payé
+page-older = Plus anciennes
+
+# The local API for other programs
+error-bad-path = L'adresse contient une partie qui n'a pas la forme décrite.
+
+# Une vente depuis un terminal de commande
+sell-left = encore { $left } s
+sell-offer = Une partie est proposée au membre, sur son écran (/customer). Attendez ; Ctrl-C la refuse.
+sell-same-card = Personne ne sait si la carte a payé : présentez la même carte. Ctrl-C laisse la vente pour plus tard.
+sell-doubt = Personne ne sait si la carte a payé. N'encaissez rien d'autre pour elle : relancez la même commande avec --request-id { $request } et présentez la même carte, ou appelez la caisse de l'alimentation.
+sell-training = FORMATION : rien n'est vendu, aucun argent ne bouge.
+sell-training-mark = FORMATION
+sell-not-proven = La carte n'a rien prouvé : n'importe qui peut copier une telle carte. La vente compte.
+sell-too-late = Trop tard pour annuler : une carte est là. Un instant…
+sell-was-late = Il était trop tard pour annuler : la carte a payé. Annulez la vente sur la page de caisse s'il le faut.
+sell-nothing-paid = Rien n'a été payé.
+sell-failed = La vente n'a pas pu être enregistrée. Avant tout autre encaissement, relancez la même commande avec --request-id { $request } : elle dira ce qu'il en est.
+sell-lost = Le terminal ne répond pas : ce qu'est devenue la vente n'est pas connu ici. Quand il répond, relancez la même commande avec --request-id { $request } : aucune vente n'est faite deux fois.
+sell-gone = Le terminal a redémarré et n'a pas cette vente : rien n'a été enregistré. Pour vendre, relancez la commande.
+sell-goes-on = La vente continue au terminal sans cette commande ; --request-id { $request } la retrouve.
+sell-number = n° { $number }
+sell-number-and-parts = n° { $number } (caisse { $fund }, membre { $member })
+
+# Caisses
+decline-till-part = Le fonds ne paie qu'une partie de ces produits. La caisse ne peut pas demander une partie : voici ce qui peut passer.
+till-again = La caisse redemande une vente déjà payée. Est-ce la même ?
+till-again-back = La caisse redemande un remboursement déjà fait. Est-ce le même ?
+advice-till-unconfirmed = Une caisse n'a peut-être pas su qu'une vente est payée.
+advice-till-unconfirmed-todo = Regardez à la caisse si cette vente y est payée. Sinon, notez-la payée par carte de l'alimentation, puis dites ici que c'est réglé.
+advice-till-shut = Les caisses ne peuvent pas joindre ce terminal.
+advice-till-shut-todo = Tapez les montants ici. Prévenez la personne qui règle le terminal : till_caisse_ap_listen.
+advice-till-category = Les ventes des caisses sont refusées : leur catégorie n'existe pas ici, ou le fonds n'en paie qu'une partie.
+advice-till-category-todo = Tapez les montants ici. Prévenez la personne qui règle le terminal : till_category.
+page-from-till = Montant de la caisse
+page-till-ago = Payée il y a
+page-till-resend = C'est la même : le redire à la caisse
+page-till-new = Nouvel achat
+page-till-cancel = Annuler
+page-till-settled = C'est réglé
+page-till-unconfirmed = Pas confirmé par la caisse

@@ -3,9 +3,11 @@
 use crate::card::ReaderConfig;
 use crate::core::receipt::Language;
 use crate::printer::{CodePage, PaperWidth, PrinterConfig, PrinterTarget};
+use crate::till::caisse_ap::server::{Door, SILENCE};
 use cabas_protocol::Cents;
 use cabas_protocol::sync::WAIT_MS_MAX;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -52,6 +54,15 @@ pub struct Config {
     pub sync_wait_ms: u32,
     /// The longest pause between two tries to reach the hub.
     pub sync_pause_ms_max: u32,
+    /// Where tills come in by Caisse-AP, such as `127.0.0.1:8888`; empty for nowhere. The protocol has no password and no
+    /// encryption: what can connect there from an allowed machine can ask for a sale, and for money back for one of its own.
+    pub till_caisse_ap_listen: String,
+    /// The machines that tills are on, by IP address, with commas between. Each one named beside this machine lets whoever
+    /// holds that address on the network act as the till; a name or a range is not taken, for both are easier to steal.
+    pub till_caisse_ap_peers: String,
+    /// The category that tills' amounts fall in, by number or name; empty for the shop's first. A till names none: goods of
+    /// another category that are rung up there are paid as if they were of this one.
+    pub till_category: String,
     /// What is logged, as `tracing` filters are written: `info`, `cabas_agent=debug,warn`, ….
     pub log: String,
 }
@@ -77,6 +88,9 @@ impl Default for Config {
             extend_timeout_ms: 1500,
             sync_wait_ms: 25_000,
             sync_pause_ms_max: 30_000,
+            till_caisse_ap_listen: String::new(),
+            till_caisse_ap_peers: String::from("127.0.0.1,::1"),
+            till_category: String::new(),
             log: String::from("info"),
         }
     }
@@ -115,7 +129,19 @@ impl Config {
         let environment = config::Environment::with_prefix("CABAS_AGENT").prefix_separator("_").try_parsing(true);
         let path = file.unwrap_or(Path::new(DEFAULT_FILE));
         let source = config::File::from(path).format(config::FileFormat::Toml).required(file.is_some());
-        let read = config::Config::builder().add_source(source).add_source(environment).build();
+        Self::built(path, config::Config::builder().add_source(source).add_source(environment).build())
+    }
+
+    /// Reads the text of a configuration file, without the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn of_text(toml: &str) -> Result<Self, ConfigError> {
+        let source = config::File::from_str(toml, config::FileFormat::Toml);
+        Self::built(Path::new(DEFAULT_FILE), config::Config::builder().add_source(source).build())
+    }
+
+    fn built(path: &Path, read: Result<config::Config, config::ConfigError>) -> Result<Self, ConfigError> {
         let config: Self = read
             .and_then(config::Config::try_deserialize)
             .map_err(|source| ConfigError::Read { file: path.to_owned(), source: Box::new(source) })?;
@@ -145,6 +171,7 @@ impl Config {
             return Err(ConfigError::Value { key: "listen", value, expected });
         }
         self.phone_address()?;
+        self.caisse_ap()?;
         self.language()?;
         self.printer()?;
         self.sale_max()?;
@@ -186,6 +213,33 @@ impl Config {
             return Err(wrong("a port of its own, such as 7411"));
         }
         Ok(Some(address))
+    }
+
+    /// Where tills come in by Caisse-AP, and from where, where they do.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn caisse_ap(&self) -> Result<Option<Door>, ConfigError> {
+        let key = "till_caisse_ap_peers";
+        let text = &self.till_caisse_ap_peers;
+        let wrong = || ConfigError::Value { key, value: text.clone(), expected: "IP addresses with commas between" };
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let peers = names.map(|name| name.parse::<IpAddr>().map(|address| address.to_canonical()));
+        let peers: BTreeSet<IpAddr> = peers.collect::<Result<_, _>>().map_err(|_| wrong())?;
+        let key = "till_caisse_ap_listen";
+        let text = &self.till_caisse_ap_listen;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let wrong = |expected| ConfigError::Value { key, value: text.clone(), expected };
+        let address: SocketAddr = text.parse().map_err(|_| wrong("an address and a port such as 127.0.0.1:8888"))?;
+        if address.ip().is_unspecified() || !is_own_network(address.ip()) {
+            return Err(wrong("one private address of this machine, such as 127.0.0.1:8888, never all of them"));
+        }
+        if address.port() == 0 || address.port() == self.listen.port() {
+            return Err(wrong("a port of its own, such as 8888"));
+        }
+        Ok(Some(Door { address, peers, silence: SILENCE }))
     }
 
     /// The language of receipts and page.
@@ -307,7 +361,8 @@ mod tests {
             "data_dir = '/d'\nhub_url = 'https://h.example'\nhub_ca = 'ca'\nlisten = '[::1]:1'\nphone_listen = '10.0.0.1:2'\nphone_name = 'a.local'\nlanguage = 'en'\n\
              reader_match = 'PICC'\nprinter = 'tcp://p:9'\nprinter_width_mm = 58\nprinter_code_page = 19\n\
              auto_print = true\nsale_timeout_s = 60\nsale_cents_max = 5\nlock_after_s = 300\nextend_timeout_ms = 1\nsync_wait_ms = 2000\n\
-             sync_pause_ms_max = 3000\nlog = 'warn'\n",
+             sync_pause_ms_max = 3000\ntill_caisse_ap_listen = '10.0.0.1:8888'\ntill_caisse_ap_peers = '10.0.0.9'\n\
+             till_category = '3'\nlog = 'warn'\n",
         )
         .unwrap();
         let expected = Config {
@@ -329,6 +384,9 @@ mod tests {
             extend_timeout_ms: 1,
             sync_wait_ms: 2000,
             sync_pause_ms_max: 3000,
+            till_caisse_ap_listen: "10.0.0.1:8888".into(),
+            till_caisse_ap_peers: "10.0.0.9".into(),
+            till_category: "3".into(),
             log: "warn".into(),
         };
         assert_eq!(config, expected);
@@ -344,6 +402,12 @@ mod tests {
             ("listen = '0.0.0.0:7410'", "phone_listen"),
             ("listen = '192.168.4.1:7410'", "phone_listen"),
             ("phone_listen = '0.0.0.0:7411'", "never all of them"),
+            ("till_caisse_ap_listen = '0.0.0.0:8888'", "never all of them"),
+            ("till_caisse_ap_listen = '8.8.8.8:8888'", "private"),
+            ("till_caisse_ap_listen = '127.0.0.1:7410'", "port of its own"),
+            ("till_caisse_ap_listen = 'here'", "8888"),
+            ("till_caisse_ap_peers = '192.168.1.0/24'", "IP addresses"),
+            ("till_caisse_ap_peers = 'till.local'", "IP addresses"),
             ("phone_listen = '[::]:7411'", "never all of them"),
             ("phone_listen = '8.8.8.8:7411'", "private"),
             ("phone_listen = '192.0.2.1:7411'", "private"),

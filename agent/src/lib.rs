@@ -13,6 +13,7 @@ pub mod printer;
 pub mod service;
 pub mod sync;
 pub mod texts;
+pub mod till;
 pub mod web;
 
 #[cfg(test)]

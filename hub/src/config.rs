@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::core::slices::{FREE_SHARE_PERCENT, STEADY_PERCENT, Shares};
+
 /// Where the configuration lies unless `--config` says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/cabas/hub.toml";
 /// How long an enrolment code may live, in hours.
@@ -36,6 +38,10 @@ pub struct Config {
     pub code_valid_hours: u32,
     /// The fund's SIREN, nine digits: names its accounting export.
     pub siren: Option<String>,
+    /// What of a household's money stays free at the hub, in percent.
+    pub slices_free_percent: u8,
+    /// What a terminal with a steady network gets of its part, in percent.
+    pub slices_steady_percent: u8,
 }
 
 /// Who reaches the web site; whoever does must log in.
@@ -74,6 +80,8 @@ impl Default for Config {
             log: String::from("info"),
             code_valid_hours: 24,
             siren: None,
+            slices_free_percent: FREE_SHARE_PERCENT,
+            slices_steady_percent: STEADY_PERCENT,
         }
     }
 }
@@ -105,6 +113,14 @@ pub enum ConfigError {
     /// Not a SIREN.
     #[error("configuration: siren is not a SIREN: nine digits, the last of which checks the others; copy it again")]
     Siren,
+    /// More than all.
+    #[error("configuration: {key} = {value} is no share; set it between 0 and 100")]
+    Percent {
+        /// Which key.
+        key: &'static str,
+        /// What it says.
+        value: u8,
+    },
 }
 
 impl Config {
@@ -116,7 +132,19 @@ impl Config {
         let environment = config::Environment::with_prefix("CABAS_HUB").prefix_separator("_").try_parsing(true);
         let path = file.unwrap_or(Path::new(DEFAULT_FILE));
         let source = config::File::from(path).format(config::FileFormat::Toml).required(file.is_some());
-        let read = config::Config::builder().add_source(source).add_source(environment).build();
+        Self::built(path, config::Config::builder().add_source(source).add_source(environment).build())
+    }
+
+    /// Reads the text of a configuration file, without the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn of_text(toml: &str) -> Result<Self, ConfigError> {
+        let source = config::File::from_str(toml, config::FileFormat::Toml);
+        Self::built(Path::new(DEFAULT_FILE), config::Config::builder().add_source(source).build())
+    }
+
+    fn built(path: &Path, read: Result<config::Config, config::ConfigError>) -> Result<Self, ConfigError> {
         let config: Self = read
             .and_then(config::Config::try_deserialize)
             .map_err(|source| ConfigError::Read { file: path.to_owned(), source: Box::new(source) })?;
@@ -141,7 +169,19 @@ impl Config {
         if self.siren.as_deref().is_some_and(|siren| !is_siren(siren)) {
             return Err(ConfigError::Siren);
         }
+        let Shares { free_percent, steady_percent } = self.shares();
+        for (key, value) in [("slices_free_percent", free_percent), ("slices_steady_percent", steady_percent)] {
+            if value > 100 {
+                return Err(ConfigError::Percent { key, value });
+            }
+        }
         Ok(())
+    }
+
+    /// How money is to lie.
+    #[must_use]
+    pub const fn shares(&self) -> Shares {
+        Shares { free_percent: self.slices_free_percent, steady_percent: self.slices_steady_percent }
     }
 
     /// The database.
@@ -195,7 +235,8 @@ mod tests {
     fn every_key_is_read() {
         let config = read(
             "data_dir = '/d'\nlisten = '[::1]:1'\ntls_certificate = 'c'\ntls_key = 'k'\nallow_plain_http = true\n\
-             site = 'loopback'\nbehind_tls_proxy = true\nmetrics = 'off'\nlog = 'warn'\ncode_valid_hours = 2\nsiren = '732829320'\n",
+             site = 'loopback'\nbehind_tls_proxy = true\nmetrics = 'off'\nlog = 'warn'\ncode_valid_hours = 2\nsiren = '732829320'\n\
+             slices_free_percent = 30\nslices_steady_percent = 50\n",
         );
         let expected = Config {
             data_dir: "/d".into(),
@@ -209,6 +250,8 @@ mod tests {
             log: "warn".into(),
             code_valid_hours: 2,
             siren: Some("732829320".to_owned()),
+            slices_free_percent: 30,
+            slices_steady_percent: 50,
         };
         assert_eq!(config.unwrap(), expected);
     }
@@ -226,6 +269,8 @@ mod tests {
             ("code_valid_hours = 0", "code_valid_hours"),
             ("siren = '732829321'", "siren"),
             ("siren = '73282932'", "siren"),
+            ("slices_free_percent = 101", "slices_free_percent"),
+            ("slices_steady_percent = 101", "slices_steady_percent"),
         ] {
             let error = read(toml).unwrap_err().to_string();
             assert!(error.contains(said), "{toml}: {error}");

@@ -148,6 +148,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_of_a_limit_is_never_below_nothing() {
+        for (limit, used, left) in [(5, 3, 2), (5, 5, 0), (5, 6, 0), (0, u64::MAX, 0)] {
+            assert_eq!(Cents(limit).minus_or_zero(Cents(used)), Cents(left));
+            assert_eq!(Cents(limit).minus_or_zero(Cents(used)).is_zero(), left == 0);
+        }
+    }
+
+    #[test]
     fn programs_read_two_decimals() {
         assert_eq!(Cents(5).to_string(), "0.05");
         assert_eq!(Cents(123_450).to_string(), "1234.50");
@@ -160,6 +168,22 @@ mod tests {
             let fund = amount.share(share).unwrap();
             let member = amount.minus(fund).unwrap();
             prop_assert_eq!(fund.plus(member).unwrap(), amount);
+        }
+
+        #[test]
+        fn a_share_is_the_nearest_cent_and_of_two_the_upper(cents in 0..=Cents::MAX, share in 0u8..=100) {
+            let (exact, fund) = (i128::from(cents) * i128::from(share), Cents(cents).share(share).unwrap());
+            let over = i128::from(fund.get()) * 100 - exact;
+            prop_assert!(-50 < over && over <= 50, "{over} hundredths of a cent too much");
+        }
+
+        #[test]
+        fn a_sum_is_all_of_it_or_an_error(amounts in prop::collection::vec(0..=Cents::MAX, 0..8)) {
+            let exact: u128 = amounts.iter().copied().map(u128::from).sum();
+            match Cents::sum(amounts.iter().copied().map(Cents)) {
+                Ok(sum) => prop_assert_eq!(u128::from(sum.get()), exact),
+                Err(error) => prop_assert!(error == MoneyError::TooLarge && exact > u128::from(Cents::MAX)),
+            }
         }
 
         #[test]

@@ -9,6 +9,7 @@ pub mod devices;
 pub mod example;
 pub mod fdatasync;
 pub mod fleet;
+pub mod fuzzed;
 pub mod hub;
 pub mod pcscd;
 pub mod ports;

@@ -298,9 +298,21 @@ impl Shop {
         self.begin_lines(&json!([{"category": "0", "cents": cents}]), request_id).await
     }
 
+    /// Starts a sale of one category that is only played; gives its id.
+    ///
+    /// # Errors
+    /// Where the agent refuses it.
+    pub async fn begin_played(&self, cents: u64, request_id: &str) -> anyhow::Result<String> {
+        let lines = json!([{"category": "0", "cents": cents}]);
+        self.begin_body(&json!({"lines": lines, "request_id": request_id, "training": true})).await
+    }
+
     async fn begin_lines(&self, lines: &Value, request_id: &str) -> anyhow::Result<String> {
-        let body = json!({"lines": lines, "request_id": request_id});
-        let (status, sale) = self.post("/api/sales", &body).await?;
+        self.begin_body(&json!({"lines": lines, "request_id": request_id})).await
+    }
+
+    async fn begin_body(&self, body: &Value) -> anyhow::Result<String> {
+        let (status, sale) = self.post("/api/sales", body).await?;
         ensure!(status == 201 || status == 200, "status {status}: {sale}");
         Ok(sale["id"].as_str().with_context(|| format!("no id in {sale}"))?.to_owned())
     }

@@ -22,6 +22,15 @@ async fn post(shop: &Shop, path: &str, body: Value) -> (u16, Value) {
     shop.post(path, &body).await.unwrap()
 }
 
+/// Who does not know that the terminal trains is told so, and of no sale; the shell too.
+async fn who_does_not_know_is_told(shop: &Shop) {
+    let sale = json!({ "lines": [{ "category": "0", "cents": 1250 }], "request_id": "unaware" });
+    let (status, refused) = post(shop, "/api/sales", sale).await;
+    assert_eq!((status, &refused["error"]["code"]), (409, &json!("error_training")));
+    let sold = shop.said(&["sell", "--cents", "1250"]).unwrap();
+    assert!(sold.code == Some(1) && sold.err.contains("formation") && !sold.out.contains("accepted"), "{sold:?}");
+}
+
 #[tokio::test]
 async fn a_cashier_unlocks_trains_with_a_real_card_and_the_hub_hears_that_nothing_was_sold() {
     let dir = tempfile::tempdir().unwrap();
@@ -52,7 +61,9 @@ async fn a_cashier_unlocks_trains_with_a_real_card_and_the_hub_hears_that_nothin
     // A real card in training is not written to, and the paper says that it has no value.
     let spent = world.spent().unwrap();
     assert_eq!(post(shop, "/api/training", json!({ "on": true })).await, (200, json!({ "training": true })));
-    let played = shop.sell_to(1250, &world.chip, "played").await.unwrap();
+    who_does_not_know_is_told(shop).await;
+    let id = shop.begin_played(1250, "played").await.unwrap();
+    let played = shop.hold_until_over(&id, &world.chip).await.unwrap();
     assert_eq!((&played["state"], &played["training"]), (&json!("accepted"), &json!(true)), "{played}");
     assert_eq!(world.spent().unwrap(), spent);
     let id = played["id"].as_str().unwrap();
@@ -60,7 +71,7 @@ async fn a_cashier_unlocks_trains_with_a_real_card_and_the_hub_hears_that_nothin
     assert_eq!(status, 202, "{printed}");
     let text = shop.printer.wait_for_receipts(1).unwrap()[0].text();
     assert_eq!(text.matches("FORMATION – SANS VALEUR").count(), 2, "{text}");
-    let id = shop.begin_sale(500, "doubted").await.unwrap();
+    let id = shop.begin_played(500, "doubted").await.unwrap();
     let (status, doubted) = post(shop, &format!("/api/sales/{id}/play"), json!({ "outcome": "in_doubt" })).await;
     assert_eq!((status, &doubted["state"]), (200, &json!("in_doubt")));
 
@@ -75,6 +86,9 @@ async fn a_cashier_unlocks_trains_with_a_real_card_and_the_hub_hears_that_nothin
         (&json!(false), &json!([]), &json!(0))
     );
     assert_eq!(post(shop, "/api/training", json!({ "on": false })).await.0, 200);
+
+    let played = shop.said(&["sell", "--cents", "700", "--training"]).unwrap();
+    assert!(played.code == Some(1) && played.err.contains("409"), "nothing is played any more: {played:?}");
 
     // What is real afterwards is sold, once.
     let id = shop.begin_sale(700, "real").await.unwrap();

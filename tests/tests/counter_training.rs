@@ -95,6 +95,15 @@ async fn a_locked_counter_shows_and_sells_nothing_until_a_cashier_types_the_code
     counter.take_away(card).await.unwrap();
     page.click("#tool-lock").await.unwrap();
     screens.look("locked-again", "Verrouillé").await.unwrap();
+    // Nothing typed is no try, and who unlocks begins anew.
+    for _ in 0..6 {
+        page.click("#code-send").await.unwrap();
+    }
+    page.keys("body", &format!("4821{ENTER}")).await.unwrap();
+    screens.look("unlocked-again", "Montant").await.unwrap();
+    for (size, window) in screens.windows() {
+        assert!(!window.text("body").await.unwrap().contains("Accepté"), "{size}");
+    }
     assert_eq!(counter.sales().await.unwrap(), 1);
     screens.close().await.unwrap();
 }

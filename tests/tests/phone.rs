@@ -13,6 +13,7 @@ use cabas_tests::hub::{Hub, http_client};
 use cabas_tests::ports::free_port;
 use cabas_tests::program::pictures;
 use cabas_tests::shop::Shop;
+use cabas_tests::site::{AXE, axe};
 use ring::digest::{SHA256, digest};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -318,6 +319,8 @@ async fn a_real_browser_on_a_telephone_is_let_in_sells_and_is_sent_back_when_shu
     phone.goto(&world.url).await.unwrap();
     phone.wait_for_text("Ce téléphone devient").await.unwrap();
     phone.screenshot(&pictures().unwrap().join("phone-pair.png")).await.unwrap();
+    phone.script(&axe().unwrap()).await.unwrap();
+    assert_eq!(phone.script(AXE).await.unwrap(), json!([]), "axe-core at the door");
     phone.keys("#code", code["code"].as_str().unwrap()).await.unwrap();
     phone.keys("#name", "Marché\u{e007}").await.unwrap();
     phone.wait_for_text("Encaisser").await.unwrap();
@@ -329,6 +332,14 @@ async fn a_real_browser_on_a_telephone_is_let_in_sells_and_is_sent_back_when_shu
     card.remove();
     let phones = world.shop.get("/api/phones").await.unwrap();
     assert_eq!(phones["phones"][0]["name"], "Marché");
+    // At a locked counter nobody is let in or shut out before a cashier types the code.
+    let mut add = world.shop.command(&["cashier", "add", "3", "--code-stdin"]).unwrap();
+    let mut adding = add.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    adding.stdin.take().unwrap().write_all(b"4821\n").unwrap();
+    assert!(adding.wait().unwrap().success());
+    let path = format!("/api/phones/{}", phones["phones"][0]["id"]);
+    assert_eq!(world.shop.delete(&path).await.unwrap(), 423);
+    assert_eq!(world.shop.post("/api/cashier", &json!({ "code": "4821" })).await.unwrap().0, 200);
     assert_eq!(world.shop.delete(&format!("/api/phones/{}", phones["phones"][0]["id"])).await.unwrap(), 200);
     phone.wait_for_text("Ce téléphone devient").await.unwrap();
     phone.close().await.unwrap();

@@ -16,6 +16,7 @@ mod session;
 mod uid;
 
 pub use once::{NoCard, with_card};
+pub use plain::read_uid;
 pub use reader::{ReaderHandle, start};
 pub use uid::{Uid, UidClass, UidError};
 

@@ -10,7 +10,7 @@ const SUCCESS: u16 = 0x9000;
 ///
 /// # Errors
 /// What it is instead of a card that can be used.
-pub(super) fn read_uid(card: &mut dyn Card) -> Result<Uid, ForeignCard> {
+pub fn read_uid(card: &mut dyn Card) -> Result<Uid, ForeignCard> {
     let answer = match card.transmit(&GET_UID) {
         Ok(answer) => answer,
         Err(CardError::LinkLost) => return Err(ForeignCard::Left),

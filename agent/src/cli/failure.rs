@@ -75,8 +75,25 @@ pub(super) enum Failure {
     Code(#[source] io::Error),
     #[error("no printer is set; set `printer`, such as tcp://192.168.1.50:9100 or /dev/usb/lp0")]
     NoPrinter,
+    #[error("no till is let in; set `till_caisse_ap_listen`, such as 127.0.0.1:8888")]
+    TillOff,
+    #[error(
+        "nothing answers as a till's terminal at {address}: {source}; is `cabas-agent run` running with the same settings?"
+    )]
+    TillMute { address: String, source: io::Error },
+    #[error(
+        "{address} gave no answer to a debit: {source}; whether it was paid stands on the cashier's page, as not confirmed by the till"
+    )]
+    TillUnknown { address: String, source: io::Error },
     #[error("the printer: {0}")]
     Printer(String),
     #[error("cannot write what was found: {0}")]
     Print(#[source] io::Error),
+}
+
+impl Failure {
+    /// 1 where something was not done; 2 where nobody knows whether it was.
+    pub(super) const fn exit_code(&self) -> u8 {
+        if matches!(self, Self::TillUnknown { .. }) { 2 } else { 1 }
+    }
 }

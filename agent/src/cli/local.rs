@@ -1,71 +1,20 @@
-//! `status`, `sell` and `balance`: the local API from a shell, so over SSH too.
+//! `status` and `balance`: the local API from a shell, so over SSH too.
 
 use std::time::Duration;
 
-use clap::Args;
-use ring::rand::{SecureRandom as _, SystemRandom};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::Context;
 use super::failure::Failure;
 use crate::out::{Format, complain, plain, print};
 
-/// How often a sale is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long the running terminal may take for an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-
-#[derive(Args, Debug)]
-pub(super) struct Sell {
-    /// The amount in cents
-    #[arg(long, value_name = "N")]
-    cents: u64,
-    /// The category of the shop's grid
-    #[arg(long, value_name = "ID", default_value = "0")]
-    category: String,
-    /// The operation: the same one is never done twice [default: a new one]
-    #[arg(long, value_name = "ID")]
-    request_id: Option<String>,
-}
 
 pub(super) async fn status(context: &Context) -> Result<(), Failure> {
     let status = Local::of(context).ask(reqwest::Method::GET, "/api/status", None).await?;
     print(context.format, &status, status_text).map_err(Failure::Print)
-}
-
-pub(super) async fn sell(context: &Context, sell: &Sell) -> Result<(), Failure> {
-    let local = Local::of(context);
-    let request = match &sell.request_id {
-        Some(request) => request.clone(),
-        None => new_request()?,
-    };
-    let lines = json!([{ "category": sell.category, "cents": sell.cents }]);
-    let body = json!({ "lines": lines, "request_id": request });
-    let mut sale = local.ask(reqwest::Method::POST, "/api/sales", Some(body)).await?;
-    let path = format!("/api/sales/{}", text_of(&sale, "id"));
-    let mut shown = String::new();
-    loop {
-        let message = text_of(&sale, local.message);
-        if message != shown {
-            if context.format == Format::Text {
-                complain(&plain(&message));
-            }
-            shown = message;
-        }
-        if !matches!(sale.get("state").and_then(Value::as_str), Some("waiting" | "authorizing")) {
-            break;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => sale = local.ask(reqwest::Method::GET, &path, None).await?,
-            stopped = tokio::signal::ctrl_c() => {
-                stopped.map_err(Failure::Runtime)?;
-                sale = local.ask(reqwest::Method::DELETE, &path, None).await?;
-            }
-        }
-    }
-    print(context.format, &sale, sold_text).map_err(Failure::Print)?;
-    let accepted = sale.get("state").and_then(Value::as_str) == Some("accepted");
-    if accepted { Ok(()) } else { Err(Failure::Refused(shown)) }
 }
 
 pub(super) async fn balance(context: &Context) -> Result<(), Failure> {
@@ -95,7 +44,25 @@ impl Local {
         Self { http: built.unwrap_or_default(), base: format!("http://{address}"), message }
     }
 
-    pub(super) async fn ask(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Result<Value, Failure> {
+    /// The key of messages in the shop's language.
+    pub(super) const fn message(&self) -> &'static str {
+        self.message
+    }
+
+    /// Follows the terminal's events; nothing where they are not told.
+    pub(super) async fn listen(&self) -> Option<reqwest::Response> {
+        let asked = self.http.get(format!("{}/api/events", self.base)).send();
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, asked).await.ok()?.ok()?;
+        (answer.status() == StatusCode::OK).then_some(answer)
+    }
+
+    /// Asks, and gives status and answer, whatever it is.
+    pub(super) async fn send(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<(StatusCode, Value), Failure> {
         let failed = |source| Failure::NoTerminal { url: self.base.clone(), source };
         // A balance waits for a card; nothing else takes long.
         let waits_for_card = path == "/api/balance";
@@ -108,29 +75,25 @@ impl Local {
         }
         let answer = request.send().await.map_err(failed)?;
         let status = answer.status();
-        let value: Value = serde_json::from_slice(&answer.bytes().await.map_err(failed)?)?;
+        Ok((status, serde_json::from_slice(&answer.bytes().await.map_err(failed)?)?))
+    }
+
+    /// The answer where it was done, in the shop's language why not.
+    pub(super) fn well(&self, (status, value): (StatusCode, Value)) -> Result<Value, Failure> {
         if status.is_success() {
             return Ok(value);
         }
         let error = value.get("error").unwrap_or(&Value::Null);
         Err(Failure::Refused(format!("{} ({status})", text_of(error, self.message))))
     }
-}
 
-fn new_request() -> Result<String, Failure> {
-    let mut bytes = [0; 8];
-    let random = SystemRandom::new().fill(&mut bytes);
-    random.map_err(|_| Failure::Runtime(std::io::Error::other("the system gives no random bytes")))?;
-    Ok(cabas_protocol::RequestId::new(bytes).to_string())
+    pub(super) async fn ask(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Result<Value, Failure> {
+        self.well(self.send(method, path, body).await?)
+    }
 }
 
 pub(super) fn text_of(value: &Value, key: &str) -> String {
     value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-fn sold_text(sale: &Value) -> String {
-    let played = if sale.get("training") == Some(&Value::Bool(true)) { " TRAINING" } else { "" };
-    format!("{} {}{played}", text_of(sale, "state"), text_of(sale, "stan"))
 }
 
 fn status_text(status: &Value) -> String {

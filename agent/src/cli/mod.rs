@@ -6,6 +6,7 @@ mod cashier;
 mod closings;
 mod enrol;
 mod failure;
+mod follow;
 mod inspect;
 mod journal;
 mod local;
@@ -13,7 +14,9 @@ mod lock;
 mod phone;
 mod printer;
 mod selftest;
+mod sell;
 mod serve;
+mod till;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,7 +53,7 @@ enum Command {
     /// Show how the running terminal is
     Status,
     /// Sell from the shell: asks the running terminal, then waits for the card
-    Sell(local::Sell),
+    Sell(sell::Sell),
     /// Ask the running terminal what a card can pay here; for the member's eyes
     Balance,
     /// Close the day, the month or the year at the running terminal: its totals, and the perpetual one
@@ -74,6 +77,9 @@ enum Command {
     /// Telephones as the cashier's screen, at the running terminal: code, list, remove
     #[command(subcommand)]
     Phone(phone::Phone),
+    /// Tills by Caisse-AP: test
+    #[command(subcommand)]
+    Till(till::Till),
 }
 
 /// What every command knows.
@@ -82,14 +88,14 @@ struct Context {
     format: Format,
 }
 
-/// Runs a command; its exit code is 0 where it was done and 1 where it was refused or failed.
+/// Runs a command; its exit code is 0 where it was done, 1 where it was refused or failed, 2 where nobody knows.
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
     match dispatch(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             complain(&format!("cabas-agent: {}", plain(&failure.to_string())));
-            ExitCode::FAILURE
+            ExitCode::from(failure.exit_code())
         }
     }
 }
@@ -104,7 +110,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             block_on(serve::run(&context.config))
         }
         Command::Status => block_on(local::status(&context)),
-        Command::Sell(sell) => block_on(local::sell(&context, &sell)),
+        Command::Sell(sell) => block_on(sell::sell(&context, &sell)),
         Command::Balance => block_on(local::balance(&context)),
         Command::Close(close) => block_on(closings::close(&context, &close)),
         Command::Closings(closings) => block_on(closings::closings(&context, &closings)),
@@ -114,6 +120,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Printer(printer::Printer::Test) => block_on(printer::test(&context)),
         Command::Cashier(cashier) => cashier::run(&context, &cashier),
         Command::Phone(phone) => block_on(phone::run(&context, &phone)),
+        Command::Till(till) => block_on(till::run(&context, &till)),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::phones::Phones;
 use crate::service::counter::Alive;
 use crate::service::{Parts, Place, Service, Settings};
 use crate::sync::{HubClient, HubLink, Network, Timing};
-use crate::{card, printer, web};
+use crate::{card, printer, till, web};
 
 /// Card events that wait for the counter: more than a person can make.
 const CARD_EVENTS_MAX: usize = 16;
@@ -72,6 +72,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let door = phones.clone().map(|phones| web::serve_phones(phones, Arc::clone(&service), stopped.clone()));
     let door = door.map(tokio::spawn);
     let pages = tokio::spawn(web::serve_with(listener, Arc::clone(&service), phones, stopped.clone()));
+    let tills = tills(config, &service, &stopped)?;
     tracing::info!(address = %config.listen, "ready");
     tell(NotifyState::Ready);
 
@@ -90,13 +91,35 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         drop(task.await);
     }
     drop(pages.await);
-    if let Some(door) = door {
-        drop(door.await);
+    for task in door.into_iter().chain(tills) {
+        drop(task.await);
     }
     drop(service);
     // Every row that was asked for is written before the program ends.
     journal_thread.finish();
     Ok(())
+}
+
+/// The tills' door, where the configuration lets any in.
+fn tills(
+    config: &Config,
+    service: &Arc<Service>,
+    stopped: &watch::Receiver<bool>,
+) -> Result<Option<tokio::task::JoinHandle<()>>, Failure> {
+    let Some(door) = config.caisse_ap()? else { return Ok(None) };
+    service.till.opens(&door.address.to_string(), &config.till_category);
+    let (watching, service, mut stop) = (Arc::clone(service), Arc::clone(service), stopped.clone());
+    let stopped = stopped.clone();
+    Ok(Some(tokio::spawn(async move {
+        let ended = async move { drop(stop.wait_for(|stop| *stop).await) };
+        let watched = async move {
+            tokio::select! {
+                () = watching.till_watch() => {}
+                () = ended => {}
+            }
+        };
+        tokio::join!(watched, till::caisse_ap::server::serve(door, service, stopped));
+    })))
 }
 
 fn settings(config: &Config, sealed_by: SealedBy) -> Result<Settings, Failure> {

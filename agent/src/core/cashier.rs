@@ -7,12 +7,14 @@ use std::fmt;
 pub const CODE_DIGITS: std::ops::RangeInclusive<usize> = 4..=8;
 /// Characters of a label.
 pub const LABEL_CHARS_MAX: usize = 24;
-/// Wrong codes in a row before nothing is heard for a while.
+/// Wrong codes before nothing is heard for a while.
 pub const WRONG_MAX: u32 = 5;
 /// The first of these whiles; each further wrong code doubles it.
 pub const WAIT_S: u64 = 30;
 /// The longest of them.
 pub const WAIT_S_MAX: u64 = 900;
+/// How long it takes until one wrong code is forgotten: never shorter than a while, so that waiting wins nothing.
+pub const FORGOTTEN_S: u64 = WAIT_S_MAX;
 
 /// What a cashier types. `Debug` hides it, and it is wiped from memory.
 #[derive(Clone, Eq, PartialEq)]
@@ -47,7 +49,7 @@ pub fn label(text: &str) -> Option<String> {
     fits.then(|| text.to_owned())
 }
 
-/// Wrong codes in a row.
+/// Wrong codes, whoever typed them. Time alone forgets them: a cashier who guesses another's code cannot do so with the own.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Tries {
     wrong: u32,
@@ -66,8 +68,11 @@ impl Tries {
 
     /// After a wrong code.
     #[must_use]
-    pub const fn wrong(self, now: Moment) -> Self {
-        Self { wrong: self.wrong.saturating_add(1), last: Some(now) }
+    pub fn wrong(self, now: Moment) -> Self {
+        let passed_s = self.last.and_then(|last| now.elapsed_s(last)).unwrap_or(0);
+        let forgotten = passed_s.checked_div(FORGOTTEN_S).unwrap_or(0);
+        let left = self.wrong.saturating_sub(u32::try_from(forgotten).unwrap_or(u32::MAX));
+        Self { wrong: left.saturating_add(1), last: Some(now) }
     }
 }
 
@@ -117,6 +122,17 @@ mod tests {
             tries = tries.wrong(moment(1, 60));
         }
         assert_eq!(tries.wait_s(moment(1, 60)), WAIT_S_MAX);
-        assert_eq!(Tries::default().wait_s(moment(1, 60)), 0, "a right code forgets the wrong ones");
+    }
+
+    #[test]
+    fn time_alone_forgets_wrong_codes_and_one_by_one() {
+        let five = (0..5).fold(Tries::default(), |tries, _| tries.wrong(moment(1, 0)));
+        assert_eq!(five.wrong(moment(1, FORGOTTEN_S - 1)).wait_s(moment(1, FORGOTTEN_S - 1)), 60);
+        assert_eq!(
+            five.wrong(moment(1, FORGOTTEN_S)).wait_s(moment(1, FORGOTTEN_S)),
+            30,
+            "four are left, and this one"
+        );
+        assert_eq!(five.wrong(moment(1, 2 * FORGOTTEN_S)).wait_s(moment(1, 2 * FORGOTTEN_S)), 0);
     }
 }

@@ -200,6 +200,50 @@ fn sums_are_by_the_cashier_who_was_there() {
 }
 
 #[test]
+fn the_sums_of_the_open_day_read_only_what_is_new_and_are_what_a_whole_reading_gives() {
+    let (folder, fund) = (folder(), Fund::default());
+    let mut journal = ready(&fund, folder.path());
+    let ask = |journal: &mut Journal| {
+        let state = journal.state();
+        let (from, upto) = (state.periods.day.closed.next().unwrap(), state.newest.chain.seq);
+        let before = journal.rows_summed;
+        let told = sums(journal, from, upto);
+        let read = journal.rows_summed - before;
+        // What nobody has read before is read from the first row.
+        let kept = journal.day_sums.take();
+        let whole = sums(journal, from, upto);
+        assert_eq!((&told.categories, &told.cashiers), (&whole.categories, &whole.cashiers));
+        journal.day_sums = kept;
+        read
+    };
+    for number in 1..=5 {
+        sell(&mut journal, moment(1, number), number, &[(1, 10), (2, 20)]);
+    }
+    assert_eq!(ask(&mut journal), 5);
+    assert_eq!(ask(&mut journal), 0, "nothing is new");
+    sell(&mut journal, moment(1, 6), 6, &[(1, 10)]);
+    assert_eq!(ask(&mut journal), 1);
+    // The first cashier of all is named: what was sold before is still there, under nobody.
+    let body = RowBody::CashierChange(CashierChange { cashier: 3 });
+    journal.write(moment(1, 7), |writer| writer.append(body, None)).unwrap();
+    sell(&mut journal, moment(1, 8), 7, &[(2, 10)]);
+    assert_eq!(ask(&mut journal), 2);
+    let kept = journal.day_sums.clone().unwrap();
+    assert_eq!(kept.cashiers.iter().map(|(number, sum)| (*number, sum.sales)).collect::<Vec<_>>(), [(0, 6), (3, 1)]);
+    // A stretch that ends before what was read is read by itself.
+    let state = journal.state();
+    let (first, upto) = (state.periods.day.closed.next().unwrap(), state.newest.chain.seq.get());
+    let early = sums(&mut journal, first, Seq::new(upto - 1));
+    assert_eq!(early.categories[&CategoryId::new(2)].sales, 5);
+    // A new day begins with nothing, and its cashier is known.
+    journal.close(moment(1, 9), ClosePeriod::Day).unwrap();
+    assert_eq!(ask(&mut journal), 0);
+    sell(&mut journal, moment(1, 10), 8, &[(1, 10)]);
+    assert_eq!(ask(&mut journal), 1);
+    assert_eq!(journal.day_sums.as_ref().unwrap().cashiers.keys().collect::<Vec<_>>(), [&3]);
+}
+
+#[test]
 fn a_receipts_number_finds_its_row_over_the_wrap() {
     let (folder, fund) = (folder(), Fund::default());
     let mut journal = ready(&fund, folder.path());

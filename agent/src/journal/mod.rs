@@ -32,6 +32,7 @@ pub mod seal;
 mod secrets;
 mod state;
 mod sums;
+mod till;
 mod undo;
 pub mod verify;
 mod verify_cards;
@@ -55,6 +56,7 @@ pub use sales::{CardView, Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
 pub use secrets::SlotSecret;
 pub use state::{AlarmNote, HubView, Identity, Newest, Reserved, State, Totals};
 pub use sums::{CashierSum, CategorySum, Sums};
+pub use till::{SAME_AGAIN_S, TillAction, TillAsk, TillDone, UNCONFIRMED_MAX};
 pub use undo::{RefundAsk, RefundProgress, RefundRecord, ReversalRecord, SaleRef, Undone};
 
 use crate::clock::Stopwatch;
@@ -89,6 +91,10 @@ pub struct Journal {
     unsure: bool,
     last_commit: Duration,
     commits: u32,
+    /// The sums of the open day, as far as they were read: whoever asks again reads only what is new.
+    day_sums: Option<Sums>,
+    #[cfg(test)]
+    rows_summed: usize,
     #[cfg(test)]
     pages_max: Option<u32>,
 }
@@ -143,6 +149,9 @@ impl Journal {
             unsure: false,
             last_commit: Duration::ZERO,
             commits: 0,
+            day_sums: None,
+            #[cfg(test)]
+            rows_summed: 0,
             #[cfg(test)]
             pages_max: None,
         };

@@ -86,6 +86,15 @@ pub struct Declined {
     pub allowed_at_least: Option<Cents>,
 }
 
+impl Declined {
+    /// Only so much could be paid, and who asks takes no part.
+    #[must_use]
+    pub const fn only(available: Cents) -> Self {
+        let reason = DeclineReason::InsufficientFunds;
+        Self { reason, purse: None, available: Some(available), allowed_at_least: None }
+    }
+}
+
 /// What became of a sale.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Sold {

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005_identity_cards.sql"),
     include_str!("../../migrations/0006_closings.sql"),
     include_str!("../../migrations/0007_counter.sql"),
+    include_str!("../../migrations/0008_till.sql"),
 ];
 /// "CABA": the file is one of ours.
 const APPLICATION_ID: u32 = 0x4341_4241;

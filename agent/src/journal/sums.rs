@@ -35,6 +35,7 @@ pub struct CashierSum {
 /// Sums over a stretch of rows, as far as they were read.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Sums {
+    from: Seq,
     next: Seq,
     upto: Seq,
     /// Who sells at `next`; 0 for nobody.
@@ -51,6 +52,14 @@ impl Sums {
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.next > self.upto
+    }
+
+    /// As it is told: where no row ever named a cashier, there is none.
+    fn told(mut self) -> Self {
+        if self.is_done() && !self.has_cashiers {
+            self.cashiers.clear();
+        }
+        self
     }
 
     fn sale(&mut self, sale: &Sale) -> Result<(), MoneyError> {
@@ -72,16 +81,21 @@ impl Sums {
 }
 
 impl Journal {
-    /// Begins the sums over the rows from `from` to `upto`.
+    /// Begins the sums over the rows from `from` to `upto`; those of the open day go on where they were read to.
     ///
     /// # Errors
     /// [`JournalError`].
     pub fn sums(&mut self, from: Seq, upto: Seq) -> Result<Sums, JournalError> {
+        // Only rows that stand in the file were read, and none of them ever changes.
+        let kept = self.day_sums.clone().filter(|kept| kept.from == from && kept.upto <= upto);
         self.read(|db, state| {
+            if let Some(kept) = kept {
+                return Ok(Sums { upto, ..kept }.told());
+            }
             let cashier = cashier_before(db, state, from)?;
             let has_cashiers = cashier.is_some();
             let cashier = cashier.unwrap_or(0);
-            Ok(Sums { next: from, upto, cashier, has_cashiers, ..Sums::default() })
+            Ok(Sums { from, next: from, upto, cashier, has_cashiers, ..Sums::default() })
         })
     }
 
@@ -90,12 +104,14 @@ impl Journal {
     /// # Errors
     /// [`JournalError`].
     pub fn sum_on(&mut self, mut sums: Sums) -> Result<Sums, JournalError> {
-        self.read(|db, state| {
+        let (sums, read) = self.read(|db, state| {
+            let mut read = 0_usize;
             let last = sums.next.get().saturating_add(STEP_ROWS.saturating_sub(1)).min(sums.upto.get());
             let mut select = db.prepare_cached(
                 "SELECT bytes FROM rows WHERE seq BETWEEN ?1 AND ?2 AND +kind IN (2, 12) ORDER BY seq",
             )?;
             for bytes in select.query_map(params![sums.next.get(), last], |row| row.get::<_, Vec<u8>>(0))? {
+                read = read.saturating_add(1);
                 match body(state, bytes?)? {
                     RowBody::Sale(sale) => sums.sale(&sale)?,
                     RowBody::CashierChange(change) => {
@@ -121,11 +137,24 @@ impl Journal {
                 }
             }
             sums.next = Seq::new(last).next().ok_or(JournalError::Full)?;
-            if sums.is_done() && !sums.has_cashiers {
-                sums.cashiers.clear();
-            }
-            Ok(sums)
-        })
+            Ok((sums, read))
+        })?;
+        tracing::trace!(rows = read, "rows were summed");
+        #[cfg(test)]
+        {
+            self.rows_summed = self.rows_summed.saturating_add(read);
+        }
+        self.keep(&sums);
+        Ok(sums.told())
+    }
+
+    /// Keeps the sums of the open day, where nobody read further meanwhile.
+    fn keep(&mut self, sums: &Sums) {
+        let is_open = sums.is_done() && self.state.periods.day.closed.next() == Some(sums.from);
+        let is_further = self.day_sums.as_ref().is_none_or(|kept| kept.from != sums.from || kept.upto < sums.upto);
+        if is_open && is_further {
+            self.day_sums = Some(sums.clone());
+        }
     }
 }
 

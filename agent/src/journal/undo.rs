@@ -293,6 +293,17 @@ pub(super) fn reversal_of(db: &Connection, state: &State, sale: Seq) -> Result<O
     Ok(Some(ReversalRecord { seq, reversal, sale, at }))
 }
 
+/// The reversal of a request.
+pub(super) fn reversal_by(
+    db: &Connection,
+    state: &State,
+    request: RequestId,
+) -> Result<Option<ReversalRecord>, JournalError> {
+    let mut select = db.prepare_cached("SELECT sale FROM reversals WHERE request = ?1")?;
+    let sale = select.query_row([request.as_bytes()], |row| Ok(Seq::new(row.get(0)?))).optional()?;
+    sale.map_or(Ok(None), |sale| reversal_of(db, state, sale))
+}
+
 /// The lines of all refunds of a sale.
 pub(super) fn refunded_lines(db: &Connection, state: &State, sale: Seq) -> Result<Vec<Line>, JournalError> {
     let mut select = db
@@ -311,7 +322,11 @@ const REFUND_COLUMNS: &str = "SELECT rows.seq, rows.at, rows.bytes, is_granted F
                               JOIN refunds ON refunds.seq = rows.seq \
                               LEFT JOIN refund_decisions ON refund_decisions.seq = rows.seq";
 
-fn find_refund(db: &Connection, state: &State, request: RequestId) -> Result<Option<RefundRecord>, JournalError> {
+pub(super) fn find_refund(
+    db: &Connection,
+    state: &State,
+    request: RequestId,
+) -> Result<Option<RefundRecord>, JournalError> {
     let mut select = db.prepare_cached(&format!("{REFUND_COLUMNS} WHERE rows.request = ?1"))?;
     let found = select.query_row([request.as_bytes()], refund_columns).optional()?;
     found.map(|columns| refund_record(db, state, columns)).transpose()

@@ -79,12 +79,17 @@ impl Roll {
             }
             Err(error) => return Err(error.into()),
         };
-        let malformed = || PhonesError::Malformed(path.to_owned());
-        let roll: Self = serde_json::from_slice(&bytes).map_err(|_| malformed())?;
+        Self::of_bytes(&bytes).ok_or_else(|| PhonesError::Malformed(path.to_owned()))
+    }
+
+    /// Reads the file's bytes; nothing where this program did not write them.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let roll: Self = serde_json::from_slice(bytes).ok()?;
         let fits = roll.form == 1
             && roll.phones.len() <= PHONES_MAX
             && roll.phones.iter().all(|phone| phone.id <= roll.last_id);
-        if fits { Ok(roll) } else { Err(malformed()) }
+        fits.then_some(roll)
     }
 
     /// Writes the file, durably.

@@ -73,6 +73,8 @@ pub struct Seen {
     pub doubts: usize,
     /// What should be closed.
     pub closing_due: Option<ClosePeriod>,
+    /// The tills.
+    pub till: crate::till::desk::Seen,
 }
 
 /// One thing that is wrong.
@@ -135,6 +137,9 @@ pub fn advice(seen: &Seen) -> Vec<Advice> {
         },
         seen.cashiers_broken.then(|| warn("cashiers_unreadable")),
         (seen.doubts > 0).then(|| warn("doubts")),
+        (seen.till.unconfirmed > 0).then(|| warn("till_unconfirmed")),
+        seen.till.is_shut.then(|| warn("till_shut")),
+        seen.till.has_no_category.then(|| warn("till_category")),
         network(seen.network),
         list(seen),
         seen.age_s.filter(|age_s| *age_s >= BALANCES_OLD_S).map(|_| warn("balances_old")),

@@ -22,6 +22,7 @@ fn well() -> Seen {
         alarms: 0,
         doubts: 0,
         closing_due: None,
+        till: crate::till::desk::Seen::default(),
     }
 }
 
@@ -32,6 +33,7 @@ fn wrongs() -> Vec<(Seen, Advice)> {
     let reader = |reader, code| (Seen { reader, ..well() }, stop(code));
     let network = |name, advice| (Seen { network: NetworkState::Offline(name), ..well() }, advice);
     let printer = |printer, code| (Seen { printer, ..well() }, warn(code));
+    let till = |till, code| (Seen { till, ..well() }, warn(code));
     let due = |due, code| (Seen { closing_due: Some(due), ..well() }, info(code));
     let unsure = PrinterState::LastJobUnsure { job: JobId::new(1), fault: PrinterFault::Hanging };
     vec![
@@ -53,6 +55,9 @@ fn wrongs() -> Vec<(Seen, Advice)> {
         (Seen { disk: Disk::Low, ..well() }, warn("disk_low")),
         (Seen { cashiers_broken: true, ..well() }, warn("cashiers_unreadable")),
         (Seen { doubts: 1, ..well() }, warn("doubts")),
+        till(crate::till::desk::Seen { unconfirmed: 1, ..Default::default() }, "till_unconfirmed"),
+        till(crate::till::desk::Seen { is_shut: true, ..Default::default() }, "till_shut"),
+        till(crate::till::desk::Seen { has_no_category: true, ..Default::default() }, "till_category"),
         network("not_the_hub", warn("captive_portal")),
         network("refused", warn("hub_refused")),
         network("not_reached", info("network_offline")),

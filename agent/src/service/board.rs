@@ -42,6 +42,8 @@ pub struct SaleView {
     pub refunded: Cents,
     /// What it has instead of a row where it is only played.
     pub played: Option<Played>,
+    /// True where a till asked for it, and not a person here.
+    pub from_till: bool,
 }
 
 /// What was written down of a sale.
@@ -73,6 +75,7 @@ impl SaleView {
             is_reversed: false,
             refunded: Cents::ZERO,
             played: None,
+            from_till: false,
         }
     }
 
@@ -140,6 +143,7 @@ impl SaleView {
             (SaleState::Authorizing, _) => "sale-authorizing",
             (SaleState::Offered, _) => "sale-offer",
             (SaleState::InDoubt, _) => "sale-in-doubt",
+            (SaleState::Accepted, _) if self.is_reversed => "sale-reversed",
             (SaleState::Accepted, Some(Tier::Plain)) => "sale-accepted-not-proven",
             (SaleState::Accepted, _) => "sale-accepted",
             (SaleState::Declined(_), _) => "sale-declined",
@@ -167,6 +171,9 @@ impl SaleView {
         let message = texts.both(self.message_id());
         put("message_fr", json!(message.message_fr));
         put("message_en", json!(message.message_en));
+        if self.from_till {
+            put("from_till", json!(true));
+        }
         if let Some(till_ref) = &self.till_ref {
             put("till_ref", json!(till_ref));
         }
@@ -208,7 +215,9 @@ impl SaleView {
             return self.offer_side(texts);
         }
         let SaleState::Declined(reason) = self.state else { return None };
-        let mut side = coded(texts, reason.message_id(), reason.name());
+        let is_shared = self.from_till && self.lines.iter().any(|line| !line.member.is_zero());
+        let message = if is_shared { "decline-till-part" } else { reason.message_id() };
+        let mut side = coded(texts, message, reason.name());
         if let (Value::Object(side), Some(available)) = (&mut side, self.declined.and_then(|d| d.available)) {
             let shows_money = reason >= DeclineReason::AboveSaleLimit;
             if shows_money {
@@ -316,6 +325,13 @@ impl Board {
     #[must_use]
     pub fn last_accepted(&self) -> Option<&SaleView> {
         self.sales.iter().rev().find(|sale| sale.state == SaleState::Accepted && sale.played.is_none())
+    }
+
+    /// True for the newest sale of the board that was accepted, really or as played.
+    #[must_use]
+    pub fn was_just_made(&self, id: RequestId) -> bool {
+        let newest = self.sales.iter().rev().find(|sale| sale.state == SaleState::Accepted);
+        newest.is_some_and(|sale| sale.id == id)
     }
 
     /// The remark that fits the reader, for a sale that waits.

@@ -86,6 +86,7 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn print_closing(&self, seq: Seq, language: Language) -> Result<(JobId, u32), Refusal> {
+        self.may(By::Person)?;
         self.check_printer()?;
         let found = self.journal.customer(move |journal| journal.closing(seq)).await?;
         let closing = found.ok_or(Refusal::NoClosing)?;
@@ -103,6 +104,7 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn print_day(&self, language: Language) -> Result<JobId, Refusal> {
+        self.may(By::Person)?;
         self.check_printer()?;
         let (figures, opened_at) = self.running().await?;
         self.print_slip(language, &About { closing: None, figures: &figures, opened_at, at: self.time(), copies: 0 })
@@ -134,18 +136,27 @@ impl Service {
 
     /// The figures since the newest closing of a day, and when the first row that counts was written.
     async fn running(&self) -> Result<(Figures, Option<Timestamp>), Refusal> {
-        let state = self.journal.published().state;
-        let day = state.periods.day;
-        let from = day.closed.next().ok_or(Refusal::Overloaded)?;
-        let upto = state.newest.chain.seq;
+        // What the thread has at hand: never behind what was read before.
+        let begin = |journal: &mut crate::journal::Journal| {
+            let state = journal.state();
+            let from = state.periods.day.closed.next().ok_or(crate::journal::JournalError::Full)?;
+            let sums = journal.sums(from, state.newest.chain.seq)?;
+            Ok((state, from, sums))
+        };
+        let (state, from, sums) = self.journal.customer(begin).await?;
+        let (day, upto) = (state.periods.day, state.newest.chain.seq);
         let totals = state.newest.totals.since(day.totals).map_err(|_| Refusal::Receipt)?;
-        let sums = self.sums(from, upto).await?;
+        let sums = self.sum_up(sums).await?;
         Ok((Figures { from, upto, totals, perpetual: state.newest.totals.fund, sums }, day.since))
     }
 
     /// Read step by step behind whatever a customer asks: a year's rows take a while.
     async fn sums(&self, from: Seq, upto: Seq) -> Result<Sums, Refusal> {
-        let mut sums = self.journal.customer(move |journal| journal.sums(from, upto)).await?;
+        let sums = self.journal.customer(move |journal| journal.sums(from, upto)).await?;
+        self.sum_up(sums).await
+    }
+
+    async fn sum_up(&self, mut sums: Sums) -> Result<Sums, Refusal> {
         while !sums.is_done() {
             sums = self.journal.sync(move |journal| journal.sum_on(sums)).await?;
         }

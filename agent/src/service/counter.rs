@@ -149,7 +149,7 @@ impl Counter {
             return self.begin_known_played(ask, sale);
         }
         if let Some(sale) = known.filter(|sale| !may_go_on(sale.state)) {
-            let same = sale.asked == ask.lines;
+            let same = sale.asked == ask.lines && !ask.training;
             return if same { Ok(Begun { sale, is_new: false }) } else { Err(Refusal::RequestConflict) };
         }
         let now = self.service.clock.now();
@@ -159,17 +159,22 @@ impl Counter {
         };
         let (record, doubt) = self.service.journal.customer(find).await?;
         if let Some(record) = record {
-            if !record.is_of(&ask.lines) {
+            if !record.is_of(&ask.lines) || ask.training {
                 return Err(Refusal::RequestConflict);
             }
             let sale = SaleView::of_record(request, &record);
             self.service.board().put(sale.clone());
             return Ok(Begun { sale, is_new: false });
         }
+        match (self.is_training(), ask.training) {
+            (true, false) => return Err(Refusal::Training),
+            (false, true) => return Err(Refusal::NotTraining),
+            (true, true) | (false, false) => {}
+        }
         if !matches!(self.open, Open::Nothing) {
             return Err(Refusal::Busy);
         }
-        if self.is_training() {
+        if ask.training {
             return if doubt.is_some() { Err(Refusal::Training) } else { self.begin_played(ask) };
         }
         if let Some(doubt) = doubt {
@@ -186,6 +191,10 @@ impl Counter {
         let request = ask.request;
         let lines = self.service.categories().split(&ask.lines)?;
         let mut sale = SaleView::new(request, ask.lines.clone(), lines, ask.till_ref.clone());
+        sale.from_till = ask.from_till;
+        if ask.from_till && sale.lines.iter().any(|line| !line.member.is_zero()) {
+            return Ok(self.decline_shared(sale));
+        }
         {
             let mut board = self.service.board();
             sale.notice = board.reader_notice();
@@ -275,7 +284,7 @@ impl Counter {
             Ok(Sold::Declined(declined)) => {
                 self.keep_tap(by).await;
                 match self.offer_of(&ask, most).await {
-                    Some(most) => self.offer(begun, deadline, Part { card: by.card, most, is_taken: false }),
+                    Some(most) => self.offer(begun, deadline, Part { card: by.card, most, is_taken: false }).await,
                     None => {
                         self.release(id).await;
                         self.declined(id, declined);

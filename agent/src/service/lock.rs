@@ -39,7 +39,7 @@ pub(super) struct Lock {
     lock_after: Option<Duration>,
     /// When somebody last did something, in milliseconds of this run of the system.
     active_ms: AtomicU64,
-    /// Locked by hand, whether the journal could be written or not.
+    /// Locked by hand, by time or by the start, whether the journal could be written or not.
     forced: AtomicBool,
     tries: tokio::sync::Mutex<Tries>,
 }
@@ -67,7 +67,8 @@ impl Lock {
             cashiers: place.data_dir.as_deref().map(Cashiers::of).unwrap_or_default(),
             lock_after: place.lock_after,
             active_ms: AtomicU64::new(clock.now().monotonic_ms),
-            forced: AtomicBool::new(false),
+            // How long the machine was off nobody knows: where time locks, it starts locked.
+            forced: AtomicBool::new(place.lock_after.is_some()),
             tries: tokio::sync::Mutex::default(),
         }
     }
@@ -167,7 +168,6 @@ impl Service {
             tracing::info!("a cashier's code was wrong");
             return Err(Refusal::CodeWrong);
         };
-        *tries = Tries::default();
         drop(tries);
         let number = cashier.number;
         self.ask(|reply| Command::Cashier { number, reply }).await?;

@@ -78,7 +78,7 @@ async fn a_locked_counter_begins_nothing_and_a_code_opens_it() {
     shop.service.log_out().await.unwrap();
     assert_eq!((shop.is_locked(), shop.service.journal.published().state.cashier), (true, 0));
     // A program has its own cashiers.
-    let ask = BeginAsk { request: request(2), till_ref: None, lines: lines(100) };
+    let ask = BeginAsk { request: request(2), till_ref: None, lines: lines(100), training: false, from_till: false };
     assert!(shop.service.begin_by(By::Program, ask).await.unwrap().1);
     assert_eq!(sales_in(shop.folder.path()), (1, 500));
 }
@@ -113,11 +113,59 @@ async fn five_wrong_codes_are_enough_for_a_while() {
     assert_eq!(shop.service.log_in("1234").await.unwrap_err(), Refusal::CodeWait { wait_s: 1 });
     shop.pass(1);
     shop.service.log_in("1234").await.unwrap();
-    assert_eq!(
-        shop.service.log_in("0000").await.unwrap_err(),
-        Refusal::CodeWrong,
-        "a right one forgets the wrong ones"
-    );
+    assert_eq!(shop.service.log_in("0000").await.unwrap_err(), Refusal::CodeWrong);
+    let waits = shop.service.log_in("1234").await.unwrap_err();
+    assert_eq!(waits, Refusal::CodeWait { wait_s: 60 }, "a right one forgets no wrong one");
+}
+
+#[tokio::test]
+async fn who_has_a_code_cannot_guess_another_ones_by_typing_the_own_in_between() {
+    let shop = locked_shop(None).await;
+    for code in ["0000", "0001", "0002", "0003", "0004"] {
+        shop.service.log_in("98765").await.unwrap();
+        assert_eq!(shop.service.log_in(code).await.unwrap_err(), Refusal::CodeWrong, "{code}");
+    }
+    assert_eq!(shop.service.log_in("98765").await.unwrap_err(), Refusal::CodeWait { wait_s: 30 });
+}
+
+#[tokio::test]
+async fn a_machine_that_starts_is_locked_where_time_locks_it() {
+    let shop = locked_shop(Some(60)).await;
+    shop.service.log_in("1234").await.unwrap();
+    let shop = open_at(shop.close().await, Some(60));
+    assert!(shop.is_locked(), "nobody knows how long it was off");
+    assert_eq!(shop.begin(1, 500).await.unwrap_err(), Refusal::Locked);
+    shop.service.log_in("1234").await.unwrap();
+    assert_eq!(shop.sell(1, 500).await["state"], "accepted");
+    // Where there are no codes, there is nothing to type.
+    let folder = shop.close().await;
+    std::fs::remove_file(folder.path().join(CASHIERS)).unwrap();
+    let shop = open_at(folder, Some(60));
+    assert_eq!(shop.sell(2, 500).await["state"], "accepted");
+}
+
+#[tokio::test]
+async fn a_locked_counter_prints_the_sale_just_made_and_no_other_paper() {
+    let shop = locked_shop(None).await;
+    shop.service.log_in("1234").await.unwrap();
+    shop.sell(1, 500).await;
+    let sold = shop.sell(2, 600).await;
+    shop.service.log_out().await.unwrap();
+    let (fr, seq) = (Language::French, cabas_protocol::Seq::new(sold["seq"].as_u64().unwrap().try_into().unwrap()));
+    // This shop has no printer: who is not locked out is told so.
+    assert_eq!(shop.service.print(request(2), fr).await.unwrap_err(), Refusal::PrinterOff, "the sale just made");
+    assert_eq!(shop.service.print(request(1), fr).await.unwrap_err(), Refusal::Locked);
+    assert_eq!(shop.service.print_row(seq, fr).await.unwrap_err(), Refusal::Locked);
+    assert_eq!(shop.service.print_kept().unwrap_err(), Refusal::Locked);
+    assert_eq!(shop.service.discard_kept().unwrap_err(), Refusal::Locked);
+    assert_eq!(shop.service.print_day(fr).await.unwrap_err(), Refusal::Locked);
+    assert_eq!(shop.service.print_closing(seq, fr).await.unwrap_err(), Refusal::Locked);
+    shop.service.log_in("1234").await.unwrap();
+    assert_eq!(shop.service.print(request(1), fr).await.unwrap_err(), Refusal::PrinterOff);
+    assert_eq!(shop.service.print_row(seq, fr).await.unwrap_err(), Refusal::PrinterOff);
+    assert_eq!(shop.service.print_kept().unwrap_err(), Refusal::PrinterOff);
+    assert_eq!(shop.service.discard_kept(), Ok(()));
+    assert_eq!(shop.service.print_day(fr).await.unwrap_err(), Refusal::PrinterOff);
 }
 
 #[tokio::test]

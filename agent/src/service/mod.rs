@@ -21,6 +21,7 @@ pub mod receipts;
 mod refusal;
 mod status;
 mod taps;
+mod till;
 pub mod training;
 mod undo;
 
@@ -87,6 +88,10 @@ pub struct BeginAsk {
     pub till_ref: Option<String>,
     /// The amounts.
     pub lines: Vec<AskedLine>,
+    /// True where it is only to be played: who does not say so is never answered by a played sale.
+    pub training: bool,
+    /// True where a till asks: it is paid whole or not at all.
+    pub from_till: bool,
 }
 
 /// A request for the counter.
@@ -146,6 +151,7 @@ pub struct Service {
     commands: mpsc::Sender<Command>,
     lock: lock::Lock,
     data_dir: Option<std::path::PathBuf>,
+    pub(crate) till: crate::till::Desk,
 }
 
 impl Service {
@@ -172,6 +178,7 @@ impl Service {
             board: Mutex::new(board),
             events: broadcast::channel(EVENTS_MAX).0,
             commands,
+            till: crate::till::Desk::default(),
         });
         let counter = Counter::new(Arc::clone(&service), received, card_key);
         (service, counter)
@@ -297,11 +304,14 @@ impl Service {
         board.find(id).and_then(|sale| sale.member_side(&self.texts)).ok_or(Refusal::NotFound)
     }
 
-    /// Puts the receipt of an accepted sale into the printer's queue. A second one says that it is a duplicate.
+    /// Puts the receipt of an accepted sale into the printer's queue. A second one says that it is a duplicate. A customer
+    /// who has just paid gets the receipt of it, locked or not.
     ///
     /// # Errors
     /// [`Refusal`].
     pub async fn print(&self, id: RequestId, language: Language) -> Result<(JobId, u32), Refusal> {
+        let was_just_made = self.board().was_just_made(id);
+        self.may(By::Person).or_else(|refusal| if was_just_made { Ok(()) } else { Err(refusal) })?;
         let known = self.journal.customer(move |journal| journal.find_sale(id)).await?;
         let Some(record) = known else {
             return self.print_played(id, language);

@@ -6,7 +6,7 @@ use super::purse::{Keyed, OnReader};
 use super::{BeginAsk, Command, Counter, Refusal, Service};
 use crate::core::part::part_of;
 use crate::core::sale::{SaleEvent, SaleState};
-use crate::journal::SaleAsk;
+use crate::journal::{Declined, SaleAsk};
 use cabas_protocol::{CardRef, Cents, RequestId};
 use serde_json::Value;
 use std::pin::Pin;
@@ -50,8 +50,13 @@ impl Counter {
     }
 
     /// Asks the member. The sale's own time-out goes on: no answer leaves nothing.
-    pub(super) fn offer(&mut self, ask: BeginAsk, deadline: Pin<Box<Sleep>>, part: Part) {
+    pub(super) async fn offer(&mut self, ask: BeginAsk, deadline: Pin<Box<Sleep>>, part: Part) {
         let id = ask.request;
+        if ask.from_till {
+            // A till takes its amount whole or not at all: what would pass is told on the member's side.
+            self.release(id).await;
+            return self.declined(id, Declined::only(part.most));
+        }
         tracing::info!(sale.id = %id, "a part of a sale is offered");
         if let Some(sale) = self.service.board().find_mut(id) {
             sale.offer = Some(part.most);

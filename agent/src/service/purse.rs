@@ -181,7 +181,9 @@ impl Counter {
                 self.service.metrics.paid_by_card(watch.elapsed().saturating_sub(hub));
                 self.accepted(id, *record);
             }
-            Paid::Declined(_, Some(most)) => self.offer(begun, deadline, Part { card: by.card, most, is_taken: false }),
+            Paid::Declined(_, Some(most)) => {
+                self.offer(begun, deadline, Part { card: by.card, most, is_taken: false }).await;
+            }
             Paid::Declined(declined, None) => self.declined(id, declined),
             Paid::NotSplit(error) => {
                 tracing::warn!(%error, "a sale no longer fits the shop's grid");

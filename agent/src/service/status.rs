@@ -60,6 +60,7 @@ impl Service {
             })).collect::<Vec<_>>(),
             "balance_asked": board.balance_asked,
             "closing": self.closing_due(&state, state.hub.anchor.time(now)),
+            "till": self.till.json(&self.texts, state.hub.anchor.time(now)),
         });
         let categories = self.categories();
         let seen = self.seen(&state, trouble, &board, (disk, &at_counter), now);
@@ -113,6 +114,7 @@ impl Service {
             alarms: state.alarms.len(),
             doubts: state.doubts.len(),
             closing_due: Self::period_due(state, state.hub.anchor.time(now)),
+            till: self.till.seen(),
         }
     }
 

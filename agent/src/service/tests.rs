@@ -72,7 +72,15 @@ fn open_with(folder: Arc<tempfile::TempDir>, settings: Settings, place: Place) -
 
 impl Shop {
     async fn begin(&self, number: u64, amount: u64) -> Result<(Value, bool), Refusal> {
-        self.service.begin(BeginAsk { request: request(number), till_ref: None, lines: lines(amount) }).await
+        // As the page does: it says that the terminal trains.
+        let training = self.service.status()["training"] == true;
+        self.begin_as(number, amount, training).await
+    }
+
+    async fn begin_as(&self, number: u64, amount: u64, training: bool) -> Result<(Value, bool), Refusal> {
+        let ask =
+            BeginAsk { request: request(number), till_ref: None, lines: lines(amount), training, from_till: false };
+        self.service.begin(ask).await
     }
 
     async fn present(&self, uid: &[u8]) {
@@ -285,3 +293,6 @@ mod locked;
 mod purse_cards;
 #[path = "training_tests.rs"]
 mod trains;
+
+#[path = "till_tests.rs"]
+mod tills;

@@ -133,6 +133,9 @@ impl Counter {
         if !self.is_training() || sale.asked != ask.lines {
             return Err(Refusal::RequestConflict);
         }
+        if !ask.training {
+            return Err(Refusal::Training);
+        }
         let is_open = self.plays(ask.request);
         if sale.state != SaleState::InDoubt || is_open {
             return Ok(Begun { sale, is_new: false });

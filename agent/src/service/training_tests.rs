@@ -147,12 +147,13 @@ async fn what_is_real_is_refused_in_training_and_what_was_played_never_becomes_r
     assert_eq!(shop.service.train(true).await.unwrap_err(), Refusal::Busy);
     shop.service.cancel(request(2)).await.unwrap();
     shop.service.train(true).await.unwrap();
-    let (again, is_new) = shop.begin(1, 500).await.unwrap();
+    let (again, is_new) = shop.begin_as(1, 500, false).await.unwrap();
     assert_eq!(
         (&again["stan"], &again["training"], is_new),
         (&real["stan"], &Value::Null, false),
         "what is real stays so"
     );
+    assert_eq!(shop.begin(1, 500).await.unwrap_err(), Refusal::RequestConflict, "and is nothing to train with");
     let sale = journal::SaleRef::Request(request(1));
     assert_eq!(shop.service.reverse(sale, request(11)).await.unwrap_err(), Refusal::Training);
     let ask = journal::RefundAsk { request: request(12), sale, lines: None };
@@ -186,4 +187,18 @@ async fn a_played_sale_that_nobody_taps_ends_by_itself() {
     shop.begin(1, 500).await.unwrap();
     assert_eq!(shop.over(1).await["state"], "timed_out");
     shop.service.train(false).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_does_not_say_that_it_trains_is_never_told_of_a_played_sale_and_who_says_so_never_sells() {
+    let (shop, money_before, _) = Shop::trains(10_000).await;
+    assert_eq!(shop.begin_as(1, 500, false).await.unwrap_err(), Refusal::Training);
+    assert_eq!(shop.service.sale(request(1)).await.unwrap_err(), Refusal::NotFound, "nothing was begun");
+    shop.begin_as(2, 500, true).await.unwrap();
+    shop.play(2, Outcome::Accepted).await;
+    assert_eq!(shop.begin_as(2, 500, false).await.unwrap_err(), Refusal::Training, "nor of one that was played before");
+    shop.service.train(false).await.unwrap();
+    assert_eq!(shop.begin_as(3, 500, true).await.unwrap_err(), Refusal::NotTraining);
+    assert_eq!(shop.service.sale(request(3)).await.unwrap_err(), Refusal::NotFound);
+    assert_eq!(money(shop.folder.path()), money_before);
 }

@@ -19,7 +19,15 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn reverse(&self, sale: SaleRef, request: RequestId) -> Result<(Value, bool), Refusal> {
-        self.may_really(By::Person)?;
+        self.reverse_by(By::Person, sale, request).await
+    }
+
+    /// The same on behalf of a person or a program.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn reverse_by(&self, by: By, sale: SaleRef, request: RequestId) -> Result<(Value, bool), Refusal> {
+        self.may_really(by)?;
         let now = self.clock.now();
         let (record, is_new) = done(self.journal.customer(move |journal| journal.reverse(now, sale, request)).await?)?;
         tracing::info!(reversal.stan = %record.reversal.stan, reversal.seq = record.seq.get(), "a sale was reversed");
@@ -32,7 +40,15 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn refund(&self, ask: RefundAsk) -> Result<(Value, bool), Refusal> {
-        self.may_really(By::Person)?;
+        self.refund_by(By::Person, ask).await
+    }
+
+    /// The same on behalf of a person or a program.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn refund_by(&self, by: By, ask: RefundAsk) -> Result<(Value, bool), Refusal> {
+        self.may_really(by)?;
         let now = self.clock.now();
         let (record, is_new) = done(self.journal.customer(move |journal| journal.refund(now, &ask)).await?)?;
         if is_new {
@@ -67,6 +83,7 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn print_row(&self, seq: Seq, language: Language) -> Result<(JobId, u32), Refusal> {
+        self.may(By::Person)?;
         let entry = self.journal.customer(move |journal| journal.entry(seq)).await?.ok_or(Refusal::NotFound)?;
         self.print_entry(entry, language).await
     }
@@ -76,6 +93,7 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub fn print_kept(&self) -> Result<Value, Refusal> {
+        self.may(By::Person)?;
         if *self.printer.state().borrow() == PrinterState::Off {
             return Err(Refusal::PrinterOff);
         }
@@ -84,8 +102,13 @@ impl Service {
     }
 
     /// Forgets the receipts that wait for the printer.
-    pub fn discard_kept(&self) {
+    ///
+    /// # Errors
+    /// [`Refusal::Locked`].
+    pub fn discard_kept(&self) -> Result<(), Refusal> {
+        self.may(By::Person)?;
         self.printer.discard_kept();
+        Ok(())
     }
 
     /// Notes on the board what became of a sale.

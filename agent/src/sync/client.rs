@@ -189,18 +189,7 @@ impl HubClient {
         let exchange = self.exchange::<Q, A>(path, request);
         let Ok(exchanged) = tokio::time::timeout(timeout, exchange).await else { return Err(CallError::TimedOut) };
         let (status, body) = exchanged?;
-        let not_the_hub = |source| CallError::NotTheHub { status, source };
-        if status != 200 {
-            let refusal = signed::<Refusal>(body).and_then(|refusal| keys.verify(&refusal)).map_err(not_the_hub)?;
-            let refusal = refusal.into_payload();
-            if refusal.request != request.hash() {
-                return Err(CallError::OtherRequest);
-            }
-            tracing::warn!(refusal.code = refusal.code.number(), detail = %refusal.detail, "the hub refused");
-            return Err(CallError::Refused(refusal.code));
-        }
-        let answer = signed::<A>(body).and_then(|answer| verify(keys, &answer)).map_err(not_the_hub)?;
-        if answer.payload().request() == request.hash() { Ok(answer) } else { Err(CallError::OtherRequest) }
+        read_answer(request, keys, status, body)
     }
 
     /// Sends a request; what comes back is only bytes.
@@ -232,6 +221,30 @@ impl HubClient {
         }
         Ok((response.status().as_u16(), body))
     }
+}
+
+/// What an answer says: it is the hub's and belongs to the request, or nothing of it is believed.
+///
+/// # Errors
+/// [`CallError`].
+pub fn read_answer<Q: Payload, A: Answer>(
+    request: &Signed<Q>,
+    keys: &HubKeys,
+    status: u16,
+    body: Vec<u8>,
+) -> Result<Verified<A>, CallError> {
+    let not_the_hub = |source| CallError::NotTheHub { status, source };
+    if status != 200 {
+        let refusal = signed::<Refusal>(body).and_then(|refusal| keys.verify(&refusal)).map_err(not_the_hub)?;
+        let refusal = refusal.into_payload();
+        if refusal.request != request.hash() {
+            return Err(CallError::OtherRequest);
+        }
+        tracing::warn!(refusal.code = refusal.code.number(), detail = %refusal.detail, "the hub refused");
+        return Err(CallError::Refused(refusal.code));
+    }
+    let answer = signed::<A>(body).and_then(|answer| verify(keys, &answer)).map_err(not_the_hub)?;
+    if answer.payload().request() == request.hash() { Ok(answer) } else { Err(CallError::OtherRequest) }
 }
 
 /// Checks an answer. A new key of the hub is taken out of the answer that it signed, where the root vouches for it; nothing

@@ -4,7 +4,7 @@ use super::client::{CallError, HubClient};
 use super::verify::verify_object;
 use crate::clock::Clock;
 use crate::core::objects::Alarm;
-use crate::journal::{Applied, Inbound, JournalError, JournalHandle, State, Unsent};
+use crate::journal::{Applied, HubObject, Inbound, JournalError, JournalHandle, State, Unsent};
 use cabas_protocol::extend::{ExtendAnswer, ExtendRequest};
 use cabas_protocol::head::ObjectType;
 use cabas_protocol::keys::HubKeys;
@@ -97,26 +97,10 @@ impl HubLink {
         let Unsent { base, rows, state } = unsent;
         let sent = rows.len();
         let now = self.clock.now();
-        let request = SyncRequest {
-            head: state.context().head(ObjectType::SyncRequest),
-            terminal: state.id.terminal,
-            epoch: state.id.epoch,
-            nonce: random_request()?,
-            base,
-            rows,
-            cursor: state.hub.cursor,
-            wait_ms: u32::try_from(wait.as_millis()).unwrap_or(u32::MAX),
-            status: TerminalStatus {
-                program: String::from(env!("CARGO_PKG_VERSION")),
-                wall: now.wall,
-                clock: state.hub.anchor.quality(now),
-                hot_list: state.hub.hot_list,
-                newest: state.newest.chain.seq,
-                refused_unfunded: self.refused_unfunded(),
-            },
-            held_end: held.as_ref().is_some_and(|page| page.len() < OBJECTS_MAX),
-            held: held.unwrap_or_default(),
-        };
+        let request = sync_request(Unsent { base, rows, state: Arc::clone(&state) }, held, (now, random_request()?));
+        let status = TerminalStatus { refused_unfunded: self.refused_unfunded(), ..request.status };
+        let wait_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+        let request = SyncRequest { wait_ms, status, ..request };
         let request = self.signer.sign(&request);
         let timeout = EXCHANGE_TIMEOUT.saturating_add(wait);
         let answer = self.client.call("/v1/sync", &request, &state.keys, timeout).await;
@@ -181,8 +165,39 @@ impl HubLink {
     }
 }
 
+/// What a terminal asks in an exchange, its nonce and the time given: it does not wait for news.
+#[must_use]
+pub fn sync_request(
+    unsent: Unsent,
+    held: Option<Vec<ByteVec>>,
+    (now, nonce): (crate::core::ages::Moment, RequestId),
+) -> SyncRequest {
+    let Unsent { base, rows, state } = unsent;
+    SyncRequest {
+        head: state.context().head(ObjectType::SyncRequest),
+        terminal: state.id.terminal,
+        epoch: state.id.epoch,
+        nonce,
+        base,
+        rows,
+        cursor: state.hub.cursor,
+        wait_ms: 0,
+        status: TerminalStatus {
+            program: String::from(env!("CARGO_PKG_VERSION")),
+            wall: now.wall,
+            clock: state.hub.anchor.quality(now),
+            hot_list: state.hub.hot_list,
+            newest: state.newest.chain.seq,
+            refused_unfunded: 0,
+        },
+        held_end: held.as_ref().is_some_and(|page| page.len() < OBJECTS_MAX),
+        held: held.unwrap_or_default(),
+    }
+}
+
 /// Where a refusal says how the enrolment stands.
-const fn standing_of(code: RefusalCode) -> Option<Standing> {
+#[must_use]
+pub const fn standing_of(code: RefusalCode) -> Option<Standing> {
     match code {
         RefusalCode::Revoked => Some(Standing::Revoked),
         RefusalCode::EpochClosed => Some(Standing::Closed),
@@ -206,7 +221,9 @@ const fn standing_of(code: RefusalCode) -> Option<Standing> {
     }
 }
 
-fn verified_balance(
+/// The balance of a purse in the answer to an extension, where the hub signed it.
+#[must_use]
+pub fn verified_balance(
     keys: &HubKeys,
     bytes: &ByteVec,
     purse: PurseRef,
@@ -216,21 +233,46 @@ fn verified_balance(
     (verified.payload().purse == purse).then_some((signed, verified))
 }
 
-/// Checks every object; a bad one is an alarm and does not keep the others away.
-async fn verify_all(state: &Arc<State>, answer: Verified<SyncAnswer>) -> Inbound {
-    let mut keys = HubKeys::clone(&state.keys);
-    let mut objects = Vec::with_capacity(answer.payload().objects.len());
-    let mut alarms = Vec::new();
-    for (index, bytes) in answer.payload().objects.iter().enumerate() {
-        match verify_object(&mut keys, bytes) {
-            Ok(object) => objects.push(object),
-            Err(error) => alarms.push(Alarm::NotGenuine { why: error.to_string() }),
+/// What an answer brought, object by object.
+#[derive(Debug)]
+pub struct Checked {
+    keys: HubKeys,
+    objects: Vec<HubObject>,
+    alarms: Vec<Alarm>,
+}
+
+impl Checked {
+    /// Begins with the keys that are known.
+    #[must_use]
+    pub fn by(keys: &HubKeys) -> Self {
+        Self { keys: keys.clone(), objects: Vec::new(), alarms: Vec::new() }
+    }
+
+    /// Checks one object; a bad one is an alarm and does not keep the others away.
+    pub fn take(&mut self, bytes: &[u8]) {
+        match verify_object(&mut self.keys, bytes) {
+            Ok(object) => self.objects.push(object),
+            Err(error) => self.alarms.push(Alarm::NotGenuine { why: error.to_string() }),
         }
+    }
+
+    /// What the journal takes over.
+    #[must_use]
+    pub fn inbound(self, asked_cursor: u64, answer: Verified<SyncAnswer>) -> Inbound {
+        Inbound { asked_cursor, answer, objects: self.objects, alarms: self.alarms }
+    }
+}
+
+/// Checks every object, and lets others have a turn.
+async fn verify_all(state: &Arc<State>, answer: Verified<SyncAnswer>) -> Inbound {
+    let mut checked = Checked::by(&state.keys);
+    for (index, bytes) in answer.payload().objects.iter().enumerate() {
+        checked.take(bytes);
         if index.checked_rem(VERIFIED_AT_ONCE) == Some(0) {
             tokio::task::yield_now().await;
         }
     }
-    Inbound { asked_cursor: state.hub.cursor, answer, objects, alarms }
+    checked.inbound(state.hub.cursor, answer)
 }
 
 /// A new random id.

@@ -6,11 +6,11 @@ pub mod enrol;
 mod link;
 mod pause;
 mod run;
-mod verify;
+pub mod verify;
 
 pub use card::{CardSessionError, relay};
-pub use client::{CallError, ClientError, HubClient};
-pub use link::{HubLink, SyncError, Synced};
+pub use client::{CallError, ClientError, HubClient, read_answer};
+pub use link::{Checked, HubLink, SyncError, Synced, standing_of, sync_request, verified_balance};
 pub use pause::Pause;
 pub use run::{Network, NetworkState, Timing, run};
 pub use verify::{ObjectError, verify_object};

@@ -37,6 +37,9 @@ struct SaleBody {
     #[serde(default)]
     till_ref: Option<String>,
     request_id: String,
+    /// Said by who knows that nothing is sold.
+    #[serde(default)]
+    training: bool,
 }
 
 #[derive(Deserialize)]
@@ -126,7 +129,8 @@ fn ask_of(app: &App, sale: SaleBody) -> Result<BeginAsk, Box<Response>> {
     for line in sale.lines {
         lines.push(asked_line(app, line)?);
     }
-    Ok(BeginAsk { request: request_of(&sale.request_id), till_ref: sale.till_ref, lines })
+    let (request, training) = (request_of(&sale.request_id), sale.training);
+    Ok(BeginAsk { request, till_ref: sale.till_ref, lines, training, from_till: false })
 }
 
 /// A line as a till or a person gives it.

@@ -10,7 +10,7 @@ use super::error::wrong;
 use crate::core::receipt::Language;
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
-const FILES: [(&str, &str, &str); 15] = [
+const FILES: [(&str, &str, &str); 16] = [
     ("app.js", SCRIPT, include_str!("assets/app.js")),
     ("cashier.js", SCRIPT, include_str!("assets/cashier.js")),
     ("customer.js", SCRIPT, include_str!("assets/customer.js")),
@@ -22,11 +22,15 @@ const FILES: [(&str, &str, &str); 15] = [
     ("sound.js", SCRIPT, include_str!("assets/sound.js")),
     ("state.js", SCRIPT, include_str!("assets/state.js")),
     ("till.js", SCRIPT, include_str!("assets/till.js")),
+    ("tills.js", SCRIPT, include_str!("assets/tills.js")),
     ("today.js", SCRIPT, include_str!("assets/today.js")),
     ("tools.js", SCRIPT, include_str!("assets/tools.js")),
     ("turned.js", SCRIPT, include_str!("assets/turned.js")),
     ("style.css", "text/css; charset=utf-8", include_str!("assets/style.css")),
 ];
+
+/// The local API for whoever writes a program for it: OpenAPI 3.1.
+pub(super) const OPENAPI: &str = include_str!("assets/openapi.json");
 
 /// The language that a page is asked for in.
 #[derive(Deserialize)]
@@ -54,6 +58,10 @@ pub(super) async fn help(State(app): State<App>, Query(asked): Query<Asked>) -> 
         Language::French => include_str!("assets/help.fr.html"),
         Language::English => include_str!("assets/help.en.html"),
     })
+}
+
+pub(super) async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], OPENAPI).into_response()
 }
 
 pub(super) async fn asset(State(app): State<App>, Path(name): Path<String>) -> Response {

@@ -10,12 +10,18 @@ use axum::response::Response;
 
 use super::App;
 use super::error::wrong;
+use crate::texts::Texts;
 
 /// Everything comes from here, nothing is framed, nothing runs that is not a file of ours.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const HTTPS_PORT: u16 = 443;
+/// Where a browser says that a request comes from, and what it is for.
+const SITE: header::HeaderName = header::HeaderName::from_static("sec-fetch-site");
+const MODE: header::HeaderName = header::HeaderName::from_static("sec-fetch-mode");
+/// No page of another origin has an answer in it.
+const RESOURCE_POLICY: header::HeaderName = header::HeaderName::from_static("cross-origin-resource-policy");
 
 /// Names under which this terminal may be asked.
 #[derive(Clone, Debug)]
@@ -67,6 +73,16 @@ impl Names {
     }
 }
 
+/// False for what a page of another origin fetches, also where it may not read it: an image, a script, a frame (Fetch
+/// Metadata). A person may follow a link to the terminal's pages.
+fn is_of_own_page(method: &Method, headers: &HeaderMap) -> bool {
+    if !headers.contains_key(SITE) {
+        return true;
+    }
+    let is_link = *method == Method::GET && one(headers, MODE).is_some_and(|mode| mode == "navigate");
+    is_link || matches!(one(headers, SITE), Some("same-origin" | "none"))
+}
+
 /// A header that stands once.
 fn one(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
@@ -86,20 +102,33 @@ pub(super) async fn check(
         kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
     });
     let texts = app.service.texts();
-    let mut response = if !app.names.allows_host(headers) {
+    // Where the address stands whole in the request's line, it counts beside the header (RFC 9112 §3.2.2).
+    let is_named = request.uri().authority().is_none_or(|authority| app.names.has(authority.as_str()));
+    let mut response = if !is_named || !app.names.allows_host(headers) {
         wrong(421, "error-host", texts)
-    } else if !app.names.allows_origin(headers) {
+    } else if !app.names.allows_origin(headers) || !is_of_own_page(request.method(), headers) {
         wrong(403, "error-origin", texts)
     } else if changes && *request.method() == Method::POST && !json {
         wrong(415, "error-content-type", texts)
     } else {
-        next.run(request).await
+        in_words(next.run(request).await, texts)
     };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
+}
+
+/// A path or query that is of no known form is refused before it comes to the route, in words of the library: ours instead.
+fn in_words(response: Response, texts: &Texts) -> Response {
+    let is_ours = one(response.headers(), header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if response.status().is_client_error() && !is_ours {
+        wrong(response.status().as_u16(), "error-bad-path", texts)
+    } else {
+        response
+    }
 }
 
 #[cfg(test)]

@@ -30,12 +30,16 @@
 //! | `POST /api/sales/{id}/play` `{"outcome"}` | plays the tap of a played sale: `accepted`, `not_proven`, `declined`, `offer`, `in_doubt`; a real card plays `accepted` |
 //! | `POST /api/printer/test` `{}` | 202 a test page: `{"job"}` |
 //! | `POST /api/reader/test` `{}` | waits 30 s for a card: `{"tier": "purse", "identity", "plain" or "unknown", "message_fr", "message_en"}` |
+//! | `POST /api/till/answer` `{"question", "answer"}` | whether a request that a till sent again is the one that was done: `resend`, `new`, `cancel`; `till.question` in `/api/status` asks, 404 where it does no longer |
+//! | `DELETE /api/till/unconfirmed/{id}` | a person has seen to what a till may not know: it is told no longer |
 //! | `GET /api/phones` | `{"on", "listening", "url", "fingerprint", "phones": [{"id", "name", "paired_at", "seen_at"}]}`: telephones that are let in |
 //! | `POST /api/phones/code` `{}` | a code that lets one in: `{"code", "valid_s", "url", "fingerprint", "svg"}` |
 //! | `GET /api/phones/code.svg?n=N` | address and code as a QR code, while it is good |
 //! | `DELETE /api/phones/{id}` | shuts one out, at once |
 //! | `GET /pair`, `POST /api/pair` `{"code", "name"?}` | at the telephones' door only, and all that is told there without a token; 403 a wrong code, 429 the fifth wrong one. The door has no `/health`, `/metrics`, `/api/phones` |
 //! | `GET /api/events` | server-sent events: `sale` with the sale, `status` without contents |
+//!
+//! `GET /api/openapi.json` is all of it for programs, with the form of every body and answer.
 //!
 //! What is refused is `{"error": {"code", "message_fr", "message_en"}}` with a status of 4xx or 5xx.
 
@@ -51,6 +55,8 @@ mod error;
 mod events;
 mod guard;
 mod phones;
+mod routes;
+mod till;
 mod undo;
 #[cfg(test)]
 mod undo_tests;
@@ -62,7 +68,6 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{delete, get, post};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -135,67 +140,21 @@ pub async fn serve_with(
 
 /// What programs and pages of this machine may ask.
 fn router(app: App) -> Router {
-    let routes = counter_routes()
-        .route("/health", get(api::health))
-        .route("/metrics", get(api::metrics))
-        .route("/api/phones", get(phones::list))
-        .route("/api/phones/code", post(phones::code))
-        .route("/api/phones/code.svg", get(phones::picture))
-        .route("/api/phones/{id}", delete(phones::remove));
-    ended(routes).layer(from_fn_with_state(app.clone(), guard::check)).with_state(app)
+    ended(routes::of_counter().merge(routes::of_this_machine()))
+        .layer(from_fn_with_state(app.clone(), guard::check))
+        .with_state(app)
 }
 
 /// What telephones may ask: who they are is seen to before.
 fn phone_router(app: App) -> Router {
-    let routes = counter_routes()
-        .route("/pair", get(phones::page))
-        .route("/assets/pair.js", get(phones::script))
-        .route("/api/pair", post(phones::pair));
-    let routes = ended(routes).layer(from_fn_with_state(app.clone(), phones::admit));
+    let routes =
+        ended(routes::of_counter().merge(routes::of_phones())).layer(from_fn_with_state(app.clone(), phones::admit));
     routes.layer(from_fn_with_state(app.clone(), guard::check)).with_state(app)
 }
 
 /// What is none of the routes before it, and how long a body may be.
 fn ended(routes: Router<App>) -> Router<App> {
     routes.fallback(not_found).method_not_allowed_fallback(not_allowed).layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-}
-
-/// All routes of the counter, on one screen.
-fn counter_routes() -> Router<App> {
-    Router::new()
-        .route("/", get(assets::cashier))
-        .route("/customer", get(assets::customer))
-        .route("/help", get(assets::help))
-        .route("/assets/{name}", get(assets::asset))
-        .route("/api/status", get(api::status))
-        .route("/api/texts", get(api::texts))
-        .route("/api/events", get(events::events))
-        .route("/api/sales", post(api::begin))
-        .route("/api/sales/last", get(api::last))
-        .route("/api/sales/{id}", get(api::sale).delete(api::cancel))
-        .route("/api/sales/{id}/member-side", get(api::member_side))
-        .route("/api/sales/{id}/receipt", post(api::receipt))
-        .route("/api/sales/{id}/accept-part", post(undo::take_part))
-        .route("/api/sales/{id}/reversal", post(undo::reverse))
-        .route("/api/refunds", post(undo::refund))
-        .route("/api/refunds/{id}", get(undo::refund_of))
-        .route("/api/today", get(undo::today))
-        .route("/api/today/{seq}/receipt", post(undo::receipt))
-        .route("/api/today/{seq}/e-receipt", get(e_receipt::e_receipt))
-        .route("/api/today/{seq}/e-receipt.svg", get(e_receipt::svg))
-        .route("/api/printer/kept", post(undo::kept))
-        .route("/api/cashier", post(counter::log_in).delete(counter::log_out))
-        .route("/api/training", post(counter::train))
-        .route("/api/sales/{id}/play", post(counter::play))
-        .route("/api/printer/test", post(counter::test_printer))
-        .route("/api/reader/test", post(counter::test_reader))
-        .route("/api/balance", post(api::balance))
-        .route("/api/day-close", post(closings::close))
-        .route("/api/day", get(closings::day))
-        .route("/api/day/receipt", post(closings::print_day))
-        .route("/api/closings", get(closings::closings))
-        .route("/api/closings/{seq}/receipt", post(closings::receipt))
-        .route("/api/history", get(closings::history))
 }
 
 async fn not_found(axum::extract::State(app): axum::extract::State<App>) -> Response {

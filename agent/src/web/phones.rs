@@ -113,6 +113,9 @@ pub(super) async fn picture(State(app): State<App>, asked: Result<Query<Pictured
 /// Shuts a telephone out.
 pub(super) async fn remove(State(app): State<App>, Path(id): Path<String>) -> Response {
     let Some(phones) = &app.phones else { return off(&app) };
+    if let Err(refusal) = app.service.may(By::Person) {
+        return answer_of(&app, 200, Err(refusal));
+    }
     let removed = match id.parse() {
         Ok(id) => phones.remove(id).await,
         Err(_) => Err(PairError::Unknown),

@@ -128,10 +128,7 @@ pub(super) async fn kept(State(app): State<App>, body: Result<Bytes, BytesReject
     };
     match asked.action.as_str() {
         "print" => answer_of(&app, 202, app.service.print_kept()),
-        "discard" => {
-            app.service.discard_kept();
-            answer(200, &json!({ "printed": 0 }))
-        }
+        "discard" => answer_of(&app, 200, app.service.discard_kept().map(|()| json!({ "printed": 0 }))),
         _ => wrong(400, "error-bad-json", app.service.texts()),
     }
 }

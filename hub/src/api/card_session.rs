@@ -109,20 +109,13 @@ async fn begin(app: &Arc<App>, key: (TerminalId, RequestId), answers: &[Vec<u8>]
         verb,
         number,
         uid,
-        result: {
-            let (with, random) = (Dialogue { master, uid, plan, balance }, &mut draw(*seed));
-            if with.plan.tier == Tier::Identity {
-                talk_to_identity(card, verb, &with, random)
-            } else {
-                talk(card, verb, &with, random)
-            }
-        },
+        result: Dialogue { master, uid, plan, balance }.talk(card, verb, *seed),
     };
     tracing::info!(terminal.id = %terminal, card.number = number, ?verb, "a card session begins");
     over(app, terminal, app.cards.begin(key, talk).await).await
 }
 
-fn command(words: &str) -> Option<(CardVerb, u32)> {
+pub(super) fn command(words: &str) -> Option<(CardVerb, u32)> {
     let (verb, number) = words.split_once(' ')?;
     let verb = match verb {
         "issue" => CardVerb::Issue,
@@ -134,14 +127,24 @@ fn command(words: &str) -> Option<(CardVerb, u32)> {
 }
 
 /// What a dialogue works with.
-struct Dialogue {
-    master: Key,
-    uid: [u8; UID_BYTES],
-    plan: CardPlan,
-    balance: Vec<u8>,
+pub(super) struct Dialogue {
+    pub(super) master: Key,
+    pub(super) uid: [u8; UID_BYTES],
+    pub(super) plan: CardPlan,
+    pub(super) balance: Vec<u8>,
 }
 
 impl Dialogue {
+    /// Speaks with the card.
+    pub(super) fn talk(&self, card: &mut dyn Exchange, verb: CardVerb, seed: [u8; 32]) -> Result<Renewed, CardError> {
+        let random = &mut draw(seed);
+        if self.plan.tier == Tier::Identity {
+            talk_to_identity(card, verb, self, random)
+        } else {
+            talk(card, verb, self, random)
+        }
+    }
+
     fn key(&self, purpose: Purpose, version: u8) -> Result<Key, CardError> {
         card_key(&self.master, &self.uid, purpose, version)
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use cabas_protocol::enrol::{CodeKeys, EnrolAnswer, EnrolRequest};
-use cabas_protocol::head::ObjectType;
+use cabas_protocol::head::{HeadContext, ObjectType};
 use cabas_protocol::keys::KeyCert;
 use cabas_protocol::{PublicKey, RefusalCode, Signed, Timestamp, Verified};
 
@@ -15,6 +15,7 @@ use super::message;
 use crate::app::App;
 use crate::core::signing::SigningKey;
 use crate::error::Refused;
+use crate::keys::HubSecrets;
 use crate::store::{EnrolRefusal, Enrolled, StoreError, Tx};
 
 /// Enrols a terminal.
@@ -23,7 +24,7 @@ pub async fn enrol(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 /// What became of a code that the hub knows, or that it does not.
-enum Outcome {
+pub(super) enum Outcome {
     Enrolled { enrolled: Enrolled, keys: CodeKeys, certs: Vec<Signed<KeyCert>>, signing: Vec<SigningKey> },
     Refused(EnrolRefusal),
     UnknownCode,
@@ -44,7 +45,7 @@ async fn handle(app: Arc<App>, request: Signed<EnrolRequest>) -> Result<Signed<E
             tracing::info!(terminal.id = terminal, terminal.epoch = epoch, "enrolled a terminal");
             app.allocate.notify_one();
             app.secrets.signers.update(&signing);
-            answer(&app, &request, enrolled, &keys, certs, now)
+            answer((&app.secrets, app.context, app.root), &request, enrolled, (&keys, certs), now)
         }
         Outcome::Refused(refusal) => Err(refusal.into()),
         Outcome::UnknownCode if app.unknown_codes.take(now) => Err(EnrolRefusal::WrongCode.into()),
@@ -55,7 +56,7 @@ async fn handle(app: Arc<App>, request: Signed<EnrolRequest>) -> Result<Signed<E
 }
 
 /// One transaction: the code is looked up, the proof checked, and the outcome kept either way.
-fn try_code(tx: &mut Tx<'_>, asked: &EnrolRequest, now: Timestamp) -> Result<Outcome, StoreError> {
+pub(super) fn try_code(tx: &mut Tx<'_>, asked: &EnrolRequest, now: Timestamp) -> Result<Outcome, StoreError> {
     let Some(code) = tx.enrolment_lookup(&asked.locator)? else { return Ok(Outcome::UnknownCode) };
     if let Err(refusal) = code.usable(&asked.key, now) {
         return Ok(Outcome::Refused(refusal));
@@ -68,26 +69,24 @@ fn try_code(tx: &mut Tx<'_>, asked: &EnrolRequest, now: Timestamp) -> Result<Out
     Ok(Outcome::Enrolled { enrolled, keys: code.keys, certs: tx.key_certs()?, signing: tx.signing_keys()? })
 }
 
-fn answer(
-    app: &App,
+pub(super) fn answer(
+    (secrets_of_hub, context, root): (&HubSecrets, HeadContext, PublicKey),
     request: &Verified<EnrolRequest>,
     enrolled: Enrolled,
-    keys: &CodeKeys,
-    certs: Vec<Signed<KeyCert>>,
+    (keys, certs): (&CodeKeys, Vec<Signed<KeyCert>>),
     now: Timestamp,
 ) -> Result<Signed<EnrolAnswer>, Refused> {
     let hash = request.hash();
-    let root: PublicKey = app.root;
-    let secrets = app.secrets.of_terminal(enrolled.terminal, enrolled.epoch);
-    let signer = app.secrets.signers.of_anybody()?;
+    let secrets = secrets_of_hub.of_terminal(enrolled.terminal, enrolled.epoch);
+    let signer = secrets_of_hub.signers.of_anybody()?;
     Ok(signer.sign(&EnrolAnswer {
-        head: app.context.head(ObjectType::EnrolAnswer),
+        head: context.head(ObjectType::EnrolAnswer),
         request: hash,
         terminal: enrolled.terminal,
         epoch: enrolled.epoch,
         root,
         certs: certs.into_iter().map(|cert| cert.into_bytes().into()).collect(),
-        proof: keys.prove_hub(&hash, app.context.fund, &root),
+        proof: keys.prove_hub(&hash, context.fund, &root),
         sealed: keys.seal(&hash, &secrets).into(),
         time: now,
     }))

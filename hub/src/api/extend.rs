@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use cabas_protocol::Signed;
 use cabas_protocol::extend::{ExtendAnswer, ExtendRequest};
-use cabas_protocol::head::ObjectType;
-use cabas_protocol::{PurseRef, Scope, SignedBalance};
+use cabas_protocol::head::{HeadContext, ObjectType};
+use cabas_protocol::{Hash, PurseRef, Scope, Signed, SignedBalance, TerminalId, Timestamp};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -18,6 +17,7 @@ use crate::app::App;
 use crate::clock::Stopwatch;
 use crate::core::signing::SigningKey;
 use crate::error::Refused;
+use crate::keys::HubSecrets;
 use crate::store::{Lane, Shortfall, StoreError, Tx, Wake};
 
 /// How long other terminals are waited for: with the way there and back it stays below the 1.5 s after which a terminal
@@ -30,9 +30,9 @@ pub async fn extend(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 /// What one try came to.
-struct Extended {
-    balance: Option<SignedBalance>,
-    shortfall: Shortfall,
+pub(super) struct Extended {
+    pub(super) balance: Option<SignedBalance>,
+    pub(super) shortfall: Shortfall,
     keys: Vec<SigningKey>,
     keys_confirmed: u64,
 }
@@ -57,34 +57,50 @@ async fn handle(app: Arc<App>, request: Signed<ExtendRequest>) -> Result<Signed<
     if extended.shortfall.is_funded {
         app.metrics.refused_though_funded.inc();
     }
-    app.secrets.signers.update(&extended.keys);
-    let signer = app.secrets.signers.of_terminal(extended.keys_confirmed)?;
-    let is_of_card = extended.balance.as_ref().is_some_and(|balance| balance.scope == Scope::Card);
-    let balance = extended.balance.map(|balance| signer.sign(&balance));
-    if let Some(signed) = balance.clone().filter(|_| is_of_card) {
+    let (answer, of_card) = say((&app.secrets, app.context), (request.hash(), app.clock.now()), extended)?;
+    if let Some(signed) = of_card {
         app.store.call(Lane::Counter, move |tx| tx.card_envelope(&signed)).await?;
     }
-    let answer = ExtendAnswer {
-        head: app.context.head(ObjectType::ExtendAnswer),
-        request: request.hash(),
-        time: app.clock.now(),
-        balance: balance.map(|balance| balance.into_bytes().into()),
-    };
-    Ok(signer.sign(&answer))
+    Ok(answer)
+}
+
+/// Signs what came of it; a balance that a card may carry is given apart too: it is kept before it leaves.
+pub(super) fn say(
+    (secrets, context): (&HubSecrets, HeadContext),
+    (request, time): (Hash, Timestamp),
+    extended: Extended,
+) -> Result<(Signed<ExtendAnswer>, Option<Signed<SignedBalance>>), Refused> {
+    secrets.signers.update(&extended.keys);
+    let signer = secrets.signers.of_terminal(extended.keys_confirmed)?;
+    let is_of_card = extended.balance.as_ref().is_some_and(|balance| balance.scope == Scope::Card);
+    let balance = extended.balance.map(|balance| signer.sign(&balance));
+    let of_card = balance.clone().filter(|_| is_of_card);
+    let head = context.head(ObjectType::ExtendAnswer);
+    let answer = ExtendAnswer { head, request, time, balance: balance.map(|balance| balance.into_bytes().into()) };
+    Ok((signer.sign(&answer), of_card))
 }
 
 /// Extends as far as free money goes; the first time, others are asked for what is short.
 async fn once(app: &App, asked: &ExtendRequest, recalls: bool) -> Result<Extended, StoreError> {
     let now = app.clock.now();
-    let ExtendRequest { terminal, epoch, purse, allowed_at_least: level, .. } = *asked;
     let connected = if recalls { app.waiting.terminals() } else { Vec::new() };
-    let extend = move |tx: &mut Tx<'_>| {
-        let balance = tx.extend(terminal, epoch, purse, level, now)?;
-        let shortfall = tx.recall_for(terminal, epoch, purse, level, &connected, now)?;
-        let (keys, keys_confirmed) = (tx.signing_keys()?, tx.terminal_key(terminal, epoch)?.keys_confirmed);
-        Ok(Extended { balance, shortfall, keys, keys_confirmed })
-    };
+    let asked = asked.clone();
+    let extend = move |tx: &mut Tx<'_>| raise(tx, &asked, &connected, now);
     app.store.call(Lane::Counter, extend).await
+}
+
+/// Extends as far as free money goes, and asks those that are connected for what is short.
+pub(super) fn raise(
+    tx: &mut Tx<'_>,
+    asked: &ExtendRequest,
+    connected: &[TerminalId],
+    now: Timestamp,
+) -> Result<Extended, StoreError> {
+    let ExtendRequest { terminal, epoch, purse, allowed_at_least: level, .. } = *asked;
+    let balance = tx.extend(terminal, epoch, purse, level, now)?;
+    let shortfall = tx.recall_for(terminal, epoch, purse, level, connected, now)?;
+    let (keys, keys_confirmed) = (tx.signing_keys()?, tx.terminal_key(terminal, epoch)?.keys_confirmed);
+    Ok(Extended { balance, shortfall, keys, keys_confirmed })
 }
 
 /// Waits until money of a purse came back; false where it did not in time.

@@ -7,7 +7,7 @@ use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use cabas_protocol::head::ObjectType;
+use cabas_protocol::head::{HeadContext, ObjectType};
 use cabas_protocol::refusal::Refusal;
 use cabas_protocol::sign::{ENVELOPE_BYTES_MAX, Payload, sha256};
 use cabas_protocol::{Hash, RefusalCode, Signed};
@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::app::{App, SMALL_BODY_BYTES_MAX};
 use crate::error::Refused;
+use crate::keys::HubSecrets;
 
 /// What requests and answers are (RFC 9052 §11.1).
 pub const MEDIA_TYPE: &str = "application/cose";
@@ -104,13 +105,22 @@ fn is_media_type(value: &HeaderValue) -> bool {
 pub(crate) fn refusal(app: &App, request: Hash, refused: &Refused) -> Response {
     app.metrics.refused(refused.code);
     tracing::info!(refusal.code = refused.code.number(), refusal.detail = refused.detail(), "refused a request");
-    let head = app.context.head(ObjectType::Refusal);
+    let (status, bytes) = signed_refusal((&app.secrets, app.context), request, refused);
+    signed_response(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), bytes)
+}
+
+/// The same as status and bytes.
+pub(super) fn signed_refusal(
+    (secrets, context): (&HubSecrets, HeadContext),
+    request: Hash,
+    refused: &Refused,
+) -> (u16, Vec<u8>) {
+    let head = context.head(ObjectType::Refusal);
     let refusal = Refusal { head, request, code: refused.code, detail: refused.detail().to_owned() };
-    let status = StatusCode::from_u16(refused.code.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
-    match app.secrets.signers.of_anybody() {
-        Ok(signer) => signed_response(status, signer.sign(&refusal).into_bytes()),
+    match secrets.signers.of_anybody() {
+        Ok(signer) => (refused.code.http_status(), signer.sign(&refusal).into_bytes()),
         // Nobody can sign: what is not signed was never said.
-        Err(_) => signed_response(StatusCode::INTERNAL_SERVER_ERROR, Vec::new()),
+        Err(_) => (500, Vec::new()),
     }
 }
 

@@ -2,6 +2,7 @@
 //! request is the store's affair.
 
 pub mod card_session;
+pub mod direct;
 pub mod enrol;
 pub mod extend;
 pub mod message;

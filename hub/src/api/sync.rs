@@ -19,6 +19,7 @@ use crate::clock::Stopwatch;
 use crate::core::ingest::{Upload, prepare};
 use crate::core::signing::SigningKey;
 use crate::error::Refused;
+use crate::keys::HubSecrets;
 use crate::store::{
     Contact, Deliverable, HandBack, IngestOutcome, News, NewsLimits, SlotKeyOrder, StoreError, TerminalKey, Tx,
 };
@@ -36,22 +37,22 @@ pub async fn sync(State(app): State<Arc<App>>, request: Request) -> Response {
 
 /// What a request asks, its rows apart.
 #[derive(Clone, Debug)]
-struct Asked {
-    hash: Hash,
-    contact: Contact,
+pub(super) struct Asked {
+    pub(super) hash: Hash,
+    pub(super) contact: Contact,
     wait: Duration,
-    handed: Option<HandBack>,
+    pub(super) handed: Option<HandBack>,
 }
 
 /// What the hub has for the terminal.
 #[derive(Debug)]
-struct Found {
+pub(super) struct Found {
     standing: Standing,
     acked: ChainHead,
     backed_up: Seq,
     want_held: bool,
-    keys: Vec<SigningKey>,
-    keys_confirmed: u64,
+    pub(super) keys: Vec<SigningKey>,
+    pub(super) keys_confirmed: u64,
     news: News,
 }
 
@@ -73,7 +74,7 @@ async fn handle(app: Arc<App>, request: Signed<SyncRequest>) -> Result<Signed<Sy
 }
 
 /// Checks the rows; a request without any has nothing to check.
-fn read(
+pub(super) fn read(
     context: HeadContext,
     request: Verified<SyncRequest>,
     key: PublicKey,
@@ -111,19 +112,27 @@ async fn exchange(
 ) -> Result<Found, Refused> {
     let now = app.clock.now();
     let (contact, shared) = (asked.contact.clone(), Arc::clone(app));
-    let take = move |tx: &mut Tx<'_>| {
-        if let Some(handed) = &handed {
-            tx.take_held(contact.terminal, contact.epoch, handed, now)?;
-        }
-        let ingested = upload.map(|upload| tx.ingest(&upload, &shared.secrets, now)).transpose()?;
-        tx.contact(&contact, now)?;
-        Ok((look(tx, &contact, now)?, ingested))
-    };
+    let take = move |tx: &mut Tx<'_>| take(tx, (&contact, handed.as_ref(), upload.as_ref()), &shared.secrets, now);
     let (found, ingested) = app.ledger(take).await?;
     if let Some(ingested) = &ingested {
         count(app, asked, ingested);
     }
     Ok(found)
+}
+
+/// Takes what was sent, what was handed back before the rows, and looks for news.
+pub(super) fn take(
+    tx: &mut Tx<'_>,
+    (contact, handed, upload): (&Contact, Option<&HandBack>, Option<&Upload>),
+    secrets: &HubSecrets,
+    now: Timestamp,
+) -> Result<(Found, Option<IngestOutcome>), StoreError> {
+    if let Some(handed) = handed {
+        tx.take_held(contact.terminal, contact.epoch, handed, now)?;
+    }
+    let ingested = upload.map(|upload| tx.ingest(upload, secrets, now)).transpose()?;
+    tx.contact(contact, now)?;
+    Ok((look(tx, contact, now)?, ingested))
 }
 
 fn look(tx: &mut Tx<'_>, asked: &Contact, now: Timestamp) -> Result<Found, StoreError> {
@@ -179,30 +188,12 @@ fn look_again(
 }
 
 async fn sign(app: &Arc<App>, request: Hash, found: Found) -> Result<Signed<SyncAnswer>, Refused> {
-    let Found { standing, acked, backed_up, want_held, keys, keys_confirmed, news } = found;
-    app.secrets.signers.update(&keys);
-    let signer = app.secrets.signers.of_terminal(keys_confirmed)?;
+    app.secrets.signers.update(&found.keys);
+    let signer = app.secrets.signers.of_terminal(found.keys_confirmed)?;
     let time = app.clock.now();
-    let head = app.context.head(ObjectType::SyncAnswer);
     let shared = Arc::clone(app);
-    let few = news.items.len() <= SIGNED_AT_ONCE_MAX;
-    let make = move || {
-        let mut cards = Vec::new();
-        let objects = news.items.into_iter().filter_map(|item| object(&shared, &signer, item, &mut cards)).collect();
-        let answer = SyncAnswer {
-            head,
-            request,
-            time,
-            standing,
-            acked,
-            backed_up,
-            cursor: news.cursor,
-            more: news.more,
-            objects,
-            want_held,
-        };
-        (signer.sign(&answer), cards)
-    };
+    let few = found.news.items.len() <= SIGNED_AT_ONCE_MAX;
+    let make = move || make((&shared.secrets, shared.context), &signer, (request, time), found);
     let (answer, cards) = if few { make() } else { app.workers.run(move || Ok(make())).await? };
     if !cards.is_empty() {
         // What a card may carry is kept before it leaves: its proofs are over it.
@@ -211,8 +202,38 @@ async fn sign(app: &Arc<App>, request: Hash, found: Found) -> Result<Signed<Sync
     Ok(answer)
 }
 
+/// Makes the answer, and puts aside the balances that cards may carry.
+pub(super) fn make(
+    hub: (&HubSecrets, HeadContext),
+    signer: &Signer,
+    (request, time): (Hash, Timestamp),
+    found: Found,
+) -> (Signed<SyncAnswer>, Vec<Signed<SignedBalance>>) {
+    let Found { standing, acked, backed_up, want_held, news, .. } = found;
+    let mut cards = Vec::new();
+    let objects = news.items.into_iter().filter_map(|item| object(hub, signer, item, &mut cards)).collect();
+    let answer = SyncAnswer {
+        head: hub.1.head(ObjectType::SyncAnswer),
+        request,
+        time,
+        standing,
+        acked,
+        backed_up,
+        cursor: news.cursor,
+        more: news.more,
+        objects,
+        want_held,
+    };
+    (signer.sign(&answer), cards)
+}
+
 /// Signs a thing; balances of purse cards are put aside too.
-fn object(app: &App, signer: &Signer, item: Deliverable, cards: &mut Vec<Signed<SignedBalance>>) -> Option<ByteVec> {
+fn object(
+    (secrets, context): (&HubSecrets, HeadContext),
+    signer: &Signer,
+    item: Deliverable,
+    cards: &mut Vec<Signed<SignedBalance>>,
+) -> Option<ByteVec> {
     let bytes = match item {
         Deliverable::KeyCert(cert) => cert.into_bytes(),
         Deliverable::Binding(binding) => signer.sign(&binding).into_bytes(),
@@ -230,13 +251,13 @@ fn object(app: &App, signer: &Signer, item: Deliverable, cards: &mut Vec<Signed<
         Deliverable::Recall(recall) => signer.sign(&recall).into_bytes(),
         Deliverable::Refund(decision) => signer.sign(&decision).into_bytes(),
         Deliverable::SlotKey(order) => {
-            let key = app.secrets.slot_key(order.tier, &order.uid_sealed, order.slot, order.version);
+            let key = secrets.slot_key(order.tier, &order.uid_sealed, order.slot, order.version);
             let Some(key) = key else {
                 tracing::error!(card = %order.card, "a card's UID was sealed by another hub: issue it anew");
                 return None;
             };
             let SlotKeyOrder { terminal, epoch, card, slot, version, oldest, .. } = order;
-            let (head, key) = (app.context.head(ObjectType::SlotKey), (*key.expose()).into());
+            let (head, key) = (context.head(ObjectType::SlotKey), (*key.expose()).into());
             signer.sign(&SlotKey { head, terminal, epoch, card, slot, version, key, oldest }).into_bytes()
         }
     };

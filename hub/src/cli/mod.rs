@@ -162,7 +162,8 @@ impl Context {
         if !file.exists() {
             return Err(Failure::NotInitialised(file));
         }
-        Db::open(&file, mode).map_err(|source| Failure::Open { file, source })
+        let db = Db::open(&file, mode).map_err(|source| Failure::Open { file, source })?;
+        Ok(db.with_shares(self.config.shares()))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use cabas_protocol::{Cents, MoneyError};
 
-/// The share of a purse's unspent money that stays free at the hub, in percent.
+/// The share of a purse's unspent money that stays free at the hub, in percent, where the fund says nothing else.
 pub const FREE_SHARE_PERCENT: u8 = 40;
 /// Terminals at which one purse has a slice by allocation: those where the most is expected to be bought.
 pub const SLICES_PER_PURSE_MAX: usize = 8;
@@ -13,7 +13,8 @@ pub const RAISE_CENTS_MIN: Cents = match Cents::new(100) {
     Err(_) => Cents::ZERO,
 };
 
-/// What a terminal whose network is steady needs of its part, in percent: it is given more when a sale asks for it.
+/// What a terminal whose network is steady needs of its part, in percent, where the fund says nothing else: it is given
+/// more when a sale asks for it.
 pub const STEADY_PERCENT: u8 = 25;
 /// A sale that came later than this was made without a network.
 pub const LATE_S: u64 = 300;
@@ -28,6 +29,21 @@ pub const RECALL_CENTS_MIN: Cents = match Cents::new(500) {
 };
 /// What the shops' weights stand for until a household has a history of its own: so many cents of purchases.
 const PRIOR_CENTS: u64 = 10_000;
+
+/// How the fund wants its money to lie.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Shares {
+    /// What stays free at the hub, in percent.
+    pub free_percent: u8,
+    /// What a terminal with a steady network gets of its part, in percent.
+    pub steady_percent: u8,
+}
+
+impl Default for Shares {
+    fn default() -> Self {
+        Self { free_percent: FREE_SHARE_PERCENT, steady_percent: STEADY_PERCENT }
+    }
+}
 
 /// A terminal that can be given a slice.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -84,9 +100,9 @@ pub fn is_near_market(days: u8, now_s: u64) -> bool {
 ///
 /// # Errors
 /// [`MoneyError::TooLarge`].
-pub fn divide(free: Cents, targets: &[Target]) -> Result<Division, MoneyError> {
+pub fn divide(shares: Shares, free: Cents, targets: &[Target]) -> Result<Division, MoneyError> {
     let all = Cents::sum(targets.iter().map(|target| target.unspent))?.plus(free)?;
-    let kept = all.share(FREE_SHARE_PERCENT)?;
+    let kept = all.share(shares.free_percent)?;
     let pool = all.minus_or_zero(kept);
     let weights = weights(targets);
     let weight_of_all = weights.iter().copied().fold(0_u64, u64::saturating_add);
@@ -95,7 +111,7 @@ pub fn divide(free: Cents, targets: &[Target]) -> Result<Division, MoneyError> {
         .zip(&weights)
         .map(|(target, weight)| {
             let part = proportion(pool, *weight, weight_of_all)?;
-            let part = if target.is_steady { part.share(STEADY_PERCENT)? } else { part };
+            let part = if target.is_steady { part.share(shares.steady_percent)? } else { part };
             Ok(part.max(target.floor))
         })
         .collect::<Result<Vec<_>, MoneyError>>()?;
@@ -193,11 +209,11 @@ mod tests {
     }
 
     fn raised(free: u64, targets: &[Target]) -> Vec<u64> {
-        divide(cents(free), targets).unwrap().raises.iter().map(|raise| raise.get()).collect()
+        divide(Shares::default(), cents(free), targets).unwrap().raises.iter().map(|raise| raise.get()).collect()
     }
 
     fn kept(free: u64, targets: &[Target]) -> Vec<Option<u64>> {
-        divide(cents(free), targets).unwrap().keeps.iter().map(|keep| keep.map(Cents::get)).collect()
+        divide(Shares::default(), cents(free), targets).unwrap().keeps.iter().map(|keep| keep.map(Cents::get)).collect()
     }
 
     #[test]
@@ -315,7 +331,7 @@ mod tests {
                     floor: cents(*floor), is_steady: *is_steady, ..target(*weight, *unspent)
                 })
                 .collect();
-            let division = divide(cents(free), &targets).unwrap();
+            let division = divide(Shares::default(), cents(free), &targets).unwrap();
             prop_assert_eq!((division.raises.len(), division.keeps.len()), (targets.len(), targets.len()));
             let given = Cents::sum(division.raises.iter().copied()).unwrap();
             prop_assert!(given <= cents(free));

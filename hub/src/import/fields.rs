@@ -244,7 +244,8 @@ pub fn card_uid(field: &'static str, text: &str) -> Result<Zeroizing<Vec<u8>>, W
     match uid.as_slice() {
         [RANDOM_FIRST_BYTE, _, _, _] => Err(Wrong::RandomUid),
         [CASCADE_TAG, _, _, _] => Err(Wrong::CascadeTag),
-        bytes if *bytes == NOT_UNIQUE || bytes.iter().all(|byte| *byte == 0) => Err(Wrong::NotUniqueUid),
+        // As a terminal has it: what one of the two takes and the other does not is a card that never pays.
+        [first, rest @ ..] if *uid == NOT_UNIQUE || rest.iter().all(|byte| byte == first) => Err(Wrong::NotUniqueUid),
         _ => Ok(uid),
     }
 }

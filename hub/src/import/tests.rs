@@ -109,6 +109,8 @@ fn a_bad_card_is_refused_and_its_uid_is_not_repeated() {
         ("2,08a1b2c3,F1", "random"),
         ("2,01020304,F1", "not unique"),
         ("2,00000000,F1", "not unique"),
+        ("2,ffffffff,F1", "not unique"),
+        ("2,04040404040404,F1", "not unique"),
         ("2,00000000000000,F1", "not unique"),
         ("2,88a1b2c3,F1", "cascade"),
         ("2,04a1b2c3d4e5f6,", "`household`"),

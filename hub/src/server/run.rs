@@ -70,7 +70,7 @@ impl App {
         let secrets = HubSecrets::load(&config.keys_dir())?;
         let file = config.database();
         let failed = |source| StartError::Store { file: config.database(), source };
-        let mut db = Db::open(&file, OpenMode::Existing).map_err(failed)?;
+        let mut db = Db::open(&file, OpenMode::Existing).map_err(failed)?.with_shares(config.shares());
         let (fund, certs, signing) =
             db.read(|tx| Ok((tx.fund()?, tx.key_certs()?, tx.signing_keys()?))).map_err(failed)?;
         let mut keys = HubKeys::new(fund.fund, fund.root);

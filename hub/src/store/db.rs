@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::error::StoreError;
 use super::model::Wake;
 use super::tx::{Tx, Wakes};
+use crate::core::slices::Shares;
 
 /// How long a connection waits for another one's transaction, in milliseconds.
 const BUSY_TIMEOUT_MS: i64 = 10_000;
@@ -110,6 +111,13 @@ impl Db {
             migrate(&mut conn)?
         }
         Ok(Self { conn, wakes: Wakes::default() })
+    }
+
+    /// The same with money that lies as the fund wants it.
+    #[must_use]
+    pub const fn with_shares(mut self, shares: Shares) -> Self {
+        self.wakes.shares = shares;
+        self
     }
 
     /// Does work in one transaction and commits it. Nothing is kept where the work fails.

@@ -244,7 +244,7 @@ impl Tx<'_> {
             let (weight, floor, is_steady) = (place.weight(*bought), place.floor, place.is_steady);
             targets.push(Target { weight, unspent, floor, is_steady });
         }
-        let division = slices::divide(free, &targets)?;
+        let division = slices::divide(self.shares, free, &targets)?;
         for ((place, _), raise) in places.iter().zip(division.raises) {
             if !raise.is_zero() {
                 self.raise(books, fund, &self.epoch(place.terminal, place.epoch)?, purse, raise, now)?;

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::error::StoreError;
 use super::model::Wake;
+use crate::core::slices::Shares;
 
 /// Terminals that are woken one by one; above that, all are.
 const WAKES_MAX: usize = 64;
@@ -15,6 +16,8 @@ const WAKES_MAX: usize = 64;
 /// hold them by subject.
 pub struct Tx<'c> {
     pub(super) conn: &'c Connection,
+    /// How money is to lie.
+    pub(super) shares: Shares,
     wakes: &'c mut Wakes,
 }
 
@@ -25,11 +28,14 @@ pub(super) struct Wakes {
     terminals: BTreeSet<TerminalId>,
     freed: BTreeSet<PurseRef>,
     erased: bool,
+    /// What the fund's configuration says to each transaction.
+    pub(super) shares: Shares,
 }
 
 impl Wakes {
     pub(super) fn take(&mut self) -> Vec<Wake> {
-        let Self { all, terminals, freed, .. } = std::mem::take(self);
+        let shares = self.shares;
+        let Self { all, terminals, freed, .. } = std::mem::replace(self, Self { shares, ..Self::default() });
         let mut wakes: Vec<_> = freed.into_iter().map(Wake::Freed).collect();
         if all {
             wakes.push(Wake::All);
@@ -58,7 +64,7 @@ impl Wakes {
 
 impl<'c> Tx<'c> {
     pub(super) const fn new(conn: &'c Connection, wakes: &'c mut Wakes) -> Self {
-        Self { conn, wakes }
+        Self { conn, shares: wakes.shares, wakes }
     }
 
     pub(super) fn wake(&mut self, wake: Wake) {

@@ -56,6 +56,14 @@ impl<S: Silicon> Held<S> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Another chip with the same memory.
+    pub(super) fn apart(&self) -> Self
+    where
+        S: Clone,
+    {
+        Self::new(self.body().silicon.clone())
+    }
+
     pub(super) fn reset(&self) {
         self.body().silicon.reset();
     }

@@ -22,6 +22,14 @@ export function tellStatus(status) {
   for (const tell of onStatus) tell(status);
 }
 
+/// Whether something on the screen is only played.
+export function showBanner() {
+  const on = Boolean(app.status?.training || app.sale?.training);
+  document.body.dataset.training = on ? "yes" : "no";
+  show("training", on);
+  if (app.status) document.title = (on ? word("page-training-short") + " – " : "") + word("page-title");
+}
+
 export const view = () => document.body.dataset.view;
 
 export function open(name) {

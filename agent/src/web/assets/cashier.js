@@ -7,6 +7,7 @@ import { begins, cancel, comeBack, sales, showSale, startSale, statusOfSale } fr
 import { charge, press, showCategories, startTill, step } from "/assets/till.js";
 import { closeCode, pressCode, sendCode, startTools, typesCode } from "/assets/tools.js";
 import { startDay } from "/assets/day.js";
+import { startTills } from "/assets/tills.js";
 import { startToday } from "/assets/today.js";
 import { makeWay, startTurned, tellMember } from "/assets/turned.js";
 
@@ -84,6 +85,7 @@ startTurned();
 startTill(begun, makeWay);
 startSale();
 startToday();
+startTills();
 startDay();
 startTools();
 $("keys").addEventListener("click", (event) => {

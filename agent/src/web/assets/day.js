@@ -45,7 +45,21 @@ function closing(one) {
   })));
 }
 
+let asking = false;
+let again = false;
+
+// One request at a time: whatever changes meanwhile is asked for once more.
 async function showDay() {
+  if (asking) { again = true; return; }
+  asking = true;
+  do {
+    again = false;
+    await askDay();
+  } while (again);
+  asking = false;
+}
+
+async function askDay() {
   if (app.status?.closing === undefined) return;
   try {
     const [day, { closings }] = await Promise.all([ask("GET", "/api/day"), ask("GET", "/api/closings?limit=50")]);

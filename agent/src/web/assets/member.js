@@ -135,7 +135,7 @@ export function memberView(root, onNeutral = () => {}) {
 
   function take(next) {
     const isNew = !sale || sale.id !== next.id;
-    if (isNew || sale.state !== next.state) secret = null;
+    if (isNew || sale.state !== next.state || Boolean(sale.reversed) !== Boolean(next.reversed)) secret = null;
     sale = isNew ? next : { slip: sale.slip, ...next };
     if (sale.state === "accepted" && sale.seq && !sale.training && !sale.slip) findSlip(sale.id, sale.seq);
     if (isOpen(sale)) { if (secret === null) clearTimeout(timer); } else later();
@@ -146,6 +146,7 @@ export function memberView(root, onNeutral = () => {}) {
   function said() {
     if (asking) return say("page-approach");
     if (!sale || sale.state === "cancelled") return say("page-welcome");
+    if (sale.reversed) return words(sale, language);
     if (sale.state === "accepted") return say("page-thanks");
     if (sale.state === "failed") return say("page-ours");
     if (sale.state === "timed_out") return words(sale, language);
@@ -158,19 +159,20 @@ export function memberView(root, onNeutral = () => {}) {
   function draw() {
     root.lang = language;
     const open = isOpen(sale);
-    const accepted = sale?.state === "accepted";
-    root.dataset.state = asking ? "open" : open ? "open" : accepted ? "accepted" : sale ? "stopped" : "idle";
+    const reversed = Boolean(sale?.reversed);
+    const accepted = sale?.state === "accepted" && !reversed;
+    root.dataset.state = asking ? "open" : open ? "open" : reversed ? "reversed" : accepted ? "accepted" : sale ? "stopped" : "idle";
     const set = (element, text) => { if (element.textContent !== text) element.textContent = text; element.hidden = text === ""; };
     set(training, status?.training || sale?.training ? say("page-training-banner") : "");
     set(shop, status?.terminal.shop_name || "");
-    set(amount, sale && sale.cents !== null && (open || accepted) && !secret ? money(sale.cents, language) : "");
-    set(mark, secret ? "" : accepted ? "✓" : sale?.state === "in_doubt" ? "↻" : asking || sale?.state === "waiting" ? ")))" : "");
+    set(amount, sale && sale.cents !== null && (open || accepted || reversed) && !secret ? money(sale.cents, language) : "");
+    set(mark, secret ? "" : accepted ? "✓" : reversed ? "←" : sale?.state === "in_doubt" ? "↻" : asking || sale?.state === "waiting" ? ")))" : "");
     set(message, secret ? "" : said());
     detail.hidden = !secret;
     const inside = secret ? secret.lines().map((line) => make("p", { textContent: line })) : [];
     if (secret?.svg) inside.unshift(make("img", { src: secret.svg, alt: say("page-slip") }));
     detail.replaceChildren(...inside);
-    set(notice, sale || asking || secret ? "" : say("page-print-notice"));
+    set(notice, open && sale.from_till && !secret ? say("page-from-till") : sale || asking || secret ? "" : say("page-print-notice"));
     const choosing = Boolean(secret?.choose) && sale?.state === "offer";
     parts.look.hidden = sale?.state !== "offer" || choosing;
     parts.accept.hidden = parts.decline.hidden = !choosing;

@@ -1,7 +1,7 @@
 // One sale on the cashier's side: neutral for bystanders, and never why.
 
 import { $, ask, button, follow, isOpen, money, setText, show, why, word, words } from "/assets/page.js";
-import { app, open, say } from "/assets/app.js";
+import { app, confirmed, open, say, showBanner } from "/assets/app.js";
 import { canSpeak, play, speak } from "/assets/sound.js";
 import { page } from "/assets/page.js";
 import { clear, refill, used } from "/assets/till.js";
@@ -12,15 +12,16 @@ const SETTLED_MS = 300;
 const RECEIPT_MS = 30000;
 // How long after a break the page still tells how a sale ended.
 const REMEMBERED_MS = 600000;
-const SHAPES = { waiting: ")))", authorizing: "…", offer: "?", in_doubt: "↻", accepted: "✓", unproven: "✓", declined: "—", cancelled: "✕", timed_out: "–", failed: "!" };
+const SHAPES = { waiting: ")))", authorizing: "…", offer: "?", in_doubt: "↻", accepted: "✓", unproven: "✓", declined: "—", reversed: "←", cancelled: "✕", timed_out: "–", failed: "!" };
 const PLAYED = ["accepted", "not_proven", "declined", "offer", "in_doubt"];
 
 let changedAt = 0;
 let receiptUntil = 0;
 let receiptTimer = null;
+let wasLocked = false;
 
 /// The class of a state: what it looks and sounds like.
-const look = (sale) => (sale.state === "accepted" && !sale.proven ? "unproven" : sale.state);
+const look = (sale) => (sale.state !== "accepted" ? sale.state : sale.reversed ? "reversed" : sale.proven ? "accepted" : "unproven");
 
 function sound(sale, before) {
   const kind = look(sale);
@@ -30,13 +31,18 @@ function sound(sale, before) {
   }
   if (kind === "in_doubt") play("doubt");
   else if (kind === "accepted" || kind === "unproven") play(kind);
-  else if (["declined", "failed", "timed_out"].includes(kind)) play("stopped");
+  else if (["declined", "failed", "timed_out", "reversed"].includes(kind)) play("stopped");
 }
 
 export function showSale(next) {
   const before = app.sale;
+  // Who unlocks the till begins anew: what was sold before is in the list.
+  const locked = Boolean(app.status?.locked);
+  if (wasLocked && !locked && !isOpen(next)) next = null;
+  wasLocked = locked;
   app.sale = next;
-  const pane = app.status?.locked && !isOpen(next) ? "code" : next ? "sale" : $("code").dataset.wanted ? "code" : "till";
+  showBanner();
+  const pane = locked && !isOpen(next) ? "code" : next ? "sale" : $("code").dataset.wanted ? "code" : "till";
   for (const name of ["till", "sale", "code"]) show(name, name === pane);
   if (next === null) {
     clearTimeout(receiptTimer);
@@ -49,14 +55,14 @@ export function showSale(next) {
   if (isNew && isOpen(next)) { open("till"); $("sale").focus(); }
   if (!isNew || isOpen(next)) sound(next, before);
   if (isOpen(next)) localStorage.setItem("open-sale", JSON.stringify({ id: next.id, at: Date.now() }));
-  else used(next.id);
+  used(next.id);
   if (next.state === "accepted" && (isNew || before.state !== "accepted")) offerReceipt(next);
   draw(next);
 }
 
 function draw(sale) {
   const [kind, opened] = [look(sale), isOpen(sale)];
-  const accepted = sale.state === "accepted";
+  const accepted = sale.state === "accepted" && !sale.reversed;
   $("sale").dataset.state = kind;
   $("sale").dataset.open = opened ? "yes" : "no";
   setText("sale-amount", sale.cents === null ? "" : money(sale.cents));
@@ -67,6 +73,7 @@ function draw(sale) {
   const call = helpline && (sale.class?.code === "call_fund" || sale.state === "failed" || sale.state === "in_doubt");
   setText("sale-call", call ? word("page-helpline") + " " + helpline : "");
   setText("sale-notice", opened ? words(sale.notice) : "");
+  setText("sale-till", sale.from_till ? word("page-from-till") : "");
   setText("sale-parts", sale.member_cents > 0
     ? word("page-fund-part") + " " + money(sale.fund_cents) + " · " + word("page-member-part") + " " + money(sale.member_cents) : "");
   show("cancel", ["waiting", "offer"].includes(sale.state));
@@ -74,11 +81,11 @@ function draw(sale) {
   // In doubt the same card is what is wanted, not this button.
   $("next").className = sale.state === "in_doubt" ? "" : "main";
   $("next").textContent = word(sale.state === "in_doubt" ? "page-later" : "page-new-sale");
-  show("retry", ["declined", "cancelled", "timed_out", "failed"].includes(sale.state));
+  show("retry", !sale.from_till && ["declined", "cancelled", "timed_out", "failed"].includes(sale.state));
   // Who shows the member's side shows it to the member: the screen turns.
   show("turn", opened || sale.state === "declined");
   show("say", canSpeak(page.language) && sale.cents !== null);
-  show("reverse", accepted && !sale.reversed && !sale.refunded_cents && !sale.training);
+  show("reverse", accepted && !sale.refunded_cents && !sale.training);
   show("print", accepted && performance.now() < receiptUntil);
   show("slip", accepted && Boolean(sale.slip) && performance.now() < receiptUntil);
   const plays = sale.training && ["waiting", "in_doubt"].includes(sale.state);
@@ -140,8 +147,12 @@ export async function comeBack(status) {
 
 /// Goes on to the next sale.
 export async function next() {
-  if (app.sale?.state === "in_doubt") {
-    try { await ask("DELETE", "/api/sales/" + app.sale.id); } catch { /* It is left for later: the list and the state tell. */ }
+  const { id, state } = app.sale;
+  if (state === "in_doubt") {
+    try { await ask("DELETE", "/api/sales/" + id); } catch { /* It is left for later: the list and the state tell. */ }
+    // The card may have come meanwhile: how it ended is shown.
+    if (app.sale?.id === id && app.sale.state === "in_doubt") await sales.again();
+    if (app.sale?.id !== id || app.sale.state !== "in_doubt") return;
   }
   showSale(null);
 }
@@ -159,20 +170,25 @@ export async function cancel() {
 }
 
 async function print() {
+  const id = app.sale.id;
+  const stays = () => app.sale?.id === id;
   $("print").disabled = true;
   try {
-    await ask("POST", "/api/sales/" + app.sale.id + "/receipt", { language: page.language });
-    $("print").textContent = word("page-printed");
-  } catch (error) { $("print").disabled = false; setText("sale-notice", why(error)); }
+    await ask("POST", "/api/sales/" + id + "/receipt", { language: page.language });
+    if (stays()) $("print").textContent = word("page-printed");
+  } catch (error) { if (stays()) { $("print").disabled = false; setText("sale-notice", why(error)); } }
 }
 
 async function reverse() {
-  const id = app.sale.id;
+  const { id, stan, cents } = app.sale;
+  // A sale that was begun meanwhile stays on the screen: the list tells of this one.
+  const stays = () => app.sale?.id === id;
+  if (!await confirmed(word("page-reverse"), word("page-number") + " " + stan + " · " + money(cents), "page-reverse")) return;
   try {
     const done = await ask("POST", "/api/sales/" + id + "/reversal", { request_id: "reversal-" + id });
-    showSale(await ask("GET", "/api/sales/" + id));
-    say(words(done));
-  } catch (error) { setText("sale-notice", why(error)); }
+    const now = await ask("GET", "/api/sales/" + id);
+    if (stays()) { showSale(now); say(words(done)); }
+  } catch (error) { if (stays()) setText("sale-notice", why(error)); }
 }
 
 export function startSale() {
@@ -186,5 +202,5 @@ export function startSale() {
   on("reverse", reverse);
   on("turn", () => turn());
   on("slip", () => turn({ slip: app.sale }));
-  on("say", () => speak(money(app.sale.cents), page.language));
+  on("say", () => speak((app.sale.reversed ? words(app.sale) + ". " : "") + money(app.sale.cents), page.language));
 }

@@ -99,11 +99,11 @@ export function clear() {
 export function refill(sale) {
   typed = {};
   for (const line of sale.lines) typed[line.category] = (line.cents / 100).toFixed(2).replace(".", page.language === "fr" ? "," : ".");
-  if (sale.state === "failed") pending = { id: sale.id, body: JSON.stringify(lines()) };
+  if (sale.state === "failed") pending = { id: sale.id, body: asked() };
   choose(sale.lines[0].category);
 }
 
-/// A sale that is over, whoever began it: its id is used up, and what was typed for it is no longer needed.
+/// A sale that the agent has: its id is used up, and what was typed for it is no longer needed.
 export function used(id) {
   if (!pending || pending.id !== id) return;
   pending = null;
@@ -115,6 +115,9 @@ const lines = () => {
   return named.length > 0 ? named : [{ amount: $("amount").value.trim() }];
 };
 
+// Where the terminal trains this page knows, and says so: what it asks for is only played.
+const asked = () => JSON.stringify({ lines: lines(), ...(app.status?.training ? { training: true } : {}) });
+
 export function failed(error) {
   setText("error", why(error));
 }
@@ -124,25 +127,28 @@ export async function charge() {
   if (busy || app.sale || app.status?.locked) return;
   busy = true;
   setText("error", "");
-  const body = JSON.stringify(lines());
+  const body = asked();
   if (!pending || pending.body !== body) pending = { id: newId(), body };
   store();
   localStorage.setItem("open-sale", JSON.stringify({ id: pending.id, at: Date.now() }));
   try {
-    onBegun(await begin());
-    // What was typed has become the sale.
+    const sale = await begin();
+    // What was typed has become the sale; the same amount typed again is another one.
+    pending = null;
     clear();
+    onBegun(sale);
   } catch (error) {
     if (error.code) localStorage.removeItem("open-sale");
     if (error.code === "error_request_conflict") pending = null;
     failed(error);
-    if (error.code === "error_busy") app.refresh();
+    if (["error_busy", "error_training", "error_not_training"].includes(error.code)) app.refresh();
   }
   busy = false;
 }
 
 async function begin() {
-  const sale = () => ask("POST", "/api/sales", { lines: JSON.parse(pending.body), request_id: pending.id });
+  const { id, body } = pending;
+  const sale = () => ask("POST", "/api/sales", { ...JSON.parse(body), request_id: id });
   try { return await sale(); } catch (error) {
     // A member who looks at the balance gives way.
     if (error.code !== "error_busy" || !app.status?.balance_asked) throw error;

@@ -8,10 +8,18 @@ const KINDS = { sale: "page-kind-sale", reversal: "page-kind-reversal", refund: 
 let asking = null;
 const refunds = new Map();
 let looked = null;
+// The page of a long list: rows before this one.
+let before = null;
+let oldest = null;
 
 /// What a list of another day, or of a number, is asked for with.
 const query = () => ($("stan").value.trim() ? "stan=" + encodeURIComponent($("stan").value.trim())
-  : $("date").value ? "day=" + encodeURIComponent($("date").value) : null);
+  : $("date").value ? "day=" + encodeURIComponent($("date").value) + (before ? "&before=" + before : "") : null);
+
+function anew() {
+  before = null;
+  showToday();
+}
 
 async function print(entry) {
   await attempt(async () => {
@@ -97,7 +105,8 @@ export async function showToday() {
     const none = make("li", { textContent: word(asked ? "page-nothing-found" : "page-today-empty") });
     $("today").replaceChildren(...(entries.length > 0 ? entries.map(entryLine) : [none]));
   }
-  setText("today-more", answer.truncated ? word("page-truncated") : "");
+  show("today-older", Boolean(answer.truncated));
+  oldest = entries.at(-1)?.seq;
   for (const entry of entries) {
     // A refund that was asked for here is followed until it is done.
     if (entry.kind === "refund" && refunds.has(entry.id) && refunds.get(entry.id) !== entry.state) {
@@ -114,10 +123,11 @@ async function kept(action) {
 export function startToday() {
   $("kept-print").addEventListener("click", () => kept("print"));
   $("kept-discard").addEventListener("click", () => kept("discard"));
-  $("search").addEventListener("submit", (event) => { event.preventDefault(); showToday(); });
-  $("date").addEventListener("change", () => { $("stan").value = ""; showToday(); });
-  $("search-today").addEventListener("click", () => { $("stan").value = ""; $("date").value = ""; showToday(); });
-  whenOpened("today", showToday);
+  $("search").addEventListener("submit", (event) => { event.preventDefault(); anew(); });
+  $("date").addEventListener("change", () => { $("stan").value = ""; anew(); });
+  $("search-today").addEventListener("click", () => { $("stan").value = ""; $("date").value = ""; anew(); });
+  $("today-older").addEventListener("click", () => { before = oldest; showToday(); });
+  whenOpened("today", anew);
   whenStatus((status) => {
     show("kept", status.printer.kept > 0);
     $("kept-count").textContent = status.printer.kept + " " + word("page-kept");

@@ -1,7 +1,7 @@
 // What a till does beside selling: balance, tests, cashiers and lock, training, sound, telephones, whom to call.
 
 import { $, ask, button, make, page, setText, show, why, word, words } from "/assets/page.js";
-import { app, attempt, cashierName, confirmed, open, say, view, whenOpened, whenStatus } from "/assets/app.js";
+import { app, attempt, cashierName, confirmed, open, say, showBanner, view, whenOpened, whenStatus } from "/assets/app.js";
 import { isMute, mute, play } from "/assets/sound.js";
 import { showSale } from "/assets/sale.js";
 import { everything } from "/assets/state.js";
@@ -20,6 +20,8 @@ export const typesCode = () => !$("code").hidden;
 /// The code of a cashier opens the till, or makes it another one's.
 export async function sendCode() {
   const code = $("code-typed").value;
+  // Nothing typed is no try.
+  if (code === "") return;
   $("code-typed").value = "";
   setText("code-error", "");
   try {
@@ -55,11 +57,9 @@ function showLock(status) {
 
 function showTraining(status) {
   const on = Boolean(status.training);
-  document.body.dataset.training = on ? "yes" : "no";
-  show("training", on);
+  showBanner();
   show("tool-training", status.training !== undefined);
   $("tool-training").textContent = word(on ? "page-training-off" : "page-training-on");
-  document.title = (on ? word("page-training-short") + " – " : "") + word("page-title");
 }
 
 async function training() {
@@ -117,6 +117,7 @@ export function startTools() {
     showLock(status);
     showTraining(status);
     showSound();
+    if (!status.phones) show("phones", false);
     for (const id of ["tool-printer", "tool-reader"]) show(id, status.cashiers_set !== undefined);
     setText("helpline", status.terminal.helpline ? word("page-helpline") + " " + status.terminal.helpline : "");
     if (view() === "tools") $("everything").replaceChildren(everything(status));

@@ -78,6 +78,12 @@ impl DesfireChip {
         Self(Held::new(Card::new(uid, edition, seed)))
     }
 
+    /// Another card with the same files and keys: what a clone is not.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self(self.0.apart())
+    }
+
     /// Its UID.
     #[must_use]
     pub fn uid(&self) -> [u8; 7] {

@@ -14,6 +14,7 @@ const ASCII: u8 = 0x01;
 const NOWHERE: [u8; 3] = [0xff; 3];
 const COUNTER_MAX: u32 = 0x00ff_ffff;
 
+#[derive(Clone)]
 pub(super) struct TagFile {
     pub(super) number: u8,
     /// As GetFileSettings tells them.
@@ -27,6 +28,7 @@ pub(super) struct TagFile {
 }
 
 /// What is counted: the mirroring into the file is not made.
+#[derive(Clone)]
 struct Dynamic {
     counter_for: u8,
     reads: u32,

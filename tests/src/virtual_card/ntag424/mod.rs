@@ -40,6 +40,12 @@ impl Ntag424Chip {
         Self(Held::new(Tag::new(uid, seed)))
     }
 
+    /// Another card with the same files and keys: what a clone is not.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self(self.0.apart())
+    }
+
     /// Its UID.
     #[must_use]
     pub fn uid(&self) -> [u8; 7] {
@@ -90,6 +96,7 @@ impl InField for Ntag424Chip {
     }
 }
 
+#[derive(Clone)]
 struct Tag {
     uid: [u8; 7],
     keys: [(Key, u8); KEYS],

@@ -1,26 +1,49 @@
 //! The agent's local API against what a browser, a till or a careless program may send.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    clippy::unwrap_in_result,
+    clippy::print_stdout,
+    reason = "test code"
+)]
+
+mod abuse;
+mod browser;
+mod chance;
+mod described;
+mod document;
+mod shell;
 
 use cabas_tests::example::Cards;
 use cabas_tests::hub::{Hub, http_client};
 use cabas_tests::shop::Shop;
+use document::Document;
 use serde_json::{Value, json};
 
 struct World {
     hub: Hub,
     shop: Shop,
     http: reqwest::Client,
+    document: Document,
     _dir: tempfile::TempDir,
 }
 
 async fn world() -> World {
+    world_with(Vec::new()).await
+}
+
+async fn world_with(environment: Vec<(String, String)>) -> World {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(dir.path().join("hub")).unwrap();
     let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
     hub.credit("2026-11").unwrap();
     let http = http_client().unwrap();
-    let shop = Shop::enrolled(&dir.path().join("shop"), &http, &hub, "biocoop-platanes").await.unwrap();
-    World { hub, shop, http, _dir: dir }
+    let folder = dir.path().join("shop");
+    let shop = Shop::enrolled_with(&folder, &http, &hub, "biocoop-platanes", environment).await.unwrap();
+    let document = Document::new(shop.get("/api/openapi.json").await.unwrap());
+    World { hub, shop, http, document, _dir: dir }
 }
 
 impl World {
@@ -30,9 +53,16 @@ impl World {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
+        self.checked(request, "POST", "/api/sales").await
+    }
+
+    /// Sends a request; its answer has to be of the form that the document describes.
+    async fn checked(&self, request: reqwest::RequestBuilder, method: &str, path: &str) -> (u16, Value) {
         let answer = request.send().await.unwrap();
         let status = answer.status().as_u16();
-        (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or(Value::Null))
+        let kind = answer.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
+        let body = answer.bytes().await.unwrap();
+        (status, self.document.check(method, path, status, &kind.unwrap_or_default(), &body))
     }
 }
 

@@ -1,0 +1,359 @@
+//! The fund's hub and the people who run it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use cabas_agent::journal::keyfile::write_private;
+use cabas_hub::api::direct::DirectHub;
+use cabas_hub::core::household_rules::Household;
+use cabas_hub::core::period::Period;
+use cabas_hub::core::slices::Shares;
+use cabas_hub::keys::HubSecrets;
+use cabas_hub::store::{
+    CardName, CloseOrder, Db, ImportCard, ImportHousehold, ImportPlan, ImportShop, InitFund, NewCode, OpenMode,
+    PolicyLimits, RestorePlan, StoreError, Tx, restore,
+};
+use cabas_protocol::enrol::{Code, CodeKeys};
+use cabas_protocol::head::HeadContext;
+use cabas_protocol::keys::KeyCert;
+use cabas_protocol::objects::Category;
+use cabas_protocol::row::Tier;
+use cabas_protocol::{
+    CardRef, CategoryId, Cents, Epoch, FundId, Incarnation, ObjectType, PurseRef, Signer, TerminalId, TimeEpoch,
+    Timestamp,
+};
+
+use super::card::MemberCard;
+use super::plan::{LARGE_PERMILLE, Shape};
+
+/// The fund.
+pub const FUND: FundId = FundId::new(8);
+/// Backups of a copied fund are numbered from here: those of the one it is copied from lie beside them.
+const COPIED: u32 = 10_000;
+const ADA: &str = "Ada";
+const BO: &str = "Bo";
+
+/// What people did since the newest backup: after a restore they do it again.
+#[derive(Clone, Copy, Debug)]
+pub enum Done {
+    /// A month was credited.
+    Credit(u8),
+    /// A card was blocked.
+    Block(u32),
+    /// A card was unblocked.
+    Unblock(u32),
+    /// A card was replaced by a plain one.
+    Replace(u32, u32, CardRef),
+    /// Two people closed an epoch.
+    Close(TerminalId, Epoch),
+}
+
+/// The hub.
+#[derive(Debug)]
+pub struct Hub {
+    dir: PathBuf,
+    direct: Option<DirectHub>,
+    done: Vec<Done>,
+    backup: Option<PathBuf>,
+    backups: u32,
+    codes: u32,
+    life: Incarnation,
+    shares: Shares,
+}
+
+impl Hub {
+    /// Founds a fund in a folder.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn found(dir: &Path, shape: &Shape, cards: &[MemberCard], now: Timestamp) -> anyhow::Result<Self> {
+        let keys = dir.join("keys");
+        std::fs::create_dir_all(&keys)?;
+        for (name, byte) in [("root.key", 1_u8), ("signing.key", 2), ("card.key", 3), ("record.key", 4)] {
+            let digits = format!("{}\n", format!("{byte:02x}").repeat(32));
+            write_private(&keys.join(name), digits.as_bytes())?;
+        }
+        let mut db = Db::open(&dir.join("hub.db"), OpenMode::Create)?.with_shares(shape.shares);
+        db.write(|tx| tx.init_fund(&init(now)?, now))?;
+        let mut hub = Self::opened(dir, db, shape.shares)?;
+        hub.import(shape, cards, now)?;
+        Ok(hub)
+    }
+
+    /// Opens what lies in a folder.
+    ///
+    /// # Errors
+    /// Where it is no fund.
+    pub fn open(dir: &Path, shares: Shares, codes: u32) -> anyhow::Result<Self> {
+        let db = Db::open(&dir.join("hub.db"), OpenMode::Existing)?.with_shares(shares);
+        Ok(Self { codes, backups: COPIED, ..Self::opened(dir, db, shares)? })
+    }
+
+    fn opened(dir: &Path, db: Db, shares: Shares) -> anyhow::Result<Self> {
+        let direct = DirectHub::new(db, HubSecrets::load(&dir.join("keys"))?)?;
+        let life = Incarnation::new(1);
+        let (dir, direct) = (dir.to_owned(), Some(direct));
+        Ok(Self { dir, direct, done: Vec::new(), backup: None, backups: 0, codes: 0, life, shares })
+    }
+
+    /// The hub itself.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn direct(&mut self) -> anyhow::Result<&mut DirectHub> {
+        self.direct.as_mut().context("the hub does not run")
+    }
+
+    /// Closes its file; gives how many codes it had given out.
+    #[must_use]
+    pub fn close(mut self) -> u32 {
+        self.direct = None;
+        self.codes
+    }
+
+    /// How often it was restored.
+    #[must_use]
+    pub const fn restores(&self) -> u32 {
+        self.life.get().saturating_sub(1)
+    }
+
+    /// Where its file lies.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.dir.join("hub.db")
+    }
+
+    fn import(&mut self, shape: &Shape, cards: &[MemberCard], now: Timestamp) -> anyhow::Result<()> {
+        let card_key = HubSecrets::load(&self.dir.join("keys"))?;
+        let households = (0..shape.households).map(|number| {
+            Ok(ImportHousehold {
+                code: household_code(number),
+                people: Household::new(1, 0)?,
+                contribution: Some(Cents::new(100)?),
+            })
+        });
+        let plain = cards.iter().filter(|card| card.tier() == Tier::Plain);
+        let plan = ImportPlan {
+            households: households.collect::<anyhow::Result<_>>()?,
+            cards: plain
+                .map(|card| ImportCard {
+                    number: card.number,
+                    card: card_key.card_key.card_ref(&card.uid),
+                    tier: Tier::Plain,
+                    household: household_code(card.household),
+                })
+                .collect(),
+            shops: (0..shape.shops).map(|shop| import_shop(shape, shop)).collect(),
+            members: Vec::new(),
+        };
+        let mut next = 0_u32;
+        let mut random = || {
+            next = next.saturating_add(1);
+            purse_ref(next)
+        };
+        let report = self.direct()?.db.write(|tx| tx.import(&plan, &mut random, false, now))?;
+        anyhow::ensure!(report.applied, "the example was not imported: {:?}", report.conflicts);
+        let floor = Cents::new(shape.floor_cents.into())?;
+        for shop in (0..shape.shops).filter(|shop| shape.is_stall(*shop)) {
+            self.write(|tx| tx.shop_floor(&shop_code(shop), floor, Shape::market_days(shop)))?;
+        }
+        Ok(())
+    }
+
+    /// Does something in the ledger.
+    ///
+    /// # Errors
+    /// What it gives.
+    pub fn write<T>(&mut self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>) -> anyhow::Result<T> {
+        Ok(self.direct()?.db.write(work)?)
+    }
+
+    /// A code for a terminal: for a new one of a shop, or for one that is there.
+    ///
+    /// # Errors
+    /// Where the shop or the terminal is not known.
+    pub fn code(&mut self, of: Result<u8, TerminalId>, now: Timestamp) -> anyhow::Result<(String, CodeKeys)> {
+        self.codes = self.codes.saturating_add(1);
+        let [a, b, c, d] = self.codes.to_be_bytes();
+        let random = [a, b, c, d, 9, 9, 9, 9, 9, 9, 9, 9];
+        let locator = Code::of_random(&random).locator().to_owned();
+        let stretched = || CodeKeys::of_stretched([a ^ b ^ 0x55, c, d, 7].repeat(8).try_into().unwrap_or([1; 32]));
+        let code = NewCode { locator: locator.clone(), keys: stretched(), expires_at: now.after_s(3_600) };
+        match of {
+            Ok(shop) => drop(self.write(|tx| tx.terminal_add(&shop_code(shop), &code, now))?),
+            Err(terminal) => self.write(|tx| tx.terminal_code(terminal, &code, now))?,
+        }
+        Ok((locator, stretched()))
+    }
+
+    /// Does what the hub does by itself every hour.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn jobs(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        self.write(|tx| {
+            tx.release_cards(now)?;
+            tx.expire_left(now)?;
+            tx.goodwill_advance(now)?;
+            tx.lay_floors(now)
+        })?;
+        while self.write(|tx| tx.renew_cards(now))? {}
+        while self.write(|tx| tx.allocate_pending(now))?.more {}
+        Ok(())
+    }
+
+    /// People do something; done again it changes nothing. False where it is refused.
+    ///
+    /// # Errors
+    /// Where the ledger fails.
+    pub fn people(&mut self, done: Done, now: Timestamp) -> anyhow::Result<bool> {
+        let is_done = self.try_people(done, now)?;
+        if is_done {
+            self.done.push(done);
+        }
+        Ok(is_done)
+    }
+
+    fn try_people(&mut self, done: Done, now: Timestamp) -> anyhow::Result<bool> {
+        let tried = match done {
+            Done::Credit(month) => loop {
+                match self.direct()?.db.write(|tx| tx.credit_book(period(month)?, "Ville", now)) {
+                    Ok(report) if report.more => {}
+                    Ok(_) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
+            },
+            Done::Block(card) => self.direct()?.db.write(|tx| tx.card_block(CardName::Number(card), now)).map(drop),
+            Done::Unblock(card) => self.direct()?.db.write(|tx| tx.card_unblock(CardName::Number(card), now)).map(drop),
+            Done::Replace(old, new, name) => {
+                self.direct()?.db.write(|tx| tx.card_replace(old, new, name, now)).map(drop)
+            }
+            Done::Close(terminal, epoch) => {
+                let order = |by: &str| CloseOrder { terminal, epoch: Some(epoch), at: None, by: by.to_owned() };
+                let db = &mut self.direct()?.db;
+                let first = db.write(|tx| tx.terminal_close(&order(ADA), now));
+                first.and_then(|_| db.write(|tx| tx.terminal_close(&order(BO), now))).map(drop)
+            }
+        };
+        match tried {
+            Ok(()) => Ok(true),
+            Err(error @ (StoreError::Sqlite(_) | StoreError::Damaged(_) | StoreError::Ledger(_))) => Err(error.into()),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Two people settle, where there is something to settle.
+    ///
+    /// # Errors
+    /// Where the ledger fails.
+    pub fn settle(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        let prepared = self.direct()?.db.write(|tx| {
+            let cut = tx.settlement_cut()?;
+            tx.settlement_prepare(&cut, ADA, now)
+        });
+        match prepared {
+            Ok(Some(prepared)) => {
+                let number = prepared.settlement.number;
+                self.write(|tx| tx.settlement_approve(number, BO, now)).map(drop)
+            }
+            Ok(None) | Err(StoreError::Restoring(_) | StoreError::PaymentsUnknown { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Backs it up.
+    ///
+    /// # Errors
+    /// Where the copy fails.
+    pub fn back_up(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        self.backups = self.backups.saturating_add(1);
+        let to = self.dir.join(format!("backup-{}", self.backups));
+        self.direct()?.db.backup(&to, now)?;
+        if let Some(old) = self.backup.replace(to) {
+            std::fs::remove_file(old)?;
+        }
+        self.done.clear();
+        Ok(())
+    }
+
+    /// Puts the newest backup back, and lets people do again what they did since. False where there is none.
+    ///
+    /// # Errors
+    /// Where the restore fails.
+    pub fn restore(&mut self, now: Timestamp) -> anyhow::Result<bool> {
+        let Some(backup) = self.backup.clone() else { return Ok(false) };
+        self.direct = None;
+        let database = self.database();
+        let plan = RestorePlan { backup: &backup, database: &database, newest_life: self.life, certs: &[] };
+        let report = restore(&plan, now)?;
+        self.life = report.incarnation;
+        if let Some(moved) = report.moved_to {
+            std::fs::remove_file(moved)?;
+        }
+        let db = Db::open(&database, OpenMode::Existing)?.with_shares(self.shares);
+        self.direct = Some(DirectHub::new(db, HubSecrets::load(&self.dir.join("keys"))?)?);
+        self.write(|tx| tx.payments_checked())?;
+        for done in self.done.clone() {
+            self.try_people(done, now)?;
+        }
+        Ok(true)
+    }
+}
+
+fn period(month: u8) -> Result<Period, StoreError> {
+    let month = month.saturating_add(10);
+    let (years, month) = (month.checked_div(12).unwrap_or(0), month.checked_rem(12).unwrap_or(0));
+    Period::new(2026_u16.saturating_add(years.into()), month.saturating_add(1)).ok_or(StoreError::Exhausted("months"))
+}
+
+fn import_shop(shape: &Shape, shop: u8) -> ImportShop {
+    let small = u32::from(shape.shops.saturating_sub(2).max(1));
+    let weight_permille = if shop < 2 { LARGE_PERMILLE } else { 170_u32.checked_div(small).unwrap_or(1) };
+    let kind = if shape.is_stall(shop) { "stall" } else { "grocery" };
+    ImportShop { code: shop_code(shop), name: shop_code(shop), kind: kind.to_owned(), weight_permille }
+}
+
+/// What a shop is called.
+#[must_use]
+pub fn shop_code(shop: u8) -> String {
+    format!("shop-{shop}")
+}
+
+/// What a household is called.
+#[must_use]
+pub fn household_code(household: u16) -> String {
+    format!("H{household:04}")
+}
+
+/// What a purse is called.
+#[must_use]
+pub fn purse_ref(number: u32) -> PurseRef {
+    let [a, b, c, d] = number.to_be_bytes();
+    PurseRef::new([0xaa, 0x55, 0, 0, a, b, c, d])
+}
+
+fn init(now: Timestamp) -> Result<InitFund, StoreError> {
+    let weak = |_| StoreError::Exhausted("keys");
+    let root = Signer::from_seed(&[1; 32]).map_err(weak)?;
+    let signing = Signer::from_seed(&[2; 32]).map_err(weak)?;
+    let context = HeadContext { fund: FUND, incarnation: Incarnation::new(1), time_epoch: TimeEpoch::new(1) };
+    let (head, key) = (context.head(ObjectType::KeyCert), *signing.public());
+    let cert = root.sign(&KeyCert { head, key, issued_at: now, revoked: false });
+    let labels = ("Alimentation".to_owned(), "Food".to_owned());
+    let food = Category { id: CategoryId::new(0), share_percent: 100, label_fr: labels.0, label_en: labels.1 };
+    Ok(InitFund {
+        fund: FUND,
+        name: "Caisse de la simulation".to_owned(),
+        helpline: "04 00 00 00 00".to_owned(),
+        root: *root.public(),
+        cert,
+        policy: PolicyLimits {
+            sale_cents_max: Cents::new(50_000)?,
+            plain_sale_cents_max: Cents::new(10_000)?,
+            plain_day_cents_max: Cents::new(20_000)?,
+            plain_list_age_s_max: 7 * 86_400,
+            part_payment: true,
+        },
+        categories: vec![food],
+    })
+}

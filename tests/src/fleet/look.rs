@@ -1,0 +1,274 @@
+//! What is looked at after an event, now and then, and in the end.
+#![allow(clippy::arithmetic_side_effects, reason = "sums of a model, checked in this build")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Context as _;
+use cabas_agent::journal::{FILE, verify::verify};
+use cabas_protocol::{PurseRef, Row, RowBody, Signed};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+
+use super::auditor::{Asked, Auditor, Broken, Checked, Counter, Enrolled};
+use super::event::{ClockFault, Net};
+use super::hub::{FUND, household_code};
+use super::till::Till;
+use super::world::{World, id_of, request_id};
+
+/// How many events lie between two looks at all households.
+const LOOK_EVERY: u64 = 100;
+/// Sales that a terminal is asked for after a power cut.
+const ASKED_FOR: usize = 12;
+
+impl World {
+    /// Looks after an event.
+    pub(super) fn look(&mut self) -> Checked {
+        let path = self.hub.database();
+        let (mut reader, restores) = (None, self.hub.restores());
+        let mut ask = |audit: &Auditor, asked: Asked| -> Checked<Option<u64>> {
+            let conn = match &mut reader {
+                Some(conn) => conn,
+                none => none.insert(open(&path)?),
+            };
+            match asked {
+                Asked::Used(counter) => used(conn, counter, audit, restores > 0),
+                Asked::Refunds(household) => refunded(conn, household).map(Some),
+            }
+        };
+        self.audit.conserved(&mut ask)?;
+        if self.figures.events.is_multiple_of(LOOK_EVERY) {
+            self.paid_within_credits()?;
+        }
+        Ok(())
+    }
+
+    /// A terminal that was started again has every sale that it showed.
+    pub(super) fn all_there(&mut self, till: &mut Till) -> Checked {
+        let at = (till.terminal.get(), till.epoch.get());
+        if self.audit.tainted.contains(&at) {
+            return Ok(());
+        }
+        let shown: Vec<_> =
+            self.audit.shown.values().rev().filter(|shown| shown.at == at).take(ASKED_FOR).copied().collect();
+        for shown in shown {
+            let found = till.journal()?.find_sale(request_id(shown.id))?;
+            let is_there = found.is_some_and(|record| {
+                record.seq.get() == shown.seq && record.sale.fund_cents().is_ok_and(|cents| cents.get() == shown.cents)
+            });
+            if !is_there {
+                return Err(Broken::new("what was shown as accepted is never lost", format!("{shown:?}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// True while a restore waits for terminals.
+    pub(super) fn is_restoring(&mut self) -> Checked<bool> {
+        let view = self.hub.direct()?.db.read(|tx| tx.restore_view())?;
+        Ok(view.is_some_and(|view| view.ended_at.is_none()))
+    }
+
+    /// The shops together are owed no more of a household's money than it was given.
+    fn paid_within_credits(&mut self) -> Checked {
+        let conn = open(&self.hub.database())?;
+        let mut read = conn.prepare(
+            "SELECT households.code, sum(moved.cents) FROM (
+                SELECT debit & 4294967295 AS purse, cents FROM transfers WHERE kind IN (3, 12, 14)
+                UNION ALL SELECT credit & 4294967295, -cents FROM transfers WHERE kind IN (6, 7)) AS moved
+             JOIN purses ON purses.number = moved.purse JOIN households ON households.number = purses.household
+             GROUP BY households.code",
+        )?;
+        let mut rows = read.query([])?;
+        while let Some(row) = rows.next()? {
+            let (code, paid): (String, i64) = (row.get(0)?, row.get(1)?);
+            let household: usize = code.trim_start_matches('H').parse()?;
+            let given = self.audit.credited.get(household).copied().unwrap_or_default();
+            if paid > i64::try_from(given)? {
+                return Err(Broken::new(
+                    "the fund never pays out more than it credited",
+                    format!("household {household} was credited {given}, and {paid} was settled"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets all that is still alive come to rest, and looks at everything.
+    ///
+    /// # Errors
+    /// [`Broken`].
+    pub fn finish(&mut self) -> Checked {
+        self.at = self.at.saturating_add(3_600);
+        while let Some(late) = self.forget_late() {
+            self.hear_late(late)?;
+        }
+        for round in 0..4 {
+            for shop in 0..self.shape.shops {
+                self.at = self.at.saturating_add(60);
+                self.with_till(shop, |world, till| {
+                    till.clocks.set(ClockFault::Right, world.now());
+                    if round == 0 {
+                        till.reboot(world.now())?;
+                    }
+                    world.sync(till, Net::Fine)
+                })?;
+                if round == 1 {
+                    self.repair(shop)?;
+                }
+            }
+            let time = self.time();
+            self.hub.jobs(time)?;
+        }
+        self.look()?;
+        self.paid_within_credits()?;
+        self.all_settled()?;
+        self.chips_agree()?;
+        self.journals_verify()?;
+        let hub = self.hub.direct()?;
+        let report = hub.db.verify(&hub.secrets)?;
+        if let Some(first) = report.findings.first() {
+            let detail = format!("{} findings, the first: {first:?}", report.found);
+            return Err(Broken::new("the hub's books verify", detail));
+        }
+        Ok(())
+    }
+
+    fn journals_verify(&mut self) -> Checked {
+        for till in self.tills.iter_mut().flatten() {
+            let at = (till.terminal.get(), till.epoch.get());
+            if self.audit.tainted.contains(&at) {
+                continue;
+            }
+            let report = verify(&till.dir().join(FILE), None)?;
+            if !report.problems.is_empty() {
+                return Err(Broken::new("journals verify", format!("shop {}: {:?}", till.shop, report.problems)));
+            }
+        }
+        Ok(())
+    }
+
+    fn chips_agree(&self) -> Checked {
+        for (place, card) in (0_u16..).zip(&self.cards) {
+            let Some(spent) = card.spent() else { continue };
+            let seen = self.audit.chips.get(&place).copied().unwrap_or_default();
+            if spent != seen {
+                return Err(Broken::new(
+                    "a chip counts what was debited",
+                    format!("card {place}: {spent}, seen {seen}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What honest terminals showed is with the hub, once, and paid.
+    fn all_settled(&mut self) -> Checked {
+        let conn = open(&self.hub.database())?;
+        let numbers = epochs(&conn)?;
+        let mut read = conn.prepare("SELECT key, settled, over_right, why, envelope FROM rows WHERE kind = 2")?;
+        let mut rows = read.query([])?;
+        let mut sales = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let (key, settled, over, why): (i64, u64, u64, u32) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            self.figures.over_right_cents += over;
+            sales.insert(key, (settled, over, why, row.get::<_, Vec<u8>>(4)?));
+        }
+        let disputed = "SELECT ifnull(sum(claimed), 0) FROM disputed";
+        self.figures.over_right_cents += conn.query_row(disputed, [], |row| row.get::<_, u64>(0))?;
+        let mut once = BTreeSet::new();
+        for (key, (settled, over, _, envelope)) in &sales {
+            let Some(at) = numbers.iter().find(|(_, (number, _))| *number == key >> 32).map(|(at, _)| *at) else {
+                continue;
+            };
+            if self.audit.tainted.contains(&at) {
+                continue;
+            }
+            let row = Signed::<Row>::from_bytes(envelope.clone())?.read_trusted(FUND)?.into_payload();
+            let RowBody::Sale(sale) = row.body else { continue };
+            let id = sale.request.map(id_of).unwrap_or_default();
+            let rung_up = self.rung_up.get(&id);
+            if rung_up.is_none_or(|rung_up| u64::from(rung_up.cents) != settled + over) || !once.insert((at, id)) {
+                return Err(Broken::new("every sale was rung up, once", format!("{at:?} {sale:?}")));
+            }
+        }
+        for shown in self.audit.shown.values() {
+            if !shown.is_kept || self.audit.tainted.contains(&shown.at) || self.audit.closed.contains(&shown.at) {
+                continue;
+            }
+            let (number, acked) = numbers.get(&shown.at).copied().context("an enrolment that the hub does not know")?;
+            if acked < shown.seq {
+                return Err(Broken::new(
+                    "what was shown as accepted reaches the hub",
+                    format!("{shown:?}, acked {acked}"),
+                ));
+            }
+            match sales.get(&((number << 32) | i64::from(shown.seq))) {
+                Some((settled, 0, _, _)) if *settled == shown.cents => {}
+                found => {
+                    let found = found.map(|(settled, over, why, _)| (settled, over, why));
+                    return Err(Broken::new("an honest sale is paid in full", format!("{shown:?}: {found:?}")));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Opens the hub's file for reading.
+fn open(path: &std::path::Path) -> Checked<Connection> {
+    Ok(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?)
+}
+
+fn epochs(conn: &Connection) -> Checked<BTreeMap<Enrolled, (i64, u32)>> {
+    let mut read = conn.prepare("SELECT terminal, epoch, number, acked_seq FROM epochs")?;
+    let found = read.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?))))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// What was refunded to a household.
+fn refunded(conn: &Connection, household: u16) -> Checked<u64> {
+    let read = "SELECT ifnull(sum(refunds.cents), 0) FROM refunds JOIN purses ON purses.number = refunds.purse
+         JOIN households ON households.number = purses.household WHERE state = 1 AND households.code = ?1";
+    Ok(conn.query_row(read, [household_code(household)], |row| row.get(0))?)
+}
+
+/// What a counter can still cost, where the auditor cannot know it: a closed enrolment's costs what was paid of it, a
+/// copied one's what the hub did not take back, a lost card's what was paid before its money went back.
+fn used(conn: &Connection, counter: Counter, audit: &Auditor, was_restored: bool) -> Checked<Option<u64>> {
+    let number = |purse: PurseRef| -> Checked<Option<i64>> {
+        let read = "SELECT number FROM purses WHERE ref = ?1";
+        Ok(conn.query_row(read, params![purse.as_bytes()], |row| row.get(0)).optional()?)
+    };
+    let paid = |account: i64| -> Checked<u64> {
+        let read = "SELECT (SELECT ifnull(sum(cents), 0) FROM transfers WHERE debit = ?1 AND kind IN (3, 12, 14))
+                - (SELECT ifnull(sum(cents), 0) FROM transfers WHERE credit = ?1 AND kind = 6)";
+        Ok(conn.query_row(read, [account], |row| row.get(0))?)
+    };
+    match counter {
+        Counter::Slice(at, purse) if audit.closed.contains(&at) || audit.tainted.contains(&at) => {
+            let (Some(purse), Some((epoch, _))) = (number(purse)?, epochs(conn)?.get(&at).copied()) else {
+                return Ok(None);
+            };
+            let account = (5 << 56) | (epoch << 32) | purse;
+            if audit.closed.contains(&at) {
+                return paid(account).map(Some);
+            }
+            let read =
+                "SELECT returned_cents, credits - reversed_cents FROM slices JOIN accounts ON accounts.id = slices.id
+                 WHERE slices.id = ?1";
+            let found = conn.query_row(read, [account], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            let (returned, known): (u64, u64) = found.unwrap_or_default();
+            let signed = audit.allowed.get(&counter).map_or(0, |(_, allowed)| *allowed);
+            // Where a hub and a terminal both went back in time, nobody holds what was signed last: it is paid to nobody.
+            let signed = if was_restored { signed.min(known) } else { signed };
+            Ok(Some(signed.saturating_sub(returned)))
+        }
+        Counter::Slice(..) => Ok(None),
+        Counter::Card(purse) => {
+            let Some(purse) = number(purse)? else { return Ok(None) };
+            let account: i64 = (12 << 56) | purse;
+            let read = "SELECT EXISTS (SELECT 1 FROM card_releases WHERE account = ?1)";
+            let is_released: bool = conn.query_row(read, [account], |row| row.get(0))?;
+            if is_released { paid(account).map(Some) } else { Ok(None) }
+        }
+    }
+}

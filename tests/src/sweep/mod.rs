@@ -106,8 +106,12 @@ impl Fault {
     /// Where strace cannot hold it.
     pub fn lay_on(self, pid: u32, log: &Path) -> anyhow::Result<Trap> {
         let child = Command::new("strace").args(self.arguments(log)).args(["-p", &pid.to_string()]).spawn()?;
-        let trap = Trap { child, log: log.to_owned() };
+        let mut trap = Trap { child, log: log.to_owned() };
         wait_for("strace to hold the program", || {
+            if trap.child.try_wait()?.is_some() {
+                // The program fell at once, and strace ended with it.
+                return Ok(Some(()));
+            }
             for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
                 if std::fs::read_to_string(task?.path().join("status"))?.contains("TracerPid:\t0") {
                     return Ok(None);

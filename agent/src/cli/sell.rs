@@ -125,10 +125,14 @@ pub(super) async fn sell(context: &Context, sell: &Sell) -> Result<(), Failure> 
     };
     let language = if context.config.language == "en" { Language::English } else { Language::French };
     // Before the sale begins, so that nothing of it is missed.
-    let events = Events::of(&local).await;
+    let texts = Texts::default();
+    let events = tokio::select! {
+        events = Events::of(&local) => events,
+        () = leaving.asked() => return Err(Failure::Refused(texts.get(language, "sell-nothing-paid"))),
+    };
     let mut followed = Followed {
         local,
-        texts: Texts::default(),
+        texts,
         language,
         progress: Progress::new(context.format),
         sale: Value::Null,
@@ -167,12 +171,16 @@ impl Followed {
         format!("/api/sales/{}", self.id())
     }
 
+    /// What became of the sale is not known: the failure itself names the request, in every format.
+    fn lost(&self, why: &str) -> Failure {
+        Failure::Refused(format!("{} ({why})", self.get("sell-lost")))
+    }
+
     async fn begin(&mut self, sell: &Sell, timeout_s: u32) -> Result<(), Failure> {
         let body = sell.body(&self.request);
         let (status, sale) = match self.local.send(Method::POST, "/api/sales", Some(body)).await {
             Err(failure) if !matches!(&failure, Failure::NoTerminal { source, .. } if source.is_connect()) => {
-                self.progress.say(&self.get("sell-lost"));
-                return Err(failure);
+                return Err(self.lost(&failure.to_string()));
             }
             sent => sent?,
         };
@@ -220,17 +228,18 @@ impl Followed {
 
     /// Looks how it stands. A terminal that starts anew is waited for a little.
     async fn look(&mut self) -> Result<(), Failure> {
-        let (status, value) = match self.local.send(Method::GET, &self.path(), None).await {
-            Ok(answer) => answer,
-            Err(failure) => {
-                self.silent = self.silent.saturating_add(1);
-                if self.silent < SILENT_MAX {
-                    return Ok(());
-                }
-                self.progress.say(&self.get("sell-lost"));
-                return Err(failure);
-            }
+        let sent = self.local.send(Method::GET, &self.path(), None).await;
+        // Too busy to tell is no answer either.
+        let why = match &sent {
+            Ok((status, _)) if status.is_server_error() || *status == 408 => Some(status.to_string()),
+            Ok(_) => None,
+            Err(failure) => Some(failure.to_string()),
         };
+        if let Some(why) = why {
+            self.silent = self.silent.saturating_add(1);
+            return if self.silent < SILENT_MAX { Ok(()) } else { Err(self.lost(&why)) };
+        }
+        let (status, value) = sent?;
         self.silent = 0;
         if status == 404 {
             // It was not written down before the terminal ended: a card that paid would have left a row or a doubt.
@@ -238,8 +247,9 @@ impl Followed {
         }
         self.sale = self.local.well((status, value))?;
         if self.state() == "in_doubt" {
-            let status = self.local.ask(Method::GET, "/api/status", None).await?;
-            self.is_left = status.pointer("/sale/id") != self.sale.get("id");
+            let status = self.local.ask(Method::GET, "/api/status", None).await;
+            // Who gets no answer looks again.
+            self.is_left = status.is_ok_and(|status| status.pointer("/sale/id") != self.sale.get("id"));
         }
         Ok(())
     }
@@ -248,10 +258,7 @@ impl Followed {
     async fn take_back(&mut self) -> Result<(), Failure> {
         let (status, value) = match self.local.send(Method::DELETE, &self.path(), None).await {
             Ok(answer) => answer,
-            Err(failure) => {
-                self.progress.say(&self.get("sell-lost"));
-                return Err(failure);
-            }
+            Err(failure) => return Err(self.lost(&failure.to_string())),
         };
         if status.is_success() {
             self.sale = value;

@@ -54,6 +54,8 @@ pub fn label(text: &str) -> Option<String> {
 pub struct Tries {
     wrong: u32,
     last: Option<Moment>,
+    /// Seconds that passed before `last` towards forgetting the next one.
+    passed_s: u64,
 }
 
 impl Tries {
@@ -69,10 +71,12 @@ impl Tries {
     /// After a wrong code.
     #[must_use]
     pub fn wrong(self, now: Moment) -> Self {
-        let passed_s = self.last.and_then(|last| now.elapsed_s(last)).unwrap_or(0);
+        let since_s = self.last.and_then(|last| now.elapsed_s(last)).unwrap_or(0);
+        let passed_s = self.passed_s.saturating_add(since_s);
         let forgotten = passed_s.checked_div(FORGOTTEN_S).unwrap_or(0);
         let left = self.wrong.saturating_sub(u32::try_from(forgotten).unwrap_or(u32::MAX));
-        Self { wrong: left.saturating_add(1), last: Some(now) }
+        let passed_s = if left == 0 { 0 } else { passed_s.checked_rem(FORGOTTEN_S).unwrap_or(0) };
+        Self { wrong: left.saturating_add(1), last: Some(now), passed_s }
     }
 }
 
@@ -134,5 +138,9 @@ mod tests {
             "four are left, and this one"
         );
         assert_eq!(five.wrong(moment(1, 2 * FORGOTTEN_S)).wait_s(moment(1, 2 * FORGOTTEN_S)), 0);
+        // A slip of the finger now and then closes no counter.
+        let hours = 1..=20;
+        let slips = hours.fold(Tries::default(), |tries, turn| tries.wrong(moment(1, turn * (FORGOTTEN_S - 60))));
+        assert_eq!(slips.wait_s(moment(1, 20 * (FORGOTTEN_S - 60))), 0);
     }
 }

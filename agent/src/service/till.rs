@@ -92,8 +92,9 @@ impl Service {
     /// What the cashier says of a request that a till sent again.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] where it is asked no longer.
+    /// [`Refusal::NotFound`] where it is asked no longer, [`Refusal::Locked`].
     pub fn till_answer(&self, question: u64, choice: Choice) -> Result<Value, Refusal> {
+        self.may(super::By::Person)?;
         if self.till.answer(question, choice) { Ok(json!({ "answered": true })) } else { Err(Refusal::NotFound) }
     }
 

@@ -20,6 +20,7 @@ const HTTPS_PORT: u16 = 443;
 /// Where a browser says that a request comes from, and what it is for.
 const SITE: header::HeaderName = header::HeaderName::from_static("sec-fetch-site");
 const MODE: header::HeaderName = header::HeaderName::from_static("sec-fetch-mode");
+const DEST: header::HeaderName = header::HeaderName::from_static("sec-fetch-dest");
 /// No page of another origin has an answer in it.
 const RESOURCE_POLICY: header::HeaderName = header::HeaderName::from_static("cross-origin-resource-policy");
 
@@ -79,7 +80,9 @@ fn is_of_own_page(method: &Method, headers: &HeaderMap) -> bool {
     if !headers.contains_key(SITE) {
         return true;
     }
-    let is_link = *method == Method::GET && one(headers, MODE).is_some_and(|mode| mode == "navigate");
+    let is_link = *method == Method::GET
+        && one(headers, MODE).is_some_and(|mode| mode == "navigate")
+        && one(headers, DEST).is_some_and(|dest| dest == "document");
     is_link || matches!(one(headers, SITE), Some("same-origin" | "none"))
 }
 

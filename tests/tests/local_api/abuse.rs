@@ -53,6 +53,26 @@ pub(crate) async fn the_next_sale_works(world: &World, id: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_another_page_embeds_is_refused_and_a_link_to_the_terminal_is_followed() {
+    let world = world().await;
+    for (site, mode, dest, status) in [
+        ("cross-site", "no-cors", "image", 403),
+        ("cross-site", "no-cors", "script", 403),
+        ("same-site", "cors", "empty", 403),
+        ("cross-site", "navigate", "iframe", 403),
+        ("cross-site", "navigate", "document", 200),
+        ("none", "navigate", "document", 200),
+        ("same-origin", "cors", "empty", 200),
+    ] {
+        let headers =
+            [format!("sec-fetch-site: {site}"), format!("sec-fetch-mode: {mode}"), format!("sec-fetch-dest: {dest}")];
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        let answer = send(&world, &request(&world, "GET /", &headers, ""));
+        assert_eq!(status_of(&answer), Some(status), "{site} {mode} {dest}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_name_that_resolves_to_this_machine_and_two_names_at_once_are_refused() {
     let world = world().await;
     // DNS rebinding: the browser is told that evil.example is 127.0.0.1, and sends its name.

@@ -386,6 +386,7 @@ async fn cashiers(caller: &Caller<'_>) {
         ("/api/printer/test", json!({})),
         ("/api/reader/test", json!({})),
         ("/api/phones/code", json!({})),
+        ("/api/till/answer", json!({ "question": 1, "answer": "new" })),
     ] {
         caller.is(("POST", path), sent, (423, "error_locked")).await;
     }

@@ -1,5 +1,5 @@
 //! Unmodified tills at the real agent: the Odoo addons of `deploy/tills.txt`, run without Odoo by `tests/till/odoo_stub.py`.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test code")]
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -386,7 +386,7 @@ fn a_file_of_a_newer_program_or_of_something_else_stops_the_start() {
     let db = Connection::open(&path).unwrap();
     db.execute_batch("PRAGMA user_version = 99").unwrap();
     let error = open();
-    assert!(matches!(error, JournalError::Newer { found: 99, known: 7, .. }), "{error}");
+    assert!(matches!(error, JournalError::Newer { found: 99, known: 8, .. }), "{error}");
     assert!(error.to_string().contains("install the newer program"));
     db.execute_batch("PRAGMA user_version = 3; PRAGMA application_id = 5").unwrap();
     assert!(matches!(open(), JournalError::NotAJournal(_)));

@@ -168,7 +168,6 @@ pub struct Message {
 
 impl Message {
     /// Reads the known fields; what follows the first fault is left out, and the fault is told.
-    #[must_use]
     pub fn read(bytes: &[u8]) -> (Self, Result<(), Cause>) {
         let (chain, is_wrapped, mut form) = unwrap(bytes);
         let mut message = Self { fields: Vec::new(), is_wrapped };

@@ -1,4 +1,4 @@
-//! Fleets of shops. [`in_process`] is one shop over real sockets; all else here is the simulation: the real journal, core,
+//! Fleets of shops. `in_process` is one shop over real sockets; all else here is the simulation: the real journal, core,
 //! card host and ledger on SQLite, one thread, one clock, one seed, and an auditor that looks after every event.
 
 pub mod auditor;

@@ -467,19 +467,19 @@ error-bad-path = L'adresse contient une partie qui n'a pas la forme décrite.
 
 # Une vente depuis un terminal de commande
 sell-left = encore { $left } s
-sell-offer = Une partie est proposée au membre, sur son écran (/customer). Attendez ; Ctrl-C la refuse.
-sell-same-card = Personne ne sait si la carte a payé : présentez la même carte. Ctrl-C laisse la vente pour plus tard.
-sell-doubt = Personne ne sait si la carte a payé. N'encaissez rien d'autre pour elle : relancez la même commande avec --request-id { $request } et présentez la même carte, ou appelez la caisse de l'alimentation.
-sell-training = FORMATION : rien n'est vendu, aucun argent ne bouge.
+sell-offer = Une partie est proposée au membre, sur son écran (/customer). Attendez ; Ctrl-C la refuse.
+sell-same-card = Personne ne sait si la carte a payé : présentez la même carte. Ctrl-C laisse la vente pour plus tard.
+sell-doubt = Personne ne sait si la carte a payé. N'encaissez rien d'autre pour elle : relancez la même commande avec --request-id { $request } et présentez la même carte, ou appelez la caisse de l'alimentation.
+sell-training = FORMATION : rien n'est vendu, aucun argent ne bouge.
 sell-training-mark = FORMATION
-sell-not-proven = La carte n'a rien prouvé : n'importe qui peut copier une telle carte. La vente compte.
-sell-too-late = Trop tard pour annuler : une carte est là. Un instant…
-sell-was-late = Il était trop tard pour annuler : la carte a payé. Annulez la vente sur la page de caisse s'il le faut.
+sell-not-proven = La carte n'a rien prouvé : n'importe qui peut copier une telle carte. La vente compte.
+sell-too-late = Trop tard pour annuler : une carte est là. Un instant…
+sell-was-late = Il était trop tard pour annuler : la carte a payé. Annulez la vente sur la page de caisse s'il le faut.
 sell-nothing-paid = Rien n'a été payé.
-sell-failed = La vente n'a pas pu être enregistrée. Avant tout autre encaissement, relancez la même commande avec --request-id { $request } : elle dira ce qu'il en est.
-sell-lost = Le terminal ne répond pas : ce qu'est devenue la vente n'est pas connu ici. Quand il répond, relancez la même commande avec --request-id { $request } : aucune vente n'est faite deux fois.
-sell-gone = Le terminal a redémarré et n'a pas cette vente : rien n'a été enregistré. Pour vendre, relancez la commande.
-sell-goes-on = La vente continue au terminal sans cette commande ; --request-id { $request } la retrouve.
+sell-failed = La vente n'a pas pu être enregistrée. Avant tout autre encaissement, relancez la même commande avec --request-id { $request } : elle dira ce qu'il en est.
+sell-lost = Le terminal ne répond pas : ce qu'est devenue la vente n'est pas connu ici. Quand il répond, relancez la même commande avec --request-id { $request } : aucune vente n'est faite deux fois.
+sell-gone = Le terminal a redémarré et n'a pas cette vente : rien n'a été enregistré. Pour vendre, relancez la commande.
+sell-goes-on = La vente continue au terminal sans cette commande ; --request-id { $request } la retrouve.
 sell-number = n° { $number }
 sell-number-and-parts = n° { $number } (caisse { $fund }, membre { $member })
 

@@ -77,6 +77,7 @@ async fn touch_alone_sells_the_next_digit_begins_the_next_sale_and_a_touch_undoe
     page.wait_for_text("Accepté").await.unwrap();
     counter.take_away(card).await.unwrap();
     page.click("#reverse").await.unwrap();
+    page.click("#ask-buttons .main").await.unwrap();
     page.wait_for_text("Vente annulée. Le montant est de nouveau disponible").await.unwrap();
     page.click("#next").await.unwrap();
     page.click("[data-open=day]").await.unwrap();

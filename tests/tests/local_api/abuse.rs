@@ -208,7 +208,8 @@ async fn bodies_that_no_honest_till_sends_are_refused_and_nothing_waits_for_them
         ("\u{feff}{}".to_owned(), 400),
         (" ".repeat(16_000), 400),
         (format!(r#"{{"lines":[{}],"request_id":"n"}}"#, vec![r#"{"cents":1}"#; 1_000].join(",")), 422),
-        ("x".repeat(5_000_000), 413),
+        // Fits into the socket: who sends more than it takes may lose the answer with the connection.
+        ("x".repeat(100_000), 413),
     ];
     for (body, expected) in &cases {
         let answer = world.raw(&[JSON], body).await;

@@ -407,9 +407,9 @@ fn everything_was_seen(world: &World) {
     let mut unseen = Vec::new();
     let mut codes = BTreeSet::new();
     for (path, method, operation) in world.document.operations() {
-        // A stream has no end: the tests of events read it.
+        // A stream has no end: the tests of events read it. What needs a till's connection is done by the tests of tills.
         let is_seen = seen.iter().any(|(p, m, status, _)| *p == path && *m == method && *status < 300);
-        if !is_seen && path != "/api/events" {
+        if !is_seen && path != "/api/events" && !path.starts_with("/api/till/") {
             unseen.push(format!("{method} {path}"));
         }
         for response in operation["responses"].as_object().unwrap().values() {

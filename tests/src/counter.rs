@@ -38,7 +38,6 @@ impl Counter {
     /// Where any part does not start.
     pub async fn open(environment: Vec<(String, String)>) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
-        std::fs::create_dir_all(dir.path().join("hub"))?;
         let hub = Hub::with_example_fund(&dir.path().join("hub"))?;
         hub.credit("2026-11")?;
         let shop = Shop::enrolled_with(&dir.path().join("shop"), &http_client()?, &hub, SHOP, environment).await?;

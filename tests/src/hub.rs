@@ -38,6 +38,7 @@ impl Hub {
     /// # Errors
     /// Where a command of the hub fails.
     pub fn empty(dir: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(dir)?;
         let hub = Self::at(dir)?;
         hub.ok(&["init", "--name", "Caisse de l’alimentation, Lyon 8e"])?;
         Ok(hub)

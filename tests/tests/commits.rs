@@ -8,7 +8,6 @@ use cabas_tests::shop::Shop;
 #[tokio::test]
 async fn a_sale_with_a_plain_card_costs_exactly_one_sync_of_the_disk() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
     let mut hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
     hub.credit("2026-11").unwrap();
     let cards = Cards::read().unwrap();

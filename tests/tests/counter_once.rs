@@ -140,6 +140,25 @@ async fn a_sale_that_is_cancelled_before_the_card_takes_no_card_after_it() {
 }
 
 #[tokio::test]
+async fn a_programs_sale_of_two_lines_in_one_category_is_filled_in_again_with_their_sum() {
+    let counter = Counter::open(Vec::new()).await.unwrap();
+    let page = counter.page(800, 480).await.unwrap();
+    let lines = [750, 200].map(|cents| serde_json::json!({ "category": "0", "cents": cents }));
+    let body = serde_json::json!({ "lines": lines, "request_id": "two-lines" });
+    let (status, sale) = counter.shop.post("/api/sales", &body).await.unwrap();
+    assert_eq!(status, 201, "{sale}");
+    page.wait_for_text("Présentez la carte").await.unwrap();
+    page.keys("body", ESCAPE).await.unwrap();
+    page.wait_for_text("Vente annulée").await.unwrap();
+    wait_script(&page, "return !document.getElementById('retry').hidden", &true.into()).await.unwrap();
+    // A click at once could be meant for what stood there before.
+    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    page.click("#retry").await.unwrap();
+    wait_script(&page, "return document.getElementById('amount').value", &"9,50".into()).await.unwrap();
+    page.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn after_the_battery_was_pulled_in_the_middle_the_page_says_that_nothing_was_paid_or_how_it_ended() {
     let mut counter = Counter::open(Vec::new()).await.unwrap();
     let page = counter.page(800, 480).await.unwrap();

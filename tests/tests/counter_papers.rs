@@ -8,7 +8,7 @@ use cabas_tests::example::Cards;
 use cabas_tests::program::pictures;
 use cabas_tests::site::{AXE, axe};
 use cabas_tests::virtual_printer::DecodedReceipt;
-use cabas_tests::virtual_printer::picture::{STYLE, html};
+use cabas_tests::virtual_printer::picture::{html, sticking_out};
 use serde_json::json;
 
 /// A shop with paper of one width sells, closes the month and prints everything in French, then in English.
@@ -66,16 +66,7 @@ async fn papers_of_closings_are_drawn_as_the_printer_would_and_nothing_sticks_ou
             assert_eq!((out.unknown.as_slice(), out.cuts), (&[][..], 1));
             drawn.push_str(&html(out, *columns));
         }
-        let page = serde_json::Value::from(format!("<style>{STYLE}</style>{drawn}"));
-        let sticking_out = browser
-            .script(&format!(
-                "document.body.innerHTML = {page};
-                 return [...document.querySelectorAll('.line')].filter((line) =>
-                     line.firstChild.getBoundingClientRect().width > line.parentNode.clientWidth + 1)
-                     .map((line) => line.textContent);"
-            ))
-            .await
-            .unwrap();
+        let sticking_out = sticking_out(&browser, &drawn).await.unwrap();
         assert_eq!(sticking_out, json!([]), "{title}");
         let name = title.replace(' ', "-").to_lowercase();
         browser.screenshot(&folder.join(format!("closing-{name}.png"))).await.unwrap();

@@ -22,7 +22,6 @@ struct World {
 
 async fn world() -> World {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
     let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
     let mut admin = Shop::enrolled(&dir.path().join("admin"), &http_client().unwrap(), &hub, SHOP).await.unwrap();
     admin.stop().unwrap();
@@ -33,7 +32,6 @@ async fn world() -> World {
 /// A second shop, where a part of the household's money lies, and the card.
 async fn two_shops() -> (World, Shop, Ntag424Chip) {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
     let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
     let http = http_client().unwrap();
     let mut admin = Shop::enrolled(&dir.path().join("admin"), &http, &hub, SHOP).await.unwrap();

@@ -16,7 +16,6 @@ fn write(file: &Path, bytes: &[u8]) -> String {
 #[tokio::test]
 async fn a_shop_joins_sells_pauses_and_hands_its_money_back() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
     let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
     hub.credit("2026-11").unwrap();
     let joining = |arguments: &[&str]| hub.ok(&[&["joining"], arguments].concat()).unwrap()["stage"].clone();

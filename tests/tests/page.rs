@@ -10,7 +10,6 @@ use cabas_tests::shop::Shop;
 #[tokio::test]
 async fn a_cashier_sells_by_typing_the_amount_and_the_page_tells_the_rest() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
     let mut hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
     hub.credit("2026-11").unwrap();
     let http = http_client().unwrap();
@@ -67,7 +66,6 @@ const HOLD: &str = "const fetched = window.fetch;
 #[tokio::test]
 async fn a_late_answer_does_not_set_a_sale_back_that_is_over() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
     let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
     hub.credit("2026-11").unwrap();
     let shop = Shop::enrolled(dir.path(), &http_client().unwrap(), &hub, "biocoop-platanes").await.unwrap();

@@ -12,7 +12,6 @@ const CUTS: u32 = 8;
 #[tokio::test]
 async fn a_sale_cut_at_any_write_is_whole_or_not_there() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
     let mut hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
     hub.credit("2026-11").unwrap();
     let cards = Cards::read().unwrap();

@@ -13,7 +13,7 @@ use cabas_agent::texts::{ReceiptKind, Texts};
 use cabas_protocol::{Cents, Stan, TerminalId};
 use cabas_tests::browser::Browser;
 use cabas_tests::program::pictures;
-use cabas_tests::virtual_printer::picture::{STYLE, html};
+use cabas_tests::virtual_printer::picture::{html, sticking_out};
 use cabas_tests::virtual_printer::{DecodedReceipt, VirtualPrinter};
 
 const WIDTHS: [(PaperWidth, usize); 2] = [(PaperWidth::Mm58, 32), (PaperWidth::Mm80, 48)];
@@ -166,16 +166,7 @@ async fn receipts_are_drawn_as_the_printer_would() {
             for (width, columns) in WIDTHS {
                 papers.push_str(&html(&printed(case, language, width).await, columns));
             }
-            let page = serde_json::Value::from(format!("<style>{STYLE}</style>{papers}"));
-            let sticking_out = browser
-                .script(&format!(
-                    "document.body.innerHTML = {page};
-                     return [...document.querySelectorAll('.line')].filter((line) =>
-                         line.firstChild.getBoundingClientRect().width > line.parentNode.clientWidth + 1)
-                         .map((line) => line.textContent);"
-                ))
-                .await
-                .unwrap();
+            let sticking_out = sticking_out(&browser, &papers).await.unwrap();
             assert_eq!(sticking_out, serde_json::json!([]), "{name}");
             browser.screenshot(&folder.join(format!("receipt-{name}-{code}.png"))).await.unwrap();
         }

@@ -60,7 +60,6 @@ fn lost_keys(hub: &Hub) -> (u64, Value) {
 #[tokio::test]
 async fn shops_of_a_stolen_slot_sell_on_off_line_with_cards_of_both_keys_once_they_have_synced() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
     let mut hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
     hub.credit("2026-11").unwrap();
     let mut admin = enrolled(&hub, &dir.path().join("admin"), ADMIN).await;

@@ -26,7 +26,6 @@ fn checked(shop: &Shop, file: &Path) -> (Option<i32>, Value, String) {
 #[tokio::test]
 async fn a_shop_checks_its_statement_line_by_line_and_notices_another_journals() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
     let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
     hub.credit("2026-11").unwrap();
     let (http, cards) = (http_client().unwrap(), Cards::read().unwrap());

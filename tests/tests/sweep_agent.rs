@@ -28,7 +28,6 @@ struct World {
 /// A shop whose agent is enrolled, holds balances and does not run.
 async fn world() -> World {
     let dir = folder().unwrap();
-    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
     let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
     hub.credit("2026-11").unwrap();
     let mut shop = Shop::enrolled(&dir.path().join("shop"), &http_client().unwrap(), &hub, SHOP).await.unwrap();

@@ -8,7 +8,6 @@ use cabas_tests::shop::Shop;
 #[tokio::test]
 async fn an_agent_trusts_the_authority_that_it_was_given_and_no_other() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
     let mut hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
     hub.stop().unwrap();
     let authority = hub.use_tls().unwrap();

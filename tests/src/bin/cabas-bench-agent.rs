@@ -47,7 +47,6 @@ struct Arguments {
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let dir = tempfile::tempdir_in(&arguments.folder)?;
-    std::fs::create_dir_all(dir.path().join("hub"))?;
     let mut hub = Hub::with_example_fund(&dir.path().join("hub"))?;
     let mut shop = Shop::enrolled(&dir.path().join("shop"), &http_client()?, &hub, "biocoop-platanes").await?;
     hub.credit("2026-11")?;

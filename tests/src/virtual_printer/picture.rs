@@ -2,6 +2,8 @@
 //! inch print font A. One dot is one pixel.
 
 use super::DecodedReceipt;
+use crate::browser::Browser;
+use serde_json::Value;
 
 /// Dots of one character across.
 pub const CELL_DOTS: usize = 12;
@@ -25,8 +27,23 @@ pub fn html(receipt: &DecodedReceipt, columns: usize) -> String {
     format!("<div class=\"paper\" style=\"width: {}px\">{lines}{cuts}</div>", columns.saturating_mul(CELL_DOTS))
 }
 
+/// Shows papers in a browser; gives the lines that stick out of theirs.
+///
+/// # Errors
+/// Where the browser does not do it.
+pub async fn sticking_out(browser: &Browser, papers: &str) -> anyhow::Result<Value> {
+    let page = Value::from(format!("<style>{STYLE}</style>{papers}"));
+    let script = format!(
+        "document.body.innerHTML = {page};
+         return [...document.querySelectorAll('.line')].filter((line) =>
+             line.firstChild.getBoundingClientRect().width > line.parentNode.clientWidth + 1)
+             .map((line) => line.textContent);"
+    );
+    browser.script(&script).await
+}
+
 /// The style of the page. DejaVu Sans Mono is 0.602 times as wide as it is high: at 19.93 pixels a cell has its 12.
-pub const STYLE: &str = "
+const STYLE: &str = "
     body { margin: 0; padding: 12px; display: flex; gap: 24px; align-items: start; background: #bbb; }
     .paper { background: #fff; padding: 12px 0; overflow: visible; color: #000; font: 19.93px/24px 'DejaVu Sans Mono'; }
     .line { height: 24px; white-space: pre; }

@@ -30,7 +30,6 @@ pub struct World {
 
 pub async fn world() -> World {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
     let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
     hub.credit("2026-11").unwrap();
     let mut admin = Shop::enrolled(&dir.path().join("admin"), &http_client().unwrap(), &hub, SHOP).await.unwrap();

@@ -36,7 +36,6 @@ async fn world() -> World {
 
 async fn world_with(environment: Vec<(String, String)>) -> World {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
     let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
     hub.credit("2026-11").unwrap();
     let http = http_client().unwrap();

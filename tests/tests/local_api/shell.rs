@@ -234,6 +234,13 @@ async fn a_part_a_doubt_a_training_and_a_terminal_that_is_gone_are_told_with_wha
     let (code, said) = selling.end();
     assert!(code == Some(1) && said.contains("--request-id gone") && said.contains("no sale is made twice"), "{said}");
     world.shop.start().await.unwrap();
+    // A program that let the command name the request needs that name as much.
+    let selling = Selling::without_terminal(&world.shop, &["--json", "sell", "--amount", "4"]);
+    under_way(&world).await;
+    world.shop.kill_9().unwrap();
+    let (code, said) = selling.end();
+    assert!(code == Some(1) && said.contains("--request-id ") && said.contains("no sale is made twice"), "{said}");
+    world.shop.start().await.unwrap();
     let refused = world.shop.said(&["sell", "--help"]).unwrap();
     assert!(refused.out.contains("Exit code: 0 accepted"), "{refused:?}");
 }

@@ -133,7 +133,6 @@ fn week(seed: u64) -> Week {
     let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     drop(cabas_tests::hub::http_client());
-    std::fs::create_dir_all(dir.path().join("hub")).unwrap();
     let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
     hub.credit("2026-11").unwrap();
     let wall = Clock::system().now().wall.get();

@@ -98,7 +98,9 @@ export function clear() {
 /// The amounts of a sale again; one that failed keeps its id, so that it is never two.
 export function refill(sale) {
   typed = {};
-  for (const line of sale.lines) typed[line.category] = (line.cents / 100).toFixed(2).replace(".", page.language === "fr" ? "," : ".");
+  const sums = {};
+  for (const line of sale.lines) sums[line.category] = (sums[line.category] || 0) + line.cents;
+  for (const [category, sum] of Object.entries(sums)) typed[category] = (sum / 100).toFixed(2).replace(".", page.language === "fr" ? "," : ".");
   if (sale.state === "failed") pending = { id: sale.id, body: asked() };
   choose(sale.lines[0].category);
 }

@@ -490,7 +490,7 @@ till-again-back = The till asks again for money back that was given. Is it the s
 advice-till-unconfirmed = A till may not know that a sale is paid.
 advice-till-unconfirmed-todo = Look at the till whether this sale is paid there. If not, enter it as paid by food card, then say here that it is settled.
 advice-till-shut = The tills cannot reach this terminal.
-advice-till-shut-todo = Type the amounts here. Tell the person who sets up the terminal: till_caisse_ap_listen.
+advice-till-shut-todo = Type the amounts here. Tell the person who sets up the terminal: till_…_listen.
 advice-till-category = Sales from tills are refused: their category does not exist here, or the fund pays only part of it.
 advice-till-category-todo = Type the amounts here. Tell the person who sets up the terminal: till_category.
 page-from-till = Amount from the till
@@ -500,3 +500,10 @@ page-till-new = New purchase
 page-till-cancel = Cancel
 page-till-settled = It is settled
 page-till-unconfirmed = Not confirmed by the till
+
+# hw_proxy
+till-not-paid = Payment not completed. Look at the terminal's screen.
+till-busy = Terminal busy, or the sale was cancelled there.
+till-no-card = No card was presented in time.
+till-key-taken = This payment was used before. Remove the line and begin again.
+till-left = Sale taken back: the till waited no longer.

@@ -500,3 +500,10 @@ page-till-new = Nouvel achat
 page-till-cancel = Annuler
 page-till-settled = C'est réglé
 page-till-unconfirmed = Pas confirmé par la caisse
+
+# hw_proxy
+till-not-paid = Paiement non abouti. Voyez l'écran du terminal.
+till-busy = Terminal occupé, ou vente annulée au terminal.
+till-no-card = Aucune carte présentée à temps.
+till-key-taken = Ce paiement a déjà servi. Supprimez la ligne et recommencez.
+till-left = Vente reprise : la caisse n'attendait plus.

@@ -106,8 +106,14 @@ fn tills(
     service: &Arc<Service>,
     stopped: &watch::Receiver<bool>,
 ) -> Result<Option<tokio::task::JoinHandle<()>>, Failure> {
-    let Some(door) = config.caisse_ap()? else { return Ok(None) };
-    service.till.opens(&door.address.to_string(), &config.till_category);
+    let (caisse_ap, hw_proxy) = (config.caisse_ap()?, config.hw_proxy()?);
+    if caisse_ap.is_none() && hw_proxy.is_none() {
+        return Ok(None);
+    }
+    let doors = [caisse_ap.as_ref().map(|door| door.address), hw_proxy.as_ref().map(|door| door.address)];
+    for address in doors.into_iter().flatten() {
+        service.till.opens(&address.to_string(), &config.till_category);
+    }
     let (watching, service, mut stop) = (Arc::clone(service), Arc::clone(service), stopped.clone());
     let stopped = stopped.clone();
     Ok(Some(tokio::spawn(async move {
@@ -118,7 +124,18 @@ fn tills(
                 () = ended => {}
             }
         };
-        tokio::join!(watched, till::caisse_ap::server::serve(door, service, stopped));
+        let (by_socket, by_page) = (Arc::clone(&service), stopped.clone());
+        let caisse_ap = async move {
+            if let Some(door) = caisse_ap {
+                till::caisse_ap::server::serve(door, by_socket, stopped).await;
+            }
+        };
+        let hw_proxy = async move {
+            if let Some(door) = hw_proxy {
+                till::hw_proxy::server::serve(door, service, by_page).await;
+            }
+        };
+        tokio::join!(watched, caisse_ap, hw_proxy);
     })))
 }
 

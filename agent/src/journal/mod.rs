@@ -56,7 +56,7 @@ pub use sales::{CardView, Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
 pub use secrets::SlotSecret;
 pub use state::{AlarmNote, HubView, Identity, Newest, Reserved, State, Totals};
 pub use sums::{CashierSum, CategorySum, Sums};
-pub use till::{SAME_AGAIN_S, TillAction, TillAsk, TillDone, UNCONFIRMED_MAX};
+pub use till::{SAME_AGAIN_S, TillAction, TillAsk, TillDone, TillKeyed, UNCONFIRMED_MAX};
 pub use undo::{RefundAsk, RefundProgress, RefundRecord, ReversalRecord, SaleRef, Undone};
 
 use crate::clock::Stopwatch;

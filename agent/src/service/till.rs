@@ -5,7 +5,7 @@ use super::counter::Counter;
 use super::{Begun, Event, Refusal, Service};
 use crate::core::ages::Moment;
 use crate::core::sale::{SaleEvent, SaleState};
-use crate::journal::{Declined, Journal, JournalError, TillAsk, TillDone};
+use crate::journal::{Declined, Journal, JournalError, TillAsk, TillDone, TillKeyed};
 use crate::till::Choice;
 use cabas_protocol::{Cents, RequestId};
 use serde_json::{Value, json};
@@ -31,6 +31,10 @@ impl Service {
 
     pub(crate) async fn till_same_again(&self, ask: TillAsk) -> Result<Option<TillDone>, Refusal> {
         self.till_work(move |journal, now| journal.till_same_again(now, &ask)).await
+    }
+
+    pub(crate) async fn till_keyed(&self, ask: TillAsk) -> Result<TillKeyed, Refusal> {
+        self.till_work(move |journal, _| journal.till_keyed(&ask)).await
     }
 
     pub(crate) async fn till_today(&self, ask: TillAsk) -> Result<Vec<(TillDone, String)>, Refusal> {

@@ -1,6 +1,6 @@
 //! What the screens know of tills: whether they are let in, what is asked about one, and what they may not know.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cabas_protocol::{RequestId, Timestamp};
@@ -43,11 +43,10 @@ struct Question {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Where tills come in, where any may.
-    address: Option<String>,
+    /// Where tills come in, where any may, and whether they can.
+    doors: BTreeMap<String, bool>,
     /// Where their amounts fall; empty for the shop's first category.
     category: String,
-    is_listening: bool,
     has_category: bool,
     questions: u64,
     question: Option<Question>,
@@ -79,13 +78,15 @@ impl Desk {
     /// Tills are to come in at an address; their amounts fall in a category.
     pub fn opens(&self, address: &str, category: &str) {
         let mut inner = self.lock();
-        inner.address = Some(address.to_owned());
+        inner.doors.insert(address.to_owned(), false);
         category.clone_into(&mut inner.category);
     }
 
-    /// Whether tills can come in.
-    pub fn set_listening(&self, is_listening: bool) {
-        self.lock().is_listening = is_listening;
+    /// Whether tills can come in at an address.
+    pub fn set_listening(&self, address: &str, is_listening: bool) {
+        if let Some(door) = self.lock().doors.get_mut(address) {
+            *door = is_listening;
+        }
     }
 
     pub(crate) fn category(&self) -> String {
@@ -140,10 +141,10 @@ impl Desk {
     /// What advice is made of.
     pub(crate) fn seen(&self) -> Seen {
         let inner = self.lock();
-        let is_on = inner.address.is_some();
+        let is_shut = inner.doors.values().any(|is_listening| !is_listening);
         Seen {
-            is_shut: is_on && !inner.is_listening,
-            has_no_category: is_on && inner.is_listening && !inner.has_category,
+            is_shut,
+            has_no_category: !inner.doors.is_empty() && !is_shut && !inner.has_category,
             unconfirmed: inner.unconfirmed.len(),
         }
     }
@@ -151,7 +152,10 @@ impl Desk {
     /// For the local API; null where no till is let in.
     pub(crate) fn json(&self, texts: &Texts, now: Timestamp) -> Value {
         let inner = self.lock();
-        let Some(address) = &inner.address else { return Value::Null };
+        if inner.doors.is_empty() {
+            return Value::Null;
+        }
+        let addresses: Vec<_> = inner.doors.keys().map(String::as_str).collect();
         let question = inner.question.as_ref().map(|question| {
             let words = texts.both(match question.done.action {
                 TillAction::Debit => "till-again",
@@ -166,8 +170,8 @@ impl Desk {
             view
         });
         json!({
-            "address": address,
-            "listening": inner.is_listening,
+            "address": addresses.join(", "),
+            "listening": inner.doors.values().all(|is_listening| *is_listening),
             "question": question,
             "unconfirmed": inner.unconfirmed.iter().map(|done| done_json(done, now)).collect::<Vec<_>>(),
         })

@@ -302,3 +302,6 @@ mod trains;
 
 #[path = "till_tests.rs"]
 mod tills;
+
+#[path = "hw_proxy_tests.rs"]
+mod tills_by_page;

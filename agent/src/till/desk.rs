@@ -51,6 +51,9 @@ struct Inner {
     questions: u64,
     question: Option<Question>,
     unconfirmed: Vec<TillDone>,
+    /// How long a cashier's answer is waited for, where a test does not wait so long.
+    #[cfg(test)]
+    answer_within: Option<std::time::Duration>,
     /// What a till is being told at this moment.
     telling: BTreeSet<RequestId>,
 }
@@ -109,6 +112,23 @@ impl Desk {
         let (id, (reply, answer)) = (inner.questions, oneshot::channel());
         inner.question = Some(Question { id, done, reply });
         Some((id, answer))
+    }
+
+    /// How long a cashier's answer is waited for.
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "tests wait less")]
+    pub(crate) const fn answer_within(&self) -> std::time::Duration {
+        super::ANSWER_WITHIN
+    }
+
+    #[cfg(test)]
+    pub(crate) fn answer_within(&self) -> std::time::Duration {
+        self.lock().answer_within.unwrap_or(super::ANSWER_WITHIN)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_answer_within(&self, within: std::time::Duration) {
+        self.lock().answer_within = Some(within);
     }
 
     /// Nobody waits for an answer any more.

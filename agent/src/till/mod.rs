@@ -29,8 +29,8 @@ pub use desk::{Choice, Desk};
 
 /// How long a till is kept waiting: less than any of them waits.
 pub const DEADLINE: Duration = Duration::from_secs(80);
-/// How long before that the cashier's answer is still waited for; then the till is told again what was done.
-const ANSWER_BEFORE: Duration = Duration::from_secs(10);
+/// How long the cashier's answer is waited for; then the till is told again what was done.
+const ANSWER_WITHIN: Duration = Duration::from_secs(70);
 /// How long a card that came as the time ran out may take.
 const LAST_CARD: Duration = Duration::from_secs(20);
 /// Pause between two looks at whether a till read what it was told: it is known after ten seconds at the most.
@@ -226,7 +226,7 @@ async fn ask_cashier<G: Future<Output = Left>>(
         biased;
         answer = answer => Ok(answer.unwrap_or(Choice::Resend)),
         why = patience.ends() => Err(why),
-        () = tokio::time::sleep(DEADLINE.saturating_sub(ANSWER_BEFORE)) => Ok(Choice::Resend),
+        () = tokio::time::sleep(service.till.answer_within()) => Ok(Choice::Resend),
     };
     service.till.withdraw(id);
     service.till_changed();

@@ -270,8 +270,9 @@ impl Proxy {
     async fn start_and_wait(self: &Arc<Self>, client: Client, params: &Value, read_of: &ReadOf) -> Value {
         let Some((id, _)) = self.begin(client, params, true) else { return Value::Bool(false) };
         loop {
+            let ended = self.table.ended.notified();
             match self.table.wait(id) {
-                Some(State::Running) => tokio::time::sleep(LOOK).await,
+                Some(State::Running) => drop(tokio::time::timeout(LOOK, ended).await),
                 Some(State::Done { request, paid, stan }) => {
                     reads(read_of, vec![request]);
                     return returned(0, paid, &json!({ "has_succeeded": true, "transaction_id": stan }));

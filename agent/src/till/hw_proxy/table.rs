@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cabas_protocol::{Cents, RequestId};
 use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
 
 use crate::clock::Stopwatch;
 
@@ -71,11 +72,15 @@ pub(super) enum Begun {
 
 /// The payments of late.
 #[derive(Debug, Default)]
-pub(super) struct Table(Mutex<VecDeque<Transaction>>);
+pub(super) struct Table {
+    payments: Mutex<VecDeque<Transaction>>,
+    /// Something ended.
+    pub(super) ended: Notify,
+}
 
 impl Table {
     fn lock(&self) -> MutexGuard<'_, VecDeque<Transaction>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.payments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A payment is asked for.
@@ -114,6 +119,7 @@ impl Table {
         if let Some(known) = self.lock().iter_mut().find(|known| known.id == id) {
             known.state = state;
         }
+        self.ended.notify_waiters();
     }
 
     /// How one stands, which is waited for.

@@ -154,7 +154,7 @@ pub async fn operate_as(service: &Service, ask: TillAsk, manner: Manner, gone: i
     match operate_anyhow(service, ask, manner, gone).await {
         // What was paid in part before cannot be told to a till that only knows the whole.
         Ended::Done(done, _) if done.paid() != done.cents && !takes_part => Why::NotCompleted.into(),
-        ended => ended,
+        ended @ (Ended::Done(..) | Ended::Not(_) | Ended::Unknown) => ended,
     }
 }
 

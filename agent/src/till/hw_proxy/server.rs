@@ -241,7 +241,7 @@ impl Proxy {
         let Ok(Ok(body)) = body else {
             return json_body(StatusCode::BAD_REQUEST, &fault(-32600, "the body is too long or too slow"));
         };
-        let Ok((id, params)) = call(&body) else {
+        let Some((id, params)) = call(&body) else {
             return json_body(StatusCode::BAD_REQUEST, &fault(-32700, "the body is no JSON-RPC call"));
         };
         let result = match verb.as_str() {

@@ -19,9 +19,9 @@ async fn a_sale_cut_at_any_write_is_whole_or_not_there() {
     let mut shop = Shop::enrolled(&shop_dir, &http_client().unwrap(), &hub, "biocoop-platanes").await.unwrap();
     hub.kill_9().unwrap();
     shop.stop().unwrap();
-    let mut owed = 0;
+    let (mut owed, mut fell) = (0, std::collections::BTreeMap::new());
     for (number, (call, cut)) in
-        ["pwrite64", "fdatasync"].into_iter().flat_map(|call| (1..=CUTS).map(move |cut| (call, cut))).enumerate()
+        ["pwrite64", "fsync,fdatasync"].into_iter().flat_map(|call| (1..=CUTS).map(move |cut| (call, cut))).enumerate()
     {
         let request = format!("cut-{number}");
         shop.start().await.unwrap();
@@ -42,6 +42,8 @@ async fn a_sale_cut_at_any_write_is_whole_or_not_there() {
         if shop.runs().unwrap() {
             tracer.kill().unwrap();
             shop.kill_9().unwrap();
+        } else {
+            *fell.entry(call).or_insert(0) += 1;
         }
         tracer.wait().unwrap();
 
@@ -61,6 +63,7 @@ async fn a_sale_cut_at_any_write_is_whole_or_not_there() {
         let verified = shop.said(&["journal", "verify"]).unwrap();
         assert_eq!(verified.code, Some(0), "{call} {cut}: {verified:?}");
     }
+    assert!(fell.len() == 2, "a sale was cut at its writes and at its syncs: {fell:?}");
     hub.start().unwrap();
     shop.start().await.unwrap();
     shop.wait_until_synced().await.unwrap();

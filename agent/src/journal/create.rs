@@ -124,7 +124,7 @@ fn set_aside(folder: &Path) -> Result<(), CreateError> {
     };
     let aside = free_folder(&folder.join(OLD_FOLDER), &name);
     let io = |source| CreateError::Io { path: aside.clone(), source };
-    fs::create_dir_all(&aside).map_err(io)?;
+    keyfile::make_folder(&aside).map_err(io)?;
     for file in [KEY_FILE, "journal.db-wal", "journal.db-shm", FILE] {
         let from = folder.join(file);
         if from.exists() {

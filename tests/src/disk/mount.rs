@@ -12,7 +12,8 @@ use fuser::{
 
 use super::files::{Files, Refused, Seen};
 
-/// The system may remember a file for that long; names it asks for each time, for files change when the power goes.
+/// The system may remember a file for that long. Names, and files with them, it asks for each time: another file has the
+/// name once the power went.
 const REMEMBERED: Duration = Duration::from_secs(3600);
 const NAMES_REMEMBERED: Duration = Duration::ZERO;
 const BLOCK: u32 = 4096;
@@ -254,7 +255,7 @@ impl Filesystem for Mounted {
         }
         drop(disk);
         match done.and(made).and_then(|number| self.seen(number)) {
-            Ok(seen) => reply.created(&REMEMBERED, &seen, Generation(0), FileHandle(0), FopenFlags::empty()),
+            Ok(seen) => reply.created(&NAMES_REMEMBERED, &seen, Generation(0), FileHandle(0), FopenFlags::empty()),
             Err(error) => reply.error(error),
         }
     }

@@ -290,6 +290,15 @@ impl Shop {
         self.wait("a sync", |status| (status["hub"]["synced"] == true).then_some(())).await
     }
 
+    /// Waits until the agent watches its reader, and no card lies there: a card that comes before is not seen.
+    ///
+    /// # Errors
+    /// Where it never does.
+    pub async fn wait_for_reader(&self) -> anyhow::Result<()> {
+        let ready = |reader: &Value| reader["state"] == "ready" && reader["card_present"] != true;
+        self.wait("a reader without a card", |status| ready(&status["reader"]).then_some(())).await
+    }
+
     /// Starts a sale of one category; gives its id.
     ///
     /// # Errors

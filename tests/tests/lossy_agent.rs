@@ -71,6 +71,7 @@ impl World {
     /// What a sale of a cent was shown as, and what the same request says after the power cut.
     async fn sale(&mut self, request: &str, cut_at: Option<u32>, loss: Loss) -> (bool, Option<String>, String) {
         self.shop.start().await.unwrap();
+        self.shop.wait_for_reader().await.unwrap();
         let id = self.shop.begin_sale(1, request).await.unwrap();
         if let Some(at) = cut_at {
             self.disk.cut_at(at);
@@ -82,6 +83,7 @@ impl World {
         let id = self.shop.begin_sale(1, request).await.unwrap();
         let known = self.shop.get(&format!("/api/sales/{id}")).await.unwrap()["state"].as_str().unwrap().to_owned();
         if known != "accepted" {
+            self.shop.wait_for_reader().await.unwrap();
             let sale = self.shop.tap_until_over(&id, &self.uid).await.unwrap();
             assert_eq!(sale["state"], "accepted", "{request}: {sale}");
         }

@@ -152,7 +152,7 @@ fn import(hub: &Hub) {
 #[test]
 fn a_fund_is_made_though_the_power_takes_what_was_not_synced() {
     let Some(disk) = Disk::mount().unwrap() else { return };
-    tried(&disk, &["init", "--name", "Caisse"], |_| {}).sweep("init", 29, 20);
+    tried(&disk, &["init", "--name", "Caisse"], |_| {}).sweep("init", 97, 15);
 }
 
 #[test]

@@ -25,6 +25,7 @@ async fn a_sale_cut_at_any_write_is_whole_or_not_there() {
     {
         let request = format!("cut-{number}");
         shop.start().await.unwrap();
+        shop.wait_for_reader().await.unwrap();
         let id = shop.begin_sale(100, &request).await.unwrap();
         let pid = shop.pid().unwrap();
         let mut tracer = std::process::Command::new("strace")
@@ -55,6 +56,7 @@ async fn a_sale_cut_at_any_write_is_whole_or_not_there() {
             assert_eq!(known["state"], "accepted", "{call} {cut}: shown as accepted, and lost");
         }
         if known["state"] != "accepted" {
+            shop.wait_for_reader().await.unwrap();
             let sale = shop.tap_until_over(&id, cards.uid(1)).await.unwrap();
             assert_eq!(sale["state"], "accepted", "{call} {cut}: {sale}");
         }

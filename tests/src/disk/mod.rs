@@ -31,7 +31,9 @@ pub enum Loss {
 /// A disk, mounted in a folder of its own.
 pub struct Disk {
     powered: Mounted,
-    session: Option<BackgroundSession>,
+    /// Takes the disk off when dropped. Nobody waits for its thread: another test's pcscd, in a namespace of its own, has a
+    /// copy of what was mounted as it started, and holds it to its end.
+    _session: BackgroundSession,
     folder: tempfile::TempDir,
 }
 
@@ -60,7 +62,7 @@ impl Disk {
             }
             mounted => mounted.context("the disk cannot be mounted (fuse3 is needed where not root)")?,
         };
-        Ok(Some(Self { powered, session: Some(session), folder }))
+        Ok(Some(Self { powered, _session: session, folder }))
     }
 
     /// Where it is mounted.
@@ -114,13 +116,5 @@ impl Disk {
         disk.files = image.0.clone().after(&disk.files);
         disk.is_cut = false;
         disk.cut_at = None;
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        if let Some(Err(error)) = self.session.take().map(BackgroundSession::umount_and_join) {
-            eprintln!("the disk at {} cannot be taken off: {error}", self.folder.path().display());
-        }
     }
 }

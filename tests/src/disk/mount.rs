@@ -181,8 +181,8 @@ impl Filesystem for Mounted {
             done = disk.change(request, is_scratch, |files| files.set_mode(number.0, mode));
         }
         if let (Some(size), Ok(())) = (size, &done) {
-            done = place(size)
-                .and_then(|size| disk.change(request, is_scratch, |files| files.set_size(number.0, size)));
+            done =
+                place(size).and_then(|size| disk.change(request, is_scratch, |files| files.set_size(number.0, size)));
         }
         drop(disk);
         match done.and_then(|()| self.seen(number.0)) {
@@ -306,9 +306,9 @@ impl Filesystem for Mounted {
 
     fn fsync(&self, request: &Request, number: INodeNo, _open: FileHandle, _data: bool, reply: ReplyEmpty) {
         let mut disk = self.lock();
-        let done = disk.count_unless_scratch(request, number.0).and_then(|()| {
-            if disk.lies { Ok(()) } else { disk.files.sync(number.0).map_err(errno) }
-        });
+        let done = disk
+            .count_unless_scratch(request, number.0)
+            .and_then(|()| if disk.lies { Ok(()) } else { disk.files.sync(number.0).map_err(errno) });
         end(done, reply);
     }
 
@@ -316,14 +316,7 @@ impl Filesystem for Mounted {
         self.fsync(request, number, open, data, reply);
     }
 
-    fn readdir(
-        &self,
-        _request: &Request,
-        number: INodeNo,
-        _open: FileHandle,
-        from: u64,
-        mut reply: ReplyDirectory,
-    ) {
+    fn readdir(&self, _request: &Request, number: INodeNo, _open: FileHandle, from: u64, mut reply: ReplyDirectory) {
         let listed = self.lock().files.list(number.0);
         let Ok(listed) = listed else { return reply.error(Errno::ENOTDIR) };
         for (at, (number, is_folder, name)) in (1..).zip(listed).skip(usize::try_from(from).unwrap_or(usize::MAX)) {

@@ -51,7 +51,8 @@ impl Disk {
             return Ok(None);
         }
         let folder = tempfile::tempdir()?;
-        let powered = Powered { files: Files::new(), count: 0, cut_at: None, is_cut: false, lies: false };
+        let powered =
+            Powered { files: Files::new(), count: 0, cut_at: None, is_cut: false, lies: false, is_read_only: false };
         let powered = Mounted(Arc::new(Mutex::new(powered)));
         let mut config = Config::default();
         config.mount_options = vec![MountOption::FSName("cabas-test-disk".to_owned()), MountOption::NoAtime];
@@ -92,6 +93,11 @@ impl Disk {
     /// Says that it synced from here on, and does not.
     pub fn lie(&self) {
         self.powered.lock().lies = true;
+    }
+
+    /// Refuses every change from here on, as a disk does that the system mounted read-only after an error.
+    pub fn set_read_only(&self, is_read_only: bool) {
+        self.powered.lock().is_read_only = is_read_only;
     }
 
     /// Gives the power back, once nobody has a file open: what was not synced is lost.

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use fuser::{
     BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner,
-    OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyStatfs,
-    ReplyWrite, Request, TimeOrNow, WriteFlags,
+    OpenAccMode, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry,
+    ReplyOpen, ReplyStatfs, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
 
 use super::files::{Files, Refused, Seen};
@@ -31,6 +31,8 @@ pub(super) struct Powered {
     pub(super) is_cut: bool,
     /// It says that it synced, and did not.
     pub(super) lies: bool,
+    /// It takes nothing, and says so.
+    pub(super) is_read_only: bool,
 }
 
 impl Powered {
@@ -61,6 +63,9 @@ impl Powered {
     ) -> Result<(), Errno> {
         if self.is_cut {
             return Err(Errno::EIO);
+        }
+        if self.is_read_only {
+            return Err(Errno::EROFS);
         }
         change(&mut self.files).map_err(errno)?;
         if is_scratch { Ok(()) } else { self.count(request) }
@@ -246,7 +251,11 @@ impl Filesystem for Mounted {
     ) {
         let mut made = Err(Errno::EIO);
         let mut disk = self.lock();
-        let mut done = if disk.is_cut { Err(Errno::EIO) } else { Ok(()) };
+        let mut done = match (disk.is_cut, disk.is_read_only) {
+            (true, _) => Err(Errno::EIO),
+            (false, true) => Err(Errno::EROFS),
+            (false, false) => Ok(()),
+        };
         if done.is_ok() {
             made = disk.files.make(parent.0, name, false, mode & !umask).map_err(errno);
             if let Ok(number) = made {
@@ -257,6 +266,14 @@ impl Filesystem for Mounted {
         match done.and(made).and_then(|number| self.seen(number)) {
             Ok(seen) => reply.created(&NAMES_REMEMBERED, &seen, Generation(0), FileHandle(0), FopenFlags::empty()),
             Err(error) => reply.error(error),
+        }
+    }
+
+    fn open(&self, _request: &Request, _number: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        if self.lock().is_read_only && flags.acc_mode() != OpenAccMode::O_RDONLY {
+            reply.error(Errno::EROFS);
+        } else {
+            reply.opened(FileHandle(0), FopenFlags::empty());
         }
     }
 

@@ -109,8 +109,15 @@ async fn a_bit_that_flips_at_a_terminal_is_told_or_takes_nothing_with_it() {
             if verified.code != Some(0) {
                 told += 1;
             } else if name == "journal.db-wal" {
-                // What the log's own sums do not bear out was, for all that anybody can tell, never committed.
-                assert!(exported.out.starts_with(&again.out), "{at}: {again:?}");
+                // The last commit alone may be gone: nobody can tell it from one that a power cut tore.
+                let (rows, left) = (exported.json().unwrap(), again.json().unwrap());
+                let (rows, left) = (rows.as_array().unwrap(), left.as_array().unwrap());
+                assert!(
+                    rows.starts_with(left) && rows.len() <= left.len() + 1,
+                    "{at}: {} of {}",
+                    left.len(),
+                    rows.len()
+                );
                 harmless += 1;
             } else {
                 assert_eq!(again.out, exported.out, "{at}: verified, and other rows");

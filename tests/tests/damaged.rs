@@ -126,6 +126,15 @@ async fn a_bit_that_flips_at_a_terminal_is_told_or_takes_nothing_with_it() {
         }
     }
     assert!(told > 10 && harmless > 0, "{told} told, {harmless} harmless");
+    // Another enrolment keeps the damaged log as it is.
+    replace_folder(&world.base, &data).unwrap();
+    flip(&data.join("journal.db-wal"), (0, 1));
+    let damaged = std::fs::read(data.join("journal.db-wal")).unwrap();
+    let (_, code) = world.hub.add_terminal(SHOP).unwrap();
+    let enrolled = world.shop.said(&["enrol", "--hub", &world.hub.url(), "--code", &code]).unwrap();
+    assert_eq!(enrolled.code, Some(0), "{enrolled:?}");
+    let kept = std::fs::read_dir(data.join("earlier-enrolments")).unwrap().next().unwrap().unwrap().path();
+    assert!(std::fs::read(kept.join("journal.db-wal")).unwrap() == damaged, "the damaged log was written over");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ impl World {
     /// what it buys is the household's loss, within what its household has here, until it is blocked.
     pub(super) fn fake(&mut self, shop: u8, place: u16, cents: u32, id: u32) -> Checked {
         let Some(card) = self.cards.get(usize::from(place)).cloned() else { return Ok(()) };
-        self.figures.copies += 1;
+        self.figures.copies = self.figures.copies.saturating_add(1);
         if card.tier() == Tier::Plain {
             let rung_up = RungUp { shop, card: place, cents, enrolled: self.enrolled(shop) };
             if self.rung_up.insert(id, rung_up).is_some() {

@@ -108,9 +108,7 @@ impl Store {
         let shared = Arc::new(Shared::default());
         let (wakes, _) = broadcast::channel(WAKES_KEPT);
         let (for_thread, wakes_out) = (Arc::clone(&shared), wakes.clone());
-        let thread = Builder::new()
-            .name("hub-store".to_owned())
-            .spawn(move || serve(db, &for_thread, &wakes_out))?;
+        let thread = Builder::new().name("hub-store".to_owned()).spawn(move || serve(db, &for_thread, &wakes_out))?;
         Ok(Self { inner: Arc::new(Inner { shared, wakes, thread: Some(thread) }) })
     }
 

@@ -8,7 +8,12 @@ mod locks {
     pub(super) use shuttle::thread::{Builder, JoinHandle};
 }
 #[path = "handle.rs"]
-#[allow(dead_code, unreachable_pub, reason = "built a second time: not all of it is asked for here")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    clippy::duplicate_mod,
+    reason = "built a second time: not all of it is asked for here"
+)]
 mod handle;
 
 use super::{JournalError, Trouble};

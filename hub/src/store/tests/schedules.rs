@@ -25,7 +25,12 @@ mod db {
 }
 use crate::store::{error, model, tx};
 #[path = "../thread.rs"]
-#[allow(dead_code, unreachable_pub, reason = "built a second time: not all of it is asked for here")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    clippy::duplicate_mod,
+    reason = "built a second time: not all of it is asked for here"
+)]
 mod thread;
 
 use std::path::Path;

@@ -1,7 +1,12 @@
 //! The journal's thread under many orders of its steps, chosen by a schedule explorer (shuttle): `handle.rs` is built here a
 //! second time, with the explorer's locks and threads, and with a journal that only counts. An answer that never comes is a
 //! deadlock, which the explorer tells with the schedule that leads to it.
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a failed unwrap is the test's failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::integer_division,
+    reason = "a failed unwrap is the test's failure; which asker a number is of is a quotient"
+)]
 
 mod locks {
     pub(super) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

@@ -22,6 +22,7 @@ mod hub;
 mod identity;
 pub mod keyfile;
 mod load;
+mod locks;
 mod log;
 mod objects;
 mod parts;
@@ -334,10 +335,14 @@ mod cashier_tests;
 #[cfg(test)]
 mod close_tests;
 #[cfg(test)]
+mod handle_tests;
+#[cfg(test)]
 mod identity_tests;
 #[cfg(test)]
 mod money_tests;
 #[cfg(test)]
 mod purse_tests;
+#[cfg(test)]
+mod schedule_tests;
 #[cfg(test)]
 mod tests;

@@ -296,3 +296,5 @@ mod trains;
 
 #[path = "till_tests.rs"]
 mod tills;
+#[path = "concert_tests.rs"]
+mod concert_tills;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, read, write};
 use rustix::termios::{
-    ControlModes, InputModes, OptionalActions, QueueSelector, ioctl_tiocexcl, tcflush, tcgetattr, tcsetattr,
+    ControlModes, InputModes, OptionalActions, QueueSelector, Termios, ioctl_tiocexcl, tcflush, tcgetattr, tcsetattr,
 };
 use std::os::fd::OwnedFd;
 use tokio::io::unix::AsyncFd;
@@ -58,22 +58,12 @@ impl Line {
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let device = open(path, flags, Mode::empty())?;
         let mut line = tcgetattr(&device)?;
-        // No echo, no flow control by characters, nothing translated.
-        line.make_raw();
-        line.control_modes.remove(ControlModes::CSTOPB | ControlModes::CRTSCTS | ControlModes::HUPCL);
-        line.control_modes.insert(ControlModes::CLOCAL | ControlModes::CREAD);
-        if settings.has_parity {
-            line.control_modes.remove(ControlModes::CSIZE | ControlModes::PARODD);
-            line.control_modes.insert(ControlModes::CS7 | ControlModes::PARENB);
-            // A byte with wrong parity is read as zero, which no message has.
-            line.input_modes.insert(InputModes::INPCK | InputModes::ISTRIP);
-        }
-        line.set_speed(settings.speed)?;
+        set(&mut line, settings)?;
         tcsetattr(&device, OptionalActions::Now, &line)?;
         // No other program is to read a part of what a till says.
         ioctl_tiocexcl(&device)?;
         tcflush(&device, QueueSelector::IFlush)?;
-        Ok(Self(AsyncFd::register(device)?))
+        Self::of(device)
     }
 
     /// Takes a connection.
@@ -81,7 +71,12 @@ impl Line {
     /// # Errors
     /// What the system says.
     pub fn of_connection(connection: tokio::net::TcpStream) -> std::io::Result<Self> {
-        Ok(Self(AsyncFd::register(OwnedFd::from(connection.into_std()?))?))
+        Self::of(OwnedFd::from(connection.into_std()?))
+    }
+
+    #[expect(deprecated, reason = "what is deprecated is a descriptor that may change; an OwnedFd keeps its own")]
+    fn of(fd: OwnedFd) -> std::io::Result<Self> {
+        Ok(Self(AsyncFd::new(fd)?))
     }
 
     /// Waits for bytes; nothing where the till's side is gone.
@@ -115,6 +110,20 @@ impl Line {
         };
         tokio::time::timeout(WRITE_TIMEOUT, work).await.unwrap_or(false)
     }
+}
+
+fn set(line: &mut Termios, settings: LineSettings) -> Result<(), Errno> {
+    // No echo, no flow control by characters, nothing translated.
+    line.make_raw();
+    line.control_modes.remove(ControlModes::CSTOPB | ControlModes::CRTSCTS | ControlModes::HUPCL);
+    line.control_modes.insert(ControlModes::CLOCAL | ControlModes::CREAD);
+    if settings.has_parity {
+        line.control_modes.remove(ControlModes::CSIZE | ControlModes::PARODD);
+        line.control_modes.insert(ControlModes::CS7 | ControlModes::PARENB);
+        // A byte with wrong parity is read as zero, which no message has.
+        line.input_modes.insert(InputModes::INPCK | InputModes::ISTRIP);
+    }
+    line.set_speed(settings.speed)
 }
 
 #[cfg(test)]
@@ -153,8 +162,12 @@ mod tests {
         assert_eq!(back, all);
         drop(line);
         let line = Line::open(Path::new(&path), "9600 7E1".parse().unwrap()).unwrap();
-        let set = tcgetattr(&line.0).unwrap();
-        assert!(set.control_modes.contains(ControlModes::PARENB) && !set.control_modes.contains(ControlModes::PARODD));
+        // A pseudo-terminal has no parity of its own; what is asked of a line has.
+        let mut asked = tcgetattr(&line.0).unwrap();
+        set(&mut asked, LineSettings { speed: 1200, has_parity: true }).unwrap();
+        let seven = ControlModes::CS7 | ControlModes::PARENB;
+        assert_eq!(asked.control_modes & (ControlModes::CSIZE | ControlModes::PARENB | ControlModes::PARODD), seven);
+        assert_eq!(asked.input_speed(), 1200);
         write(&till, &[0x85]).unwrap();
         assert_eq!(line.read(&mut buffer).await, Some(1));
         assert_eq!(buffer[0], 0x05);

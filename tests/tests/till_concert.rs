@@ -47,9 +47,9 @@ async fn world() -> World {
     let (http, port) = (http_client().unwrap(), free_port().unwrap());
     let (till, terminal) = (dir.path().join("till"), dir.path().join("terminal"));
     let set = |key: &str, value: String| (format!("CABAS_AGENT_TILL_CONCERT_{key}"), value);
-    let environment =
-        vec![set("DEVICE", terminal.display().to_string()), set("LISTEN", format!("127.0.0.1:{port}"))];
-    let shop = Shop::enrolled_with(&dir.path().join("shop"), &http, &hub, "biocoop-platanes", environment).await.unwrap();
+    let environment = vec![set("DEVICE", terminal.display().to_string()), set("LISTEN", format!("127.0.0.1:{port}"))];
+    let shop =
+        Shop::enrolled_with(&dir.path().join("shop"), &http, &hub, "biocoop-platanes", environment).await.unwrap();
     let mut world = World { hub, shop, till, terminal, port, cards: Cards::read().unwrap(), cable: None, _dir: dir };
     world.plug().await;
     world
@@ -161,7 +161,11 @@ async fn unmodified_telium_clients_are_told_what_was_paid_and_what_not() {
     assert_eq!(world.ask("telium-probe", &[]).told().await, json!({ "ok": true }));
     for cents in 101..=106_u64 {
         let told = world.pay("telium", &format!("1.{:02}", cents - 100), &uid).await;
-        assert_eq!((&told["asked"], &told["answer"], &told["status"]), (&json!(true), &json!(true), &json!("0")), "{told}");
+        assert_eq!(
+            (&told["asked"], &told["answer"], &told["status"]),
+            (&json!(true), &json!(true), &json!("0")),
+            "{told}"
+        );
     }
     assert_eq!(world.sold().await, (6, 621));
     world.unconfirmed(0).await;

@@ -86,7 +86,8 @@ pub(super) async fn run(context: &Context, device: Option<&Path>, amount: Option
     let mut heard = Heard { line: &line, bytes: Vec::new() };
     let mute = || Failure::TillMute { address: address.clone(), source: std::io::ErrorKind::TimedOut.into() };
     let is_free = heard.call().await.ok_or_else(mute)?;
-    let mut shown = json!({ "address": address, "probe": { "done": is_free, "answer": if is_free { "ACK" } else { "NAK" } } });
+    let mut shown =
+        json!({ "address": address, "probe": { "done": is_free, "answer": if is_free { "ACK" } else { "NAK" } } });
     let mut text = format!("{address}: {}", if is_free { "ACK: it listens" } else { "NAK: it is busy" });
     let mut is_done = is_free;
     match amount.filter(|_| is_free) {
@@ -96,7 +97,8 @@ pub(super) async fn run(context: &Context, device: Option<&Path>, amount: Option
                 complain("Hold the card to the reader.");
             }
             let request = debit(cents, false);
-            let unknown = || Failure::TillUnknown { address: address.clone(), source: std::io::ErrorKind::TimedOut.into() };
+            let unknown =
+                || Failure::TillUnknown { address: address.clone(), source: std::io::ErrorKind::TimedOut.into() };
             let answer = heard.debit(&request).await.ok_or_else(unknown)?;
             is_done = answer == expected(&request).unwrap_or_default();
             // The answer is read, whatever it says.

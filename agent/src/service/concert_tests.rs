@@ -141,7 +141,9 @@ async fn what_is_not_paid_is_answered_with_seven_whatever_the_reason() {
     assert_eq!(till.sell(1001, &OURS).await, b'7');
     assert_eq!(till.sell(500, &[4, 9, 9, 9, 9, 9, 9]).await, b'7');
     let mut cable = till.cable().await;
-    let asked = |kind: char, mode: char, currency: &str| frame(format!("01000007001{mode}{kind}{currency}{:10}A010B010", "").as_bytes());
+    let asked = |kind: char, mode: char, currency: &str| {
+        frame(format!("01000007001{mode}{kind}{currency}{:10}A010B010", "").as_bytes())
+    };
     // Nothing that could be meant; another type, mode, currency; nothing; too much.
     for request in [
         asked('1', '1', "978"),

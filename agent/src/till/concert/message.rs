@@ -131,7 +131,9 @@ impl Request {
     pub fn answer(&self, status: Status) -> Vec<u8> {
         let Self { till, mode, currency, private, .. } = self;
         let card = if self.is_long { CARD_SPACES } else { 0 };
-        frame(format!("{till}{}{:08}{mode}{:card$}{currency}{private}", status.digit(), self.cents.get(), "").as_bytes())
+        frame(
+            format!("{till}{}{:08}{mode}{:card$}{currency}{private}", status.digit(), self.cents.get(), "").as_bytes(),
+        )
     }
 }
 

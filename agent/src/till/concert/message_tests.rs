@@ -12,8 +12,7 @@ fn request(body: &str) -> Option<Request> {
 
 #[test]
 fn check_bytes_that_look_like_control_bytes_are_those_of_the_client_that_wrote_them() {
-    let vectors: serde_json::Value =
-        serde_json::from_str(include_str!("../../../testdata/concert-lrc.json")).unwrap();
+    let vectors: serde_json::Value = serde_json::from_str(include_str!("../../../testdata/concert-lrc.json")).unwrap();
     let vectors = vectors.as_array().unwrap();
     assert_eq!(vectors.len(), 16);
     for vector in vectors {
@@ -40,7 +39,10 @@ fn answers_have_both_lengths_to_the_byte() {
     let expected = "02 30 31 37 30 30 30 30 31 32 34 35 31 39 37 38 20 20 20 20 20 20 20 20 20 20 03 30";
     assert_eq!(short.answer(Status::NotAccepted), hex(expected));
     assert_eq!(short.answer(Status::Taken)[3], b'9');
-    assert_eq!(Request::read(&debit(1245, true)[1..35]).map(|read| (read.cents.get(), read.at_once)), Some((1245, true)));
+    assert_eq!(
+        Request::read(&debit(1245, true)[1..35]).map(|read| (read.cents.get(), read.at_once)),
+        Some((1245, true))
+    );
 }
 
 #[test]

@@ -256,7 +256,8 @@ impl Talk<'_> {
         let (till, cents) = (request.till.clone(), request.cents);
         let what = action.unwrap_or(TillAction::Debit);
         let ask = TillAsk { peer: self.peer.to_owned(), till, action: what, cents, reference };
-        let can_begin = amount::check(request.cents.get(), service.settings().sale_max).is_ok() && !service.till_is_busy();
+        let can_begin =
+            amount::check(request.cents.get(), service.settings().sale_max).is_ok() && !service.till_is_busy();
         if action.is_none() || !can_begin {
             // One that never reads how it ended takes it for paid.
             if request.at_once {

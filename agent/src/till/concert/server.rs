@@ -203,6 +203,7 @@ async fn talk(line: &Line, peer: &str, service: &Service) {
             count = line.read(&mut buffer) => {
                 let Some(count) = count else { break };
                 let now = talk.now_ms();
+                talk.session.set_busy(talk.work.is_some() || service.till_is_busy());
                 talk.session.bytes(now, buffer.get(..count).unwrap_or_default())
             }
             () = async { match deadline { Some(at) => sleep_until(at).await, None => pending().await } } => {

@@ -78,11 +78,13 @@ pub struct Session {
     deadline_ms: Option<u64>,
     /// When a message that is coming in is taken for broken off.
     incoming_ms: u64,
+    /// Something else is under way: no till is listened to.
+    is_busy: bool,
 }
 
 impl Default for Session {
     fn default() -> Self {
-        Self { state: State::Idle, incoming: None, deadline_ms: None, incoming_ms: 0 }
+        Self { state: State::Idle, incoming: None, deadline_ms: None, incoming_ms: 0, is_busy: false }
     }
 }
 
@@ -92,6 +94,11 @@ impl Session {
     pub fn deadline_ms(&self) -> Option<u64> {
         let incoming = self.incoming.as_ref().map(|_| self.incoming_ms);
         [self.deadline_ms, incoming].into_iter().flatten().min()
+    }
+
+    /// Whether something else is under way: then a till that calls is told that it is busy.
+    pub fn set_busy(&mut self, is_busy: bool) {
+        self.is_busy = is_busy;
     }
 
     /// Bytes came.
@@ -189,6 +196,10 @@ impl Session {
     fn signal(&mut self, now_ms: u64, byte: u8, out: &mut Vec<Out>) {
         let deadline = Some(now_ms.saturating_add(SIGNAL_MS));
         match (std::mem::replace(&mut self.state, State::Idle), byte) {
+            (State::Idle | State::Called { .. } | State::Read(_), ENQ) if self.is_busy => {
+                out.push(Out::Send(vec![NAK]));
+                self.rest();
+            }
             // A till that begins anew before its line was free asked for nothing yet.
             (State::Idle | State::Called { .. } | State::Read(_), ENQ) => {
                 out.push(Out::Send(vec![ACK]));

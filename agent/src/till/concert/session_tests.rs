@@ -54,6 +54,17 @@ fn the_probe_and_a_lone_end_are_no_request() {
 }
 
 #[test]
+fn while_something_else_is_under_way_a_till_that_calls_is_refused() {
+    let mut session = Session::default();
+    session.set_busy(true);
+    assert_eq!(session.bytes(0, &[ENQ]), sent(NAK));
+    assert_eq!(session.bytes(1, &debit(700, false)), []);
+    assert_eq!(session.bytes(2, &[EOT]), []);
+    session.set_busy(false);
+    assert_eq!(session.bytes(3, &[ENQ]), sent(ACK));
+}
+
+#[test]
 fn what_cannot_be_read_is_asked_for_again_three_times() {
     let good = debit(700, false);
     let mut bad = good.clone();

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use super::Context;
@@ -107,7 +107,10 @@ pub(super) async fn run(context: &Context, device: Option<&Path>, amount: Option
             let status = answer.get(3).map(|digit| char::from(*digit).to_string()).unwrap_or_default();
             let answer = plain(&String::from_utf8_lossy(&answer));
             text = format!("{text}\nstatus {status}: {}", if is_done { "paid" } else { "not paid" });
-            shown["debit"] = json!({ "done": is_done, "status": status, "answer": answer });
+            if let Value::Object(shown) = &mut shown {
+                let debit = json!({ "done": is_done, "status": status, "answer": answer });
+                shown.insert(String::from("debit"), debit);
+            }
         }
         None => drop(heard.says(&[EOT]).await),
     }

@@ -44,7 +44,7 @@ impl Cable {
             message.push(self.hears().await);
         }
         message.push(self.hears().await);
-        let end = message.len() - 2;
+        let end = message.len().checked_sub(2).unwrap();
         assert_eq!(frame(&message[1..end]), message);
         self.sends(&[ACK]).await;
         assert_eq!(self.hears().await, EOT);

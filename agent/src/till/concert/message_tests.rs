@@ -90,7 +90,7 @@ proptest! {
     #[test]
     fn every_amount_comes_back_as_it_was(cents in 1_u64..=99_999_999) {
         let framed = debit(cents, false);
-        let read = Request::read(&framed[1..framed.len() - 2]).unwrap();
+        let read = Request::read(&framed[1..=REQUEST_E_PLUS]).unwrap();
         prop_assert_eq!(read.cents.get(), cents);
         let answer = read.answer(Status::Accepted);
         prop_assert_eq!(&answer[4..12], &framed[3..11]);

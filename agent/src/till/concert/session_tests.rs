@@ -192,9 +192,9 @@ proptest! {
         ),
         steps in prop::collection::vec(0_u64..4000, 30),
     ) {
-        let (mut session, mut now, mut heard) = (Session::default(), 0, Vec::new());
+        let (mut session, mut now, mut heard) = (Session::default(), 0_u64, Vec::new());
         for (piece, step) in pieces.iter().zip(steps) {
-            now += step;
+            now = step.saturating_add(now);
             let _late = session.time(now);
             heard.extend_from_slice(piece);
             for out in session.bytes(now, piece) {

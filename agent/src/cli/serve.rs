@@ -19,6 +19,7 @@ use crate::phones::Phones;
 use crate::service::counter::Alive;
 use crate::service::{Parts, Place, Service, Settings};
 use crate::sync::{HubClient, HubLink, Network, Timing};
+use crate::till::concert::server as concert_server;
 use crate::{card, printer, till, web};
 
 /// Card events that wait for the counter: more than a person can make.
@@ -106,8 +107,20 @@ fn tills(
     service: &Arc<Service>,
     stopped: &watch::Receiver<bool>,
 ) -> Result<Option<tokio::task::JoinHandle<()>>, Failure> {
-    let Some(door) = config.caisse_ap()? else { return Ok(None) };
-    service.till.opens(&door.address.to_string(), &config.till_category);
+    let (caisse_ap, concert, device) = (config.caisse_ap()?, config.concert()?, config.concert_device()?);
+    let category = &config.till_category;
+    if let Some(door) = &caisse_ap {
+        service.till.opens(&door.address.to_string(), category);
+    }
+    if let Some(door) = &concert {
+        service.till.opens_way(concert_server::ADDRESS, &door.address.to_string(), category);
+    }
+    if let Some(device) = &device {
+        service.till.opens_way(concert_server::DEVICE, &device.path.display().to_string(), category);
+    }
+    if caisse_ap.is_none() && concert.is_none() && device.is_none() {
+        return Ok(None);
+    }
     let (watching, service, mut stop) = (Arc::clone(service), Arc::clone(service), stopped.clone());
     let stopped = stopped.clone();
     Ok(Some(tokio::spawn(async move {
@@ -118,8 +131,19 @@ fn tills(
                 () = ended => {}
             }
         };
-        tokio::join!(watched, till::caisse_ap::server::serve(door, service, stopped));
+        let (service, stopped) = (|| Arc::clone(&service), || stopped.clone());
+        let caisse_ap = caisse_ap.map(|door| till::caisse_ap::server::serve(door, service(), stopped()));
+        let concert = concert.map(|door| concert_server::serve_address(door, service(), stopped()));
+        let device = device.map(|device| concert_server::serve_device(device, service(), stopped()));
+        tokio::join!(watched, if_any(caisse_ap), if_any(concert), if_any(device));
     })))
+}
+
+/// Waits for the end of what there may be.
+async fn if_any(work: Option<impl Future<Output = ()>>) {
+    if let Some(work) = work {
+        work.await;
+    }
 }
 
 fn settings(config: &Config, sealed_by: SealedBy) -> Result<Settings, Failure> {

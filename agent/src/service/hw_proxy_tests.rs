@@ -19,7 +19,7 @@ struct Till {
 async fn till_at(shop: Shop) -> Till {
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let door = Door { address, peers: [address.ip()].into(), origins: [ORIGIN.to_owned()].into() };
-    shop.service.till.opens(&address.to_string(), "");
+    shop.service.till.opens(crate::till::hw_proxy::server::WAY, &address.to_string(), "");
     tokio::spawn(serve(door, Arc::clone(&shop.service), shop.stop.subscribe()));
     tokio::spawn(Arc::clone(&shop.service).till_watch());
     let till = Till { shop, address };

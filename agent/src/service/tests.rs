@@ -300,6 +300,8 @@ mod purse_cards;
 #[path = "training_tests.rs"]
 mod trains;
 
+#[path = "concert_tests.rs"]
+mod concert_tills;
 #[path = "till_tests.rs"]
 mod tills;
 

@@ -7,7 +7,7 @@ use crate::core::ages::Moment;
 use crate::core::sale::{SaleEvent, SaleState};
 use crate::journal::{Declined, Journal, JournalError, TillAsk, TillDone, TillKeyed};
 use crate::till::Choice;
-use cabas_protocol::{Cents, RequestId};
+use cabas_protocol::{Cents, RequestId, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -67,6 +67,11 @@ impl Service {
             }
             Err(refusal) => tracing::warn!(%refusal, "what tills may not know could not be read"),
         }
+    }
+
+    /// Hub time as well as it is known.
+    pub(crate) fn till_now(&self) -> Timestamp {
+        self.journal.published().state.hub.anchor.time(self.clock.now())
     }
 
     pub(crate) fn till_changed(&self) {

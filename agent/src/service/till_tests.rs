@@ -35,7 +35,7 @@ async fn till_shop(allowed: u64) -> Till {
 async fn till_at(shop: Shop) -> Till {
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let door = Door { address, peers: [address.ip()].into(), silence: Duration::from_millis(20) };
-    shop.service.till.opens(&address.to_string(), "");
+    shop.service.till.opens(crate::till::caisse_ap::server::WAY, &address.to_string(), "");
     tokio::spawn(serve(door, Arc::clone(&shop.service), shop.stop.subscribe()));
     tokio::spawn(Arc::clone(&shop.service).till_watch());
     let till = Till { shop, address };
@@ -397,7 +397,7 @@ async fn killed_between_the_commit_and_the_answer_it_knows_what_was_paid_and_tel
     let shop = open(folder, settings());
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let door = Door { address, peers: [address.ip()].into(), silence: Duration::from_millis(20) };
-    shop.service.till.opens(&address.to_string(), "");
+    shop.service.till.opens(crate::till::caisse_ap::server::WAY, &address.to_string(), "");
     let serving = tokio::spawn(serve(door, Arc::clone(&shop.service), shop.stop.subscribe()));
     let till = Till { shop, address };
     till.until(|status| status["till"]["listening"] == true).await;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cabas_protocol::{RequestId, Timestamp};
+use cabas_protocol::{Cents, RequestId, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -41,10 +41,49 @@ struct Question {
     reply: oneshot::Sender<Choice>,
 }
 
+/// How an operation goes whose till is told no end: the screen alone says it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Blind {
+    /// It waits for its card.
+    Asked,
+    /// It is paid.
+    Paid,
+    /// It is not, and the till may take it for paid.
+    NotPaid,
+    /// The journal cannot say.
+    Unknown,
+}
+
+impl Blind {
+    /// Its name in the local API, and for how long the screens say it.
+    const fn shown(self) -> (&'static str, u64) {
+        match self {
+            Self::Asked => ("asked", u64::MAX),
+            Self::Paid => ("paid", BLIND_PAID_S),
+            Self::NotPaid => ("not_paid", BLIND_NOT_PAID_S),
+            Self::Unknown => ("unknown", BLIND_NOT_PAID_S),
+        }
+    }
+}
+
+/// For how long the screens say that something is paid.
+const BLIND_PAID_S: u64 = 60;
+/// For how long they say that it is not.
+const BLIND_NOT_PAID_S: u64 = 300;
+/// How many of them.
+const BLIND_MAX: usize = 8;
+
+/// A way by which tills come in.
+#[derive(Debug, Default)]
+struct Way {
+    address: String,
+    is_open: bool,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
-    /// Where tills come in, where any may, and whether they can.
-    doors: BTreeMap<String, bool>,
+    /// How tills come in, by protocol, where any may.
+    ways: BTreeMap<&'static str, Way>,
     /// Where their amounts fall; empty for the shop's first category.
     category: String,
     has_category: bool,
@@ -56,6 +95,15 @@ struct Inner {
     answer_within: Option<std::time::Duration>,
     /// What a till is being told at this moment.
     telling: BTreeSet<RequestId>,
+    /// What tills are told no end of, by number: how much, how it goes, since when.
+    blind: BTreeMap<u64, (Cents, Blind, Timestamp)>,
+    blinds: u64,
+}
+
+impl Inner {
+    fn is_listening(&self) -> bool {
+        self.ways.values().all(|way| way.is_open)
+    }
 }
 
 /// What advice is made of.
@@ -78,17 +126,36 @@ impl Desk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tills are to come in at an address; their amounts fall in a category.
-    pub fn opens(&self, address: &str, category: &str) {
+    /// Tills are to come in by a protocol at an address or a device; their amounts fall in a category.
+    pub fn opens(&self, way: &'static str, address: &str, category: &str) {
         let mut inner = self.lock();
-        inner.doors.insert(address.to_owned(), false);
+        inner.ways.insert(way, Way { address: address.to_owned(), is_open: false });
         category.clone_into(&mut inner.category);
     }
 
-    /// Whether tills can come in at an address.
-    pub fn set_listening(&self, address: &str, is_listening: bool) {
-        if let Some(door) = self.lock().doors.get_mut(address) {
-            *door = is_listening;
+    /// Whether tills can come in by a protocol.
+    pub fn set_open(&self, way: &'static str, is_open: bool) {
+        if let Some(way) = self.lock().ways.get_mut(way) {
+            way.is_open = is_open;
+        }
+    }
+
+    /// Something is asked for by a till that is told no end; its number.
+    pub(super) fn blind_begins(&self, cents: Cents, now: Timestamp) -> u64 {
+        let mut inner = self.lock();
+        inner.blinds = inner.blinds.saturating_add(1);
+        let number = inner.blinds;
+        inner.blind.insert(number, (cents, Blind::Asked, now));
+        while inner.blind.len() > BLIND_MAX {
+            let _oldest = inner.blind.pop_first();
+        }
+        number
+    }
+
+    /// How it ended.
+    pub(super) fn blind_ends(&self, number: u64, end: Blind, now: Timestamp) {
+        if let Some((_, state, at)) = self.lock().blind.get_mut(&number) {
+            (*state, *at) = (end, now);
         }
     }
 
@@ -161,10 +228,9 @@ impl Desk {
     /// What advice is made of.
     pub(crate) fn seen(&self) -> Seen {
         let inner = self.lock();
-        let is_shut = inner.doors.values().any(|is_listening| !is_listening);
         Seen {
-            is_shut,
-            has_no_category: !inner.doors.is_empty() && !is_shut && !inner.has_category,
+            is_shut: !inner.is_listening(),
+            has_no_category: inner.ways.values().any(|way| way.is_open) && !inner.has_category,
             unconfirmed: inner.unconfirmed.len(),
         }
     }
@@ -172,10 +238,15 @@ impl Desk {
     /// For the local API; null where no till is let in.
     pub(crate) fn json(&self, texts: &Texts, now: Timestamp) -> Value {
         let inner = self.lock();
-        if inner.doors.is_empty() {
+        if inner.ways.is_empty() {
             return Value::Null;
         }
-        let addresses: Vec<_> = inner.doors.keys().map(String::as_str).collect();
+        let address = inner.ways.values().map(|way| way.address.as_str()).collect::<Vec<_>>().join(", ");
+        let blind = inner.blind.iter().filter_map(|(number, (cents, state, at))| {
+            let (name, shown_s) = state.shown();
+            let is_fresh = now.since_s(*at) <= shown_s;
+            is_fresh.then(|| json!({ "number": number, "cents": cents.get(), "state": name }))
+        });
         let question = inner.question.as_ref().map(|question| {
             let words = texts.both(match question.done.action {
                 TillAction::Debit => "till-again",
@@ -190,8 +261,9 @@ impl Desk {
             view
         });
         json!({
-            "address": addresses.join(", "),
-            "listening": inner.doors.values().all(|is_listening| *is_listening),
+            "address": address,
+            "listening": inner.is_listening(),
+            "blind": blind.collect::<Vec<_>>(),
             "question": question,
             "unconfirmed": inner.unconfirmed.iter().map(|done| done_json(done, now)).collect::<Vec<_>>(),
         })

@@ -6,6 +6,7 @@
 //! until the telling is. The same request again is then first asked about at the counter.
 
 pub mod caisse_ap;
+pub mod concert;
 pub mod desk;
 pub mod hw_proxy;
 mod undo;

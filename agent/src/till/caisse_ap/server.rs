@@ -19,6 +19,8 @@ use crate::service::Service;
 use crate::till::{Ended, Left, Manner, Why, operate, operate_as};
 
 /// Connections at once: one sale, and who is told that it is busy.
+/// The name of this way in.
+pub const WAY: &str = "caisse_ap";
 const CONNECTIONS_MAX: usize = 8;
 /// How long a request may take to come.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
@@ -53,7 +55,7 @@ pub async fn serve(door: Door, service: Arc<Service>, stop: watch::Receiver<bool
         () = open_and_accept(&door, &service, &mut connections) => {}
         _ = stopping.wait_for(|stop| *stop) => {}
     }
-    service.till.set_listening(&door.address.to_string(), false);
+    service.till.set_open(WAY, false);
     let last = async { while connections.join_next().await.is_some() {} };
     // What is left is dropped with the set: the till is told nothing, and what was paid stays unconfirmed.
     drop(tokio::time::timeout(LAST_WORDS, last).await);
@@ -72,7 +74,7 @@ async fn open_and_accept(door: &Door, service: &Arc<Service>, connections: &mut 
         }
         tokio::time::sleep(TRY_AGAIN).await;
     };
-    service.till.set_listening(&door.address.to_string(), true);
+    service.till.set_open(WAY, true);
     service.till_changed();
     tracing::info!(address = %door.address, "tills may come in");
     let (places, mut strangers) = (Arc::new(Semaphore::new(CONNECTIONS_MAX)), BTreeSet::new());

@@ -47,6 +47,8 @@ const TRY_AGAIN: Duration = Duration::from_secs(10);
 const ALLOWED_FOR_S: &str = "600";
 /// The machine's name in the journal: the key tells payments apart.
 const PEER: &str = "hw_proxy";
+/// The name of this way in.
+pub const WAY: &str = "hw_proxy";
 /// This terminal's name among a point of sale's devices.
 const DRIVER: &str = "cabas";
 
@@ -103,14 +105,13 @@ struct Proxy {
 
 /// Lets points of sale in until `stop` says so. An address that is not there yet is tried again: sales do not wait for it.
 pub async fn serve(door: Door, service: Arc<Service>, mut stop: watch::Receiver<bool>) {
-    let name = door.address.to_string();
     let proxy = Arc::new(Proxy { door, service, table: Table::default(), working: Mutex::default() });
     let mut connections = JoinSet::new();
     tokio::select! {
         () = open_and_accept(&proxy, &mut connections) => {}
         _ = stop.wait_for(|stop| *stop) => {}
     }
-    proxy.service.till.set_listening(&name, false);
+    proxy.service.till.set_open(WAY, false);
     connections.shutdown().await;
     // What was paid meanwhile stands unconfirmed.
     let mut working = std::mem::take(&mut *proxy.working.lock().unwrap_or_else(PoisonError::into_inner));
@@ -132,7 +133,7 @@ async fn open_and_accept(proxy: &Arc<Proxy>, connections: &mut JoinSet<()>) {
         tokio::time::sleep(TRY_AGAIN).await;
     };
     proxy.restore().await;
-    proxy.service.till.set_listening(&address.to_string(), true);
+    proxy.service.till.set_open(WAY, true);
     proxy.service.till_changed();
     tracing::info!(%address, "points of sale may come in by hw_proxy");
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));

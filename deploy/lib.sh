@@ -41,3 +41,8 @@ need_build_tools() {
 need_virtual_reader() {
   need_packages pcscd vsmartcard-vpcd
 }
+
+# What a disk of a test's own needs where its tests do not run as root: the helper that mounts it.
+need_mounts() {
+  [ "$(id -u)" = 0 ] || need_packages fuse3
+}

@@ -490,7 +490,7 @@ till-again-back = The till asks again for money back that was given. Is it the s
 advice-till-unconfirmed = A till may not know that a sale is paid.
 advice-till-unconfirmed-todo = Look at the till whether this sale is paid there. If not, enter it as paid by food card, then say here that it is settled.
 advice-till-shut = The tills cannot reach this terminal.
-advice-till-shut-todo = Type the amounts here. Tell the person who sets up the terminal: till_caisse_ap_listen.
+advice-till-shut-todo = Type the amounts here. Tell the person who sets up the terminal: till_…_listen, till_concert_device.
 advice-till-category = Sales from tills are refused: their category does not exist here, or the fund pays only part of it.
 advice-till-category-todo = Type the amounts here. Tell the person who sets up the terminal: till_category.
 page-from-till = Amount from the till
@@ -500,3 +500,17 @@ page-till-new = New purchase
 page-till-cancel = Cancel
 page-till-settled = It is settled
 page-till-unconfirmed = Not confirmed by the till
+
+# Concert: tills that are told no end.
+page-till-blind-asked = The till will not know whether this is paid: look at this screen.
+page-till-blind-paid = Paid. The till does not know of it by itself.
+page-till-blind-not-paid = NOT PAID: the till may think it is. Cancel this payment there.
+page-till-blind-unknown = It is not known yet whether this is paid. Look at today's list before handing over the goods.
+page-till-blind-member = The till will not know whether this is paid: show this screen.
+
+# hw_proxy
+till-not-paid = Payment not completed. Look at the terminal's screen.
+till-busy = Terminal busy, or the sale was cancelled there.
+till-no-card = No card was presented in time.
+till-key-taken = This payment was used before. Remove the line and begin again.
+till-left = Sale taken back: the till waited no longer.

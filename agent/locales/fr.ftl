@@ -490,7 +490,7 @@ till-again-back = La caisse redemande un remboursement déjà fait. Est-ce le m�
 advice-till-unconfirmed = Une caisse n'a peut-être pas su qu'une vente est payée.
 advice-till-unconfirmed-todo = Regardez à la caisse si cette vente y est payée. Sinon, notez-la payée par carte de l'alimentation, puis dites ici que c'est réglé.
 advice-till-shut = Les caisses ne peuvent pas joindre ce terminal.
-advice-till-shut-todo = Tapez les montants ici. Prévenez la personne qui règle le terminal : till_caisse_ap_listen.
+advice-till-shut-todo = Tapez les montants ici. Prévenez la personne qui règle le terminal : till_…_listen, till_concert_device.
 advice-till-category = Les ventes des caisses sont refusées : leur catégorie n'existe pas ici, ou le fonds n'en paie qu'une partie.
 advice-till-category-todo = Tapez les montants ici. Prévenez la personne qui règle le terminal : till_category.
 page-from-till = Montant de la caisse
@@ -500,3 +500,17 @@ page-till-new = Nouvel achat
 page-till-cancel = Annuler
 page-till-settled = C'est réglé
 page-till-unconfirmed = Pas confirmé par la caisse
+
+# Concert: tills that are told no end.
+page-till-blind-asked = La caisse ne saura pas si c'est payé : regardez cet écran.
+page-till-blind-paid = Payé. La caisse ne le sait pas d'elle-même.
+page-till-blind-not-paid = PAS PAYÉ : la caisse peut croire que si. Annulez-y ce paiement.
+page-till-blind-unknown = On ne sait pas encore si c'est payé. Regardez la liste du jour avant de donner la marchandise.
+page-till-blind-member = La caisse ne saura pas si c'est payé : montrez cet écran.
+
+# hw_proxy
+till-not-paid = Paiement non abouti. Voyez l'écran du terminal.
+till-busy = Terminal occupé, ou vente annulée au terminal.
+till-no-card = Aucune carte présentée à temps.
+till-key-taken = Ce paiement a déjà servi. Supprimez la ligne et recommencez.
+till-left = Vente reprise : la caisse n'attendait plus.

@@ -4,6 +4,8 @@ use crate::card::ReaderConfig;
 use crate::core::receipt::Language;
 use crate::printer::{CodePage, PaperWidth, PrinterConfig, PrinterTarget};
 use crate::till::caisse_ap::server::{Door, SILENCE};
+use crate::till::concert::server as concert;
+use crate::till::hw_proxy::server as hw_proxy;
 use cabas_protocol::Cents;
 use cabas_protocol::sync::WAIT_MS_MAX;
 use serde::Deserialize;
@@ -60,6 +62,21 @@ pub struct Config {
     /// The machines that tills are on, by IP address, with commas between. Each one named beside this machine lets whoever
     /// holds that address on the network act as the till; a name or a range is not taken, for both are easier to steal.
     pub till_caisse_ap_peers: String,
+    /// The serial port, or USB as one, on which a till speaks Concert, such as `/dev/ttyUSB0`; empty for none.
+    pub till_concert_device: String,
+    /// How that line is set: speed, and `8N1` (USB) or `7E1` (RS-232).
+    pub till_concert_line: String,
+    /// Where tills come in by Concert over TCP, such as `127.0.0.1:9999`; empty for nowhere. No password, no encryption, as
+    /// with Caisse-AP.
+    pub till_concert_listen: String,
+    /// The machines that those tills are on, by IP address, with commas between; at the same risk.
+    pub till_concert_peers: String,
+    /// Where points of sale in a browser come in by hw_proxy, such as `127.0.0.1:8069`; empty for nowhere.
+    pub till_hw_proxy_listen: String,
+    /// The origins of their pages, such as `https://odoo.example.org`, with commas between; pages of no other one are heard.
+    pub till_hw_proxy_origins: String,
+    /// The machines that their browsers are on, by IP address, with commas between.
+    pub till_hw_proxy_peers: String,
     /// The category that tills' amounts fall in, by number or name; empty for the shop's first. A till names none: goods of
     /// another category that are rung up there are paid as if they were of this one.
     pub till_category: String,
@@ -90,6 +107,13 @@ impl Default for Config {
             sync_pause_ms_max: 30_000,
             till_caisse_ap_listen: String::new(),
             till_caisse_ap_peers: String::from("127.0.0.1,::1"),
+            till_concert_device: String::new(),
+            till_concert_line: String::from("9600 8N1"),
+            till_concert_listen: String::new(),
+            till_concert_peers: String::from("127.0.0.1,::1"),
+            till_hw_proxy_listen: String::new(),
+            till_hw_proxy_origins: String::new(),
+            till_hw_proxy_peers: String::from("127.0.0.1,::1"),
             till_category: String::new(),
             log: String::from("info"),
         }
@@ -172,6 +196,9 @@ impl Config {
         }
         self.phone_address()?;
         self.caisse_ap()?;
+        self.concert()?;
+        self.concert_device()?;
+        self.hw_proxy()?;
         self.language()?;
         self.printer()?;
         self.sale_max()?;
@@ -220,18 +247,69 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Value`].
     pub fn caisse_ap(&self) -> Result<Option<Door>, ConfigError> {
-        let key = "till_caisse_ap_peers";
-        let text = &self.till_caisse_ap_peers;
-        let wrong = || ConfigError::Value { key, value: text.clone(), expected: "IP addresses with commas between" };
+        let peers = peers("till_caisse_ap_peers", &self.till_caisse_ap_peers)?;
+        let address = self.till_address("till_caisse_ap_listen", &self.till_caisse_ap_listen)?;
+        Ok(address.map(|address| Door { address, peers, silence: SILENCE }))
+    }
+
+    /// Where tills come in by Concert over TCP, and from where, where they do.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn concert(&self) -> Result<Option<concert::Door>, ConfigError> {
+        let peers = peers("till_concert_peers", &self.till_concert_peers)?;
+        let address = self.till_address("till_concert_listen", &self.till_concert_listen)?;
+        port_of_its_own("till_concert_listen", &self.till_concert_listen, &[&self.till_caisse_ap_listen])?;
+        Ok(address.map(|address| concert::Door { address, peers }))
+    }
+
+    /// The serial port of a till that speaks Concert, where there is one.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn concert_device(&self) -> Result<Option<concert::Device>, ConfigError> {
+        let (device, line) = (&self.till_concert_device, &self.till_concert_line);
+        let settings = line.parse().map_err(|_| ConfigError::Value {
+            key: "till_concert_line",
+            value: line.clone(),
+            expected: "9600 8N1 or 9600 7E1, with a speed of 1200 to 115200",
+        })?;
+        if device.is_empty() {
+            return Ok(None);
+        }
+        if !device.starts_with('/') {
+            let expected = "the path of a device file such as /dev/serial/by-id/…";
+            return Err(ConfigError::Value { key: "till_concert_device", value: device.clone(), expected });
+        }
+        Ok(Some(concert::Device { path: PathBuf::from(device), settings }))
+    }
+
+    /// Where points of sale come in by hw_proxy, from where and from which pages, where they do.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn hw_proxy(&self) -> Result<Option<hw_proxy::Door>, ConfigError> {
+        let peers = peers("till_hw_proxy_peers", &self.till_hw_proxy_peers)?;
+        let (key, text) = ("till_hw_proxy_origins", &self.till_hw_proxy_origins);
         let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-        let peers = names.map(|name| name.parse::<IpAddr>().map(|address| address.to_canonical()));
-        let peers: BTreeSet<IpAddr> = peers.collect::<Result<_, _>>().map_err(|_| wrong())?;
-        let key = "till_caisse_ap_listen";
-        let text = &self.till_caisse_ap_listen;
+        let origins: BTreeSet<String> = names.map(str::to_owned).collect();
+        if let Some(value) = origins.iter().find(|origin| !is_origin(origin)) {
+            let expected = "origins such as https://odoo.example.org with commas between, as the browser writes them: no path, \
+                            no capitals, a port only where it is not the usual one";
+            return Err(ConfigError::Value { key, value: value.clone(), expected });
+        }
+        let address = self.till_address("till_hw_proxy_listen", &self.till_hw_proxy_listen)?;
+        let others = [&self.till_caisse_ap_listen, &self.till_concert_listen];
+        port_of_its_own("till_hw_proxy_listen", &self.till_hw_proxy_listen, &others)?;
+        Ok(address.map(|address| hw_proxy::Door { address, peers, origins }))
+    }
+
+    /// An address where tills come in.
+    fn till_address(&self, key: &'static str, text: &str) -> Result<Option<SocketAddr>, ConfigError> {
         if text.is_empty() {
             return Ok(None);
         }
-        let wrong = |expected| ConfigError::Value { key, value: text.clone(), expected };
+        let wrong = |expected| ConfigError::Value { key, value: text.to_owned(), expected };
         let address: SocketAddr = text.parse().map_err(|_| wrong("an address and a port such as 127.0.0.1:8888"))?;
         if address.ip().is_unspecified() || !is_own_network(address.ip()) {
             return Err(wrong("one private address of this machine, such as 127.0.0.1:8888, never all of them"));
@@ -239,7 +317,7 @@ impl Config {
         if address.port() == 0 || address.port() == self.listen.port() {
             return Err(wrong("a port of its own, such as 8888"));
         }
-        Ok(Some(Door { address, peers, silence: SILENCE }))
+        Ok(Some(address))
     }
 
     /// The language of receipts and page.
@@ -296,6 +374,29 @@ impl Config {
         })?;
         Ok(PrinterConfig { target, width, code_page })
     }
+}
+
+/// Machines by IP address.
+fn peers(key: &'static str, text: &str) -> Result<BTreeSet<IpAddr>, ConfigError> {
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let peers = names.map(|name| name.parse::<IpAddr>().map(|address| address.to_canonical()));
+    let wrong = || ConfigError::Value { key, value: text.to_owned(), expected: "IP addresses with commas between" };
+    peers.collect::<Result<_, _>>().map_err(|_| wrong())
+}
+
+/// Two protocols cannot share an address.
+fn port_of_its_own(key: &'static str, listen: &str, others: &[&String]) -> Result<(), ConfigError> {
+    if !listen.is_empty() && others.iter().any(|other| *other == listen) {
+        let expected = "another port than that of another kind of till";
+        return Err(ConfigError::Value { key, value: listen.to_owned(), expected });
+    }
+    Ok(())
+}
+
+/// An origin as browsers write it (RFC 6454 §6.2).
+fn is_origin(text: &str) -> bool {
+    reqwest::Url::parse(text)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text)
 }
 
 /// True for addresses that no router carries to the world. IPv6 link-local ones (`fe80:`) have no name in a browser.
@@ -362,7 +463,10 @@ mod tests {
              reader_match = 'PICC'\nprinter = 'tcp://p:9'\nprinter_width_mm = 58\nprinter_code_page = 19\n\
              auto_print = true\nsale_timeout_s = 60\nsale_cents_max = 5\nlock_after_s = 300\nextend_timeout_ms = 1\nsync_wait_ms = 2000\n\
              sync_pause_ms_max = 3000\ntill_caisse_ap_listen = '10.0.0.1:8888'\ntill_caisse_ap_peers = '10.0.0.9'\n\
-             till_category = '3'\nlog = 'warn'\n",
+             till_hw_proxy_listen = '127.0.0.1:8069'\ntill_hw_proxy_origins = 'https://o.example'\n\
+             till_hw_proxy_peers = '::1'\n\
+             till_concert_device = '/dev/ttyS0'\ntill_concert_line = '1200 7E1'\ntill_concert_listen = '10.0.0.1:9999'\n\
+             till_concert_peers = '10.0.0.9'\ntill_category = '3'\nlog = 'warn'\n",
         )
         .unwrap();
         let expected = Config {
@@ -386,6 +490,13 @@ mod tests {
             sync_pause_ms_max: 3000,
             till_caisse_ap_listen: "10.0.0.1:8888".into(),
             till_caisse_ap_peers: "10.0.0.9".into(),
+            till_hw_proxy_listen: "127.0.0.1:8069".into(),
+            till_hw_proxy_origins: "https://o.example".into(),
+            till_hw_proxy_peers: "::1".into(),
+            till_concert_device: "/dev/ttyS0".into(),
+            till_concert_line: "1200 7E1".into(),
+            till_concert_listen: "10.0.0.1:9999".into(),
+            till_concert_peers: "10.0.0.9".into(),
             till_category: "3".into(),
             log: "warn".into(),
         };
@@ -407,7 +518,20 @@ mod tests {
             ("till_caisse_ap_listen = '127.0.0.1:7410'", "port of its own"),
             ("till_caisse_ap_listen = 'here'", "8888"),
             ("till_caisse_ap_peers = '192.168.1.0/24'", "IP addresses"),
+            ("till_hw_proxy_listen = '0.0.0.0:8069'", "never all of them"),
+            ("till_hw_proxy_listen = '8.8.8.8:8069'", "private"),
+            ("till_hw_proxy_listen = '127.0.0.1:8888'\ntill_caisse_ap_listen = '127.0.0.1:8888'", "port of its own"),
+            ("till_hw_proxy_origins = '*'", "no path"),
+            ("till_hw_proxy_origins = 'https://o.example/'", "no path"),
+            ("till_hw_proxy_origins = 'https://O.example'", "no capitals"),
+            ("till_hw_proxy_origins = 'null'", "no path"),
+            ("till_hw_proxy_peers = 'a'", "IP addresses"),
             ("till_caisse_ap_peers = 'till.local'", "IP addresses"),
+            ("till_concert_device = 'ttyUSB0'", "device file"),
+            ("till_concert_line = '9600 8E1'", "7E1"),
+            ("till_concert_listen = '0.0.0.0:9999'", "never all of them"),
+            ("till_concert_listen = '127.0.0.1:8888'\ntill_caisse_ap_listen = '127.0.0.1:8888'", "another port"),
+            ("till_concert_peers = 'till.local'", "IP addresses"),
             ("phone_listen = '[::]:7411'", "never all of them"),
             ("phone_listen = '8.8.8.8:7411'", "private"),
             ("phone_listen = '192.0.2.1:7411'", "private"),

@@ -52,14 +52,20 @@ pub fn keep(dir: &Path, hash: &Hash, contents: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
         Ok(()) | Err(_) => {}
     }
+    // Also where the folder or the file is there: a try that was cut off may not have come to this.
+    let sync = || {
+        let above = dir.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(dir)?.sync_all()?;
+        File::open(above)?.sync_all()
+    };
     let (file, new) = (dir.join(hash.to_string()), dir.join(format!("{hash}.new")));
     if is_kept(dir, hash) {
-        return Ok(());
+        return sync();
     }
     let mut to = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     to.write_all(contents).and_then(|()| to.sync_all())?;
     std::fs::rename(&new, &file)?;
-    File::open(dir)?.sync_all()
+    sync()
 }
 
 /// True where the document lies there, whole.

@@ -161,6 +161,14 @@ mod tests {
         assert_eq!(Cents(123_450).to_string(), "1234.50");
     }
 
+    #[test]
+    fn on_the_wire_an_amount_is_a_number_up_to_the_ceiling() {
+        assert_eq!(minicbor::to_vec(Cents(1_250)).unwrap(), [0x19, 0x04, 0xe2]);
+        assert_eq!(minicbor::decode::<Cents>(&[0x19, 0x04, 0xe2]).unwrap(), Cents(1_250));
+        let too_large = minicbor::to_vec(Cents::MAX + 1).unwrap();
+        assert!(minicbor::decode::<Cents>(&too_large).is_err());
+    }
+
     proptest! {
         #[test]
         fn the_parts_of_an_amount_add_up_to_it(cents in 0..=Cents::MAX, share in 0u8..=100) {

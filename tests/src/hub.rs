@@ -143,6 +143,17 @@ impl Hub {
         Ok(())
     }
 
+    /// True while the hub runs.
+    ///
+    /// # Errors
+    /// Where the system does not say.
+    pub fn runs(&mut self) -> anyhow::Result<bool> {
+        Ok(match &mut self.serve {
+            Some(serve) => serve.has_ended()?.is_none(),
+            None => false,
+        })
+    }
+
     /// The hub's process id, where it runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod counter;
 pub mod cpu;
 pub mod devices;
+pub mod disk;
 pub mod example;
 pub mod fdatasync;
 pub mod fleet;

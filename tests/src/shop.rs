@@ -17,6 +17,9 @@ use crate::virtual_printer::VirtualPrinter;
 /// than a customer waits. A hub that is killed refuses at once, so what is off line is refused as fast as ever.
 const EXTEND_TIMEOUT_MS: &str = "10000";
 
+/// How long the virtual reader may take to look again.
+const READER_PAUSE: Duration = Duration::from_millis(700);
+
 /// A shop, its agent running or not.
 pub struct Shop {
     dir: PathBuf,
@@ -288,6 +291,18 @@ impl Shop {
     /// Where that never comes.
     pub async fn wait_until_synced(&self) -> anyhow::Result<()> {
         self.wait("a sync", |status| (status["hub"]["synced"] == true).then_some(())).await
+    }
+
+    /// Waits until the agent watches its reader, and no card lies there. The virtual reader is looked at now and then, and a
+    /// card that comes at once is missed and held again seconds later: a moment is let pass.
+    ///
+    /// # Errors
+    /// Where it never does.
+    pub async fn wait_for_reader(&self) -> anyhow::Result<()> {
+        let ready = |reader: &Value| reader["state"] == "ready" && reader["card_present"] != true;
+        self.wait("a reader without a card", |status| ready(&status["reader"]).then_some(())).await?;
+        tokio::time::sleep(READER_PAUSE).await;
+        Ok(())
     }
 
     /// Starts a sale of one category; gives its id.

@@ -19,12 +19,13 @@ async fn a_sale_cut_at_any_write_is_whole_or_not_there() {
     let mut shop = Shop::enrolled(&shop_dir, &http_client().unwrap(), &hub, "biocoop-platanes").await.unwrap();
     hub.kill_9().unwrap();
     shop.stop().unwrap();
-    let mut owed = 0;
+    let (mut owed, mut fell) = (0, std::collections::BTreeMap::new());
     for (number, (call, cut)) in
-        ["pwrite64", "fdatasync"].into_iter().flat_map(|call| (1..=CUTS).map(move |cut| (call, cut))).enumerate()
+        ["pwrite64", "fsync,fdatasync"].into_iter().flat_map(|call| (1..=CUTS).map(move |cut| (call, cut))).enumerate()
     {
         let request = format!("cut-{number}");
         shop.start().await.unwrap();
+        shop.wait_for_reader().await.unwrap();
         let id = shop.begin_sale(100, &request).await.unwrap();
         let pid = shop.pid().unwrap();
         let mut tracer = std::process::Command::new("strace")
@@ -42,6 +43,8 @@ async fn a_sale_cut_at_any_write_is_whole_or_not_there() {
         if shop.runs().unwrap() {
             tracer.kill().unwrap();
             shop.kill_9().unwrap();
+        } else {
+            *fell.entry(call).or_insert(0) += 1;
         }
         tracer.wait().unwrap();
 
@@ -53,6 +56,7 @@ async fn a_sale_cut_at_any_write_is_whole_or_not_there() {
             assert_eq!(known["state"], "accepted", "{call} {cut}: shown as accepted, and lost");
         }
         if known["state"] != "accepted" {
+            shop.wait_for_reader().await.unwrap();
             let sale = shop.tap_until_over(&id, cards.uid(1)).await.unwrap();
             assert_eq!(sale["state"], "accepted", "{call} {cut}: {sale}");
         }
@@ -61,6 +65,7 @@ async fn a_sale_cut_at_any_write_is_whole_or_not_there() {
         let verified = shop.said(&["journal", "verify"]).unwrap();
         assert_eq!(verified.code, Some(0), "{call} {cut}: {verified:?}");
     }
+    assert!(fell.len() == 2, "a sale was cut at its writes and at its syncs: {fell:?}");
     hub.start().unwrap();
     shop.start().await.unwrap();
     shop.wait_until_synced().await.unwrap();

@@ -46,6 +46,7 @@ impl World {
     async fn sale(&mut self, fault: Fault, request: &str) -> bool {
         let (at, uid) = (fault.to_string(), self.cards.uid(CARD).to_vec());
         self.shop.start().await.unwrap();
+        self.shop.wait_for_reader().await.unwrap();
         let id = self.shop.begin_sale(1, request).await.unwrap();
         let trap = fault.lay_on(self.shop.pid().unwrap(), &self.log).unwrap();
         let shown = self.shop.tap_until_over(&id, &uid).await.ok();
@@ -87,6 +88,7 @@ impl World {
             Some(other) => unreachable!("{at}: {other}"),
         }
         if known != "accepted" {
+            self.shop.wait_for_reader().await.unwrap();
             let sale = self.shop.tap_until_over(&id, &uid).await.unwrap();
             assert_eq!(sale["state"], "accepted", "{at}: {sale}");
         }

@@ -1,6 +1,5 @@
 //! `enrol`: a one-time code becomes a key of one's own and a pinned root key.
 
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use clap::Args;
@@ -10,6 +9,7 @@ use super::Context;
 use super::failure::Failure;
 use super::lock;
 use crate::clock::Clock;
+use crate::journal::keyfile;
 use crate::journal::verify::hex;
 use crate::out::print;
 use crate::sync::{HubClient, enrol};
@@ -34,11 +34,7 @@ struct Shown {
 
 pub(super) async fn run(context: &Context, enrol: &Enrol) -> Result<(), Failure> {
     let folder: &Path = &context.config.data_dir;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|source| Failure::Folder { folder: folder.to_owned(), source })?;
+    keyfile::make_folder(folder).map_err(|source| Failure::Folder { folder: folder.to_owned(), source })?;
     let _lock = lock::take(folder)?;
     let client = HubClient::new(&enrol.hub, context.config.hub_ca.as_deref())?;
     let now = Clock::system().now();

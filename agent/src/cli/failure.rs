@@ -75,7 +75,9 @@ pub(super) enum Failure {
     Code(#[source] io::Error),
     #[error("no printer is set; set `printer`, such as tcp://192.168.1.50:9100 or /dev/usb/lp0")]
     NoPrinter,
-    #[error("no till is let in; set `till_caisse_ap_listen`, such as 127.0.0.1:8888")]
+    #[error("the till's line is a device; name its other end with --line, such as --line /dev/ttyUSB1")]
+    TillLine,
+    #[error("no till is let in; set `till_caisse_ap_listen`, such as 127.0.0.1:8888, or a `till_concert_…` setting")]
     TillOff,
     #[error(
         "nothing answers as a till's terminal at {address}: {source}; is `cabas-agent run` running with the same settings?"

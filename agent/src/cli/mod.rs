@@ -17,6 +17,7 @@ mod selftest;
 mod sell;
 mod serve;
 mod till;
+mod till_concert;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -19,7 +19,10 @@ use crate::phones::Phones;
 use crate::service::counter::Alive;
 use crate::service::{Parts, Place, Service, Settings};
 use crate::sync::{HubClient, HubLink, Network, Timing};
-use crate::{card, printer, till, web};
+use crate::till::caisse_ap::server as caisse_ap_server;
+use crate::till::concert::server as concert_server;
+use crate::till::hw_proxy::server as hw_proxy_server;
+use crate::{card, printer, web};
 
 /// Card events that wait for the counter: more than a person can make.
 const CARD_EVENTS_MAX: usize = 16;
@@ -106,8 +109,20 @@ fn tills(
     service: &Arc<Service>,
     stopped: &watch::Receiver<bool>,
 ) -> Result<Option<tokio::task::JoinHandle<()>>, Failure> {
-    let Some(door) = config.caisse_ap()? else { return Ok(None) };
-    service.till.opens(&door.address.to_string(), &config.till_category);
+    let (caisse_ap, hw_proxy) = (config.caisse_ap()?, config.hw_proxy()?);
+    let (concert, device) = (config.concert()?, config.concert_device()?);
+    let ways = [
+        caisse_ap.as_ref().map(|door| (caisse_ap_server::WAY, door.address.to_string())),
+        hw_proxy.as_ref().map(|door| (hw_proxy_server::WAY, door.address.to_string())),
+        concert.as_ref().map(|door| (concert_server::ADDRESS, door.address.to_string())),
+        device.as_ref().map(|device| (concert_server::DEVICE, device.path.display().to_string())),
+    ];
+    if ways.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    for (way, address) in ways.into_iter().flatten() {
+        service.till.opens(way, &address, &config.till_category);
+    }
     let (watching, service, mut stop) = (Arc::clone(service), Arc::clone(service), stopped.clone());
     let stopped = stopped.clone();
     Ok(Some(tokio::spawn(async move {
@@ -118,8 +133,20 @@ fn tills(
                 () = ended => {}
             }
         };
-        tokio::join!(watched, till::caisse_ap::server::serve(door, service, stopped));
+        let (service, stopped) = (|| Arc::clone(&service), || stopped.clone());
+        let caisse_ap = caisse_ap.map(|door| caisse_ap_server::serve(door, service(), stopped()));
+        let hw_proxy = hw_proxy.map(|door| hw_proxy_server::serve(door, service(), stopped()));
+        let concert = concert.map(|door| concert_server::serve_address(door, service(), stopped()));
+        let device = device.map(|device| concert_server::serve_device(device, service(), stopped()));
+        tokio::join!(watched, if_any(caisse_ap), if_any(hw_proxy), if_any(concert), if_any(device));
     })))
+}
+
+/// Waits for the end of what there may be.
+async fn if_any(work: Option<impl Future<Output = ()>>) {
+    if let Some(work) = work {
+        work.await;
+    }
 }
 
 fn settings(config: &Config, sealed_by: SealedBy) -> Result<Settings, Failure> {

@@ -1,5 +1,6 @@
 //! `till test`: connects as a till does, and shows what it would see.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -9,6 +10,7 @@ use tokio::net::TcpStream;
 
 use super::Context;
 use super::failure::Failure;
+use super::till_concert;
 use crate::out::{Format, complain, plain, print};
 use crate::till::caisse_ap::message::{MESSAGE_BYTES_MAX, Message};
 
@@ -28,11 +30,17 @@ pub(super) struct Test {
     /// Also ask for a real debit of so many cents, and wait for its card
     #[arg(long, value_name = "CENTS", value_parser = clap::value_parser!(u64).range(1..=999_999_999_999))]
     amount: Option<u64>,
+    /// Speak Concert on this device file: the other end of the cable, or of a pseudo-terminal
+    #[arg(long, value_name = "DEVICE")]
+    line: Option<PathBuf>,
 }
 
 pub(super) async fn run(context: &Context, till: &Till) -> Result<(), Failure> {
     let Till::Test(test) = till;
-    let address = context.config.caisse_ap()?.ok_or(Failure::TillOff)?.address.to_string();
+    let caisse_ap = context.config.caisse_ap()?.filter(|_| test.line.is_none());
+    let Some(address) = caisse_ap.map(|door| door.address.to_string()) else {
+        return till_concert::run(context, test.line.as_deref(), test.amount).await;
+    };
     let probe = "CZ0040300CJ012012345678901CA00201CD001I";
     let answered = exchange(&address, probe, PROBE_TIMEOUT).await?;
     let mut shown = json!({ "address": address, "probe": shown(&answered) });

@@ -88,8 +88,7 @@ pub fn check(cents: u64, max: Cents) -> Result<Cents, AmountError> {
 
 fn euros_and_cents(text: &str) -> Result<(u64, u64), AmountError> {
     let (euros, decimals) = match text.split_once([',', '.']) {
-        Some((euros, decimals)) if !decimals.is_empty() => (euros, decimals),
-        Some(_) => return Err(AmountError::NotANumber),
+        Some((euros, decimals)) => (euros, decimals),
         None => (text, "00"),
     };
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -127,6 +126,7 @@ mod tests {
             (" 0,01 ", 1),
             ("007", 700),
             ("1000", 100_000),
+            ("000000000000000000000000000012,5", 1250),
         ] {
             assert_eq!(parse(text, max()).map(Cents::get), Ok(cents), "{text}");
         }
@@ -163,6 +163,21 @@ mod tests {
             ("111111111111111111111111111111111", AmountError::NotANumber),
         ] {
             assert_eq!(parse(text, max()), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_fault_has_a_message_of_its_own() {
+        for (error, id) in [
+            (AmountError::Empty, "amount-empty"),
+            (AmountError::ForeignDigits, "amount-foreign-digits"),
+            (AmountError::NotANumber, "amount-not-a-number"),
+            (AmountError::Negative, "amount-negative"),
+            (AmountError::TooManyDecimals, "amount-too-many-decimals"),
+            (AmountError::Zero, "amount-zero"),
+            (AmountError::OverLimit { max: max() }, "amount-over-limit"),
+        ] {
+            assert_eq!(error.message_id(), id);
         }
     }
 

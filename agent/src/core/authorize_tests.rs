@@ -117,6 +117,35 @@ fn names_of_reasons_are_all_different() {
     assert_eq!(names.len(), DeclineReason::ALL.len());
 }
 
+#[test]
+fn only_money_that_the_hub_can_add_or_renew_is_worth_asking_for() {
+    let worth: Vec<_> = DeclineReason::ALL.iter().filter(|reason| reason.may_extend()).collect();
+    assert_eq!(worth, [&DeclineReason::NoBalance, &DeclineReason::BalanceExpired, &DeclineReason::InsufficientFunds]);
+}
+
+#[test]
+fn states_and_classes_are_called_as_the_local_api_says() {
+    let states = [
+        (TerminalState::NotEnrolled, "not_enrolled"),
+        (TerminalState::Revoked, "revoked"),
+        (TerminalState::Closed, "closed"),
+        (TerminalState::Quarantined, "quarantined"),
+        (TerminalState::Paused, "paused"),
+        (TerminalState::Live, "live"),
+    ];
+    for (state, name) in states {
+        assert_eq!(state.name(), name);
+    }
+    let classes = [
+        (DeclineClass::AnotherMeans, "another_means", "class-another-means"),
+        (DeclineClass::TryAgain, "try_again", "class-try-again"),
+        (DeclineClass::CallFund, "call_fund", "class-call-fund"),
+    ];
+    for (class, name, message) in classes {
+        assert_eq!((class.name(), class.message_id()), (name, message));
+    }
+}
+
 proptest! {
     #[test]
     fn spent_never_passes_allowed_whatever_is_asked(

@@ -143,4 +143,23 @@ mod tests {
         assert_eq!(due(&closed, day(2027, 1, 4)), Some((ClosePeriod::Month, day(2026, 9, 1))));
         assert_eq!(due(&closed, day(2027, 9, 2)).map(|(period, _)| period), Some(ClosePeriod::Year));
     }
+
+    #[test]
+    fn a_year_is_due_again_when_more_than_a_year_has_gone_by() {
+        let closed = Day { number: 1_000, year: 2026, month: 1 };
+        let open = OpenSince { year: Some(closed), year_closed: Some(closed), ..OpenSince::default() };
+        let due_after = |days: u32| due(&open, Day { number: 1_000 + days, year: 2027, month: 1 });
+        assert_eq!((due_after(365), due_after(366)), (None, Some((ClosePeriod::Year, closed))));
+    }
+
+    #[test]
+    fn a_slip_has_the_lines_that_were_put_on_it() {
+        let mut slip = Slip::default();
+        slip.centred("A", true);
+        slip.rule();
+        slip.row("B", "1", false);
+        let (text, label, value) = (String::from("A"), String::from("B"), String::from("1"));
+        let (first, last) = (SlipLine::Centred { text, bold: true }, SlipLine::Row { label, value, bold: false });
+        assert_eq!(slip.lines(), [first, SlipLine::Rule, last]);
+    }
 }

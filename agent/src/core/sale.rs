@@ -224,4 +224,23 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn states_are_called_as_the_local_api_says() {
+        let states = [
+            S::Waiting,
+            S::Authorizing,
+            S::Offered,
+            S::InDoubt,
+            S::Accepted,
+            S::Declined(REASON),
+            S::Cancelled,
+            S::TimedOut,
+            S::Failed,
+        ];
+        let names = states.map(S::name);
+        let known =
+            ["waiting", "authorizing", "offer", "in_doubt", "accepted", "declined", "cancelled", "timed_out", "failed"];
+        assert_eq!(names, known);
+    }
 }

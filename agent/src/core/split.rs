@@ -204,6 +204,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn each_reason_against_a_split_has_a_message_of_its_own() {
+        for (error, id) in [
+            (SplitError::Empty, "sale-empty"),
+            (SplitError::TooManyLines, "sale-too-many-lines"),
+            (SplitError::UnknownCategory(CategoryId::new(1)), "sale-unknown-category"),
+            (SplitError::NothingCovered, "sale-nothing-covered"),
+            (SplitError::Money(MoneyError::TooLarge), "sale-too-large"),
+        ] {
+            assert_eq!(error.message_id(), id);
+        }
+    }
+
     proptest! {
         #[test]
         fn the_parts_of_a_sale_add_up(amounts in prop::collection::vec((1u16..=3, 1u64..=1_000_000), 1..=16)) {

@@ -99,6 +99,26 @@ fn what_cannot_be_refunded_says_why() {
     assert_eq!(refund_lines(&most, &[], None).unwrap(), most);
 }
 
+#[test]
+fn a_refund_has_as_many_lines_as_a_row_holds() {
+    let most = [asked(1, 1); LINES_MAX];
+    assert!(refund_lines(&[line(1, 1_000, 1_000)], &[], Some(&most)).is_ok());
+}
+
+#[test]
+fn each_reason_against_undoing_has_a_message_of_its_own_and_half_an_hour_is_1800_seconds() {
+    for (refusal, id) in [
+        (UndoRefusal::UnknownSale, "undo-unknown-sale"),
+        (UndoRefusal::Reversed, "undo-reversed"),
+        (UndoRefusal::Refunded, "undo-refunded"),
+        (UndoRefusal::TooLate, "undo-too-late"),
+        (UndoRefusal::NothingPaid, "undo-nothing-paid"),
+    ] {
+        assert_eq!(refusal.message_id(), id);
+    }
+    assert_eq!(REVERSAL_S_MAX, 1_800);
+}
+
 proptest! {
     #[test]
     fn refunds_of_a_sale_never_come_to_more_than_it_paid(

@@ -4,7 +4,7 @@ use super::error::JournalError;
 use super::keyfile::{self, KeyFileError, TerminalKeys};
 use super::load;
 use super::state::{HubView, Totals};
-use super::{FILE, schema};
+use super::{FILE, log, schema};
 use crate::core::ages::{Anchor, Moment};
 use crate::core::objects::HubLife;
 use cabas_protocol::enrol::{EnrolAnswer, EnrolRequest};
@@ -115,7 +115,9 @@ fn set_aside(folder: &Path) -> Result<(), CreateError> {
     if !journal.exists() {
         return Ok(());
     }
-    let name = match schema::open(&journal, false).and_then(|db| Ok((load::load_identity(&db)?.0, db))) {
+    // A damaged log is moved as it is: opening would write over it.
+    let opened = log::check(&journal).and_then(|()| schema::open(&journal, false));
+    let name = match opened.and_then(|db| Ok((load::load_identity(&db)?.0, db))) {
         Ok((id, db)) => {
             db.close().map_err(|(_, error)| JournalError::from(error))?;
             format!("terminal-{}-epoch-{}", id.terminal, id.epoch)
@@ -124,7 +126,7 @@ fn set_aside(folder: &Path) -> Result<(), CreateError> {
     };
     let aside = free_folder(&folder.join(OLD_FOLDER), &name);
     let io = |source| CreateError::Io { path: aside.clone(), source };
-    fs::create_dir_all(&aside).map_err(io)?;
+    keyfile::make_folder(&aside).map_err(io)?;
     for file in [KEY_FILE, "journal.db-wal", "journal.db-shm", FILE] {
         let from = folder.join(file);
         if from.exists() {

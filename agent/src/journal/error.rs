@@ -63,6 +63,19 @@ pub enum JournalError {
         super::seal::CREDENTIAL
     )]
     NoCredential,
+    /// Commits stand in the write-ahead log that cannot be read any more.
+    #[error(
+        "{} is damaged, and rows in it cannot be read{}; nothing was changed: keep a copy of this folder for the food fund, \
+         then enrol this terminal again",
+        log.display(),
+        source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default()
+    )]
+    DamagedLog {
+        /// The log.
+        log: PathBuf,
+        /// Why it cannot be read at all, where that is so.
+        source: Option<std::io::Error>,
+    },
     /// Too much is waiting for the journal.
     #[error("the journal has too much to do; try again")]
     Busy,
@@ -118,7 +131,7 @@ impl JournalError {
     pub fn trouble(&self) -> Option<Trouble> {
         match self {
             Self::Sql(error) => Some(sql_trouble(error)),
-            Self::Inconsistent(_) | Self::Stored(_) => Some(Trouble::Corrupt),
+            Self::Inconsistent(_) | Self::Stored(_) | Self::DamagedLog { .. } => Some(Trouble::Corrupt),
             Self::Pragma { .. } | Self::NotAJournal(_) | Self::Newer { .. } | Self::NoCredential | Self::Closed => {
                 Some(Trouble::Other)
             }

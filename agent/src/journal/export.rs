@@ -4,7 +4,7 @@ use super::close::period_name;
 use super::error::JournalError;
 use super::export_body::{body, tier};
 use super::load::load_identity;
-use super::schema;
+use super::{log, schema};
 use crate::clock;
 use cabas_protocol::row::{ClockQuality, RefundRequest, Reversal, Row, RowBody};
 use cabas_protocol::sign::SignError;
@@ -43,6 +43,7 @@ pub enum ExportError {
 /// [`ExportError`].
 pub fn export(path: &Path, format: ExportFormat, to: &mut dyn Write) -> Result<(), ExportError> {
     let sql = JournalError::from;
+    log::check_in_use(path)?;
     let db = schema::open_read_only(path)?;
     let (id, _) = load_identity(&db)?;
     let mut select = db.prepare("SELECT at, till_ref, bytes FROM rows ORDER BY seq").map_err(sql)?;

@@ -1,10 +1,10 @@
 //! The journal's thread: it owns the connection. Work goes in as closures over two bounded lanes, a customer at the
 //! counter before sync; answers come back one by one.
 
+use super::locks::{Arc, Builder, Condvar, JoinHandle, Mutex, MutexGuard, PoisonError};
 use super::{Journal, JournalError, State, Trouble};
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{oneshot, watch};
 
 /// Jobs that wait in one lane.
@@ -129,7 +129,7 @@ impl std::fmt::Debug for JournalHandle {
 #[derive(Debug)]
 pub struct JournalThread {
     lanes: Arc<Lanes>,
-    thread: std::thread::JoinHandle<()>,
+    thread: JoinHandle<()>,
 }
 
 impl JournalThread {
@@ -165,7 +165,7 @@ pub fn start(mut journal: Journal) -> io::Result<(JournalHandle, JournalThread)>
             tell();
         }
     };
-    let thread = std::thread::Builder::new().name(String::from("cabas-journal")).spawn(work)?;
+    let thread = Builder::new().name(String::from("cabas-journal")).spawn(work)?;
     let thread = JournalThread { lanes: Arc::clone(&lanes), thread };
     Ok((JournalHandle { lanes: Arc::new(Closer(lanes)), published }, thread))
 }
@@ -218,56 +218,5 @@ impl JournalHandle {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Published> {
         self.published.clone()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
-    use super::*;
-    use crate::fixture::Fund;
-    use std::sync::mpsc;
-
-    fn tell(work: impl FnOnce() + Send + 'static) -> Job {
-        Box::new(|_| Box::new(work))
-    }
-
-    #[tokio::test]
-    async fn a_customer_goes_before_sync_and_lanes_are_bounded() {
-        let (folder, fund) = (tempfile::tempdir().unwrap(), Fund::default());
-        let (handle, thread) = start(fund.ready(folder.path(), 100)).unwrap();
-        let (go, wait) = mpsc::channel::<()>();
-        let (order, ordered) = mpsc::channel();
-        let put = |lane, name: &'static str| {
-            let order = order.clone();
-            handle.lanes.0.put(lane, tell(move || order.send(name).unwrap()))
-        };
-        handle.lanes.0.put(Lane::Sync, tell(move || wait.recv().unwrap())).unwrap();
-        while handle.lanes.0.lock().sync.len() == 1 {
-            tokio::task::yield_now().await;
-        }
-        for _ in 0..LANE_MAX {
-            put(Lane::Sync, "sync").unwrap();
-        }
-        assert!(matches!(put(Lane::Sync, "sync"), Err(JournalError::Busy)));
-        put(Lane::Customer, "customer").unwrap();
-        go.send(()).unwrap();
-        assert_eq!(ordered.recv().unwrap(), "customer");
-        assert_eq!(ordered.recv().unwrap(), "sync");
-        let seen = handle.customer(|journal| Ok(journal.state().newest.chain.seq)).await.unwrap();
-        assert_eq!(seen, handle.published().state.newest.chain.seq);
-        drop(handle);
-        thread.finish();
-    }
-
-    #[tokio::test]
-    async fn what_waits_is_done_before_the_end() {
-        let (folder, fund) = (tempfile::tempdir().unwrap(), Fund::default());
-        let (handle, thread) = start(fund.ready(folder.path(), 100)).unwrap();
-        let (done, was_done) = mpsc::channel();
-        handle.lanes.0.put(Lane::Sync, tell(move || done.send(()).unwrap())).unwrap();
-        drop(handle);
-        thread.finish();
-        was_done.recv().unwrap();
     }
 }

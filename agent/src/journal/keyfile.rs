@@ -4,9 +4,9 @@ use cabas_protocol::Signer;
 use cabas_protocol::codec;
 use cabas_protocol::enrol::TerminalSecrets;
 use cabas_protocol::keys::CardKey;
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -155,12 +155,33 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
     std::fs::rename(&new, path).and_then(|()| sync_folder(path)).map_err(fail)
 }
 
+/// Makes a folder for its owner alone, and those above it that are missing, durably: a folder's name is so once the one
+/// above it is synced. An earlier try that was cut off may have made it, so one is synced in any case.
+///
+/// # Errors
+/// An [`io::Error`].
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    let missing = path.ancestors().take_while(|above| !above.exists()).count();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    for made in path.ancestors().take(missing.max(1)) {
+        match sync_folder(made) {
+            // Who may not read a folder cannot sync it.
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
 /// Makes a change of names in a file's folder durable.
 ///
 /// # Errors
 /// An [`io::Error`].
 pub fn sync_folder(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    path.parent().map_or(Ok(()), |folder| {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        File::open(folder)?.sync_all()
+    })
 }
 
 #[cfg(test)]

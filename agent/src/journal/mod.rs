@@ -22,6 +22,8 @@ mod hub;
 mod identity;
 pub mod keyfile;
 mod load;
+mod locks;
+mod log;
 mod objects;
 mod parts;
 mod purse;
@@ -56,7 +58,7 @@ pub use sales::{CardView, Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
 pub use secrets::SlotSecret;
 pub use state::{AlarmNote, HubView, Identity, Newest, Reserved, State, Totals};
 pub use sums::{CashierSum, CategorySum, Sums};
-pub use till::{SAME_AGAIN_S, TillAction, TillAsk, TillDone, UNCONFIRMED_MAX};
+pub use till::{SAME_AGAIN_S, TillAction, TillAsk, TillDone, TillKeyed, UNCONFIRMED_MAX};
 pub use undo::{RefundAsk, RefundProgress, RefundRecord, ReversalRecord, SaleRef, Undone};
 
 use crate::clock::Stopwatch;
@@ -131,7 +133,12 @@ impl Journal {
         program: &str,
         check: impl FnOnce(&Connection) -> Result<(), JournalError>,
     ) -> Result<Self, JournalError> {
+        log::check(path)?;
         let db = schema::open(path, false)?;
+        // A log that was cut off is carried over and begun anew, so that no torn end stands in a log that goes on.
+        if let Err(error) = checkpoint(&db, "PASSIVE") {
+            tracing::warn!(%error, "the log cannot be carried over yet");
+        }
         check(&db)?;
         let state = State::load(&db)?;
         if state.id.key != *signer.public() {
@@ -328,10 +335,14 @@ mod cashier_tests;
 #[cfg(test)]
 mod close_tests;
 #[cfg(test)]
+mod handle_tests;
+#[cfg(test)]
 mod identity_tests;
 #[cfg(test)]
 mod money_tests;
 #[cfg(test)]
 mod purse_tests;
+#[cfg(test)]
+mod schedule_tests;
 #[cfg(test)]
 mod tests;

@@ -94,6 +94,28 @@ pub struct TillDone {
     pub is_undone: bool,
 }
 
+impl TillDone {
+    /// What the fund paid of a sale, or the amount of what undid one.
+    #[must_use]
+    pub fn paid(&self) -> Cents {
+        match self.action {
+            TillAction::Debit => Cents::sum(self.sale.sale.lines.iter().map(|line| line.fund)).unwrap_or(self.cents),
+            TillAction::Refund | TillAction::Cancel => self.cents,
+        }
+    }
+}
+
+/// What a key that a till gives to one payment stands for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum TillKeyed {
+    /// Nothing was paid under it.
+    Nothing,
+    /// It was paid.
+    Done(Box<TillDone>),
+    /// Whether its card has paid is not known; the same request goes on.
+    InDoubt(RequestId),
+}
+
 /// A request as it stands in the table.
 struct Stored {
     request: RequestId,
@@ -171,6 +193,37 @@ impl Journal {
             }
             Ok(None)
         })
+    }
+
+    /// What was done under a till's own key for one payment, its reference: known for as long as requests are kept.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn till_keyed(&mut self, ask: &TillAsk) -> Result<TillKeyed, JournalError> {
+        let asked = self.read(|db, state| {
+            let select = "SELECT request, action, cents, reference FROM till_requests \
+                          WHERE peer = ?1 AND till = ?2 AND action = ?3 AND reference = ?4 ORDER BY at DESC LIMIT ?5";
+            let TillAsk { peer, till, action, reference, .. } = ask;
+            let parameters = params![peer, till, action.number(), reference, LOOKED_MAX];
+            let mut asked = Vec::new();
+            for stored in select_stored(db, select, parameters)? {
+                asked.push((stored.request, done(db, state, &stored)?));
+            }
+            Ok(asked)
+        })?;
+        let mut requests = Vec::new();
+        for (request, done) in asked {
+            if let Some(done) = done {
+                return Ok(TillKeyed::Done(Box::new(done)));
+            }
+            requests.push(request);
+        }
+        for request in requests {
+            if self.find_doubt(request)?.is_some() {
+                return Ok(TillKeyed::InDoubt(request));
+            }
+        }
+        Ok(TillKeyed::Nothing)
     }
 
     /// What was done for tills and they may not know of, newest first.

@@ -3,10 +3,10 @@
 use super::close::period_number;
 use super::error::JournalError;
 use super::load::{self, documents, totals_of};
-use super::schema;
 use super::state::{Identity, Totals};
 use super::verify_cards::Cards;
 use super::verify_money::Money;
+use super::{log, schema};
 use cabas_protocol::chain::{self, ChainHead};
 use cabas_protocol::enrol::{EnrolAnswer, EnrolRequest};
 use cabas_protocol::keys::{HubKeys, KeyCert};
@@ -57,6 +57,7 @@ pub struct Report {
 /// # Errors
 /// [`JournalError`] where the file cannot be read at all; what is wrong in it stands in the report.
 pub fn verify(path: &Path, root: Option<PublicKey>) -> Result<Report, JournalError> {
+    log::check_in_use(path)?;
     let db = schema::open_read_only(path)?;
     // One moment of a file that a running agent goes on writing to.
     let db = db.unchecked_transaction()?;

@@ -44,6 +44,8 @@ pub struct SaleView {
     pub played: Option<Played>,
     /// True where a till asked for it, and not a person here.
     pub from_till: bool,
+    /// True where that till can be paid a part.
+    pub takes_part: bool,
 }
 
 /// What was written down of a sale.
@@ -76,6 +78,7 @@ impl SaleView {
             refunded: Cents::ZERO,
             played: None,
             from_till: false,
+            takes_part: false,
         }
     }
 
@@ -215,7 +218,7 @@ impl SaleView {
             return self.offer_side(texts);
         }
         let SaleState::Declined(reason) = self.state else { return None };
-        let is_shared = self.from_till && self.lines.iter().any(|line| !line.member.is_zero());
+        let is_shared = self.from_till && !self.takes_part && self.lines.iter().any(|line| !line.member.is_zero());
         let message = if is_shared { "decline-till-part" } else { reason.message_id() };
         let mut side = coded(texts, message, reason.name());
         if let (Value::Object(side), Some(available)) = (&mut side, self.declined.and_then(|d| d.available)) {

@@ -192,7 +192,8 @@ impl Counter {
         let lines = self.service.categories().split(&ask.lines)?;
         let mut sale = SaleView::new(request, ask.lines.clone(), lines, ask.till_ref.clone());
         sale.from_till = ask.from_till;
-        if ask.from_till && sale.lines.iter().any(|line| !line.member.is_zero()) {
+        sale.takes_part = ask.takes_part;
+        if ask.from_till && !ask.takes_part && sale.lines.iter().any(|line| !line.member.is_zero()) {
             return Ok(self.decline_shared(sale));
         }
         {

@@ -78,7 +78,14 @@ async fn a_locked_counter_begins_nothing_and_a_code_opens_it() {
     shop.service.log_out().await.unwrap();
     assert_eq!((shop.is_locked(), shop.service.journal.published().state.cashier), (true, 0));
     // A program has its own cashiers.
-    let ask = BeginAsk { request: request(2), till_ref: None, lines: lines(100), training: false, from_till: false };
+    let ask = BeginAsk {
+        request: request(2),
+        till_ref: None,
+        lines: lines(100),
+        training: false,
+        from_till: false,
+        takes_part: false,
+    };
     assert!(shop.service.begin_by(By::Program, ask).await.unwrap().1);
     assert_eq!(sales_in(shop.folder.path()), (1, 500));
 }

@@ -90,8 +90,10 @@ pub struct BeginAsk {
     pub lines: Vec<AskedLine>,
     /// True where it is only to be played: who does not say so is never answered by a played sale.
     pub training: bool,
-    /// True where a till asks: it is paid whole or not at all.
+    /// True where a till asks.
     pub from_till: bool,
+    /// True where that till can be paid a part; others are paid whole or not at all.
+    pub takes_part: bool,
 }
 
 /// A request for the counter.

@@ -52,7 +52,7 @@ impl Counter {
     /// Asks the member. The sale's own time-out goes on: no answer leaves nothing.
     pub(super) async fn offer(&mut self, ask: BeginAsk, deadline: Pin<Box<Sleep>>, part: Part) {
         let id = ask.request;
-        if ask.from_till {
+        if ask.from_till && !ask.takes_part {
             // A till takes its amount whole or not at all: what would pass is told on the member's side.
             self.release(id).await;
             return self.declined(id, Declined::only(part.most));

@@ -78,8 +78,14 @@ impl Shop {
     }
 
     async fn begin_as(&self, number: u64, amount: u64, training: bool) -> Result<(Value, bool), Refusal> {
-        let ask =
-            BeginAsk { request: request(number), till_ref: None, lines: lines(amount), training, from_till: false };
+        let ask = BeginAsk {
+            request: request(number),
+            till_ref: None,
+            lines: lines(amount),
+            training,
+            from_till: false,
+            takes_part: false,
+        };
         self.service.begin(ask).await
     }
 
@@ -294,5 +300,10 @@ mod purse_cards;
 #[path = "training_tests.rs"]
 mod trains;
 
+#[path = "concert_tests.rs"]
+mod concert_tills;
 #[path = "till_tests.rs"]
 mod tills;
+
+#[path = "hw_proxy_tests.rs"]
+mod tills_by_page;

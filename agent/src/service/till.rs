@@ -5,9 +5,9 @@ use super::counter::Counter;
 use super::{Begun, Event, Refusal, Service};
 use crate::core::ages::Moment;
 use crate::core::sale::{SaleEvent, SaleState};
-use crate::journal::{Declined, Journal, JournalError, TillAsk, TillDone};
+use crate::journal::{Declined, Journal, JournalError, TillAsk, TillDone, TillKeyed};
 use crate::till::Choice;
-use cabas_protocol::{Cents, RequestId};
+use cabas_protocol::{Cents, RequestId, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -31,6 +31,10 @@ impl Service {
 
     pub(crate) async fn till_same_again(&self, ask: TillAsk) -> Result<Option<TillDone>, Refusal> {
         self.till_work(move |journal, now| journal.till_same_again(now, &ask)).await
+    }
+
+    pub(crate) async fn till_keyed(&self, ask: TillAsk) -> Result<TillKeyed, Refusal> {
+        self.till_work(move |journal, _| journal.till_keyed(&ask)).await
     }
 
     pub(crate) async fn till_today(&self, ask: TillAsk) -> Result<Vec<(TillDone, String)>, Refusal> {
@@ -63,6 +67,11 @@ impl Service {
             }
             Err(refusal) => tracing::warn!(%refusal, "what tills may not know could not be read"),
         }
+    }
+
+    /// Hub time as well as it is known.
+    pub(crate) fn till_now(&self) -> Timestamp {
+        self.journal.published().state.hub.anchor.time(self.clock.now())
     }
 
     pub(crate) fn till_changed(&self) {

@@ -35,7 +35,7 @@ async fn till_shop(allowed: u64) -> Till {
 async fn till_at(shop: Shop) -> Till {
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let door = Door { address, peers: [address.ip()].into(), silence: Duration::from_millis(20) };
-    shop.service.till.opens(&address.to_string(), "");
+    shop.service.till.opens(crate::till::caisse_ap::server::WAY, &address.to_string(), "");
     tokio::spawn(serve(door, Arc::clone(&shop.service), shop.stop.subscribe()));
     tokio::spawn(Arc::clone(&shop.service).till_watch());
     let till = Till { shop, address };
@@ -389,4 +389,95 @@ async fn ten_thousand_messages_of_nonsense_sell_nothing_and_stop_nothing() {
     tokio::time::sleep(Duration::from_millis(3500)).await;
     assert!(till.sell(700, &OURS).await.contains("AE00210"));
     assert_eq!(till.closed().await, (1, 700));
+}
+
+#[tokio::test]
+async fn killed_between_the_commit_and_the_answer_it_knows_what_was_paid_and_tells_it_after_70_seconds() {
+    let folder = shop(10_000, settings()).close().await;
+    let shop = open(folder, settings());
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let door = Door { address, peers: [address.ip()].into(), silence: Duration::from_millis(20) };
+    shop.service.till.opens(crate::till::caisse_ap::server::WAY, &address.to_string(), "");
+    let serving = tokio::spawn(serve(door, Arc::clone(&shop.service), shop.stop.subscribe()));
+    let till = Till { shop, address };
+    till.until(|status| status["till"]["listening"] == true).await;
+    let mut stream = till.send(debit(1245).as_bytes()).await;
+    let id = till.waits().await;
+    // The row is durable as this is heard; the answer takes one more look into the journal, and is not begun.
+    let mut events = till.shop.service.events();
+    till.shop.present(&OURS).await;
+    while till.shop.service.till_state(id) != Some(SaleState::Accepted) {
+        drop(events.recv().await);
+    }
+    serving.abort();
+    drop(serving.await);
+    assert_eq!(read(&mut stream).await, "", "nothing was told");
+    let till = till_at(open(till.shop.close().await, settings())).await;
+    till.until(|status| status["till"]["unconfirmed"][0]["id"] == id.to_string()).await;
+    // The till sends it again, and nobody answers the question in time.
+    assert_eq!(till.shop.service.till.answer_within(), Duration::from_secs(70));
+    till.shop.service.till.set_answer_within(Duration::from_millis(200));
+    let mut stream = till.send(debit(1245).as_bytes()).await;
+    till.until(|status| status["till"]["question"].is_object()).await;
+    let answer = read(&mut stream).await;
+    assert!(answer.contains("AE00210") && answer.contains("AC006000001"), "{answer}");
+    drop(stream);
+    till.until(|status| status["till"]["unconfirmed"].as_array().unwrap().is_empty()).await;
+    assert_eq!(till.closed().await, (1, 1245));
+}
+
+#[tokio::test]
+async fn a_till_that_takes_a_part_is_told_how_much_was_paid_and_one_that_does_not_never_is() {
+    let folder = shop(1000, settings()).close().await;
+    let fund = Fund::default();
+    let mut journal = fund.open(folder.path(), moment(1, 6));
+    let share = Category {
+        id: CategoryId::new(0),
+        share_percent: 70,
+        label_fr: String::from("Épicerie"),
+        label_en: String::from("Groceries"),
+    };
+    let grid = Grid {
+        head: fund.context().head(cabas_protocol::ObjectType::Grid),
+        terminal: fund.terminal,
+        version: Version::new(1),
+        valid_from_day: 0,
+        categories: vec![share],
+    };
+    fund.give(&mut journal, vec![fund.hub.sign(&grid).into_bytes(), fund.policy_with_parts(2).into_bytes()]);
+    drop(journal);
+    let till = till_at(open(folder, settings())).await;
+    let whole = |answer: &str, cents: u32| answer.contains(&format!("CB003{cents}")) && answer.contains("AE00210");
+    // The fund pays 7 of 10 euros.
+    let mut stream = till.send(format!("{}BF0011", debit(1000)).as_bytes()).await;
+    till.waits().await;
+    till.shop.present(&OURS).await;
+    let answer = read(&mut stream).await;
+    assert!(whole(&answer, 700) && !answer.contains("CB0041000"), "{answer}");
+    drop(stream);
+    assert_refused(&till.ask(&format!("{}BF0010", debit(1000))).await, Cause::Refused);
+    // Of 7 only 3 are left, and the member takes them. The till dies before it reads.
+    let mut stream = till.send(format!("{}BF0011", debit(999)).as_bytes()).await;
+    let id = till.waits().await;
+    till.shop.present(&OURS).await;
+    till.until(|status| status["sale"]["state"] == "offer").await;
+    till.shop.service.take_part(id).await.unwrap();
+    till.shop.present(&OURS).await;
+    stream.readable().await.unwrap();
+    drop(stream);
+    till.until(|status| status["till"]["unconfirmed"].as_array().unwrap().len() == 1).await;
+    // Asked again as a whole it is not told of as one; as a part it is.
+    for (flag, is_told) in [("BF0010", false), ("BF0011", true)] {
+        stream = till.send(format!("{}{flag}", debit(999)).as_bytes()).await;
+        let status = till.until(|status| status["till"]["question"].is_object()).await;
+        let question = status["till"]["question"]["question"].as_u64().unwrap();
+        till.shop.service.till_answer(question, Choice::Resend).unwrap();
+        let answer = read(&mut stream).await;
+        if is_told {
+            assert!(whole(&answer, 300), "{answer}");
+        } else {
+            assert_refused(&answer, Cause::NotCompleted);
+        }
+    }
+    assert_eq!(till.closed().await, (2, 1000));
 }

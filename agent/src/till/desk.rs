@@ -1,9 +1,9 @@
 //! What the screens know of tills: whether they are let in, what is asked about one, and what they may not know.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cabas_protocol::{RequestId, Timestamp};
+use cabas_protocol::{Cents, RequestId, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -41,19 +41,69 @@ struct Question {
     reply: oneshot::Sender<Choice>,
 }
 
+/// How an operation goes whose till is told no end: the screen alone says it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Blind {
+    /// It waits for its card.
+    Asked,
+    /// It is paid.
+    Paid,
+    /// It is not, and the till may take it for paid.
+    NotPaid,
+    /// The journal cannot say.
+    Unknown,
+}
+
+impl Blind {
+    /// Its name in the local API, and for how long the screens say it.
+    const fn shown(self) -> (&'static str, u64) {
+        match self {
+            Self::Asked => ("asked", u64::MAX),
+            Self::Paid => ("paid", BLIND_PAID_S),
+            Self::NotPaid => ("not_paid", BLIND_NOT_PAID_S),
+            Self::Unknown => ("unknown", BLIND_NOT_PAID_S),
+        }
+    }
+}
+
+/// For how long the screens say that something is paid.
+const BLIND_PAID_S: u64 = 60;
+/// For how long they say that it is not.
+const BLIND_NOT_PAID_S: u64 = 300;
+/// How many of them.
+const BLIND_MAX: usize = 8;
+
+/// A way by which tills come in.
+#[derive(Debug, Default)]
+struct Way {
+    address: String,
+    is_open: bool,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
-    /// Where tills come in, where any may.
-    address: Option<String>,
+    /// How tills come in, by protocol, where any may.
+    ways: BTreeMap<&'static str, Way>,
     /// Where their amounts fall; empty for the shop's first category.
     category: String,
-    is_listening: bool,
     has_category: bool,
     questions: u64,
     question: Option<Question>,
     unconfirmed: Vec<TillDone>,
+    /// How long a cashier's answer is waited for, where a test does not wait so long.
+    #[cfg(test)]
+    answer_within: Option<std::time::Duration>,
     /// What a till is being told at this moment.
     telling: BTreeSet<RequestId>,
+    /// What tills are told no end of, by number: how much, how it goes, since when.
+    blind: BTreeMap<u64, (Cents, Blind, Timestamp)>,
+    blinds: u64,
+}
+
+impl Inner {
+    fn is_listening(&self) -> bool {
+        self.ways.values().all(|way| way.is_open)
+    }
 }
 
 /// What advice is made of.
@@ -76,16 +126,37 @@ impl Desk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tills are to come in at an address; their amounts fall in a category.
-    pub fn opens(&self, address: &str, category: &str) {
+    /// Tills are to come in by a protocol at an address or a device; their amounts fall in a category.
+    pub fn opens(&self, way: &'static str, address: &str, category: &str) {
         let mut inner = self.lock();
-        inner.address = Some(address.to_owned());
+        inner.ways.insert(way, Way { address: address.to_owned(), is_open: false });
         category.clone_into(&mut inner.category);
     }
 
-    /// Whether tills can come in.
-    pub fn set_listening(&self, is_listening: bool) {
-        self.lock().is_listening = is_listening;
+    /// Whether tills can come in by a protocol.
+    pub fn set_open(&self, way: &'static str, is_open: bool) {
+        if let Some(way) = self.lock().ways.get_mut(way) {
+            way.is_open = is_open;
+        }
+    }
+
+    /// Something is asked for by a till that is told no end; its number.
+    pub(super) fn blind_begins(&self, cents: Cents, now: Timestamp) -> u64 {
+        let mut inner = self.lock();
+        inner.blinds = inner.blinds.saturating_add(1);
+        let number = inner.blinds;
+        inner.blind.insert(number, (cents, Blind::Asked, now));
+        while inner.blind.len() > BLIND_MAX {
+            let _oldest = inner.blind.pop_first();
+        }
+        number
+    }
+
+    /// How it ended.
+    pub(super) fn blind_ends(&self, number: u64, end: Blind, now: Timestamp) {
+        if let Some((_, state, at)) = self.lock().blind.get_mut(&number) {
+            (*state, *at) = (end, now);
+        }
     }
 
     pub(crate) fn category(&self) -> String {
@@ -108,6 +179,23 @@ impl Desk {
         let (id, (reply, answer)) = (inner.questions, oneshot::channel());
         inner.question = Some(Question { id, done, reply });
         Some((id, answer))
+    }
+
+    /// How long a cashier's answer is waited for.
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "tests wait less")]
+    pub(crate) const fn answer_within(&self) -> std::time::Duration {
+        super::ANSWER_WITHIN
+    }
+
+    #[cfg(test)]
+    pub(crate) fn answer_within(&self) -> std::time::Duration {
+        self.lock().answer_within.unwrap_or(super::ANSWER_WITHIN)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_answer_within(&self, within: std::time::Duration) {
+        self.lock().answer_within = Some(within);
     }
 
     /// Nobody waits for an answer any more.
@@ -140,10 +228,9 @@ impl Desk {
     /// What advice is made of.
     pub(crate) fn seen(&self) -> Seen {
         let inner = self.lock();
-        let is_on = inner.address.is_some();
         Seen {
-            is_shut: is_on && !inner.is_listening,
-            has_no_category: is_on && inner.is_listening && !inner.has_category,
+            is_shut: !inner.is_listening(),
+            has_no_category: inner.ways.values().any(|way| way.is_open) && !inner.has_category,
             unconfirmed: inner.unconfirmed.len(),
         }
     }
@@ -151,7 +238,15 @@ impl Desk {
     /// For the local API; null where no till is let in.
     pub(crate) fn json(&self, texts: &Texts, now: Timestamp) -> Value {
         let inner = self.lock();
-        let Some(address) = &inner.address else { return Value::Null };
+        if inner.ways.is_empty() {
+            return Value::Null;
+        }
+        let address = inner.ways.values().map(|way| way.address.as_str()).collect::<Vec<_>>().join(", ");
+        let blind = inner.blind.iter().filter_map(|(number, (cents, state, at))| {
+            let (name, shown_s) = state.shown();
+            let is_fresh = now.since_s(*at) <= shown_s;
+            is_fresh.then(|| json!({ "number": number, "cents": cents.get(), "state": name }))
+        });
         let question = inner.question.as_ref().map(|question| {
             let words = texts.both(match question.done.action {
                 TillAction::Debit => "till-again",
@@ -167,7 +262,8 @@ impl Desk {
         });
         json!({
             "address": address,
-            "listening": inner.is_listening,
+            "listening": inner.is_listening(),
+            "blind": blind.collect::<Vec<_>>(),
             "question": question,
             "unconfirmed": inner.unconfirmed.iter().map(|done| done_json(done, now)).collect::<Vec<_>>(),
         })

@@ -6,7 +6,9 @@
 //! until the telling is. The same request again is then first asked about at the counter.
 
 pub mod caisse_ap;
+pub mod concert;
 pub mod desk;
+pub mod hw_proxy;
 mod undo;
 
 use std::pin::Pin;
@@ -21,15 +23,15 @@ use crate::core::amount;
 use crate::core::authorize::DeclineReason;
 use crate::core::sale::SaleState;
 use crate::core::split::AskedLine;
-use crate::journal::{TillAction, TillAsk, TillDone};
+use crate::journal::{TillAction, TillAsk, TillDone, TillKeyed};
 use crate::service::{BeginAsk, By, Refusal, Service};
 
 pub use desk::{Choice, Desk};
 
 /// How long a till is kept waiting: less than any of them waits.
 pub const DEADLINE: Duration = Duration::from_secs(80);
-/// How long before that the cashier's answer is still waited for; then the till is told again what was done.
-const ANSWER_BEFORE: Duration = Duration::from_secs(10);
+/// How long the cashier's answer is waited for; then the till is told again what was done.
+const ANSWER_WITHIN: Duration = Duration::from_secs(70);
 /// How long a card that came as the time ran out may take.
 const LAST_CARD: Duration = Duration::from_secs(20);
 /// Pause between two looks at whether a till read what it was told: it is known after ten seconds at the most.
@@ -122,14 +124,61 @@ impl<G: Future<Output = Left>> Patience<G> {
     }
 }
 
+/// How a till asks.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Manner {
+    /// What stands beside its sale in lists and exports.
+    pub till_ref: Option<String>,
+    /// It can be paid a part.
+    pub takes_part: bool,
+    /// Its reference is the key of one payment: what was paid under it is never paid again.
+    pub is_keyed: bool,
+}
+
+impl Manner {
+    /// Of a till whose protocol has no key and no part: its sale stands under its number and its own reference.
+    #[must_use]
+    pub fn of(ask: &TillAsk) -> Self {
+        Self { till_ref: reference_of(ask), takes_part: false, is_keyed: false }
+    }
+}
+
 /// Does what a till asks for. `gone` returns when the till waits no longer.
 pub async fn operate(service: &Service, ask: TillAsk, gone: impl Future<Output = Left>) -> Ended {
+    let manner = Manner::of(&ask);
+    operate_as(service, ask, manner, gone).await
+}
+
+/// The same in a manner of its own.
+pub async fn operate_as(service: &Service, ask: TillAsk, manner: Manner, gone: impl Future<Output = Left>) -> Ended {
+    let takes_part = manner.takes_part;
+    match operate_anyhow(service, ask, manner, gone).await {
+        // What was paid in part before cannot be told to a till that only knows the whole.
+        Ended::Done(done, _) if done.paid() != done.cents && !takes_part => Why::NotCompleted.into(),
+        ended @ (Ended::Done(..) | Ended::Not(_) | Ended::Unknown) => ended,
+    }
+}
+
+async fn operate_anyhow(service: &Service, ask: TillAsk, manner: Manner, gone: impl Future<Output = Left>) -> Ended {
     let mut patience = Patience::new(gone);
     if let Err(error) = amount::check(ask.cents.get(), service.settings().sale_max) {
         return Refusal::from(error).into();
     }
     if service.till_is_busy() {
         return Why::Operator.into();
+    }
+    let mut taken_up = None;
+    if manner.is_keyed {
+        match service.till_keyed(ask.clone()).await {
+            Ok(TillKeyed::Nothing) => {}
+            Ok(TillKeyed::Done(done)) if done.cents == ask.cents && !done.is_undone => {
+                return Ended::Done(done, None);
+            }
+            // Its key stands for something else.
+            Ok(TillKeyed::Done(_)) => return Why::Selection.into(),
+            Ok(TillKeyed::InDoubt(request)) => taken_up = Some(request),
+            Err(refusal) => return refusal.into(),
+        }
     }
     match same_again(service, &ask).await {
         Ok(None) => {}
@@ -141,12 +190,14 @@ pub async fn operate(service: &Service, ask: TillAsk, gone: impl Future<Output =
         },
         Err(refusal) => return refusal.into(),
     }
-    let Some(request) = new_request() else { return Why::NotCompleted.into() };
-    if let Err(refusal) = service.till_asks(request, ask.clone()).await {
+    let Some(request) = taken_up.or_else(new_request) else { return Why::NotCompleted.into() };
+    if taken_up.is_none()
+        && let Err(refusal) = service.till_asks(request, ask.clone()).await
+    {
         return refusal.into();
     }
     match ask.action {
-        TillAction::Debit => debit(service, request, &ask, patience).await,
+        TillAction::Debit => debit(service, request, (&ask, manner), patience).await,
         TillAction::Refund => undo::refund(service, request, &ask).await,
         TillAction::Cancel => undo::cancel(service, request, &ask).await,
     }
@@ -176,7 +227,7 @@ async fn ask_cashier<G: Future<Output = Left>>(
         biased;
         answer = answer => Ok(answer.unwrap_or(Choice::Resend)),
         why = patience.ends() => Err(why),
-        () = tokio::time::sleep(DEADLINE.saturating_sub(ANSWER_BEFORE)) => Ok(Choice::Resend),
+        () = tokio::time::sleep(service.till.answer_within()) => Ok(Choice::Resend),
     };
     service.till.withdraw(id);
     service.till_changed();
@@ -186,7 +237,7 @@ async fn ask_cashier<G: Future<Output = Left>>(
 async fn debit<G: Future<Output = Left>>(
     service: &Service,
     request: RequestId,
-    ask: &TillAsk,
+    (ask, manner): (&TillAsk, Manner),
     mut patience: Patience<G>,
 ) -> Ended {
     let Some(category) = service.categories().named(&service.till.category()) else {
@@ -194,9 +245,9 @@ async fn debit<G: Future<Output = Left>>(
         return Why::NotCompleted.into();
     };
     let lines = vec![AskedLine { category, requested: ask.cents }];
-    let till_ref = reference_of(ask);
     let mut events = service.events();
-    let begin = BeginAsk { request, till_ref, lines, training: false, from_till: true };
+    let Manner { till_ref, takes_part, .. } = manner;
+    let begin = BeginAsk { request, till_ref, lines, training: false, from_till: true, takes_part };
     if let Err(refusal) = service.begin_by(By::Program, begin).await {
         return refusal.into();
     }

@@ -130,7 +130,7 @@ fn ask_of(app: &App, sale: SaleBody) -> Result<BeginAsk, Box<Response>> {
         lines.push(asked_line(app, line)?);
     }
     let (request, training) = (request_of(&sale.request_id), sale.training);
-    Ok(BeginAsk { request, till_ref: sale.till_ref, lines, training, from_till: false })
+    Ok(BeginAsk { request, till_ref: sale.till_ref, lines, training, from_till: false, takes_part: false })
 }
 
 /// A line as a till or a person gives it.

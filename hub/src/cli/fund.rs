@@ -107,12 +107,28 @@ fn make(context: &Context, init: &Init, limits: PolicyLimits) -> Result<PublicKe
     Ok(*root.public())
 }
 
+/// Makes a folder and those above it that are missing. A folder's name is durable once the one above it is synced; an
+/// earlier try that was cut off may have made it, so one is synced in any case.
+fn make_dir(dir: &Path) -> std::io::Result<()> {
+    let missing = dir.ancestors().take_while(|above| !above.exists()).count();
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    for above in dir.ancestors().skip(1).take(missing.max(1)) {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        match File::open(above).and_then(|above| above.sync_all()) {
+            // Who may not read a folder cannot sync it.
+            Err(error) if error.kind() != std::io::ErrorKind::PermissionDenied => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
 /// An empty folder for the owner alone; one that has anything in it is left as it is, but for what an earlier try that was
 /// cut off has left. The file that is given says that this try has begun, and keeps another one out.
 fn make_data_dir(context: &Context) -> Result<File, Failure> {
     let dir = &context.config.data_dir;
     let failed = |source| Failure::File { what: "data_dir", file: dir.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+    make_dir(dir).map_err(failed)?;
     let was_begun = dir.join(BEGUN).exists();
     if !was_begun && std::fs::read_dir(dir).map_err(failed)?.next().is_some() {
         return Err(Failure::DataDirInUse(dir.to_owned()));

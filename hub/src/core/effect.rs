@@ -133,3 +133,66 @@ pub fn claimed(body: &RowBody) -> Cents {
         Effect::Undo(_) | Effect::Ask | Effect::None => Cents::ZERO,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+    use cabas_protocol::row::{Return, Reversal};
+
+    use super::*;
+
+    fn cents(cents: u64) -> Cents {
+        Cents::new(cents).unwrap()
+    }
+
+    fn purse(number: u8) -> PurseRef {
+        PurseRef::new([number; 8])
+    }
+
+    #[test]
+    fn a_reversal_takes_back_what_was_settled_of_its_own_sale_once() {
+        let stretch = Stretch::between(cents(100), cents(400)).unwrap();
+        let undo = Undo { purse: purse(1), sale: Seq::new(7), stretch };
+        let sale = SaleFacts { purse: purse(1), cents: cents(300), settled: cents(250), is_undone: false };
+        for (sale, counter, expected) in [
+            (Some(sale), 0, Ok(cents(250))),
+            (Some(sale), 99, Ok(cents(250))),
+            (Some(sale), 100, Ok(cents(250))),
+            (Some(sale), 101, Err(OverRight::AlreadyClaimed)),
+            (Some(SaleFacts { is_undone: true, ..sale }), 0, Err(OverRight::UndoneBefore)),
+            (Some(SaleFacts { purse: purse(2), ..sale }), 0, Err(OverRight::NothingToUndo)),
+            (Some(SaleFacts { cents: cents(299), ..sale }), 0, Err(OverRight::NothingToUndo)),
+            (None, 0, Err(OverRight::NothingToUndo)),
+        ] {
+            assert_eq!(undo.judge(sale, cents(counter)), expected, "{sale:?} {counter}");
+        }
+    }
+
+    #[test]
+    fn a_return_of_nothing_claims_nothing_and_one_of_more_than_was_counted_is_over_the_right() {
+        let returned = |amount, spent_after| {
+            RowBody::Return(Return {
+                purse: purse(1),
+                cents: cents(amount),
+                spent_after: cents(spent_after),
+                serial: Serial::new(3),
+                request: None,
+            })
+        };
+        assert_eq!(effect(&returned(0, 500)), Effect::None);
+        let stretch = Stretch::between(cents(300), cents(500)).unwrap();
+        let claim = Claim { purse: purse(1), serial: Serial::new(3), stretch, kind: TransferKind::Return };
+        assert_eq!(effect(&returned(200, 500)), Effect::Claim(claim));
+        assert_eq!(effect(&returned(501, 500)), Effect::Over(cents(501), OverRight::AboveAllowed));
+        assert_eq!(claimed(&returned(200, 500)), cents(200));
+        assert_eq!(claimed(&returned(501, 500)), cents(501));
+        let reversal = Reversal {
+            stan: cabas_protocol::Stan::new(1).unwrap(),
+            sale: Seq::new(7),
+            purse: purse(1),
+            cents: cents(20),
+            reversed_after: cents(20),
+        };
+        assert_eq!(claimed(&RowBody::Reversal(reversal)), Cents::ZERO, "it gives back");
+    }
+}

@@ -165,3 +165,7 @@ fn one_by_one(chain: ChainId, key: &PublicKey, signed: Vec<Signed<Row>>) -> (Vec
     }
     (rows, first_error)
 }
+
+#[cfg(test)]
+#[path = "ingest_tests.rs"]
+mod tests;

@@ -404,6 +404,7 @@ pub struct Entry {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a failed unwrap is the test's failure")]
     use super::*;
+    use cabas_protocol::Seq;
     use proptest::prelude::*;
 
     fn cents(cents: u64) -> Cents {
@@ -450,6 +451,18 @@ mod tests {
         for why in OverRight::ALL {
             assert_eq!(OverRight::of_number(why.number()), Some(why));
         }
+    }
+
+    #[test]
+    fn a_row_is_found_by_its_epoch_and_place() {
+        let (epoch, seq) = (EpochNo::new(0x00ab_cdef).unwrap(), Seq::new(0x1234_5678));
+        let key = RowKey::new(epoch, seq);
+        assert_eq!((key.get(), key.epoch(), key.seq()), (0x00ab_cdef_1234_5678, epoch, seq));
+        assert_eq!(RowKey::of_number(key.get()), Some(key));
+        assert_eq!(RowKey::of_number(7), None, "no enrolment has the number 0");
+        assert_eq!(RowKey::of_number(u64::MAX), None);
+        assert_eq!(ShopNo::new(7).get(), 7);
+        assert_eq!(format!("{:?}", slice()), "AccountId(slice 3/9)");
     }
 
     #[test]

@@ -193,6 +193,50 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_of_row_is_counted_where_it_belongs_and_moves_what_is_owed() {
+        let owed = |sums: &Sums| (sums.earned().unwrap().get(), sums.taken_back().unwrap().get());
+        type Add = fn(&mut Sums);
+        let disputed: Add = |sums| sums.add_disputed(cents(70)).unwrap();
+        let cases: [(Add, Sums, (u64, u64)); 6] = [
+            (disputed, Sums { disputed_sales: 1, disputed: cents(70), ..Sums::default() }, (0, 0)),
+            (
+                |sums| sums.add_reversal(cents(40)).unwrap(),
+                Sums { reversals: 1, reversed: cents(40), ..Sums::default() },
+                (0, 40),
+            ),
+            (
+                |sums| sums.add_refund(cents(30)).unwrap(),
+                Sums { refunds: 1, refunded: cents(30), ..Sums::default() },
+                (0, 30),
+            ),
+            (
+                |sums| sums.add_brought(cents(60), Cents::ZERO).unwrap(),
+                Sums { brought_sales: 1, brought: cents(60), ..Sums::default() },
+                (60, 0),
+            ),
+            (
+                |sums| sums.add_brought(Cents::ZERO, cents(5)).unwrap(),
+                Sums { over_right_sales: 1, over_right: cents(5), ..Sums::default() },
+                (0, 0),
+            ),
+            (
+                |sums| sums.add_returned(cents(90)).unwrap(),
+                Sums { returns: 1, returned: cents(90), ..Sums::default() },
+                (90, 0),
+            ),
+        ];
+        for (add, expected, moved) in cases {
+            let mut sums = Sums::default();
+            add(&mut sums);
+            assert_eq!((sums, owed(&sums), sums.is_empty()), (expected, moved, false));
+        }
+        let mut nothing = Sums::default();
+        nothing.add_reversal(Cents::ZERO).unwrap();
+        nothing.add_brought(Cents::ZERO, Cents::ZERO).unwrap();
+        assert!(nothing.is_empty(), "what moves nothing is not told");
+    }
+
+    #[test]
     fn what_is_below_nothing_is_carried() {
         for (settled, taken_back, carried, expected) in [
             (100, 0, 0, (100, 0)),

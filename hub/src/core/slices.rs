@@ -235,6 +235,7 @@ mod tests {
     fn a_raise_of_less_than_a_euro_is_left() {
         assert_eq!(raised(330, &[target(1, 0), target(1, 0)]), [0, 0]);
         assert_eq!(raised(340, &[target(1, 0), target(1, 0)]), [102, 102]);
+        assert_eq!(raised(167, &[target(1, 0)]), [100], "a euro is worth it");
     }
 
     #[test]
@@ -260,6 +261,9 @@ mod tests {
         assert_eq!(kept(0, &[target(1, 3_400), target(1, 3_000)]), [None, None], "nobody lacks more than a little");
         let stall = Target { floor: cents(2_000), ..target(0, 0) };
         assert_eq!(kept(500, &[target(1, 6_000), stall]), [Some(3_900), None]);
+        // A floor that lacks less than a raise is worth lacks it all the same; one that is reached does not.
+        assert_eq!(kept(1_950, &[target(1, 6_000), stall]), [Some(4_770), None]);
+        assert_eq!(kept(2_000, &[target(1, 6_000), stall]), [None, None]);
     }
 
     #[test]
@@ -287,6 +291,7 @@ mod tests {
             (0, 30 * DAY, Some(20 * DAY), 30 * DAY, false),
             (0, 40 * DAY, Some(20 * DAY), 40 * DAY, true),
             (0, 37 * DAY, None, 40 * DAY, false),
+            (0, 37 * DAY + 1, None, 40 * DAY, true),
         ] {
             assert_eq!(is_steady(opened, heard, late, now), steady, "{opened} {heard} {late:?} {now}");
         }

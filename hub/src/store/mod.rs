@@ -42,6 +42,7 @@ mod ingest;
 mod joinings;
 mod key_exposure;
 mod ledger;
+mod locks;
 mod model;
 mod money_in;
 mod money_report;

@@ -5,14 +5,13 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::{broadcast, oneshot};
 
 use super::db::{Db, empty_log};
 use super::error::StoreError;
+use super::locks::{Arc, Builder, Condvar, JoinHandle, Mutex, MutexGuard, PoisonError, current};
 use super::model::Wake;
 use super::tx::{Tx, Wakes};
 
@@ -109,9 +108,7 @@ impl Store {
         let shared = Arc::new(Shared::default());
         let (wakes, _) = broadcast::channel(WAKES_KEPT);
         let (for_thread, wakes_out) = (Arc::clone(&shared), wakes.clone());
-        let thread = std::thread::Builder::new()
-            .name("hub-store".to_owned())
-            .spawn(move || serve(db, &for_thread, &wakes_out))?;
+        let thread = Builder::new().name("hub-store".to_owned()).spawn(move || serve(db, &for_thread, &wakes_out))?;
         Ok(Self { inner: Arc::new(Inner { shared, wakes, thread: Some(thread) }) })
     }
 
@@ -181,7 +178,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.shared.close();
         // Work that held the last handle ends on the thread itself, which cannot wait for its own end.
-        if let Some(thread) = self.thread.take().filter(|thread| thread.thread().id() != std::thread::current().id()) {
+        if let Some(thread) = self.thread.take().filter(|thread| thread.thread().id() != current().id()) {
             drop(thread.join());
         }
     }

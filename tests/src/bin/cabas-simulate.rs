@@ -202,7 +202,7 @@ fn summary(asked: &Simulate, sum: &Figures, failed: usize, (setup_ms, run_ms): (
     let per_second = |count: u64| u128::from(count).saturating_mul(1_000).checked_div(run_ms.max(1)).unwrap_or(0);
     println!(
         "{} seeds of {} days, {} shops, {} households: {} failed\n\
-         {} events, {} exchanges, {} purchases, {} accepted ({} cents), {} in doubt, {} power cuts\n\
+         {} events, {} exchanges, {} purchases, {} accepted ({} cents; {} in part), {} in doubt, {} power cuts, {} copied numbers\n\
          refused though funded: {} ({} cents); asked for over the right, not paid: {} cents\n\
          setting up {setup_ms} ms, playing {run_ms} ms: {} terminal-days a second, {} events a second",
         asked.seeds,
@@ -215,8 +215,10 @@ fn summary(asked: &Simulate, sum: &Figures, failed: usize, (setup_ms, run_ms): (
         sum.tried,
         sum.accepted,
         sum.accepted_cents,
+        sum.parts,
         sum.doubts,
         sum.cuts,
+        sum.copies,
         sum.refused_funded,
         sum.refused_cents,
         sum.over_right_cents,

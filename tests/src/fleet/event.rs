@@ -90,7 +90,12 @@ pub enum What {
         /// Of which sale.
         id: u32,
     },
-    /// A card with keys is copied onto one without: its UID is presented as a plain card's.
+    /// The member takes what the fund can pay of a sale that was declined, and pays the rest.
+    Part {
+        /// Of which sale.
+        id: u32,
+    },
+    /// A card's UID is copied onto a plain one, and presented. Where the card is plain itself, nobody can tell.
     Fake {
         /// At which shop.
         shop: u8,

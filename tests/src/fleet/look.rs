@@ -186,7 +186,9 @@ impl World {
             let RowBody::Sale(sale) = row.body else { continue };
             let id = sale.request.map(id_of).unwrap_or_default();
             let rung_up = self.rung_up.get(&id);
-            if rung_up.is_none_or(|rung_up| u64::from(rung_up.cents) != settled + over) || !once.insert((at, id)) {
+            if rung_up.is_none_or(|rung_up| u64::from(self.due(id, *rung_up)) != settled + over)
+                || !once.insert((at, id))
+            {
                 return Err(Broken::new("every sale was rung up, once", format!("{at:?} {sale:?}")));
             }
         }

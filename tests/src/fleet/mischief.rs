@@ -11,11 +11,17 @@ use super::till::{Clocks, Till};
 use super::world::{RungUp, World, lines, request_id};
 
 impl World {
-    /// A card's UID on a plain card: it buys nothing where the card has keys.
-    pub(super) fn fake(&mut self, shop: u8, card: u16, cents: u32, id: u32) -> Checked {
-        let Some(card) = self.cards.get(usize::from(card)).cloned() else { return Ok(()) };
+    /// A card's UID on a plain card: it buys nothing where the card has keys. Where it has none it is the card, to everybody:
+    /// what it buys is the household's loss, within what its household has here, until it is blocked.
+    pub(super) fn fake(&mut self, shop: u8, place: u16, cents: u32, id: u32) -> Checked {
+        let Some(card) = self.cards.get(usize::from(place)).cloned() else { return Ok(()) };
+        self.figures.copies = self.figures.copies.saturating_add(1);
         if card.tier() == Tier::Plain {
-            return Ok(());
+            let rung_up = RungUp { shop, card: place, cents, enrolled: self.enrolled(shop) };
+            if self.rung_up.insert(id, rung_up).is_some() {
+                return Ok(());
+            }
+            return self.with_till(shop, |world, till| world.sell_at(till, id, rung_up, Mishap::None, false));
         }
         self.with_till(shop, |world, till| {
             let by = till.presented(&card, Tier::Plain)?;

@@ -8,6 +8,7 @@ pub mod hub;
 mod in_process;
 mod look;
 mod mischief;
+mod part;
 pub mod plan;
 pub mod policies;
 pub mod power;

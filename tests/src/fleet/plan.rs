@@ -72,7 +72,7 @@ impl Shape {
 }
 
 /// Kinds of faults that a seed picks from.
-const KINDS: u32 = 12;
+const KINDS: u32 = 13;
 /// Networks that fail for days, disks that are copied and sell twice, terminals that are destroyed: what tells policies apart.
 pub const HARD_LIFE: u32 = 1 | 1 << 7 | 1 << 8;
 
@@ -204,6 +204,9 @@ impl Draw {
         self.sales.push(id);
         if mishap != Mishap::None && !self.once_in(4) {
             self.add(at + 30, What::Again { id });
+        }
+        if self.has(12) && self.rng.bool() {
+            self.add(at + 20, What::Part { id });
         }
         if is_online {
             let net = self.net();
@@ -349,6 +352,12 @@ impl Draw {
             self.add(then, What::Fake { shop, card, cents, id });
             if let Some(id) = self.any_sale() {
                 self.add(at, What::Again { id });
+            }
+            // A thief who knows the fund asks for little, where there is money.
+            for _ in 0..self.rng.u32(1..4) {
+                let (shop, card) = (self.rng.u8(0..self.shape.shops.min(2)), self.any_card());
+                let (cents, id, then) = (self.rng.u32(100..600), self.id(), self.moment(day));
+                self.add(then, What::Fake { shop, card, cents, id });
             }
         }
     }

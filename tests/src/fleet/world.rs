@@ -58,6 +58,10 @@ pub struct Figures {
     pub refused_funded: u64,
     /// What they were to cost, in cents.
     pub refused_cents: u64,
+    /// Accepted in part.
+    pub parts: u64,
+    /// Times a card's number on a plain card was presented.
+    pub copies: u64,
     /// In doubt.
     pub doubts: u64,
     /// Power cuts.
@@ -79,6 +83,8 @@ impl Figures {
         self.accepted_cents = self.accepted_cents.saturating_add(other.accepted_cents);
         self.refused_funded = self.refused_funded.saturating_add(other.refused_funded);
         self.refused_cents = self.refused_cents.saturating_add(other.refused_cents);
+        self.parts = self.parts.saturating_add(other.parts);
+        self.copies = self.copies.saturating_add(other.copies);
         self.doubts = self.doubts.saturating_add(other.doubts);
         self.cuts = self.cuts.saturating_add(other.cuts);
         self.exchanges = self.exchanges.saturating_add(other.exchanges);
@@ -108,6 +114,8 @@ pub struct World {
     has_news_of: BTreeMap<Enrolled, u32>,
     late: VecDeque<(Enrolled, Vec<u8>)>,
     old_answers: BTreeMap<u8, (u16, Vec<u8>)>,
+    /// What the fund was to pay at the most of sales of which it paid a part.
+    pub(super) parts: BTreeMap<u32, u32>,
     nonces: u64,
     twins_made: u32,
     pub(super) enrolments: u32,
@@ -134,6 +142,7 @@ impl World {
             has_news_of: BTreeMap::new(),
             late: VecDeque::new(),
             old_answers: BTreeMap::new(),
+            parts: BTreeMap::new(),
             nonces: 0,
             twins_made: 0,
             enrolments: 0,
@@ -177,6 +186,7 @@ impl World {
                 }
             }
             What::Again { id } => self.sell(id, (Mishap::None, false), true)?,
+            What::Part { id } => self.take_part(id)?,
             What::Fake { shop, card, cents, id } => self.fake(shop, card, cents, id)?,
             What::Reverse { id, request } => self.reverse(id, request)?,
             What::Refund { id, percent, request } => self.refund(id, percent, request)?,
@@ -372,12 +382,12 @@ impl World {
     }
 
     /// What became of a sale whose money the terminal counts.
-    fn sold(&mut self, till: &Till, id: u32, rung_up: RungUp, sold: Sold) -> Checked {
+    pub(super) fn sold(&mut self, till: &Till, id: u32, rung_up: RungUp, sold: Sold) -> Checked {
         let at = (till.terminal.get(), till.epoch.get());
         match sold {
             Sold::Accepted(record) | Sold::Known(record) => {
                 let cents = record.sale.fund_cents()?.get();
-                if cents != u64::from(rung_up.cents) {
+                if cents != u64::from(self.due(id, rung_up)) {
                     return Err(Broken::new("what is accepted is what was asked", format!("sale {id}: {cents}")));
                 }
                 let (seq, purse, tier) = (record.seq.get(), record.sale.purse, record.sale.tier);
@@ -392,7 +402,7 @@ impl World {
     }
 
     /// A card with keys proves who it is; nothing where it cannot pay.
-    fn identify(
+    pub(super) fn identify(
         &mut self,
         till: &mut Till,
         id: u32,

@@ -231,6 +231,7 @@ impl Message {
             till: text("CA"),
             reference: text("CF"),
             at_once: self.get("BA") == Some("1"),
+            takes_part: self.get("BF") == Some("1"),
         };
         if action == Action::Identify {
             return Ok(request);
@@ -258,12 +259,15 @@ impl Message {
         self.answer("11", &[])
     }
 
-    /// It was done, whole.
+    /// It was done: whole, or the part that the proof says.
     #[must_use]
     pub fn done(&self, done: &Proof) -> Vec<u8> {
         let card = format!("{:*>12}{:0>4}", "", done.card_digits);
         let code = format!("{:0>6}", done.stan);
-        self.answer("10", &[("CC", SHOP_CARD), ("CI", "2"), ("AA", &card), ("AC", &code)])
+        let paid = done.paid.map(|paid| paid.get().to_string());
+        let mut ours = vec![("CC", SHOP_CARD), ("CI", "2"), ("AA", &card), ("AC", &code)];
+        ours.extend(paid.as_deref().map(|paid| ("CB", paid)));
+        self.answer("10", &ours)
     }
 
     /// It was not done.
@@ -347,6 +351,8 @@ pub struct Request {
     pub reference: String,
     /// BA=1: it does not wait for the end.
     pub at_once: bool,
+    /// BF=1: it can be paid a part, which the answer's CB says.
+    pub takes_part: bool,
 }
 
 /// What an answer shows of what was done.
@@ -356,6 +362,8 @@ pub struct Proof {
     pub stan: String,
     /// Four digits that stand for the card, never of its UID.
     pub card_digits: String,
+    /// What was paid, where that is only a part.
+    pub paid: Option<Cents>,
 }
 
 #[cfg(test)]

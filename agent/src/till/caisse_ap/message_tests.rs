@@ -6,7 +6,7 @@ use proptest::prelude::*;
 const DEBIT: &str = "CZ0040300CJ012012345678901CA00201CE003978CD0010CB0041245";
 
 fn proof() -> Proof {
-    Proof { stan: String::from("000123"), card_digits: String::from("4821") }
+    Proof { stan: String::from("000123"), card_digits: String::from("4821"), paid: None }
 }
 
 fn asked(text: &str) -> Result<Request, Cause> {

@@ -16,9 +16,11 @@ use tokio::task::JoinSet;
 use super::message::{ACK, Action, CAN, Cause, MESSAGE_BYTES_MAX, Message, Proof, Request, Scan, scan};
 use crate::journal::{TillAction, TillAsk, TillDone};
 use crate::service::Service;
-use crate::till::{Ended, Left, Why, operate};
+use crate::till::{Ended, Left, Manner, Why, operate, operate_as};
 
 /// Connections at once: one sale, and who is told that it is busy.
+/// The name of this way in.
+pub const WAY: &str = "caisse_ap";
 const CONNECTIONS_MAX: usize = 8;
 /// How long a request may take to come.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
@@ -53,7 +55,7 @@ pub async fn serve(door: Door, service: Arc<Service>, stop: watch::Receiver<bool
         () = open_and_accept(&door, &service, &mut connections) => {}
         _ = stopping.wait_for(|stop| *stop) => {}
     }
-    service.till.set_listening(false);
+    service.till.set_open(WAY, false);
     let last = async { while connections.join_next().await.is_some() {} };
     // What is left is dropped with the set: the till is told nothing, and what was paid stays unconfirmed.
     drop(tokio::time::timeout(LAST_WORDS, last).await);
@@ -72,7 +74,7 @@ async fn open_and_accept(door: &Door, service: &Arc<Service>, connections: &mut 
         }
         tokio::time::sleep(TRY_AGAIN).await;
     };
-    service.till.set_listening(true);
+    service.till.set_open(WAY, true);
     service.till_changed();
     tracing::info!(address = %door.address, "tills may come in");
     let (places, mut strangers) = (Arc::new(Semaphore::new(CONNECTIONS_MAX)), BTreeSet::new());
@@ -120,12 +122,13 @@ async fn talk(mut stream: TcpStream, peer: &str, service: &Service, silence: Dur
         Action::Credit => TillAction::Refund,
         Action::Cancel => TillAction::Cancel,
     };
-    let Request { cents, till, reference, at_once, .. } = request;
+    let Request { cents, till, reference, at_once, takes_part, .. } = request;
     let ask = TillAsk { peer: peer.to_owned(), till, action, cents, reference };
+    let manner = Manner { takes_part, ..Manner::of(&ask) };
     if at_once {
         return at_once_then(&message, ask, (&mut from, &mut to), service).await;
     }
-    let ended = operate(service, ask, gone(&mut from)).await;
+    let ended = operate_as(service, ask, manner, gone(&mut from)).await;
     match ended {
         Ended::Done(done, left) => {
             // Written before, so that it is never paid and forgotten; told after, so that it is never told and unread.
@@ -259,7 +262,8 @@ async fn tell(from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>, bytes: &[u8]) -> 
 fn proof(done: &TillDone) -> Proof {
     let [a, b, ..] = *done.sale.sale.card.as_bytes();
     let digits = u16::from_be_bytes([a, b]).checked_rem(10_000).unwrap_or_default();
-    Proof { stan: done.stan.to_string(), card_digits: format!("{digits:04}") }
+    let paid = (done.paid() != done.cents).then(|| done.paid());
+    Proof { stan: done.stan.to_string(), card_digits: format!("{digits:04}"), paid }
 }
 
 const fn cause_of(why: Why) -> Cause {

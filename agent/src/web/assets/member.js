@@ -156,6 +156,9 @@ export function memberView(root, onNeutral = () => {}) {
     return say({ waiting: "page-approach", in_doubt: "sale-in-doubt" }[sale.state] || "sale-authorizing");
   }
 
+  // The till is not told how it ends.
+  const isBlind = () => Boolean(status?.till?.blind.some((one) => one.state === "asked"));
+
   function draw() {
     root.lang = language;
     const open = isOpen(sale);
@@ -172,7 +175,7 @@ export function memberView(root, onNeutral = () => {}) {
     const inside = secret ? secret.lines().map((line) => make("p", { textContent: line })) : [];
     if (secret?.svg) inside.unshift(make("img", { src: secret.svg, alt: say("page-slip") }));
     detail.replaceChildren(...inside);
-    set(notice, open && sale.from_till && !secret ? say("page-from-till") : sale || asking || secret ? "" : say("page-print-notice"));
+    set(notice, open && sale.from_till && !secret ? say(isBlind() ? "page-till-blind-member" : "page-from-till") : sale || asking || secret ? "" : say("page-print-notice"));
     const choosing = Boolean(secret?.choose) && sale?.state === "offer";
     parts.look.hidden = sale?.state !== "offer" || choosing;
     parts.accept.hidden = parts.decline.hidden = !choosing;

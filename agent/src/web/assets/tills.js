@@ -20,15 +20,21 @@ function unconfirmed(done) {
   return make("li", {}, make("span", { textContent: word("page-till-unconfirmed") + " · " + what(done) + " " }), button("page-till-settled", settle));
 }
 
+/// What its till is told no end of: only this screen says it.
+function blind(one) {
+  const words = word("page-till-blind-" + one.state.replace("_", "-"));
+  return make("p", { className: one.state === "paid" ? "blind" : "blind words", textContent: money(one.cents) + " · " + words });
+}
+
 /// A question stands alone; what was not confirmed stands there until somebody says that it is settled.
 export function startTills() {
   whenStatus((status) => {
-    const till = status.till || { question: null, unconfirmed: [] };
+    const till = status.till || { question: null, unconfirmed: [], blind: [] };
     // Built anew only where it is another: a button is not taken from under a finger.
-    const now = JSON.stringify([page.language, till.question?.question, till.unconfirmed.map((done) => done.id)]);
+    const now = JSON.stringify([page.language, till.question?.question, till.unconfirmed.map((done) => done.id), till.blind]);
     if (now === shown) return;
     shown = now;
-    show("tills", Boolean(till.question) || till.unconfirmed.length > 0);
-    $("tills").replaceChildren(...(till.question ? asked(till.question) : []), make("ul", { className: "list" }, ...till.unconfirmed.map(unconfirmed)));
+    show("tills", Boolean(till.question) || till.unconfirmed.length > 0 || till.blind.length > 0);
+    $("tills").replaceChildren(...till.blind.map(blind), ...(till.question ? asked(till.question) : []), make("ul", { className: "list" }, ...till.unconfirmed.map(unconfirmed)));
   });
 }

@@ -40,6 +40,7 @@ mod receipts;
 mod refunds;
 mod register;
 mod restores;
+mod schedules;
 mod settlements;
 mod slices;
 mod slot_keys;

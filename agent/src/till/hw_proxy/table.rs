@@ -1,0 +1,180 @@
+//! The payments of late, as a point of sale asks for them: until it has read how one ended, and some more.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use cabas_protocol::{Cents, RequestId};
+use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
+
+use crate::clock::Stopwatch;
+
+/// Payments that are kept.
+const KEPT_MAX: usize = 20;
+
+/// Who asks: a machine, and the origin of its page; none for a program.
+pub(super) type Client = (IpAddr, Option<String>);
+
+/// How a payment stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum State {
+    Running,
+    /// Durable: the operation, what was paid, the number of its receipt.
+    Done {
+        request: RequestId,
+        paid: Cents,
+        stan: String,
+    },
+    /// Nothing was paid; what the cashier reads.
+    Not(String),
+    /// The journal cannot be read: nobody may say how it ended.
+    Unknown,
+}
+
+#[derive(Debug)]
+struct Transaction {
+    id: u64,
+    cents: Cents,
+    /// Nobody before the start is known.
+    client: Option<Client>,
+    /// Its end is the answer to the call itself: who asks for the state of all does not wait for it.
+    is_waited_for: bool,
+    seen: Stopwatch,
+    state: State,
+    is_told: bool,
+}
+
+impl Transaction {
+    fn json(&self) -> Value {
+        let (success, status, reference) = match &self.state {
+            State::Running | State::Unknown => (None, None, None),
+            State::Done { stan, .. } => (Some(true), None, Some(stan)),
+            State::Not(words) => (Some(false), Some(words), None),
+        };
+        json!({
+            "transaction_id": self.id, "success": success, "status": status, "status_details": null, "reference": reference,
+        })
+    }
+}
+
+/// What a call for a payment is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Begun {
+    /// New, or once more.
+    New,
+    /// Under way already: its end is waited for.
+    Joined,
+    /// Under way with another amount.
+    Conflict,
+}
+
+/// The payments of late.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    payments: Mutex<VecDeque<Transaction>>,
+    /// Something ended.
+    pub(super) ended: Notify,
+}
+
+impl Table {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Transaction>> {
+        self.payments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A payment is asked for.
+    pub(super) fn begin(&self, id: u64, cents: Cents, client: Client, is_waited_for: bool) -> Begun {
+        let mut table = self.lock();
+        if let Some(known) = table.iter_mut().find(|known| known.id == id && known.state == State::Running) {
+            if known.cents != cents {
+                return Begun::Conflict;
+            }
+            (known.client, known.is_waited_for, known.seen) = (Some(client), is_waited_for, Stopwatch::start());
+            return Begun::Joined;
+        }
+        put(
+            &mut table,
+            Transaction {
+                id,
+                cents,
+                client: Some(client),
+                is_waited_for,
+                seen: Stopwatch::start(),
+                state: State::Running,
+                is_told: false,
+            },
+        );
+        Begun::New
+    }
+
+    /// One that was done before the start.
+    pub(super) fn restore(&self, id: u64, cents: Cents, state: State) {
+        let seen = Stopwatch::start();
+        let (client, is_waited_for, is_told) = (None, false, false);
+        put(&mut self.lock(), Transaction { id, cents, client, is_waited_for, seen, state, is_told });
+    }
+
+    pub(super) fn end(&self, id: u64, state: State) {
+        if let Some(known) = self.lock().iter_mut().find(|known| known.id == id) {
+            known.state = state;
+        }
+        self.ended.notify_waiters();
+    }
+
+    /// How one stands, which is waited for.
+    pub(super) fn wait(&self, id: u64) -> Option<State> {
+        let mut table = self.lock();
+        let known = table.iter_mut().find(|known| known.id == id)?;
+        known.seen = Stopwatch::start();
+        Some(known.state.clone())
+    }
+
+    /// For how long nobody asked for a payment.
+    pub(super) fn unseen(&self, id: u64) -> (Duration, bool) {
+        let table = self.lock();
+        let known = table.iter().find(|known| known.id == id);
+        known.map_or((Duration::MAX, false), |known| (known.seen.elapsed(), known.is_waited_for))
+    }
+
+    /// One payment, for who began it.
+    pub(super) fn json_of(&self, id: u64) -> Value {
+        self.lock().iter().find(|known| known.id == id).map_or(Value::Bool(false), Transaction::json)
+    }
+
+    /// All of them, for a client; and which of its own it reads of as done, and was not known to have read.
+    pub(super) fn json(&self, client: &Client) -> (Value, Vec<RequestId>) {
+        let (mut view, mut carried) = (Map::new(), Vec::new());
+        for known in self.lock().iter_mut() {
+            let is_its = known.client.as_ref() == Some(client);
+            if is_its && !known.is_waited_for {
+                known.seen = Stopwatch::start();
+            }
+            if let State::Done { request, .. } = &known.state
+                && is_its
+                && !known.is_told
+            {
+                carried.push(*request);
+            }
+            view.insert(known.id.to_string(), known.json());
+        }
+        (Value::Object(view), carried)
+    }
+
+    pub(super) fn told(&self, request: RequestId) {
+        for known in self.lock().iter_mut() {
+            known.is_told |= matches!(&known.state, State::Done { request: done, .. } if *done == request);
+        }
+    }
+}
+
+/// In place of one of the same number; the oldest that is over goes.
+fn put(table: &mut VecDeque<Transaction>, transaction: Transaction) {
+    table.retain(|known| known.id != transaction.id);
+    table.push_back(transaction);
+    if table.len() > KEPT_MAX
+        && let Some(oldest) = table.iter().position(|known| known.state != State::Running)
+    {
+        table.remove(oldest);
+    }
+}

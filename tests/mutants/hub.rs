@@ -1,0 +1,3 @@
+//! The hub's core alone, for `deploy/mutants`.
+
+pub mod core;

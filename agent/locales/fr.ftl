@@ -502,15 +502,15 @@ page-till-settled = C'est réglé
 page-till-unconfirmed = Pas confirmé par la caisse
 
 # Concert: tills that are told no end.
-page-till-blind-asked = La caisse ne saura pas si c'est payé : regardez cet écran.
+page-till-blind-asked = La caisse ne saura pas si c'est payé : regardez cet écran.
 page-till-blind-paid = Payé. La caisse ne le sait pas d'elle-même.
-page-till-blind-not-paid = PAS PAYÉ : la caisse peut croire que si. Annulez-y ce paiement.
+page-till-blind-not-paid = PAS PAYÉ : la caisse peut croire que si. Annulez-y ce paiement.
 page-till-blind-unknown = On ne sait pas encore si c'est payé. Regardez la liste du jour avant de donner la marchandise.
-page-till-blind-member = La caisse ne saura pas si c'est payé : montrez cet écran.
+page-till-blind-member = La caisse ne saura pas si c'est payé : montrez cet écran.
 
 # hw_proxy
 till-not-paid = Paiement non abouti. Voyez l'écran du terminal.
 till-busy = Terminal occupé, ou vente annulée au terminal.
 till-no-card = Aucune carte présentée à temps.
 till-key-taken = Ce paiement a déjà servi. Supprimez la ligne et recommencez.
-till-left = Vente reprise : la caisse n'attendait plus.
+till-left = Vente reprise : la caisse n'attendait plus.

@@ -387,7 +387,7 @@ fn peers(key: &'static str, text: &str) -> Result<BTreeSet<IpAddr>, ConfigError>
 /// Two protocols cannot share an address.
 fn port_of_its_own(key: &'static str, listen: &str, others: &[&String]) -> Result<(), ConfigError> {
     if !listen.is_empty() && others.iter().any(|other| *other == listen) {
-        let expected = "another port than that of another kind of till";
+        let expected = "another port: a port of its own for each kind of till";
         return Err(ConfigError::Value { key, value: listen.to_owned(), expected });
     }
     Ok(())

@@ -35,6 +35,7 @@ export function startTills() {
     if (now === shown) return;
     shown = now;
     show("tills", Boolean(till.question) || till.unconfirmed.length > 0 || till.blind.length > 0);
-    $("tills").replaceChildren(...till.blind.map(blind), ...(till.question ? asked(till.question) : []), make("ul", { className: "list" }, ...till.unconfirmed.map(unconfirmed)));
+    const list = () => make("ul", { className: "list" }, ...till.unconfirmed.map(unconfirmed));
+    $("tills").replaceChildren(...till.blind.map(blind), ...(till.question ? asked(till.question) : [list()]));
   });
 }

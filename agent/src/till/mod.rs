@@ -362,7 +362,7 @@ const fn why_of(refusal: &Refusal) -> Why {
 /// What stands beside a till's sale in lists and exports: its number and its own reference.
 fn reference_of(ask: &TillAsk) -> Option<String> {
     let mut text = format!("{} {}", ask.till, ask.reference).trim().to_owned();
-    text.truncate(REFERENCE_BYTES_MAX);
+    text.truncate(text.floor_char_boundary(REFERENCE_BYTES_MAX));
     (!text.is_empty()).then_some(text)
 }
 

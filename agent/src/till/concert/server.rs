@@ -259,6 +259,13 @@ impl Talk<'_> {
         let ask = TillAsk { peer: self.peer.to_owned(), till, action: what, cents, reference };
         let can_begin =
             amount::check(request.cents.get(), service.settings().sale_max).is_ok() && !service.till_is_busy();
+        if self.work.is_some() {
+            // A till that did not wait for the end of the one before: that one stays as it is.
+            if request.at_once {
+                self.blind(None, cents, Blind::NotPaid);
+            }
+            return self.session.answer(now, Status::NotAccepted);
+        }
         if action.is_none() || !can_begin {
             // One that never reads how it ended takes it for paid.
             if request.at_once {
@@ -323,6 +330,9 @@ impl Talk<'_> {
 
     /// The till has read its answer, or has not.
     async fn answered(&mut self, was_read: bool) {
+        if self.work.is_some() {
+            return;
+        }
         let Some(mut asked) = self.asked.take() else { return };
         let (service, cents) = (self.service, asked.ask.cents);
         if asked.at_once {

@@ -66,7 +66,7 @@ pub(super) enum Begun {
     New,
     /// Under way already: its end is waited for.
     Joined,
-    /// Under way with another amount.
+    /// Under way with another amount, or for another client: one debit is told to one till.
     Conflict,
 }
 
@@ -87,7 +87,7 @@ impl Table {
     pub(super) fn begin(&self, id: u64, cents: Cents, client: Client, is_waited_for: bool) -> Begun {
         let mut table = self.lock();
         if let Some(known) = table.iter_mut().find(|known| known.id == id && known.state == State::Running) {
-            if known.cents != cents {
+            if known.cents != cents || known.client.as_ref() != Some(&client) {
                 return Begun::Conflict;
             }
             (known.client, known.is_waited_for, known.seen) = (Some(client), is_waited_for, Stopwatch::start());
@@ -152,6 +152,8 @@ impl Table {
             }
             if let State::Done { request, .. } = &known.state
                 && is_its
+                // Where the call itself waits for the end, a page that looks at the list has not read it.
+                && !known.is_waited_for
                 && !known.is_told
             {
                 carried.push(*request);
@@ -176,5 +178,43 @@ fn put(table: &mut VecDeque<Transaction>, transaction: Transaction) {
         && let Some(oldest) = table.iter().position(|known| known.state != State::Running)
     {
         table.remove(oldest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn client(last: u8) -> Client {
+        (IpAddr::from(Ipv4Addr::new(192, 168, 1, last)), None)
+    }
+
+    fn cents(count: u64) -> Cents {
+        Cents::new(count).unwrap()
+    }
+
+    fn done() -> State {
+        State::Done { request: RequestId::new([7; 8]), paid: cents(700), stan: "000001".into() }
+    }
+
+    #[test]
+    fn a_look_at_the_list_reads_what_is_polled_for_and_never_what_a_call_waits_for() {
+        for (is_waited_for, read) in [(false, 1), (true, 0)] {
+            let table = Table::default();
+            assert_eq!(table.begin(1, cents(700), client(1), is_waited_for), Begun::New);
+            table.end(1, done());
+            assert_eq!(table.json(&client(1)).1.len(), read);
+            assert_eq!(table.json(&client(2)).1.len(), 0);
+        }
+    }
+
+    #[test]
+    fn one_debit_is_told_to_one_till() {
+        let table = Table::default();
+        assert_eq!(table.begin(1, cents(700), client(1), false), Begun::New);
+        assert_eq!(table.begin(1, cents(700), client(1), true), Begun::Joined);
+        assert_eq!(table.begin(1, cents(700), client(2), false), Begun::Conflict);
+        assert_eq!(table.begin(1, cents(701), client(1), false), Begun::Conflict);
     }
 }

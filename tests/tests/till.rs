@@ -111,45 +111,66 @@ fn assert_failed(told: &Value, label: &str) {
     assert!(told["error_message"].as_str().unwrap().contains(label), "{told}");
 }
 
-#[tokio::test]
-async fn unmodified_odoo_addons_are_told_what_was_paid_and_why_not() {
+/// One addon, from amounts that are paid to each reason why not.
+async fn one_is_told(addon: &str) {
     let world = world().await;
     let uid = world.cards.uid(1);
     let mut expected = (0, 0);
-    for addon in ADDONS {
-        for cents in 101..=106_u64 {
-            let told = world.pay(addon, &format!("1.{:02}", cents - 100), uid).await;
-            assert_eq!(told["payment_status"], "success", "{addon} {cents}: {told}");
-            let stan = world.shop.get("/api/sales/last").await.unwrap()["stan"].as_str().unwrap().to_owned();
-            assert!(told["transaction_id"].as_str().unwrap().contains(&format!("AC-{stan}")), "{told}");
-            expected = (expected.0 + 1, expected.1 + cents);
-        }
-        assert_eq!(world.sold().await, expected);
-        world.unconfirmed(0).await;
-
-        // Over the limit of a card that proves nothing, and over that of any sale: no card is asked for then.
-        assert_failed(&world.pay(addon, "990.00", uid).await, "Non aboutie");
-        assert_failed(&world.ask(addon, "1000.01", &[]).told().await, "Refusée");
-        assert_failed(&world.pay(addon, "2.00", &[4, 9, 9, 9, 9, 9, 9]).await, "Interdite");
-        let asking = world.ask(addon, "2.00", &[]);
-        let id = world.waits().await;
-        assert_failed(&world.ask(addon, "3.00", &[]).told().await, "Abandon Opérateur");
-        assert_eq!(world.shop.delete(&format!("/api/sales/{id}")).await.unwrap(), 200);
-        assert_failed(&asking.told().await, "Abandon Opérateur");
-        assert_failed(&world.ask(addon, "-2.00", &[]).told().await, "erreur sélection");
-        // The till waits two seconds only, and what comes later is no sale; the oldest addon waits without end, and is told
-        // after 80 s that no card came.
-        let late = world.ask(addon, "2.00", &["card", "5000"]);
-        let id = world.waits().await;
-        let told = late.told().await;
-        if addon == ADDONS[0] {
-            assert_failed(&told, "Time-out");
-        } else {
-            assert_eq!(told["payment_status"], "issue");
-        }
-        assert_eq!(world.shop.sale_over(&id).await.unwrap()["state"], "cancelled");
-        assert_eq!(world.sold().await, expected);
+    for cents in 101..=106_u64 {
+        let told = world.pay(addon, &format!("1.{:02}", cents - 100), uid).await;
+        assert_eq!(told["payment_status"], "success", "{addon} {cents}: {told}");
+        let stan = world.shop.get("/api/sales/last").await.unwrap()["stan"].as_str().unwrap().to_owned();
+        assert!(told["transaction_id"].as_str().unwrap().contains(&format!("AC-{stan}")), "{told}");
+        expected = (expected.0 + 1, expected.1 + cents);
     }
+    assert_eq!(world.sold().await, expected);
+    world.unconfirmed(0).await;
+
+    // Over the limit of a card that proves nothing, and over that of any sale: no card is asked for then.
+    assert_failed(&world.pay(addon, "990.00", uid).await, "Non aboutie");
+    assert_failed(&world.ask(addon, "1000.01", &[]).told().await, "Refusée");
+    assert_failed(&world.pay(addon, "2.00", &[4, 9, 9, 9, 9, 9, 9]).await, "Interdite");
+    let asking = world.ask(addon, "2.00", &[]);
+    let id = world.waits().await;
+    assert_failed(&world.ask(addon, "3.00", &[]).told().await, "Abandon Opérateur");
+    assert_eq!(world.shop.delete(&format!("/api/sales/{id}")).await.unwrap(), 200);
+    assert_failed(&asking.told().await, "Abandon Opérateur");
+    assert_failed(&world.ask(addon, "-2.00", &[]).told().await, "erreur sélection");
+    // The till waits two seconds only, and what comes later is no sale; the oldest addon waits without end, and is told
+    // after 80 s that no card came.
+    let late = world.ask(addon, "2.00", &["card", "5000"]);
+    let id = world.waits().await;
+    let told = late.told().await;
+    if addon == ADDONS[0] {
+        assert_failed(&told, "Time-out");
+    } else {
+        assert_eq!(told["payment_status"], "issue");
+    }
+    assert_eq!(world.shop.sale_over(&id).await.unwrap()["state"], "cancelled");
+    assert_eq!(world.sold().await, expected);
+    world.shop.wait_until_synced().await.unwrap();
+    world.hub.verify().unwrap();
+}
+
+#[tokio::test]
+async fn the_unmodified_odoo_16_addon_is_told_what_was_paid_and_why_not() {
+    one_is_told(ADDONS[0]).await;
+}
+
+#[tokio::test]
+async fn the_unmodified_odoo_18_addon_is_told_what_was_paid_and_why_not() {
+    one_is_told(ADDONS[1]).await;
+}
+
+#[tokio::test]
+async fn the_unmodified_odoo_19_addon_is_told_what_was_paid_and_why_not() {
+    one_is_told(ADDONS[2]).await;
+}
+
+#[tokio::test]
+async fn other_modes_are_refused_a_slow_member_pays_and_money_goes_back() {
+    let world = world().await;
+    let uid = world.cards.uid(1);
     assert_failed(&world.ask("18.0.1.5.0.1", "2.00", &["check"]).told().await, "erreur sélection");
     assert_failed(&world.ask("18.0.1.5.0.1", "2.00", &["ancv"]).told().await, "erreur sélection");
     // A member who looks for the card.

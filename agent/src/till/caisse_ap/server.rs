@@ -18,9 +18,9 @@ use crate::journal::{TillAction, TillAsk, TillDone};
 use crate::service::Service;
 use crate::till::{Ended, Left, Manner, Why, operate, operate_as};
 
-/// Connections at once: one sale, and who is told that it is busy.
-/// The name of this way in.
+/// The desk's name of this way in.
 pub const WAY: &str = "caisse_ap";
+/// Connections at once: one sale, and who is told that it is busy.
 const CONNECTIONS_MAX: usize = 8;
 /// How long a request may take to come.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);

@@ -23,6 +23,7 @@ use super::message::{Payment, answer, call, fault, transaction_of, words_of};
 use super::table::{Begun, Client, State, Table};
 use crate::journal::{TillAction, TillAsk, TillDone};
 use crate::service::Service;
+use crate::till::desk::Blind;
 use crate::till::{Ended, Left, Manner, operate_as};
 
 /// Connections at once: some windows of a browser, each with a few.
@@ -47,7 +48,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(10);
 const ALLOWED_FOR_S: &str = "600";
 /// The machine's name in the journal: the key tells payments apart.
 const PEER: &str = "hw_proxy";
-/// The name of this way in.
+/// The desk's name of this way in.
 pub const WAY: &str = "hw_proxy";
 /// This terminal's name among a point of sale's devices.
 const DRIVER: &str = "cabas";
@@ -321,7 +322,13 @@ impl Proxy {
         let state = match operate_as(&self.service, ask, manner, gone).await {
             Ended::Done(done, _) => done_of(&done),
             Ended::Not(why) => State::Not(self.service.texts().both(words_of(why)).message_fr),
-            Ended::Unknown => State::Unknown,
+            Ended::Unknown => {
+                // The page may be told neither yes nor no: the cashier looks at the day's list.
+                let (till, now) = (&self.service.till, self.service.till_now());
+                till.blind_ends(till.blind_begins(cents, now), Blind::Unknown, now);
+                self.service.till_changed();
+                State::Unknown
+            }
         };
         self.table.end(id, state);
     }

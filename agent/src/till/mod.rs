@@ -8,6 +8,7 @@
 pub mod caisse_ap;
 pub mod concert;
 pub mod desk;
+mod gate;
 pub mod hw_proxy;
 mod undo;
 

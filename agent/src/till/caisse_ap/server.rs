@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use cabas_protocol::RequestId;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::message::{ACK, Action, CAN, Cause, MESSAGE_BYTES_MAX, Message, Proof, Request, Scan, scan};
 use crate::journal::{TillAction, TillAsk, TillDone};
 use crate::service::Service;
+use crate::till::gate::Gate;
 use crate::till::{Ended, Left, Manner, Why, operate, operate_as};
 
 /// The desk's name of this way in.
@@ -32,8 +33,6 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_BACK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long after the till has closed its system may say that it closed without reading.
 const RESET_AFTER: Duration = Duration::from_millis(150);
-/// Pause between two tries to open the address, and after a connection that could not be taken.
-const TRY_AGAIN: Duration = Duration::from_secs(10);
 /// How long open requests may go on after the stop.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -62,41 +61,11 @@ pub async fn serve(door: Door, service: Arc<Service>, stop: watch::Receiver<bool
 }
 
 async fn open_and_accept(door: &Door, service: &Arc<Service>, connections: &mut JoinSet<()>) {
-    let mut is_told = false;
-    let listener = loop {
-        match TcpListener::bind(door.address).await {
-            Ok(listener) => break listener,
-            Err(error) if !is_told => {
-                is_told = true;
-                tracing::error!(%error, address = %door.address, "tills cannot come in; it is tried again");
-            }
-            Err(_) => {}
-        }
-        tokio::time::sleep(TRY_AGAIN).await;
-    };
+    let mut gate = Gate::open(door.address, "Caisse-AP", CONNECTIONS_MAX).await;
     service.till.set_open(WAY, true);
     service.till_changed();
-    tracing::info!(address = %door.address, "tills may come in");
-    let (places, mut strangers) = (Arc::new(Semaphore::new(CONNECTIONS_MAX)), BTreeSet::new());
     loop {
-        while connections.try_join_next().is_some() {}
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a till's connection was not taken");
-                tokio::time::sleep(TRY_AGAIN).await;
-                continue;
-            }
-        };
-        let peer = peer.ip().to_canonical();
-        if !door.peers.contains(&peer) {
-            // Once for each: it may come again and again.
-            if strangers.len() < CONNECTIONS_MAX && strangers.insert(peer) {
-                tracing::warn!(%peer, "a machine that is not in till_caisse_ap_peers was turned away");
-            }
-            continue;
-        }
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let (stream, peer, place) = gate.next(&door.peers, "till_caisse_ap_peers", connections).await;
         let (service, silence) = (Arc::clone(service), door.silence);
         connections.spawn(async move {
             talk(stream, &peer.to_string(), &service, silence).await;

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use cabas_protocol::{Cents, RequestId};
 use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle};
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -22,11 +21,12 @@ use crate::core::amount;
 use crate::journal::{TillAction, TillAsk, TillDone};
 use crate::service::Service;
 use crate::till::desk::Blind;
+use crate::till::gate::Gate;
 use crate::till::{Ended, Left, operate};
 
 /// Connections at once; each is one till's line.
 const CONNECTIONS_MAX: usize = 8;
-/// Pause between two tries to open a device or an address: one that was unplugged is back within it.
+/// Pause between two tries to open a device: one that was unplugged is back within it.
 const TRY_AGAIN: Duration = Duration::from_secs(3);
 /// A connection whose machine is gone is noticed after this and the system's own tries.
 const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(60);
@@ -100,41 +100,11 @@ pub async fn serve_address(door: Door, service: Arc<Service>, mut stop: watch::R
 }
 
 async fn open_and_accept(door: &Door, service: &Arc<Service>, connections: &mut JoinSet<()>) {
-    let mut is_told = false;
-    let listener = loop {
-        match TcpListener::bind(door.address).await {
-            Ok(listener) => break listener,
-            Err(error) if !is_told => {
-                is_told = true;
-                tracing::error!(%error, address = %door.address, "tills cannot come in by Concert; it is tried again");
-            }
-            Err(_) => {}
-        }
-        tokio::time::sleep(TRY_AGAIN).await;
-    };
+    let mut gate = Gate::open(door.address, "Concert", CONNECTIONS_MAX).await;
     service.till.set_open(ADDRESS, true);
     service.till_changed();
-    tracing::info!(address = %door.address, "tills may come in by Concert");
-    let (places, mut strangers) = (Arc::new(Semaphore::new(CONNECTIONS_MAX)), BTreeSet::new());
     loop {
-        while connections.try_join_next().is_some() {}
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a till's connection was not taken");
-                tokio::time::sleep(TRY_AGAIN).await;
-                continue;
-            }
-        };
-        let peer = peer.ip().to_canonical();
-        if !door.peers.contains(&peer) {
-            // Once for each: it may come again and again.
-            if strangers.len() < CONNECTIONS_MAX && strangers.insert(peer) {
-                tracing::warn!(%peer, "a machine that is not in till_concert_peers was turned away");
-            }
-            continue;
-        }
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let (stream, peer, place) = gate.next(&door.peers, "till_concert_peers", connections).await;
         drop(stream.set_nodelay(true));
         let kept = set_socket_keepalive(&stream, true).and_then(|()| set_tcp_keepidle(&stream, KEEP_ALIVE_AFTER));
         if let Err(error) = kept {

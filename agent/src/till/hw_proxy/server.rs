@@ -15,8 +15,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::message::{Payment, answer, call, fault, transaction_of, words_of};
@@ -24,6 +24,7 @@ use super::table::{Begun, Client, State, Table};
 use crate::journal::{TillAction, TillAsk, TillDone};
 use crate::service::Service;
 use crate::till::desk::Blind;
+use crate::till::gate::Gate;
 use crate::till::{Ended, Left, Manner, operate_as};
 
 /// Connections at once: some windows of a browser, each with a few.
@@ -42,8 +43,6 @@ const PAGE_GONE: Duration = Duration::from_secs(20);
 const CALL_GONE: Duration = Duration::from_secs(2);
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(200);
-/// Pause between two tries to open the address, and after a connection that could not be taken.
-const TRY_AGAIN: Duration = Duration::from_secs(10);
 /// For how long a browser keeps what it was allowed.
 const ALLOWED_FOR_S: &str = "600";
 /// The machine's name in the journal: the key tells payments apart.
@@ -120,40 +119,12 @@ pub async fn serve(door: Door, service: Arc<Service>, mut stop: watch::Receiver<
 }
 
 async fn open_and_accept(proxy: &Arc<Proxy>, connections: &mut JoinSet<()>) {
-    let address = proxy.door.address;
-    let mut is_told = false;
-    let listener = loop {
-        match TcpListener::bind(address).await {
-            Ok(listener) => break listener,
-            Err(error) if !is_told => {
-                is_told = true;
-                tracing::error!(%error, %address, "points of sale cannot come in; it is tried again");
-            }
-            Err(_) => {}
-        }
-        tokio::time::sleep(TRY_AGAIN).await;
-    };
+    let mut gate = Gate::open(proxy.door.address, "hw_proxy", CONNECTIONS_MAX).await;
     proxy.restore().await;
     proxy.service.till.set_open(WAY, true);
     proxy.service.till_changed();
-    tracing::info!(%address, "points of sale may come in by hw_proxy");
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
-        while connections.try_join_next().is_some() {}
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a point of sale's connection was not taken");
-                tokio::time::sleep(TRY_AGAIN).await;
-                continue;
-            }
-        };
-        let peer = peer.ip().to_canonical();
-        if !proxy.door.peers.contains(&peer) {
-            tracing::debug!(%peer, "a machine that is not in till_hw_proxy_peers was turned away");
-            continue;
-        }
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let (stream, peer, place) = gate.next(&proxy.door.peers, "till_hw_proxy_peers", connections).await;
         let proxy = Arc::clone(proxy);
         connections.spawn(async move {
             talk(stream, peer, proxy).await;

@@ -42,6 +42,8 @@ use crate::out::{Format, complain};
 use crate::store::{Db, OpenMode};
 use failure::Failure;
 
+pub(crate) use restore::LOCK;
+
 /// The fund's server: ledger, signed balances, terminals, settlement.
 #[derive(Debug, Parser)]
 #[command(name = "cabas-hub", version, propagate_version = true)]

@@ -22,8 +22,8 @@ use crate::core::checks::checks;
 use crate::store::{Lane, StoreError, Way};
 
 pub use self::deliver::{Undelivered, send};
-pub use self::mail::Mail;
-pub use self::text::{Letter, page_of};
+pub use self::mail::{MAIL_TO_MAX, Mail};
+pub use self::text::{Letter, page_of, sentence, title, todo};
 pub use self::webhook::Webhook;
 
 /// How often messages that wait are tried.

@@ -158,6 +158,16 @@ fn remind(step: &mut Step, now: Timestamp) {
     }
 }
 
+/// What is open, in lines: for who looks.
+#[must_use]
+pub fn lines(open: &Alerts) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for (key, alert) in open {
+        tell(&mut lines, Event::Lasts, key, alert);
+    }
+    lines
+}
+
 /// Puts it into the line that says the same, or makes one.
 fn tell(lines: &mut Vec<Line>, event: Event, key: &Key, alert: &Open) {
     let same =

@@ -229,6 +229,15 @@ impl Tx<'_> {
         let read = "SELECT max(ended_at) FROM credit_runs WHERE state = 1";
         Ok(self.conn.prepare_cached(read)?.query_row([], |row| col_opt(row, 0))?)
     }
+
+    /// When a settlement was last closed; none where none was.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn settled_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let read = "SELECT max(closed_at) FROM settlements";
+        Ok(self.conn.prepare_cached(read)?.query_row([], |row| col_opt(row, 0))?)
+    }
 }
 
 fn open(row: &Row<'_>) -> rusqlite::Result<(Key, Open)> {

@@ -12,6 +12,7 @@ mod inspect;
 mod journal;
 mod local;
 mod lock;
+mod logs;
 mod machine;
 mod phone;
 mod printer;
@@ -25,9 +26,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::Config;
 use crate::out::{Format, complain, plain};
@@ -117,7 +115,7 @@ fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
     match arguments.command {
         Command::Enrol(enrol) => block_on(enrol::run(&context, &enrol)),
         Command::Run => {
-            log(&context.config.log)?;
+            logs::start(&context.config.log)?;
             block_on(serve::run(&context.config))
         }
         Command::Status => block_on(local::status(&context)),
@@ -143,14 +141,6 @@ fn block_on<R>(work: impl Future<Output = Result<R, Failure>>) -> Result<R, Fail
     drop(rustls::crypto::ring::default_provider().install_default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
     runtime.block_on(work)
-}
-
-/// The simple filter, by target and level: it needs no regular expressions.
-fn log(filter: &str) -> Result<(), Failure> {
-    let filter: Targets = filter.parse().map_err(|error| Failure::LogFilter(format!("{filter:?}: {error}")))?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    drop(tracing_subscriber::registry().with(lines).with(filter).try_init());
-    Ok(())
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod household;
 mod import;
 mod joining;
 mod key;
+mod logs;
 mod payout;
 mod people;
 mod receipt;

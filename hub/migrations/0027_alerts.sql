@@ -17,7 +17,7 @@ CREATE TABLE alerts (
 
 -- Messages, the lines of each as JSON.
 CREATE TABLE alert_messages (
-    number  INTEGER PRIMARY KEY AUTOINCREMENT CHECK (number > 0),
+    number  INTEGER PRIMARY KEY CHECK (number > 0),
     made_at INTEGER NOT NULL CHECK (made_at >= 0),
     lines   TEXT    NOT NULL
 ) STRICT;

@@ -11,11 +11,11 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use base64ct::{Base64, Encoding as _};
 use cabas_hub::alerts::{deliver, look};
 use cabas_hub::app::App;
 use cabas_hub::clock::Clock;
 use cabas_hub::config::{Config, MailTls};
-use base64ct::{Base64, Encoding as _};
 use common::sinks::Sink;
 use common::terminal::Terminal;
 use common::{Fund, write};
@@ -101,7 +101,10 @@ fn read_mail(mail: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = whole.as_bytes();
     while let Some((first, after)) = rest.split_first() {
-        let code = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let code = after
+            .get(..2)
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
         match (first, code, head.contains("quoted-printable")) {
             (b'=', Some(code), true) => {
                 bytes.push(code);
@@ -157,7 +160,7 @@ async fn a_backup_that_does_not_come_is_told_when_it_begins_once_a_day_and_when_
     ] {
         assert!(first.replace('\u{a0}', " ").contains(said), "{said} is missing in\n{first}");
     }
-    assert!(first.find("DÉBUT") < first.find("BEGINS"), "French first");
+    assert!(first.find("DÉBUT – ") < first.find("BEGINS – "), "French first");
     for file in ["households.csv", "shops.csv"] {
         let text = std::fs::read_to_string(common::example_dir().join(file)).unwrap();
         for code in text.lines().skip(1).filter_map(|line| line.split(',').next()).filter(|code| code.len() > 4) {

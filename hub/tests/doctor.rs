@@ -30,7 +30,10 @@ fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let files = files.filter(|path| path.is_file());
     // Readers of a log share memory by a file of their own.
     let files = files.filter(|path| !path.to_string_lossy().ends_with("-shm"));
-    files.map(|path| (path.display().to_string(), std::fs::read(&path).unwrap())).filter(|file| !file.1.is_empty()).collect()
+    files
+        .map(|path| (path.display().to_string(), std::fs::read(&path).unwrap()))
+        .filter(|file| !file.1.is_empty())
+        .collect()
 }
 
 #[test]
@@ -54,7 +57,10 @@ fn a_fund_that_nobody_serves_is_told_so_in_both_languages_and_nothing_is_changed
     assert!(said.contains("[bon] Les clés du fonds") && said.contains("→ systemctl start cabas-hub, puis"), "{said}");
     for english in [doctor(&fund, &["--lang", "en"], &[]), doctor(&fund, &[], &[("LANG", "en_GB.UTF-8")])] {
         let said = String::from_utf8(english.stdout).unwrap();
-        assert!(said.contains("[fine] The fund’s keys") && said.contains("→ systemctl start cabas-hub, then"), "{said}");
+        assert!(
+            said.contains("[fine] The fund’s keys") && said.contains("→ systemctl start cabas-hub, then"),
+            "{said}"
+        );
     }
     assert_eq!(contents(&fund.data_dir()), before);
 }
@@ -87,10 +93,8 @@ fn what_is_wrong_with_keys_and_database_is_said_and_not_mended() {
     assert_eq!(says("database"), "database_newer");
     set(1);
     assert_eq!(says("database"), "database_older");
-    let version: i64 = rusqlite::Connection::open(&database)
-        .unwrap()
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .unwrap();
+    let version: i64 =
+        rusqlite::Connection::open(&database).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     assert_eq!(version, 1, "it is not brought to the newest form by who looks");
     common::write(&database, "no database, but long enough to be looked at as one, and then some more");
     assert_eq!(says("database"), "database_damaged");
@@ -109,6 +113,13 @@ fn a_ledger_whose_sums_are_wrong_is_told_and_deep_finds_what_the_sums_hide() {
     assert_eq!(ledger(&["--json", "--deep"]).0, "fine");
     // A planted fault that keeps the sums: an amount on both sides.
     let db = rusqlite::Connection::open(&database).unwrap();
+    let mut triggers =
+        db.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'transfers'").unwrap();
+    let names: Vec<String> = triggers.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    drop(triggers);
+    for name in names {
+        db.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+    }
     let changed = db.execute("UPDATE transfers SET cents = cents + 1 WHERE id = (SELECT min(id) FROM transfers)", []);
     assert_eq!(changed, Ok(1));
     drop(db);

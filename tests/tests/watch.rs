@@ -1,11 +1,6 @@
 //! What watches: the names in deploy/watch against a hub and a terminal that run, logs that name nobody, `doctor` beside a
 //! terminal and without one.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "test code"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "test code")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -137,7 +132,8 @@ async fn logs_name_no_household_no_card_no_key_and_no_account() {
     world.hub.ok(&["credit", "run", "--period", "2026-12", "--source", "ville", "--book"]).ok();
     let logs = [("hub", world.hub.log()), ("agent", world.shop.log())];
     let mut secrets = vec![iban.to_owned(), "Quelconque".to_owned(), "Dupré".to_owned()];
-    for uid in [world.cards.uid(1), world.cards.uid(2), world.cards.uid(3), &[0x04, 0xde, 0xad, 0xbe, 0xef, 0x99, 0x80]] {
+    for uid in [world.cards.uid(1), world.cards.uid(2), world.cards.uid(3), &[0x04, 0xde, 0xad, 0xbe, 0xef, 0x99, 0x80]]
+    {
         let hex = |separator: &str| uid.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(separator);
         secrets.extend([hex(""), hex(":"), hex(" "), hex("").to_uppercase(), format!("{uid:?}")]);
     }

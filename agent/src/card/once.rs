@@ -2,7 +2,7 @@
 
 use super::reader::fits;
 use super::session::Session;
-use super::{Card, ForeignCard, ReaderConfig, Uid, plain, ReaderState};
+use super::{Card, ForeignCard, ReaderConfig, ReaderState, Uid, plain};
 use pcsc::{Context, Scope};
 use std::thread;
 use std::time::Duration;
@@ -33,7 +33,9 @@ pub fn look(config: &ReaderConfig) -> ReaderState {
     let Ok(context) = Context::establish(Scope::User) else { return ReaderState::NoService };
     let names = context.list_readers_owned().unwrap_or_default();
     let mut names = names.iter().map(|name| name.to_string_lossy().into_owned());
-    names.find(|name| fits(name, &config.name_contains)).map_or(ReaderState::NoReader, |name| ReaderState::Ready { name })
+    names
+        .find(|name| fits(name, &config.name_contains))
+        .map_or(ReaderState::NoReader, |name| ReaderState::Ready { name })
 }
 
 /// Waits for a card on a reader that fits, so many looks long, and speaks with it; the reader is held meanwhile.

@@ -15,9 +15,7 @@ use super::machine;
 use crate::card;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::core::doctor::{
-    Check, HubSeen, JournalSeen, KeysSeen, Seen, ServingSeen, Verdict, checks,
-};
+use crate::core::doctor::{Check, HubSeen, JournalSeen, KeysSeen, Seen, ServingSeen, Verdict, checks};
 use crate::core::receipt::Language;
 use crate::journal::keyfile::{KeyFileError, TerminalKeys};
 use crate::journal::{FILE, JournalError, KEY_FILE, State, peek};

@@ -280,8 +280,7 @@ mod tests {
         ];
         assert_eq!(cases.map(|(_, _, says, _)| says).len(), SAYINGS.len());
         for (seen, code, says, verdict) in cases {
-            let found: Vec<Check> =
-                checks(&seen).into_iter().filter(|check| check.verdict != Verdict::Fine).collect();
+            let found: Vec<Check> = checks(&seen).into_iter().filter(|check| check.verdict != Verdict::Fine).collect();
             assert_eq!(found, [Check { code, verdict, says: Some(says) }]);
             assert!(SAYINGS.contains(&says), "{says} has no words");
         }

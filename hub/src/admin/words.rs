@@ -195,7 +195,9 @@ mod tests {
         made.extend(pages::GRID_STATES.iter().map(|state| format!("grids-{}", state.name())));
         made.extend(works::Job::NAMES.iter().map(|name| format!("job-{name}")));
         made.extend(works::Job::RESULTS.iter().map(|name| format!("job-gave-{}", name.replace('_', "-"))));
-        for (prefix, names) in [("check-title-", CODES.as_slice()), ("check-says-", &SAYINGS), ("check-todo-", &SAYINGS)] {
+        for (prefix, names) in
+            [("check-title-", CODES.as_slice()), ("check-says-", &SAYINGS), ("check-todo-", &SAYINGS)]
+        {
             made.extend(names.iter().map(|name| format!("{prefix}{}", name.replace('_', "-"))));
         }
         made

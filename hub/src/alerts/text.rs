@@ -98,7 +98,8 @@ impl Writer<'_> {
     fn text(&self, lang: Lang, lines: &[Line]) -> String {
         let mut text = String::new();
         for line in lines {
-            let _infallible = writeln!(text, "{} – {}", self.words.get(lang, event_word(line.event)), self.said(lang, line));
+            let _infallible =
+                writeln!(text, "{} – {}", self.words.get(lang, event_word(line.event)), self.said(lang, line));
             if line.event == Event::Ends {
                 let _infallible = writeln!(text, "{}", self.lasted(lang, line));
             } else {

@@ -52,11 +52,7 @@ impl Checkup {
     }
 
     /// Looks at everything, and lets `more` read what else is asked for in the same moment of the ledger.
-    pub fn see<R>(
-        &self,
-        now: Timestamp,
-        more: impl FnOnce(&Tx<'_>) -> Result<R, StoreError>,
-    ) -> (Seen, Option<R>) {
+    pub fn see<R>(&self, now: Timestamp, more: impl FnOnce(&Tx<'_>) -> Result<R, StoreError>) -> (Seen, Option<R>) {
         let mut seen = self.machine(now);
         let read = Db::open(&self.database, OpenMode::ReadOnly).and_then(|mut db| {
             db.read(|tx| {

@@ -170,8 +170,7 @@ pub fn lines(open: &Alerts) -> Vec<Line> {
 
 /// Puts it into the line that says the same, or makes one.
 fn tell(lines: &mut Vec<Line>, event: Event, key: &Key, alert: &Open) {
-    let same =
-        lines.iter_mut().find(|line| line.event == event && line.code == key.code && line.says == alert.says);
+    let same = lines.iter_mut().find(|line| line.event == event && line.code == key.code && line.says == alert.says);
     let terminal = (key.terminal != 0).then_some(key.terminal);
     match (same, terminal) {
         (Some(line), terminal) => {

@@ -106,8 +106,7 @@ impl Tx<'_> {
     }
 
     fn alert_keep(&self, key: &Key, alert: &Open) -> Result<(), StoreError> {
-        let mut keep =
-            self.conn.prepare_cached("INSERT INTO alerts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
+        let mut keep = self.conn.prepare_cached("INSERT INTO alerts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
         keep.execute(params![
             key.code,
             key.terminal,
@@ -140,7 +139,10 @@ impl Tx<'_> {
             [ALERT_MESSAGES_MAX],
         )?;
         if too_many > 0 {
-            tracing::error!(messages.count = too_many, "alerts could not be delivered for very long: the oldest are dropped");
+            tracing::error!(
+                messages.count = too_many,
+                "alerts could not be delivered for very long: the oldest are dropped"
+            );
         }
         Ok(())
     }

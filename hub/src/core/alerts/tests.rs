@@ -1,4 +1,8 @@
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "small numbers; a failed unwrap fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    reason = "small numbers; a failed unwrap fails the test"
+)]
 use super::*;
 use proptest::prelude::*;
 
@@ -47,8 +51,7 @@ fn one_message_when_it_begins_one_a_day_and_one_when_it_ends() {
     let (begins, lasts) = (said(Event::Begins, "disk", &[]), said(Event::Lasts, "disk", &[]));
     let none = Vec::new;
     let ends = said(Event::Ends, "disk", &[]);
-    let expected =
-        [none(), begins, none(), none(), lasts.clone(), none(), lasts, none(), none(), ends, none()];
+    let expected = [none(), begins, none(), none(), lasts.clone(), none(), lasts, none(), none(), ends, none()];
     assert_eq!(told, expected);
 }
 

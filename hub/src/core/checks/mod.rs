@@ -126,9 +126,8 @@ pub const SAYINGS: [&str; 28] = [
 ];
 
 /// What an alert is sent about. The others are for who looks.
-pub const ALERTED: [&str; 11] = [
-    "ledger", "disk", "log", "clock", "certificate", "backup", "drill", "replica", "forks", "silent", "list_old",
-];
+pub const ALERTED: [&str; 11] =
+    ["ledger", "disk", "log", "clock", "certificate", "backup", "drill", "replica", "forks", "silent", "list_old"];
 
 struct Found {
     verdict: Verdict,

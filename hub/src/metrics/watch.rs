@@ -127,6 +127,8 @@ impl Watch {
     }
 
     pub(super) fn set(&self, seen: &Seen, checks: &[Check], money: Option<Money>) {
+        // What cannot be looked at any more is not said as it was.
+        self.checks.clear();
         for check in checks {
             let verdict = match check.verdict {
                 Verdict::Fine => 0,

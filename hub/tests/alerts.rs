@@ -17,6 +17,7 @@ use cabas_hub::app::App;
 use cabas_hub::clock::Clock;
 use cabas_hub::config::{Config, MailTls};
 use common::sinks::Sink;
+use common::site::{Person, Program};
 use common::terminal::Terminal;
 use common::{Fund, write};
 use serde_json::Value;
@@ -285,4 +286,35 @@ fn settings_that_reach_nobody_or_in_the_open_are_refused() {
         let error = of(&toml).unwrap_err();
         assert!(error.contains(said), "{toml}: {error}");
     }
+}
+
+#[test]
+fn the_dashboard_shows_what_is_told_and_to_whom_and_the_evaluator_sees_none_of_it() {
+    let (mail, web) = (Sink::mail(), Sink::web());
+    let fund = Fund::example();
+    let mut hub = fund.serve_with(to_both(&mail, &web));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (_, mut admin) = Person::add(&fund, &hub, "ada", "admin", None);
+    let before = admin.get("/dashboard").text();
+    assert!(before.contains("Rien d’anormal") && before.contains("mail, webhook"), "{before}");
+    let program = Program::add(&fund, &hub, "curves", "treasurer", None);
+    // Its looks are those of the test from here on: the job's own come every five minutes of the clock, at the next minute.
+    hub.pass(37 * HOUR);
+    runtime.block_on(look(&hub.app)).unwrap();
+    let (_, board) = program.get("/api/dashboard", "/api/dashboard");
+    assert_eq!(
+        (&board["watch"][0]["says"], &board["told_by"]),
+        (&"backup_none".into(), &serde_json::json!(["mail", "webhook"]))
+    );
+    let (_, mut admin) = Person::add(&fund, &hub, "bo", "admin", None);
+    let after = admin.get("/dashboard").text();
+    assert!(
+        after.contains("Il n’y a aucune sauvegarde") && after.contains("systemctl start cabas-hub-backup"),
+        "{after}"
+    );
+    // A session ends when idle, so she logs in anew.
+    let (_, mut evaluator) = Person::add(&fund, &hub, "eva", "evaluator", None);
+    let seen = evaluator.get("/dashboard").text();
+    assert!(seen.contains("exposure") && !seen.contains("sauvegarde"), "{seen}");
+    hub.stop();
 }

@@ -62,6 +62,9 @@ async fn rules_and_dashboard_name_only_what_hub_and_terminal_tell_and_no_label_i
     let sale = world.shop.sell(1250, world.cards.uid(1), "one").await.unwrap();
     assert_eq!(sale["state"], "accepted", "{sale}");
     world.shop.wait_until_synced().await.unwrap();
+    // One request that is none: refusals are told once there was one.
+    let nonsense = http_client().unwrap().post(format!("{}/v1/sync", world.hub.url())).body("nonsense").send().await;
+    assert!(nonsense.unwrap().status().is_client_error());
     let (hub, agent) = (metrics(&world.hub.url()).await, metrics(&world.shop.url()).await);
     let told: BTreeSet<String> = names(&hub).union(&names(&agent)).cloned().collect();
     for file in ["prometheus-rules.yml", "rules-test.yml", "grafana-dashboard.json"] {

@@ -52,7 +52,7 @@ impl Sink {
 
     /// A mail server without TLS.
     pub fn mail() -> Self {
-        Self::start(|stream, kept, takes| smtp(stream, kept, takes))
+        Self::start(smtp)
     }
 
     /// A mail server with TLS from the first byte, and its certificate in PEM.
@@ -76,7 +76,7 @@ impl Sink {
 
     /// A web server that takes a POST.
     pub fn web() -> Self {
-        Self::start(|stream, kept, takes| http(stream, kept, takes))
+        Self::start(http)
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Shop {
     pub environment: Vec<(String, String)>,
     /// What the agent's program is put behind, as in `strace …`.
     pub wrapper: Vec<String>,
+    /// The command that starts the agent: `run`, or `launch` as in the unit.
+    pub started_by: &'static str,
     /// Its reader.
     pub pcscd: Pcscd,
     /// Its printer.
@@ -49,6 +51,7 @@ impl Shop {
             agent: None,
             environment: Vec::new(),
             wrapper: Vec::new(),
+            started_by: "run",
             pcscd: Pcscd::start(&dir.join("pcscd"), &["Virtual PICC"])?,
             printer: VirtualPrinter::start()?,
             http: http.clone(),
@@ -147,7 +150,7 @@ impl Shop {
     /// # Errors
     /// Where it does not.
     pub async fn start(&mut self) -> anyhow::Result<()> {
-        self.agent = Some(Program::start(&mut self.command(&["run"])?, &self.dir.join("agent.log"))?);
+        self.agent = Some(Program::start(&mut self.command(&[self.started_by])?, &self.dir.join("agent.log"))?);
         self.wait("the agent's page", |status| status.is_object().then_some(())).await
     }
 
@@ -156,7 +159,7 @@ impl Shop {
     /// # Errors
     /// Where it does neither.
     pub async fn start_or_fall(&mut self) -> anyhow::Result<bool> {
-        self.agent = Some(Program::start(&mut self.command(&["run"])?, &self.dir.join("agent.log"))?);
+        self.agent = Some(Program::start(&mut self.command(&[self.started_by])?, &self.dir.join("agent.log"))?);
         for _ in 0..1500 {
             if self.get("/api/status").await.is_ok() {
                 return Ok(true);

@@ -9,6 +9,7 @@ mod failure;
 mod follow;
 mod inspect;
 mod journal;
+mod launch;
 mod local;
 mod lock;
 mod phone;
@@ -18,6 +19,7 @@ mod sell;
 mod serve;
 mod till;
 mod till_concert;
+mod upgrade;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,7 +35,7 @@ use failure::Failure;
 
 /// The program at each shop: reads the member's card, authorizes the sale with or without a network, prints, syncs.
 #[derive(Debug, Parser)]
-#[command(name = "cabas-agent", version, propagate_version = true)]
+#[command(name = "cabas-agent", version = crate::stamp::version(), propagate_version = true)]
 pub struct Arguments {
     /// Configuration file (TOML) [default: /etc/cabas/agent.toml where it exists]; `CABAS_AGENT_KEY` overrides a key
     #[arg(long, global = true, value_name = "FILE")]
@@ -51,6 +53,8 @@ enum Command {
     Enrol(enrol::Enrol),
     /// Run the terminal until it is told to stop
     Run,
+    /// Start the program that is to run, a newer one that the fund gave out or this one: what the systemd unit starts
+    Launch,
     /// Show how the running terminal is
     Status,
     /// Sell from the shell: asks the running terminal, then waits for the card
@@ -81,6 +85,12 @@ enum Command {
     /// Tills by Caisse-AP: test
     #[command(subcommand)]
     Till(till::Till),
+    /// Newer programs that the fund gave out: status, back
+    #[command(subcommand)]
+    Upgrade(upgrade::Upgrade),
+    /// Try this program on a copy of a journal, as before an upgrade
+    #[command(hide = true)]
+    SelfTest(upgrade::SelfTest),
 }
 
 /// What every command knows.
@@ -102,13 +112,18 @@ pub fn run(arguments: Arguments) -> ExitCode {
 }
 
 fn dispatch(arguments: Arguments) -> Result<(), Failure> {
-    let config = Config::read(arguments.config.as_deref())?;
+    let file = arguments.config;
+    let is_launch = matches!(arguments.command, Command::Launch);
+    if is_launch {
+        launch::launch(file.as_deref())?;
+    }
+    let config = Config::read(file.as_deref())?;
     let context = Context { config, format: Format::of(arguments.json) };
     match arguments.command {
         Command::Enrol(enrol) => block_on(enrol::run(&context, &enrol)),
-        Command::Run => {
+        Command::Run | Command::Launch => {
             log(&context.config.log)?;
-            block_on(serve::run(&context.config))
+            block_on(serve::run(&context.config, file, is_launch || launch::is_launched()))
         }
         Command::Status => block_on(local::status(&context)),
         Command::Sell(sell) => block_on(sell::sell(&context, &sell)),
@@ -122,6 +137,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Cashier(cashier) => cashier::run(&context, &cashier),
         Command::Phone(phone) => block_on(phone::run(&context, &phone)),
         Command::Till(till) => block_on(till::run(&context, &till)),
+        Command::Upgrade(upgrade) => upgrade::run(&context, &upgrade),
+        Command::SelfTest(test) => upgrade::self_test(&context, &test),
     }
 }
 

@@ -22,12 +22,13 @@ use crate::sync::{HubClient, HubLink, Network, Timing};
 use crate::till::caisse_ap::server as caisse_ap_server;
 use crate::till::concert::server as concert_server;
 use crate::till::hw_proxy::server as hw_proxy_server;
+use crate::upgrade::take::{Setting, Upgrader};
 use crate::{card, printer, web};
 
 /// Card events that wait for the counter: more than a person can make.
 const CARD_EVENTS_MAX: usize = 16;
 
-pub(super) async fn run(config: &Config) -> Result<(), Failure> {
+pub(super) async fn run(config: &Config, config_file: Option<PathBuf>, is_launched: bool) -> Result<(), Failure> {
     let clock = Clock::system();
     let start = |what| move |source| Failure::Start { what, source };
     let (file, key_file) = (config.data_dir.join(FILE), config.data_dir.join(KEY_FILE));
@@ -41,7 +42,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let signer = || keys.signer().ok_or_else(|| no_keys(String::from("it holds no key")));
     let credential = systemd_credential()?;
     let secrets = (signer()?, &keys, credential.as_ref());
-    let journal = Journal::open_with(&file, secrets, clock.now(), env!("CARGO_PKG_VERSION"))
+    let journal = Journal::open_with(&file, secrets, clock.now(), crate::stamp::version())
         .map_err(|source| Failure::Journal { file: file.clone(), source })?;
     let sealed_by = if credential.is_some() { SealedBy::Credential } else { SealedBy::KeyFile };
     let hub_url = config.hub_url.clone().unwrap_or_else(|| journal.state().id.hub_url.clone());
@@ -70,6 +71,13 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         pause_max: Duration::from_millis(u64::from(config.sync_pause_ms_max)),
     };
     let phones = phones(config, &clock);
+    let (restart, mut restarts) = watch::channel(false);
+    let upgrader = Upgrader {
+        setting: upgrading(config, config_file, is_launched)?,
+        link: Arc::clone(&link),
+        service: Arc::clone(&service),
+        reader_alive: Box::new(reader.alive()),
+    };
     let syncing = tokio::spawn(crate::sync::run(link, clock, timing, network));
     let watching = tokio::spawn(Arc::clone(&service).watch_changes());
     let door = phones.clone().map(|phones| web::serve_phones(phones, Arc::clone(&service), stopped.clone()));
@@ -83,13 +91,17 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let every = sd_notify::watchdog_enabled().map(|timeout| timeout.checked_div(2).unwrap_or(timeout));
     let alive = Alive { every, call: || tell(NotifyState::Watchdog) };
     let counting = tokio::spawn(counter.run(card_events, stopped, alive));
-    wait_for_the_end().await.map_err(start("the signals"))?;
+    let upgrading = tokio::spawn(upgrader.run(restart));
+    tokio::select! {
+        ended = wait_for_the_end() => ended.map_err(start("the signals"))?,
+        () = asked_for(&mut restarts) => tracing::info!("nobody is served: ends, to start as the new program"),
+    }
 
     tell(NotifyState::Stopping);
     stop.send_replace(true);
     drop(counting.await);
     drop(reader);
-    for task in [syncing, watching] {
+    for task in [syncing, watching, upgrading] {
         task.abort();
         drop(task.await);
     }
@@ -170,6 +182,29 @@ fn phones(config: &Config, clock: &Clock) -> Option<Arc<Phones>> {
             tracing::error!(%error, "no telephone is let in");
             None
         }
+    }
+}
+
+/// What the task of upgrades needs to know.
+fn upgrading(config: &Config, config_file: Option<PathBuf>, is_launched: bool) -> Result<Setting, Failure> {
+    let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
+    Ok(Setting {
+        key: config.release_key()?,
+        config: config_file,
+        data_dir: config.data_dir.clone(),
+        journal: config.data_dir.join(FILE),
+        page: config.listen,
+        is_launched,
+        every: seconds(config.upgrade_check_s),
+        quiet: seconds(config.upgrade_quiet_s),
+        trial: seconds(config.upgrade_trial_s),
+    })
+}
+
+/// Returns once something is asked for; never where nobody asks any more.
+async fn asked_for(what: &mut watch::Receiver<bool>) {
+    if what.wait_for(|asked| *asked).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

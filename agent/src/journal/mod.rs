@@ -8,6 +8,7 @@ mod append;
 mod cashier;
 mod close;
 mod counters;
+mod copy;
 mod couriers;
 mod create;
 mod day;
@@ -53,8 +54,10 @@ pub use history::{HISTORY_ENTRIES_MAX, History};
 pub use hub::{Applied, HeldKey, HeldPage, Inbound, Unsent};
 pub use identity::IdentityStart;
 pub use objects::HubObject;
+pub use copy::{CopyTried, can_open, copy_to, may_open, try_copy};
 pub use purse::{HeldBalance, Intended, Intent, PurseRead, PurseStart};
 pub use sales::{CardView, Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
+pub use schema::FORM;
 pub use secrets::SlotSecret;
 pub use state::{AlarmNote, HubView, Identity, Newest, Reserved, State, Totals};
 pub use sums::{CashierSum, CategorySum, Sums};
@@ -145,7 +148,18 @@ impl Journal {
             return Err(JournalError::Inconsistent("the terminal's key is not the one that was enrolled"));
         }
         counters::check_counters(&db, &state)?;
-        let mut journal = Self {
+        let mut journal = Self::of(db, path, signer, state);
+        let start = RowBody::Start(Start { program: program.to_owned() });
+        journal.write(now, |writer| {
+            writer.carry_time()?;
+            writer.append(start, None)?;
+            writer.doubt_what_was_cut_off()
+        })?;
+        Ok(journal)
+    }
+
+    fn of(db: Connection, path: &Path, signer: Signer, state: State) -> Self {
+        Self {
             db,
             path: path.to_owned(),
             signer,
@@ -161,14 +175,7 @@ impl Journal {
             rows_summed: 0,
             #[cfg(test)]
             pages_max: None,
-        };
-        let start = RowBody::Start(Start { program: program.to_owned() });
-        journal.write(now, |writer| {
-            writer.carry_time()?;
-            writer.append(start, None)?;
-            writer.doubt_what_was_cut_off()
-        })?;
-        Ok(journal)
+        }
     }
 
     /// Takes the terminal's secrets: without them it holds no keys of cards and makes no records for them.

@@ -93,6 +93,17 @@ impl Releases {
     }
 }
 
+impl Releases {
+    /// The hash of what the key says of a program: terminals name a release by it.
+    ///
+    /// # Errors
+    /// Where it was not signed.
+    pub fn hash(&self, program: &Path) -> anyhow::Result<String> {
+        let signed = std::fs::read(format!("{}.release", program.display()))?;
+        Ok(cabas_protocol::sign::sha256(&[&signed]).to_string())
+    }
+}
+
 /// Adds a program at the hub and offers it to all.
 ///
 /// # Errors

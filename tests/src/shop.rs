@@ -154,6 +154,15 @@ impl Shop {
         self.wait("the agent's page", |status| status.is_object().then_some(())).await
     }
 
+    /// Starts the agent and waits for nothing.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn spawn(&mut self) -> anyhow::Result<()> {
+        self.agent = Some(Program::start(&mut self.command(&[self.started_by])?, &self.dir.join("agent.log"))?);
+        Ok(())
+    }
+
     /// Starts the agent, which may fall by a fault before its page answers; true where it answers.
     ///
     /// # Errors

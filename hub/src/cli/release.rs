@@ -43,7 +43,7 @@ pub(super) enum ReleaseCommand {
     /// Offer a version to one terminal first, later to all
     Offer {
         /// The version, such as 0.2.0
-        #[arg(value_name = "VERSION")]
+        #[arg(id = "of_version", value_name = "VERSION")]
         version: String,
         /// A terminal's number; may be repeated
         #[arg(long, value_name = "N", required_unless_present = "all")]
@@ -55,7 +55,7 @@ pub(super) enum ReleaseCommand {
     /// Withdraw a version: who has not started it yet gets it no more
     Withdraw {
         /// The version
-        #[arg(value_name = "VERSION")]
+        #[arg(id = "of_version", value_name = "VERSION")]
         version: String,
     },
     /// List releases, and how far each terminal is

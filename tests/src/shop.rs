@@ -29,6 +29,8 @@ pub struct Shop {
     pub environment: Vec<(String, String)>,
     /// What the agent's program is put behind, as in `strace …`.
     pub wrapper: Vec<String>,
+    /// Another program than this workspace's agent.
+    pub program: Option<PathBuf>,
     /// The command that starts the agent: `run`, or `launch` as in the unit.
     pub started_by: &'static str,
     /// Its reader.
@@ -51,6 +53,7 @@ impl Shop {
             agent: None,
             environment: Vec::new(),
             wrapper: Vec::new(),
+            program: None,
             started_by: "run",
             pcscd: Pcscd::start(&dir.join("pcscd"), &["Virtual PICC"])?,
             printer: VirtualPrinter::start()?,
@@ -115,7 +118,7 @@ impl Shop {
     /// # Errors
     /// Where it was not built.
     pub fn command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
-        let program = binary("cabas-agent")?;
+        let program = self.program.clone().map_or_else(|| binary("cabas-agent"), Ok)?;
         let mut words = self.wrapper.iter();
         let mut command = match words.next() {
             Some(first) => {

@@ -19,6 +19,7 @@ mod sell;
 mod serve;
 mod till;
 mod till_concert;
+mod till_page;
 mod upgrade;
 
 use std::path::PathBuf;

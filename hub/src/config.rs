@@ -105,7 +105,9 @@ pub enum ConfigError {
     #[error("configuration: tls_certificate and tls_key belong together; set both or neither")]
     HalfTls,
     /// No public key.
-    #[error("configuration: release_key is no public key; it has 64 hexadecimal digits, as cabas-hub release key shows it")]
+    #[error(
+        "configuration: release_key is no public key; it has 64 hexadecimal digits, as cabas-hub release key shows it"
+    )]
     ReleaseKey,
     /// Plain HTTP where others could listen.
     #[error(

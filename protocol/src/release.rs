@@ -346,7 +346,9 @@ mod tests {
     #[test]
     fn versions_are_three_numbers_and_in_order() {
         let read = |text: &str| text.parse::<ProgramVersion>();
-        for text in ["", "1", "1.2", "1.2.3.4", "1.2.x", "01.2.3", "1.2.+3", "1.2.-3", "1.2.65536", "1.2.3-rc1", " 1.2.3"] {
+        for text in
+            ["", "1", "1.2", "1.2.3.4", "1.2.x", "01.2.3", "1.2.+3", "1.2.-3", "1.2.65536", "1.2.3-rc1", " 1.2.3"]
+        {
             assert_eq!(read(text), Err(BadVersion), "{text:?}");
         }
         assert_eq!(read("0.10.7").unwrap().to_string(), "0.10.7");

@@ -38,7 +38,11 @@ pub enum StampError {
 
 /// Makes a stamp of `VERSION TARGET JOURNAL_FORM CAPABILITY,CAPABILITY`; what is too long is cut off, and then no stamp.
 #[must_use]
-#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "done by the compiler, within the bounds checked")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "done by the compiler, within the bounds checked"
+)]
 pub const fn made(text: &str) -> [u8; STAMP_BYTES] {
     let (text, mut stamp, mut at) = (text.as_bytes(), [b' '; STAMP_BYTES], 0);
     while at < MARK.len() {

@@ -72,7 +72,14 @@ impl Hub {
     /// # Errors
     /// Where no port is free.
     pub fn at(dir: &Path) -> anyhow::Result<Self> {
-        Ok(Self { dir: dir.to_owned(), port: free_port()?, scheme: "http", serve: None, environment: Vec::new(), program: None })
+        Ok(Self {
+            dir: dir.to_owned(),
+            port: free_port()?,
+            scheme: "http",
+            serve: None,
+            environment: Vec::new(),
+            program: None,
+        })
     }
 
     /// Gives it a certificate of an authority of its own, from its next start on; gives the authority's certificate.

@@ -1,7 +1,13 @@
 //! Upgrades of a terminal by the real programs: a newer one is fetched, tried, started and stays; one that does not work is
 //! refused or put back by itself. The test starts `cabas-agent launch` again and again, as systemd does. Whatever happens, the
 //! terminal sells afterwards and its journal is whole.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "test code")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "test code"
+)]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -168,7 +174,11 @@ async fn a_release_that_crashes_or_hangs_is_put_back_and_not_taken_again() {
     assert_eq!(world.status()["bad"].as_array().unwrap().len(), 2);
     // What only adds to the journal may be tried; it does not touch the real one before it runs.
     offer(&world.hub, &world.releases.broken("0.4.0", "additive", 9).unwrap()).unwrap();
-    world.until("0.4.0 rolled back", |status| status["upgrade"]["version"] == "0.4.0" && status["upgrade"]["phase"] == "rolled_back").await;
+    world
+        .until("0.4.0 rolled back", |status| {
+            status["upgrade"]["version"] == "0.4.0" && status["upgrade"]["phase"] == "rolled_back"
+        })
+        .await;
     world.sells().await;
     world.is_whole().await;
 }
@@ -176,10 +186,8 @@ async fn a_release_that_crashes_or_hangs_is_put_back_and_not_taken_again() {
 #[tokio::test]
 async fn a_release_that_fails_its_trial_or_could_not_be_undone_is_never_started() {
     let mut world = World::new().await;
-    let cases = [
-        ("0.2.0", "self-test", 8, "I do not like this journal"),
-        ("0.3.0", "no-way-back", 99, "could not go back"),
-    ];
+    let cases =
+        [("0.2.0", "self-test", 8, "I do not like this journal"), ("0.3.0", "no-way-back", 99, "could not go back")];
     for (version, plan, form, why) in cases {
         offer(&world.hub, &world.releases.broken(version, plan, form).unwrap()).unwrap();
         refused(&mut world, version, why).await;
@@ -194,7 +202,9 @@ async fn a_release_that_fails_its_trial_or_could_not_be_undone_is_never_started(
     let other = Releases::new(&world.dir.path().join("others")).unwrap();
     world.hub.environment.push(("CABAS_HUB_RELEASE_KEY".to_owned(), other.key.clone()));
     offer(&world.hub, &other.broken("0.5.0", "crash", 8).unwrap()).unwrap();
-    world.until("forged", |status| status["upgrade"]["note"].as_str().is_some_and(|note| note.contains("did not sign"))).await;
+    world
+        .until("forged", |status| status["upgrade"]["note"].as_str().is_some_and(|note| note.contains("did not sign")))
+        .await;
     assert_eq!(world.status()["bad"].as_array().unwrap().len(), 3);
     assert!(!world.shop.log().contains("a broken agent runs"), "{}", world.shop.log());
     world.sells().await;
@@ -230,7 +240,8 @@ async fn a_download_goes_on_where_it_broke_off_and_wrong_bytes_are_never_started
     *bytes.last_mut().unwrap() ^= 1;
     write(&kept, &bytes);
     world.hub.start().unwrap();
-    let wrong = |status: &Value| status["upgrade"]["note"].as_str().is_some_and(|note| note.contains("not what was signed"));
+    let wrong =
+        |status: &Value| status["upgrade"]["note"].as_str().is_some_and(|note| note.contains("not what was signed"));
     world.until("wrong bytes", wrong).await;
     assert!(!world.shop.data_dir().join("upgrade/a/cabas-agent").exists());
     *bytes.last_mut().unwrap() ^= 1;

@@ -22,8 +22,7 @@ pub(super) fn launch(config: Option<&Path>) -> Result<(), Failure> {
     let mut unstartable: BTreeMap<Slot, Why> = BTreeMap::new();
     loop {
         let state = folder.state();
-        let broken =
-            |slot: Slot, held: &Held| unstartable.get(&slot).copied().or_else(|| folder.broken(slot, held));
+        let broken = |slot: Slot, held: &Held| unstartable.get(&slot).copied().or_else(|| folder.broken(slot, held));
         let (mut choice, next) = state.launch(packaged, true, broken);
         if next != state {
             if let Err(error) = folder.save(&next) {
@@ -55,7 +54,10 @@ fn tell(before: &State, after: &State) {
     }
     if let Some(trial) = after.trial.filter(|trial| before.trial != Some(*trial)) {
         let version = after.held(trial.slot).map_or("", |held| &held.version);
-        complain(&format!("cabas-agent: version {version} is tried; starts left after this one: {}", trial.starts_left));
+        complain(&format!(
+            "cabas-agent: version {version} is tried; starts left after this one: {}",
+            trial.starts_left
+        ));
     }
 }
 

@@ -7,8 +7,8 @@
 mod append;
 mod cashier;
 mod close;
-mod counters;
 mod copy;
+mod counters;
 mod couriers;
 mod create;
 mod day;
@@ -44,6 +44,7 @@ pub mod verify_statement;
 
 pub use append::MAX_ALARMS;
 pub use close::{CLOSINGS_MAX, Closed, Closing, Period, Periods, period_name};
+pub use copy::{CopyTried, can_open, copy_to, may_open, try_copy};
 pub use couriers::COURIERED_MAX;
 pub use create::{CreateError, Enrolment, KEY_FILE, create};
 pub use day::{DAY_ENTRIES_MAX, Entry};
@@ -54,7 +55,6 @@ pub use history::{HISTORY_ENTRIES_MAX, History};
 pub use hub::{Applied, HeldKey, HeldPage, Inbound, Unsent};
 pub use identity::IdentityStart;
 pub use objects::HubObject;
-pub use copy::{CopyTried, can_open, copy_to, may_open, try_copy};
 pub use purse::{HeldBalance, Intended, Intent, PurseRead, PurseStart};
 pub use sales::{CardView, Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
 pub use schema::FORM;

@@ -136,7 +136,11 @@ mod tests {
         assert!(matches!(newer("PRAGMA user_version = 9"), Err(JournalError::Newer { found: 9, known: FORM, .. })));
         assert!(newer("CREATE TABLE opens_from (form INTEGER NOT NULL); INSERT INTO opens_from VALUES (9)").is_err());
         newer("UPDATE opens_from SET form = 8").unwrap();
-        assert_eq!(open_read_only(&path).map(|db| check_form(&db, &path).unwrap()).unwrap(), 9, "and it stays as it is");
+        assert_eq!(
+            open_read_only(&path).map(|db| check_form(&db, &path).unwrap()).unwrap(),
+            9,
+            "and it stays as it is"
+        );
         assert!(newer("DELETE FROM opens_from").is_err());
     }
 }

@@ -90,7 +90,16 @@ impl std::fmt::Debug for Counter {
 
 impl Counter {
     pub(super) const fn new(service: Arc<Service>, commands: mpsc::Receiver<Command>, card_key: CardKey) -> Self {
-        Self { service, commands, card_key, open: Open::Nothing, on_reader: None, talk: None, last_played: None, leaves: false }
+        Self {
+            service,
+            commands,
+            card_key,
+            open: Open::Nothing,
+            on_reader: None,
+            talk: None,
+            last_played: None,
+            leaves: false,
+        }
     }
 
     /// Works until `stop` says so; a sale in hand is finished first. `alive` is called from time to time.

@@ -99,16 +99,42 @@ pub struct BeginAsk {
 /// A request for the counter.
 #[derive(Debug)]
 enum Command {
-    Begin { ask: BeginAsk, reply: oneshot::Sender<Result<Begun, Refusal>> },
-    Cancel { id: RequestId, reply: oneshot::Sender<Result<SaleView, Refusal>> },
-    Balance { reply: oneshot::Sender<Result<Cents, Refusal>> },
-    TakePart { id: RequestId, reply: oneshot::Sender<Result<SaleView, Refusal>> },
-    Cashier { number: u16, reply: oneshot::Sender<Result<(), Refusal>> },
-    Train { on: bool, reply: oneshot::Sender<Result<(), Refusal>> },
-    Play { id: RequestId, outcome: training::Outcome, reply: oneshot::Sender<Result<SaleView, Refusal>> },
-    TestReader { reply: oneshot::Sender<Result<Option<Tier>, Refusal>> },
+    Begin {
+        ask: BeginAsk,
+        reply: oneshot::Sender<Result<Begun, Refusal>>,
+    },
+    Cancel {
+        id: RequestId,
+        reply: oneshot::Sender<Result<SaleView, Refusal>>,
+    },
+    Balance {
+        reply: oneshot::Sender<Result<Cents, Refusal>>,
+    },
+    TakePart {
+        id: RequestId,
+        reply: oneshot::Sender<Result<SaleView, Refusal>>,
+    },
+    Cashier {
+        number: u16,
+        reply: oneshot::Sender<Result<(), Refusal>>,
+    },
+    Train {
+        on: bool,
+        reply: oneshot::Sender<Result<(), Refusal>>,
+    },
+    Play {
+        id: RequestId,
+        outcome: training::Outcome,
+        reply: oneshot::Sender<Result<SaleView, Refusal>>,
+    },
+    TestReader {
+        reply: oneshot::Sender<Result<Option<Tier>, Refusal>>,
+    },
     /// Whether anybody is served; `leaves` ends the counter's work where nobody is.
-    Rest { leaves: bool, reply: oneshot::Sender<Result<bool, Refusal>> },
+    Rest {
+        leaves: bool,
+        reply: oneshot::Sender<Result<bool, Refusal>>,
+    },
 }
 
 /// A sale that was begun, now or before.

@@ -43,11 +43,7 @@ impl View {
     }
 
     fn told(&self) -> Told {
-        Told {
-            phase: self.phase,
-            release: self.release.as_ref().map(|(release, _)| *release),
-            note: self.note.clone(),
-        }
+        Told { phase: self.phase, release: self.release.as_ref().map(|(release, _)| *release), note: self.note.clone() }
     }
 }
 

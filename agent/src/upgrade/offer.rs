@@ -57,7 +57,9 @@ pub enum Refused {
     #[error("it writes an older form of the journal")]
     OlderJournal,
     /// Nobody would put it back.
-    #[error("this program was not started by `cabas-agent launch`, which puts a bad one back; correct ExecStart of the unit")]
+    #[error(
+        "this program was not started by `cabas-agent launch`, which puts a bad one back; correct ExecStart of the unit"
+    )]
     NotLaunched,
     /// No room.
     #[error("the disk has not enough room: {0} bytes are needed")]
@@ -102,11 +104,8 @@ mod tests {
     use cabas_protocol::{Incarnation, TimeEpoch, Timestamp};
 
     fn offered(version: &str) -> Offered {
-        let none = HeadContext {
-            fund: Release::NO_FUND,
-            incarnation: Incarnation::new(0),
-            time_epoch: TimeEpoch::new(0),
-        };
+        let none =
+            HeadContext { fund: Release::NO_FUND, incarnation: Incarnation::new(0), time_epoch: TimeEpoch::new(0) };
         let release = Release {
             head: none.head(ObjectType::Release),
             version: version.to_owned(),

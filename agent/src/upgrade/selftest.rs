@@ -104,7 +104,8 @@ impl Trial {
         match ended {
             Ok(Some(status)) if status.success() => {
                 let text = said(child.stdout.as_mut().map(|out| -> &mut dyn std::io::Read { out }));
-                serde_json::from_str(&text).map_err(|_| TrialError::Failed(String::from("it says nothing of its trial")))
+                serde_json::from_str(&text)
+                    .map_err(|_| TrialError::Failed(String::from("it says nothing of its trial")))
             }
             Ok(Some(status)) => {
                 let text = said(child.stderr.as_mut().map(|err| -> &mut dyn std::io::Read { err }));

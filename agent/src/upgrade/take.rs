@@ -108,8 +108,7 @@ impl Upgrader {
             let release = hash_of(&held.release).map(|hash| (hash, held.version.clone()));
             self.board().set(View { phase: UpgradePhase::Trial, release, note: String::new() });
         }
-        let health =
-            Health { service: &self.service, reader_alive: &*self.reader_alive, page: self.setting.page };
+        let health = Health { service: &self.service, reader_alive: &*self.reader_alive, page: self.setting.page };
         health.wait(self.setting.trial).await;
         confirm(folder, slot).await;
     }
@@ -119,7 +118,8 @@ impl Upgrader {
         let none = View { phase: UpgradePhase::None, release: None, note: String::new() };
         if let Some(Bad { release, version, why }) = state.bad.last().filter(|bad| bad.why.is_rollback()) {
             let release = hash_of(release).map(|hash| (hash, version.clone()));
-            return View { phase: UpgradePhase::RolledBack, release, ..none }.saying(format!("{version}: {}", why.text()));
+            return View { phase: UpgradePhase::RolledBack, release, ..none }
+                .saying(format!("{version}: {}", why.text()));
         }
         match (self.setting.key, self.setting.is_launched) {
             (None, _) => View { phase: UpgradePhase::NoKey, ..none }.saying("release_key is not set"),

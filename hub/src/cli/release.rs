@@ -129,7 +129,13 @@ impl Shown {
     }
 
     fn text(&self) -> String {
-        format!("{} for {}: {} bytes, journal form {}", plain(&self.version), plain(&self.target), self.size, self.journal_form)
+        format!(
+            "{} for {}: {} bytes, journal form {}",
+            plain(&self.version),
+            plain(&self.target),
+            self.size,
+            self.journal_form
+        )
     }
 }
 
@@ -166,8 +172,7 @@ fn sign(context: &Context, arguments: &Sign) -> Result<(), Failure> {
         signed_at: context.clock.now(),
     };
     let signed = signer.sign(&release);
-    let verified =
-        signed.verify(signer.public(), Release::NO_FUND).map_err(|error| no_program(error.to_string()))?;
+    let verified = signed.verify(signer.public(), Release::NO_FUND).map_err(|error| no_program(error.to_string()))?;
     let out = arguments.out.clone().unwrap_or_else(|| beside(&arguments.program));
     let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&out);
     let written = written.and_then(|mut file| file.write_all(signed.as_bytes()).and_then(|()| file.sync_all()));
@@ -193,8 +198,11 @@ fn add(context: &Context, file: &Path, release: Option<&Path>) -> Result<(), Fai
     }
     let mut db = context.open(OpenMode::Existing)?;
     let dir = context.config.releases_dir();
-    releases::keep(&dir, &verified.payload().hash, &contents)
-        .map_err(|source| Failure::File { what: "folder", file: dir.clone(), source })?;
+    releases::keep(&dir, &verified.payload().hash, &contents).map_err(|source| Failure::File {
+        what: "folder",
+        file: dir.clone(),
+        source,
+    })?;
     let now = context.clock.now();
     db.write(|tx| {
         tx.release_add(&signed, &verified, now)?;
@@ -202,7 +210,11 @@ fn add(context: &Context, file: &Path, release: Option<&Path>) -> Result<(), Fai
         tx.note(Note { who: COMMAND_LINE, deed: Deed::ReleaseAdded, subject, detail }, now)
     })?;
     print(context.format, &Shown::of(&verified), |shown| {
-        format!("Added {}. Offer it to one terminal first: cabas-hub release offer {} --terminal N\n", shown.text(), shown.version)
+        format!(
+            "Added {}. Offer it to one terminal first: cabas-hub release offer {} --terminal N\n",
+            shown.text(),
+            shown.version
+        )
     })
     .map_err(Failure::Print)
 }
@@ -315,7 +327,12 @@ fn table(listed: &Listed) -> String {
             (None, false) if line.offered_to.is_empty() => String::from("offered to nobody"),
             (None, false) => format!("offered to {:?}", line.offered_to),
         };
-        text.push_str(&format!("{:<10} {:<20} {:>9} bytes  {whom}\n", plain(&line.version), plain(&line.target), line.size));
+        text.push_str(&format!(
+            "{:<10} {:<20} {:>9} bytes  {whom}\n",
+            plain(&line.version),
+            plain(&line.target),
+            line.size
+        ));
     }
     for line in &listed.terminals {
         let of = line.version.as_deref().map_or(String::new(), |version| format!(" {version}"));

@@ -92,7 +92,8 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let (hash, release) = (release.hash(), release.payload());
-        let taken = "SELECT count(*) FROM releases WHERE version = ?1 AND target = ?2 AND hash <> ?3 AND withdrawn_at IS NULL";
+        let taken =
+            "SELECT count(*) FROM releases WHERE version = ?1 AND target = ?2 AND hash <> ?3 AND withdrawn_at IS NULL";
         let taken: u32 =
             self.conn.query_row(taken, params![release.version, release.target, Sql(hash)], |row| row.get(0))?;
         if taken > 0 {

@@ -252,10 +252,16 @@ impl State {
         mut broken: impl FnMut(Slot, &Held) -> Option<Why>,
     ) -> (Choice, Self) {
         let mut next = self.clone();
+        let is_old = |held: &Held| held.version().is_none_or(|version| version <= packaged);
+        // A newer package is what a person installed last: what is no newer is of no use any more.
+        for slot in Slot::BOTH {
+            if next.held(slot).is_some_and(is_old) {
+                next.clear(slot);
+            }
+        }
         if let Some(Trial { slot, starts_left }) = next.trial {
             let fault = match next.held(slot) {
                 None => Some(Why::Damaged),
-                Some(held) if held.version().is_none_or(|version| version <= packaged) => Some(Why::TakenBack),
                 Some(held) => broken(slot, held).or((starts_left == 0).then_some(Why::NotHealthy)),
             };
             match fault {
@@ -273,11 +279,6 @@ impl State {
         for slot in first.into_iter().chain(Slot::BOTH.into_iter().filter(|slot| Some(*slot) != first)) {
             let Some(held) = next.held(slot).cloned() else { continue };
             if Some(slot) == trial || !held.worked {
-                continue;
-            }
-            // A newer package is what a person installed last.
-            if held.version().is_none_or(|version| version <= packaged) {
-                *next.held_mut(slot) = None;
                 continue;
             }
             match broken(slot, &held) {

@@ -84,7 +84,8 @@ fn a_newer_package_is_what_a_person_installed_last() {
     }
     let mut state = upgraded();
     state.try_next(Slot::B, held("0.3.0"));
-    assert_eq!(state.launch(version("0.3.0"), true, |_, _| None).0, Choice::Packaged);
+    let (choice, next) = state.launch(version("0.3.0"), true, |_, _| None);
+    assert_eq!((choice, next.bad.len(), next.trial), (Choice::Packaged, 0, None), "and nothing is wrong with it");
 }
 
 #[test]

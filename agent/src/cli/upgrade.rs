@@ -8,11 +8,10 @@ use serde::Serialize;
 
 use super::Context;
 use super::failure::Failure;
-use super::launch;
+use super::{launch, serve};
 use crate::clock::Clock;
-use crate::journal::keyfile::TerminalKeys;
+use crate::journal;
 use crate::journal::verify::verify;
-use crate::journal::{self, KEY_FILE};
 use crate::out::{plain, print};
 use crate::upgrade::selftest::Passed;
 use crate::upgrade::state::{Choice, Slot, State};
@@ -103,11 +102,9 @@ pub(super) fn self_test(context: &Context, arguments: &SelfTest) -> Result<(), F
     let _niceness = rustix::process::nice(19);
     let _tied = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let file = arguments.journal.clone();
-    let key_file = context.config.data_dir.join(KEY_FILE);
-    let no_keys = |why: String| Failure::Keys { file: key_file.clone(), why };
-    let keys = TerminalKeys::read(&key_file).map_err(|error| no_keys(error.to_string()))?;
-    let signer = keys.signer().ok_or_else(|| no_keys(String::from("it holds no key")))?;
-    let credential = super::serve::systemd_credential()?;
+    let keys = serve::keys(&context.config)?;
+    let signer = serve::signer(&context.config, &keys)?;
+    let credential = serve::systemd_credential()?;
     let failed = |source| Failure::Journal { file: file.clone(), source };
     let now = Clock::system().now();
     let tried = journal::try_copy(&file, (signer, &keys, credential.as_ref()), now).map_err(failed)?;

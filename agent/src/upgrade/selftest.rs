@@ -72,7 +72,7 @@ impl Trial {
         // By the program that runs first: what it cannot read is no fault of the new one.
         self.child(Path::new("/proc/self/exe")).map_err(|error| match error {
             TrialError::Failed(why) => TrialError::Unsound(why),
-            other => other,
+            TrialError::NotHeld(_) | TrialError::Unsound(_) | TrialError::NotUndoable(_) => error,
         })?;
         let passed = self.child(&self.program)?;
         if passed.version != self.version || passed.form != self.form {

@@ -524,7 +524,9 @@ mod tests {
              till_hw_proxy_listen = '127.0.0.1:8069'\ntill_hw_proxy_origins = 'https://o.example'\n\
              till_hw_proxy_peers = '::1'\n\
              till_concert_device = '/dev/ttyS0'\ntill_concert_line = '1200 7E1'\ntill_concert_listen = '10.0.0.1:9999'\n\
-             till_concert_peers = '10.0.0.9'\ntill_category = '3'\nlog = 'warn'\n",
+             till_concert_peers = '10.0.0.9'\ntill_category = '3'\nlog = 'warn'\n\
+             release_key = '3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29'\n\
+             upgrade_check_s = 60\nupgrade_quiet_s = 5\nupgrade_trial_s = 30\n",
         )
         .unwrap();
         let expected = Config {
@@ -556,6 +558,10 @@ mod tests {
             till_concert_listen: "10.0.0.1:9999".into(),
             till_concert_peers: "10.0.0.9".into(),
             till_category: "3".into(),
+            release_key: "3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29".into(),
+            upgrade_check_s: 60,
+            upgrade_quiet_s: 5,
+            upgrade_trial_s: 30,
             log: "warn".into(),
         };
         assert_eq!(config, expected);
@@ -568,6 +574,8 @@ mod tests {
             ("lisen = '127.0.0.1:1'", "lisen"),
             ("listen = 'here'", "listen"),
             ("listen = ", "TOML"),
+            ("release_key = 'abc'", "release_key"),
+            ("upgrade_trial_s = 0", "upgrade_trial_s"),
             ("listen = '0.0.0.0:7410'", "phone_listen"),
             ("listen = '192.168.4.1:7410'", "phone_listen"),
             ("phone_listen = '0.0.0.0:7411'", "never all of them"),

@@ -127,9 +127,9 @@ fn message(from: &mut TcpStream) -> anyhow::Result<(Message, Vec<u8>)> {
         ensure!(all.len() < 64 * 1024, "no end of a head");
     }
     let head = String::from_utf8(all.clone())?;
-    let length = head.lines().filter_map(|line| line.split_once(':'));
-    let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value.trim());
-    let mut body = vec![0; length.last().unwrap_or("0").parse()?];
+    let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+    let length = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let mut body = vec![0; length.map_or("0", |(_, value)| value.trim()).parse()?];
     from.read_exact(&mut body)?;
     all.extend_from_slice(&body);
     Ok(((head.lines().next().unwrap_or_default().to_owned(), body), all))

@@ -16,6 +16,8 @@ pub mod pcscd;
 pub mod ports;
 pub mod program;
 pub mod purse_shop;
+pub mod recorder;
+pub mod release;
 pub mod shop;
 pub mod site;
 pub mod sweep;

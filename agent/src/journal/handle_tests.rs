@@ -19,30 +19,26 @@ async fn work_that_panics_leaves_nobody_waiting() {
     let (folder, fund) = (tempfile::tempdir().unwrap(), Fund::default());
     let (handle, thread) = start(fund.ready(folder.path(), 100)).unwrap();
     let (go, gone) = std::sync::mpsc::channel::<()>();
-    let asks = |work: fn()| {
+    let ask = |work: Box<dyn FnOnce() + Send>| {
         let handle = handle.clone();
-        async move {
+        tokio::spawn(async move {
             let asked = handle.sync(move |_| {
                 work();
                 Ok(())
             });
             asked.await
-        }
+        })
     };
-    let first = handle.customer::<()>(move |_| {
+    let first = ask(Box::new(move || {
         drop(gone.recv());
-        std::panic::resume_unwind(Box::new("planted"))
-    });
-    // It lets the first one go once the second one waits behind it.
-    let behind = async move {
-        let waits = asks(|| {});
-        tokio::pin!(waits);
-        assert!(futures_util::poll!(&mut waits).is_pending());
-        drop(go);
-        waits.await
-    };
-    let (first, behind) = tokio::join!(first, behind);
-    assert!(matches!((first, behind), (Err(JournalError::Closed), Err(JournalError::Closed))));
-    assert!(matches!(handle.sync(|_| Ok(())).await, Err(JournalError::Closed)), "later");
+        std::panic::resume_unwind(Box::new("planted"));
+    }));
+    let behind = ask(Box::new(|| {}));
+    // On one thread: both have asked then, and the second one waits.
+    tokio::task::yield_now().await;
+    drop(go);
+    for asked in [first, behind, ask(Box::new(|| {}))] {
+        assert!(matches!(asked.await.unwrap(), Err(JournalError::Closed)));
+    }
     thread.finish();
 }

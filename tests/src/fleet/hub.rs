@@ -10,8 +10,8 @@ use cabas_hub::core::period::Period;
 use cabas_hub::core::slices::Shares;
 use cabas_hub::keys::HubSecrets;
 use cabas_hub::store::{
-    CardName, CloseOrder, CorrectionOrder, Db, GoodwillRule, ImportCard, ImportHousehold, ImportPlan, ImportShop, InitFund, NewCode, OpenMode,
-    PolicyLimits, RestorePlan, StoreError, Tx, restore,
+    CardName, CloseOrder, CorrectionOrder, Db, GoodwillRule, ImportCard, ImportHousehold, ImportPlan, ImportShop,
+    InitFund, NewCode, OpenMode, PolicyLimits, RestorePlan, StoreError, Tx, restore,
 };
 use cabas_protocol::enrol::{Code, CodeKeys};
 use cabas_protocol::head::HeadContext;

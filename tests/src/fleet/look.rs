@@ -89,7 +89,9 @@ impl World {
             if more > self.audit.goodwill.0 || beyond > self.audit.goodwill.1 {
                 return Err(Broken::new(
                     "the fund never pays out more than it credited",
-                    format!("household {household} was credited {given}, and {paid} was settled; {beyond} beyond in all"),
+                    format!(
+                        "household {household} was credited {given}, and {paid} was settled; {beyond} beyond in all"
+                    ),
                 ));
             }
         }

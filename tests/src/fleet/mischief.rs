@@ -130,6 +130,10 @@ impl World {
         let (locator, keys) = self.hub.code(of, time)?;
         let dir = self.dir.join(format!("till-{shop}-{}", self.enrolments));
         let till = Till::enrol(shop, &dir, self.hub.direct()?, (locator, &keys), clocks, now)?;
+        let at = (till.terminal.get(), till.epoch.get());
+        if self.audit.forgotten.contains(&at) || self.audit.closed.contains(&at) {
+            return Err(Broken::new("an enrolment's number is given once", format!("{at:?}")));
+        }
         if let Some(place) = self.tills.get_mut(usize::from(shop)) {
             *place = Some(till);
         }

@@ -110,7 +110,8 @@ impl World {
     /// A terminal that is connected.
     fn reader(&self, shop: u8) -> Option<(TerminalId, u32)> {
         let till = self.tills.get(usize::from(shop)).and_then(Option::as_ref)?;
-        let is_there = !self.shape.is_stall(shop) && !self.audit.forgotten.contains(&(till.terminal.get(), till.epoch.get()));
+        let is_there =
+            !self.shape.is_stall(shop) && !self.audit.forgotten.contains(&(till.terminal.get(), till.epoch.get()));
         is_there.then_some((till.terminal, till.epoch.get()))
     }
 
@@ -123,8 +124,11 @@ impl World {
     ) -> Checked<Session> {
         let (time, drawn) = (self.time(), self.nonce());
         let until = time.after_s(GRANTED_S.into());
-        let granted =
-            self.hub.direct()?.db.write(|tx| tx.card_grant(terminal, verb, (card.number, card.tier()), household, until));
+        let granted = self
+            .hub
+            .direct()?
+            .db
+            .write(|tx| tx.card_grant(terminal, verb, (card.number, card.tier()), household, until));
         match granted {
             Ok(()) => {}
             Err(StoreError::CardSession(_)) => return Ok(Session::Refused),
@@ -148,7 +152,9 @@ impl World {
                 self.figures.torn_sessions += 1;
                 Ok(Session::Left)
             }
-            Err(StoreError::CardSession(_) | StoreError::Restoring(_) | StoreError::CardTaken { .. }) => Ok(Session::Refused),
+            Err(StoreError::CardSession(_) | StoreError::Restoring(_) | StoreError::CardTaken { .. }) => {
+                Ok(Session::Refused)
+            }
             Err(error) => Err(error.into()),
         }
     }

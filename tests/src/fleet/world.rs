@@ -183,6 +183,11 @@ impl World {
         BEGINS + u64::from(self.at)
     }
 
+    /// The first terminal, taken out of it.
+    pub fn only_till(&mut self) -> Option<Till> {
+        self.tills.first_mut().and_then(Option::take)
+    }
+
     /// What came of it so far.
     #[must_use]
     pub const fn figures(&self) -> Figures {

@@ -16,6 +16,7 @@ pub mod pcscd;
 pub mod ports;
 pub mod program;
 pub mod purse_shop;
+pub mod scenario;
 pub mod shop;
 pub mod site;
 pub mod sweep;

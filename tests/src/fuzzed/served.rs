@@ -34,6 +34,8 @@ use crate::fleet::world::{BEGINS, World};
 const METHODS: [&str; 5] = ["GET", "POST", "DELETE", "PUT", "HEAD"];
 /// What waits for a card longer than a fuzzer does, or never ends.
 const WAITS: [&str; 3] = ["/api/reader/test", "/api/events", "/api/balance"];
+/// What no path may hold as it stands (RFC 3986 §2).
+const NOT_IN_PATHS: &[u8] = b"\"<>\\^`{|}#";
 /// Bytes of an answer that are read.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// How long an answer is waited for.
@@ -94,7 +96,13 @@ fn request(bytes: &[u8]) -> Option<(&str, String, &[u8])> {
     let is_path = path.starts_with('/') && path.len() < 2_000;
     let escaped: String = path
         .bytes()
-        .map(|byte| if byte.is_ascii_graphic() { char::from(byte).to_string() } else { format!("%{byte:02x}") })
+        .map(|byte| {
+            if byte.is_ascii_graphic() && !NOT_IN_PATHS.contains(&byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02x}")
+            }
+        })
         .collect();
     let is_asked = METHODS.contains(&method) && is_path && !WAITS.iter().any(|waits| escaped.starts_with(waits));
     is_asked.then(|| (method, escaped, bytes.get(end.saturating_add(1)..).unwrap_or_default()))
@@ -120,6 +128,7 @@ struct Shop {
 }
 
 fn open_shop() -> anyhow::Result<Shop> {
+    drop(rustls::crypto::ring::default_provider().install_default());
     let (folder, mut world) = fund()?;
     let now = world.now();
     let till = world.only_till().ok_or_else(|| anyhow::anyhow!("no terminal"))?;
@@ -194,7 +203,7 @@ fn pairs(shop: &Shop, body: &[u8]) {
         let guard = shop.runtime.enter();
         let id = shop.phones.admit(&token);
         let name = shop.phones.list().last().map(|phone| phone.name.clone()).unwrap_or_default();
-        assert!(!name.chars().any(char::is_control) && !name.is_empty(), "{name:?}");
+        assert!(!name.chars().any(char::is_control), "{name:?}");
         assert!(shop.phones.admit(text("name")).is_none(), "a name lets in");
         drop(guard);
         let id = id.unwrap_or_else(|| panic!("who was let in is not known"));

@@ -34,7 +34,14 @@ impl World {
                     return Err(Broken::new("a part is less than the whole", format!("sale {id}: {part}")));
                 }
                 world.taken.entry(id).or_default().insert(part);
-                world.sell_to_purse(till, (id, rung_up), (&card, Some(offer)), mishap, false).map(drop)
+                let again = world.sell_to_purse(till, (id, rung_up), (&card, Some(offer)), mishap, false)?;
+                match (again, mishap) {
+                    (Some(again), Mishap::None) => Err(Broken::new(
+                        "a part that is offered can be taken",
+                        format!("sale {id}: {offer}, then {again}"),
+                    )),
+                    _ => Ok(()),
+                }
             });
         }
         self.with_till(rung_up.shop, |world, till| {

@@ -18,6 +18,7 @@ mod sell;
 mod serve;
 mod till;
 mod till_concert;
+mod till_page;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

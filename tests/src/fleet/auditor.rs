@@ -123,6 +123,8 @@ pub struct Auditor {
     pub goodwill: (u64, u64),
     /// What households may spend beyond what they were given.
     pub beyond: BTreeMap<u16, u64>,
+    /// Pieces of news that arrived at terminals.
+    pub news: u64,
     /// True once money expired, or was taken back.
     pub takes: bool,
     /// What the hub gave back of lost purse cards, and what it says they claimed; asked for when needed.
@@ -195,6 +197,7 @@ impl Auditor {
         if !arrives {
             return Ok(());
         }
+        self.news += u64::try_from(answer.objects.len())?;
         for object in &answer.objects {
             if peek_type(object)? == ObjectType::Balance {
                 self.signed(&Signed::<SignedBalance>::from_bytes(object.to_vec())?.peek()?)?;

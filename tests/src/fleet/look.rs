@@ -124,6 +124,7 @@ impl World {
             let time = self.time();
             self.hub.jobs(time)?;
         }
+        self.news_come_once()?;
         self.look()?;
         self.paid_within_credits()?;
         self.all_settled()?;
@@ -134,6 +135,24 @@ impl World {
         if let Some(first) = report.findings.first() {
             let detail = format!("{} findings, the first: {first:?}", report.found);
             return Err(Broken::new("the hub's books verify", detail));
+        }
+        Ok(())
+    }
+
+    /// A terminal that has all news is told none of it again.
+    fn news_come_once(&mut self) -> Checked {
+        for shop in 0..self.shape.tills() {
+            self.with_till(shop, |world, till| {
+                let at = (till.terminal.get(), till.epoch.get());
+                world.sync(till, Net::Fine)?;
+                let (has_all, before) = (world.has_news_of.get(&at) == Some(&world.at), world.audit.news);
+                world.sync(till, Net::Fine)?;
+                let again = world.audit.news - before;
+                if has_all && again > 0 && !world.audit.tainted.contains(&at) {
+                    return Err(Broken::new("news come once", format!("shop {shop} is told {again} again")));
+                }
+                Ok(())
+            })?;
         }
         Ok(())
     }

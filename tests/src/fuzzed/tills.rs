@@ -58,6 +58,9 @@ pub(super) fn concert(bytes: &[u8]) {
                     assert!(request.action.is_none() || request.cents > Cents::ZERO, "{request:?}");
                     *open = 1;
                 }
+                Out::Abandoned(cents) => {
+                    assert!(*open == 0, "{cents} abandoned while something was done");
+                }
                 Out::Answered(_) => {
                     assert_eq!(*open, 2, "answered what nobody asked");
                     *open = 0;

@@ -18,6 +18,7 @@ pub mod program;
 pub mod purse_shop;
 pub mod recorder;
 pub mod release;
+pub mod scenario;
 pub mod shop;
 pub mod site;
 pub mod sweep;

@@ -80,6 +80,8 @@ pub struct Config {
     /// The category that tills' amounts fall in, by number or name; empty for the shop's first. A till names none: goods of
     /// another category that are rung up there are paid as if they were of this one.
     pub till_category: String,
+    /// A folder of a second medium, such as `/media/cabas/journal`, to which every row is copied; empty for none.
+    pub second_journal: String,
     /// What is logged, as `tracing` filters are written: `info`, `cabas_agent=debug,warn`, ….
     pub log: String,
 }
@@ -115,6 +117,7 @@ impl Default for Config {
             till_hw_proxy_origins: String::new(),
             till_hw_proxy_peers: String::from("127.0.0.1,::1"),
             till_category: String::new(),
+            second_journal: String::new(),
             log: String::from("info"),
         }
     }

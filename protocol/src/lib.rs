@@ -18,6 +18,7 @@ pub mod keys;
 pub mod objects;
 pub mod refusal;
 pub mod row;
+pub mod second;
 pub mod sign;
 pub mod statement;
 pub mod sync;

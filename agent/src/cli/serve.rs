@@ -1,6 +1,6 @@
 //! `run`: opens the journal, starts the threads of the devices, serves the page, syncs, until it is told to stop.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::keyfile::TerminalKeys;
 use crate::journal::seal::{SealCredential, SealedBy};
+use crate::journal::second::{self, Copy};
 use crate::journal::{self, FILE, Journal, KEY_FILE};
 use crate::phones::Phones;
 use crate::service::counter::Alive;
@@ -61,6 +62,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         place: place(config),
     };
     let (service, counter) = Service::new(parts, keys.card_key());
+    second(config, &file, &service)?;
     let (cards, card_events) = mpsc::channel(CARD_EVENTS_MAX);
     let reader = card::start(config.reader(), cards).map_err(start("the reader's thread"))?;
 
@@ -100,6 +102,18 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     drop(service);
     // Every row that was asked for is written before the program ends.
     journal_thread.finish();
+    Ok(())
+}
+
+/// The second copy of the journal, where the configuration names a folder for it. It never keeps the counter shut.
+fn second(config: &Config, file: &Path, service: &Service) -> Result<(), Failure> {
+    if config.second_journal.is_empty() {
+        return Ok(());
+    }
+    let copy = Copy::new(file, Path::new(&config.second_journal))
+        .map_err(|source| Failure::Journal { file: file.to_owned(), source })?;
+    let start = |source| Failure::Start { what: "the thread of the journal's second copy", source };
+    service.has_second(second::start(copy, service.journal_changes()).map_err(start)?);
     Ok(())
 }
 

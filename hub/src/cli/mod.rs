@@ -27,6 +27,7 @@ mod shop;
 mod source;
 mod statement;
 mod terminal;
+mod terminal_ingest;
 mod two_people;
 mod upkeep;
 mod user;

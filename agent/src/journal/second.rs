@@ -220,13 +220,13 @@ impl Copy {
 
     /// The next rows as they stand in the copy, and the chain behind them.
     fn rows_after(&self, chain: ChainHead) -> Result<(Vec<u8>, ChainHead), SecondError> {
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u64>(0)?, row.get::<_, [u8; 32]>(1)?, row.get(2)?));
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u32>(0)?, row.get::<_, [u8; 32]>(1)?, row.get(2)?));
         let sql = "SELECT seq, hash, bytes FROM rows WHERE seq > ?1 ORDER BY seq LIMIT ?2";
         let mut select = self.journal.prepare_cached(sql).map_err(JournalError::from)?;
         let (mut bytes, mut newest) = (Vec::new(), chain);
         let rows = select.query_map((chain.seq.get(), ROWS_MAX), read).map_err(JournalError::from)?;
         for row in rows {
-            let (seq, hash, row): (u64, [u8; 32], Vec<u8>) = row.map_err(JournalError::from)?;
+            let (seq, hash, row): (u32, [u8; 32], Vec<u8>) = row.map_err(JournalError::from)?;
             if !second::put(&row, &mut bytes) {
                 return Err(JournalError::Inconsistent("a row is longer than a row can be").into());
             }

@@ -39,12 +39,12 @@ impl Stall {
         self.stick.path().join("cabas-7-1.rows")
     }
 
-    fn rows(&self) -> u64 {
+    fn rows(&self) -> u32 {
         self.journal.state().newest.chain.seq.get()
     }
 
     /// How many whole rows the copy has, each compared with the journal's own.
-    fn copied(&self) -> u64 {
+    fn copied(&self) -> u32 {
         let bytes = fs::read(self.file()).unwrap();
         let mut from = bytes.as_slice();
         assert!(second::read_head(&mut from).unwrap());

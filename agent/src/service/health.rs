@@ -115,9 +115,12 @@ impl Service {
 
 /// Ends at a change of how the second copy stands; never where there is none, or its thread is gone.
 pub(super) async fn second_changed(second: &mut Option<watch::Receiver<Second>>) {
-    match second {
-        Some(seen) if seen.changed().await.is_ok() => {}
-        _ => std::future::pending().await,
+    let changed = match second {
+        Some(seen) => seen.changed().await.is_ok(),
+        None => false,
+    };
+    if !changed {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -197,6 +197,10 @@ impl Config {
                             telephones by phone_listen";
             return Err(ConfigError::Value { key: "listen", value, expected });
         }
+        if !(self.second_journal.is_empty() || self.second_journal.starts_with('/')) {
+            let (value, expected) = (self.second_journal.clone(), "a folder's whole path, such as /media/cabas/journal");
+            return Err(ConfigError::Value { key: "second_journal", value, expected });
+        }
         self.phone_address()?;
         self.caisse_ap()?;
         self.concert()?;
@@ -469,7 +473,8 @@ mod tests {
              till_hw_proxy_listen = '127.0.0.1:8069'\ntill_hw_proxy_origins = 'https://o.example'\n\
              till_hw_proxy_peers = '::1'\n\
              till_concert_device = '/dev/ttyS0'\ntill_concert_line = '1200 7E1'\ntill_concert_listen = '10.0.0.1:9999'\n\
-             till_concert_peers = '10.0.0.9'\ntill_category = '3'\nlog = 'warn'\n",
+             till_concert_peers = '10.0.0.9'\ntill_category = '3'\nlog = 'warn'\n\
+             second_journal = '/media/x'\n",
         )
         .unwrap();
         let expected = Config {
@@ -501,6 +506,7 @@ mod tests {
             till_concert_listen: "10.0.0.1:9999".into(),
             till_concert_peers: "10.0.0.9".into(),
             till_category: "3".into(),
+            second_journal: "/media/x".into(),
             log: "warn".into(),
         };
         assert_eq!(config, expected);
@@ -512,6 +518,7 @@ mod tests {
         for (toml, said) in [
             ("lisen = '127.0.0.1:1'", "lisen"),
             ("listen = 'here'", "listen"),
+            ("second_journal = 'stick'", "whole path"),
             ("listen = ", "TOML"),
             ("listen = '0.0.0.0:7410'", "phone_listen"),
             ("listen = '192.168.4.1:7410'", "phone_listen"),

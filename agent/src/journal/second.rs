@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, RecvTimeoutError, TrySendError};
 use std::thread;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -247,7 +247,10 @@ pub fn start(mut copy: Copy, mut journal: watch::Receiver<Published>) -> io::Res
     let (bell, rung) = mpsc::sync_channel::<()>(1);
     tokio::spawn(async move {
         while journal.changed().await.is_ok() {
-            drop(bell.try_send(()));
+            match bell.try_send(()) {
+                Ok(()) | Err(TrySendError::Full(())) => {}
+                Err(TrySendError::Disconnected(())) => return,
+            }
         }
     });
     let work = move || {

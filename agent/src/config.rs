@@ -198,7 +198,8 @@ impl Config {
             return Err(ConfigError::Value { key: "listen", value, expected });
         }
         if !(self.second_journal.is_empty() || self.second_journal.starts_with('/')) {
-            let (value, expected) = (self.second_journal.clone(), "a folder's whole path, such as /media/cabas/journal");
+            let (value, expected) =
+                (self.second_journal.clone(), "a folder's whole path, such as /media/cabas/journal");
             return Err(ConfigError::Value { key: "second_journal", value, expected });
         }
         self.phone_address()?;

@@ -1,5 +1,10 @@
 //! Sync and extend over HTTP: rows go up, objects come down, polls wait.
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "a failed unwrap is the test's failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a failed unwrap is the test's failure"
+)]
 
 mod common;
 

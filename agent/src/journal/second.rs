@@ -148,9 +148,6 @@ impl Copy {
     /// Finds how far the copy goes, and makes it end there: behind its last whole row, or behind the head of a new file.
     fn settle(&self, file: &mut File, length: u64) -> Result<Place, SecondError> {
         let (place, torn) = self.scan(file)?;
-        if place.chain.seq.get() > 0 && self.hash_of(place.chain.seq)? != Some(place.chain.hash) {
-            return Err(SecondError::Other(self.file.clone()));
-        }
         if torn > u64::from(u16::MAX) {
             // More than a torn row: it is kept for whoever wants to look, and a new copy is made.
             fs::rename(&self.file, self.file.with_extension("damaged"))?;
@@ -196,25 +193,37 @@ impl Copy {
             let frame = second::read(&mut from)?;
             let taken = u64::try_from(frame.length()).unwrap_or(u64::MAX);
             let Frame::Row(bytes) = frame else { break };
-            let Some(chain) = self.next(place.chain, bytes) else { break };
+            let Some(chain) = self.next(place.chain, bytes)? else { break };
             place = Place { bytes: place.bytes.saturating_add(taken), chain };
         }
         Ok((place, length.saturating_sub(place.bytes)))
     }
 
-    /// The chain with one row more, where the row is this enrolment's and builds on it.
-    fn next(&self, chain: ChainHead, bytes: Vec<u8>) -> Option<ChainHead> {
-        let signed = Signed::<Row>::from_bytes(bytes).ok()?;
-        let row = signed.read_trusted(self.id.fund).ok()?.into_payload();
+    /// The chain with one row more, where the journal has that row; nothing where it is no whole row of this enrolment. A
+    /// row that was torn off may be filled up with anything and still be read, so only one that is signed counts as another.
+    fn next(&self, chain: ChainHead, bytes: Vec<u8>) -> Result<Option<ChainHead>, SecondError> {
+        let Ok(signed) = Signed::<Row>::from_bytes(bytes) else { return Ok(None) };
+        let Ok(row) = signed.read_trusted(self.id.fund) else { return Ok(None) };
+        let (row, hash) = (row.into_payload(), signed.hash());
         let fits = (row.terminal, row.epoch) == (self.id.terminal, self.id.epoch)
             && Some(row.seq) == chain.seq.next()
             && row.prev == chain.hash;
-        fits.then(|| ChainHead { seq: row.seq, hash: signed.hash() })
+        if !fits {
+            return Ok(None);
+        }
+        if self.hash_of(row.seq)? == Some(hash) {
+            return Ok(Some(ChainHead { seq: row.seq, hash }));
+        }
+        match signed.verify(&self.id.key, self.id.fund) {
+            Ok(_) => Err(SecondError::Other(self.file.clone())),
+            Err(_) => Ok(None),
+        }
     }
 
     fn hash_of(&self, seq: Seq) -> Result<Option<Hash>, JournalError> {
         let read = |row: &rusqlite::Row<'_>| row.get::<_, [u8; 32]>(0);
-        let found = self.journal.query_row("SELECT hash FROM rows WHERE seq = ?1", [seq.get()], read).optional()?;
+        let mut select = self.journal.prepare_cached("SELECT hash FROM rows WHERE seq = ?1")?;
+        let found = select.query_row([seq.get()], read).optional()?;
         Ok(found.map(Hash::new))
     }
 

@@ -30,7 +30,10 @@ fn every_command_of_the_manual_is_one_with_its_options() {
         };
         checked = checked.saturating_add(usize::from(!found.is_empty()));
         if !found.is_empty() && found.iter().all(Result::is_err) {
-            wrong.push(format!("{command}: {}", found.into_iter().filter_map(Result::err).collect::<Vec<_>>().join("; ")));
+            wrong.push(format!(
+                "{command}: {}",
+                found.into_iter().filter_map(Result::err).collect::<Vec<_>>().join("; ")
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -77,7 +80,8 @@ fn check(program: &Command, words: Vec<&str>) -> Result<(), String> {
         at = at.find_subcommand(word).ok_or_else(|| format!("{} has no command {word}", at.get_name()))?;
     }
     for word in words {
-        let Some((_, option)) = word.split_once("--").filter(|(before, _)| before.chars().all(|c| "[(…".contains(c))) else {
+        let Some((_, option)) = word.split_once("--").filter(|(before, _)| before.chars().all(|c| "[(…".contains(c)))
+        else {
             continue;
         };
         let option: String = option.chars().take_while(|c| c.is_ascii_alphabetic() || *c == '-').collect();

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use fantoccini::error::{CmdError, ErrorStatus};
 use fantoccini::wd::{PrintConfiguration, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -107,13 +108,21 @@ impl Browser {
         Ok(self.client.goto(url).await?)
     }
 
-    /// Clicks on what the CSS selector names.
+    /// Clicks on what the CSS selector names, once it can be clicked on.
     ///
     /// # Errors
-    /// Where nothing of it appears in time.
+    /// Where nothing of it appears in time, or it stays hidden or covered.
     pub async fn click(&self, css: &str) -> anyhow::Result<()> {
-        let element = self.client.wait().at_most(WAIT).for_element(Locator::Css(css)).await;
-        Ok(element.with_context(|| format!("no {css}"))?.click().await?)
+        let until = tokio::time::Instant::now() + WAIT;
+        loop {
+            let element = self.client.wait().at_most(WAIT).for_element(Locator::Css(css)).await;
+            match element.with_context(|| format!("no {css}"))?.click().await {
+                Err(error) if is_not_yet(&error) && tokio::time::Instant::now() < until => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                clicked => return clicked.with_context(|| format!("{css} cannot be clicked on")),
+            }
+        }
     }
 
     /// Types into what the CSS selector names.
@@ -236,4 +245,10 @@ impl Drop for Browser {
         drop(self.driver.kill());
         drop(self.driver.wait());
     }
+}
+
+/// Whether what is to be clicked on is there, but drawn anew, hidden or covered as yet.
+fn is_not_yet(error: &CmdError) -> bool {
+    let is_covered = matches!(error, CmdError::Standard(told) if told.error == ErrorStatus::ElementClickIntercepted);
+    is_covered || error.is_element_not_interactable() || error.is_stale_element_reference()
 }

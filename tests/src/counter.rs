@@ -216,14 +216,19 @@ async fn picture(window: &Browser, folder: &Path, name: &str) -> anyhow::Result<
 }
 
 /// Targets below 48 CSS pixels that a finger is to meet, and by how much the page scrolls: to the side never, and down not
-/// while selling, unless on a telephone.
+/// while selling, unless on a telephone. While selling a row must be left: an advice may come, and other fonts are larger.
 const MEASURE: &str = "const shown = [...document.querySelectorAll('button, a.button, summary, input')]
         .filter((one) => one.checkVisibility() && !one.disabled && (!document.querySelector('dialog[open]') || one.closest('dialog')));
     const small = shown.map((one) => [one, one.getBoundingClientRect()])
         .filter(([, box]) => box.width < 47.5 || box.height < 47.5)
         .map(([one, box]) => (one.id || one.textContent) + ' ' + box.width + 'x' + box.height);
     const whole = !document.querySelector('dialog[open]') && (document.body.dataset.view || 'till') === 'till' && !document.querySelector('.help') && innerWidth > 500;
-    return { small, tall: whole ? document.documentElement.scrollHeight - document.documentElement.clientHeight : 0, wide: document.documentElement.scrollWidth - document.documentElement.clientWidth };";
+    const frames = [...document.querySelectorAll('html, body, .cashier, .member')];
+    frames.forEach((one) => { one.style.minHeight = one.style.height = 'auto'; });
+    const left = innerHeight - document.body.getBoundingClientRect().height;
+    frames.forEach((one) => { one.style.minHeight = one.style.height = ''; });
+    const row = document.querySelector('#advice[hidden]') ? 50 : document.querySelector('.customer') ? 25 : 0;
+    return { small, tall: whole ? Math.max(0, row - left) : 0, wide: document.documentElement.scrollWidth - document.documentElement.clientWidth };";
 
 async fn check(window: &Browser, axe: &str) -> anyhow::Result<()> {
     window.script(axe).await?;

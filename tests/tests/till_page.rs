@@ -118,6 +118,34 @@ async fn unmodified_odoo_pages_are_told_what_was_paid_and_why_not() {
     assert_eq!(counter.sales().await.unwrap(), 2);
 }
 
+#[tokio::test]
+async fn till_test_pays_once_as_a_page_does_and_says_what_that_page_would_see() {
+    let (counter, _) = counter(Vec::new()).await;
+    let test = |more: &[&str]| counter.shop.command(&[&["till", "test", "--by", "hw-proxy", "--json"], more].concat());
+    let said = test(&[]).unwrap().output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+    let shown: Value = serde_json::from_slice(&said.stdout).unwrap();
+    assert_eq!((&shown["probe"]["done"], &shown["origin"]), (&json!(true), &json!("https://odoo.example")));
+    let asking = test(&["--amount", "1245"]).unwrap().stdout(Stdio::piped()).spawn().unwrap();
+    waits(&counter).await;
+    let card = counter.tap(1).unwrap();
+    let told = Asking(asking).told().await;
+    counter.take_away(card).await.unwrap();
+    assert_eq!(
+        (&told["debit"]["done"], &told["debit"]["answer"]["amount_msg"]),
+        (&json!(true), &json!(1245)),
+        "{told}"
+    );
+    unconfirmed(&counter, 0).await;
+    // A sale is under way at the counter: the page would be refused.
+    let id = counter.shop.begin_sale(300, "typed").await.unwrap();
+    assert_eq!(test(&["--amount", "200"]).unwrap().output().unwrap().status.code(), Some(1));
+    assert_eq!(counter.shop.delete(&format!("/api/sales/{id}")).await.unwrap(), 200);
+    let said = counter.shop.said(&["till", "test", "--by", "concert"]).unwrap();
+    assert!(said.code == Some(1) && said.err.contains("no till is let in so"), "{said:?}");
+    assert_eq!(counter.sales().await.unwrap(), 1);
+}
+
 /// A page of another origin: it asks in every way that a page has, and says how it went.
 const HOSTILE: &str = r#"<!doctype html><title>Hostile</title><p id="end"></p><script type="module">
 const port = PORT, url = (verb) => `http://127.0.0.1:${port}/hw_proxy/${verb}`;

@@ -77,7 +77,9 @@ pub(super) enum Failure {
     NoPrinter,
     #[error("the till's line is a device; name its other end with --line, such as --line /dev/ttyUSB1")]
     TillLine,
-    #[error("no till is let in; set `till_caisse_ap_listen`, such as 127.0.0.1:8888, or a `till_concert_…` setting")]
+    #[error(
+        "no till is let in so; set `till_caisse_ap_listen`, such as 127.0.0.1:8888, `till_hw_proxy_listen` or a `till_concert_…` setting"
+    )]
     TillOff,
     #[error(
         "nothing answers as a till's terminal at {address}: {source}; is `cabas-agent run` running with the same settings?"

@@ -2,15 +2,19 @@
 
 use std::cell::Cell;
 use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use rustix::termios::tcgetwinsize;
 use serde_json::Value;
+use tokio::time::{Instant, timeout};
 
 use super::local::Local;
 use crate::out::{Format, complain, plain};
 
 /// Bytes that one event may have: a sale of 16 lines is far below.
 const EVENT_BYTES_MAX: usize = 64 * 1024;
+/// Without even a sign of life, which comes every 20 s, nobody is there any more.
+const SILENCE_MAX: Duration = Duration::from_secs(50);
 /// Columns where the terminal does not say.
 const COLUMNS: usize = 80;
 /// Begins the line anew and clears what stands in it (ECMA-48 EL).
@@ -31,12 +35,16 @@ pub(super) enum Told {
 pub(super) struct Events {
     answer: Option<reqwest::Response>,
     unread: Vec<u8>,
+    /// When anything came last.
+    heard: Instant,
+    /// How long nothing may come.
+    patience: Duration,
 }
 
 impl Events {
     /// Listens; where there is no place left, nothing is told.
     pub(super) async fn of(local: &Local) -> Self {
-        Self { answer: local.listen().await, unread: Vec::new() }
+        Self { answer: local.listen().await, unread: Vec::new(), heard: Instant::now(), patience: SILENCE_MAX }
     }
 
     /// False where nothing is told, or no longer.
@@ -51,9 +59,11 @@ impl Events {
                 return told;
             }
             let Some(answer) = &mut self.answer else { return std::future::pending().await };
-            match answer.chunk().await {
-                Ok(Some(bytes)) if self.unread.len().saturating_add(bytes.len()) <= EVENT_BYTES_MAX => {
+            let patience = self.patience.saturating_sub(self.heard.elapsed());
+            match timeout(patience, answer.chunk()).await {
+                Ok(Ok(Some(bytes))) if self.unread.len().saturating_add(bytes.len()) <= EVENT_BYTES_MAX => {
                     self.unread.extend_from_slice(&bytes);
+                    self.heard = Instant::now();
                 }
                 Ok(_) | Err(_) => {
                     self.answer = None;
@@ -141,8 +151,10 @@ fn write(text: &str) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
     use super::*;
     use serde_json::json;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     #[test]
     fn events_are_read_as_they_come_in_any_pieces() {
@@ -158,6 +170,30 @@ mod tests {
             }
             assert_eq!(told, [Told::Something, Told::Sale(json!({ "id": "1" }))], "{size}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_falls_silent_is_left() {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        // A terminal that took the connection and hangs.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let hangs = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n: hello\n\n").await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+        let answer = Some(http.get(url).send().await.unwrap());
+        let mut events = Events { answer, unread: Vec::new(), heard: Instant::now(), patience: Duration::from_secs(1) };
+        let mut looks = 0;
+        // Whoever follows looks at other things meanwhile, which does not make the wait longer.
+        while timeout(Duration::from_millis(100), events.next()).await.is_err() {
+            looks += 1;
+        }
+        assert!(!events.are_told() && (8..60).contains(&looks), "{looks}");
+        hangs.abort();
     }
 
     #[test]

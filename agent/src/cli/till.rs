@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::Context;
 use super::failure::Failure;
-use super::till_concert;
+use super::{till_concert, till_page};
 use crate::out::{Format, complain, plain, print};
 use crate::till::caisse_ap::message::{MESSAGE_BYTES_MAX, Message};
 
@@ -30,22 +30,42 @@ pub(super) struct Test {
     /// Also ask for a real debit of so many cents, and wait for its card
     #[arg(long, value_name = "CENTS", value_parser = clap::value_parser!(u64).range(1..=999_999_999_999))]
     amount: Option<u64>,
+    /// The protocol to speak, where tills come in by more than one
+    #[arg(long, value_enum, conflicts_with = "line")]
+    by: Option<By>,
     /// Speak Concert on this device file: the other end of the cable, or of a pseudo-terminal
     #[arg(long, value_name = "DEVICE")]
     line: Option<PathBuf>,
 }
 
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum By {
+    CaisseAp,
+    Concert,
+    HwProxy,
+}
+
 pub(super) async fn run(context: &Context, till: &Till) -> Result<(), Failure> {
     let Till::Test(test) = till;
-    let caisse_ap = context.config.caisse_ap()?.filter(|_| test.line.is_none());
-    let Some(address) = caisse_ap.map(|door| door.address.to_string()) else {
-        return till_concert::run(context, test.line.as_deref(), test.amount).await;
-    };
+    let is_meant = |by| test.line.is_none() && test.by.is_none_or(|chosen| chosen == by);
+    if let Some(door) = context.config.caisse_ap()?.filter(|_| is_meant(By::CaisseAp)) {
+        return caisse_ap(context, door.address.to_string(), test.amount).await;
+    }
+    if let Some(door) = context.config.hw_proxy()?.filter(|_| is_meant(By::HwProxy)) {
+        return till_page::run(context, &door, test.amount).await;
+    }
+    if test.line.is_none() && !is_meant(By::Concert) {
+        return Err(Failure::TillOff);
+    }
+    till_concert::run(context, test.line.as_deref(), test.amount).await
+}
+
+async fn caisse_ap(context: &Context, address: String, amount: Option<u64>) -> Result<(), Failure> {
     let probe = "CZ0040300CJ012012345678901CA00201CD001I";
     let answered = exchange(&address, probe, PROBE_TIMEOUT).await?;
     let mut shown = json!({ "address": address, "probe": shown(&answered) });
     let mut is_done = is_done(&answered);
-    if let Some(cents) = test.amount.filter(|_| is_done) {
+    if let Some(cents) = amount.filter(|_| is_done) {
         if context.format == Format::Text {
             complain("Hold the card to the reader.");
         }

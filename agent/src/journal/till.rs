@@ -169,22 +169,30 @@ impl Journal {
         })
     }
 
-    /// The newest operation that a till may not know of and that it asks for again: the same in every part, of late.
+    /// The newest operation that a till may not know of and that it asks for again: the same in every part, of late. With
+    /// `order` the same amount for that order is the same again too, under whatever reference.
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn till_same_again(&mut self, now: Moment, ask: &TillAsk) -> Result<Option<TillDone>, JournalError> {
+    pub fn till_same_again(
+        &mut self,
+        now: Moment,
+        ask: &TillAsk,
+        order: Option<&str>,
+    ) -> Result<Option<TillDone>, JournalError> {
         self.read(|db, state| {
             let time = state.hub.anchor.time(now);
             let select = "SELECT request, action, cents, reference FROM till_requests WHERE at >= ?1 AND peer = ?2 \
-                          AND till = ?3 AND action = ?4 AND cents = ?5 AND reference = ?6 AND told_at IS NULL \
-                          ORDER BY at DESC LIMIT ?7";
+                          AND till = ?3 AND action = ?4 AND cents = ?5 AND (reference = ?6 OR ?7) AND told_at IS NULL \
+                          ORDER BY at DESC LIMIT ?8";
             let TillAsk { peer, till, action, cents, reference } = ask;
             // From the request a debit takes its time; what counts is when it was done.
             let from = time.get().saturating_sub(SAME_AGAIN_S.saturating_mul(2));
-            let parameters = params![from, peer, till, action.number(), cents.get(), reference, LOOKED_MAX];
+            let parameters =
+                params![from, peer, till, action.number(), cents.get(), reference, order.is_some(), LOOKED_MAX];
             for stored in select_stored(db, select, parameters)? {
                 if let Some(done) = done(db, state, &stored)?
+                    && (stored.reference == *reference || done.sale.till_ref.as_deref() == order)
                     && !(done.is_undone && done.action == TillAction::Debit)
                     && time.since_s(done.at) <= SAME_AGAIN_S
                 {

@@ -48,7 +48,8 @@ fn only_the_very_same_request_of_late_that_nobody_confirmed_is_one_again() {
     let mut journal = fund.ready(folder.path(), 10_000);
     sell(&mut journal, 5, 1, 100, true);
     sell(&mut journal, 6, 2, 200, false);
-    let mut again = |at, ask: &TillAsk| journal.till_same_again(moment(1, at), ask).unwrap().map(|done| done.request);
+    let mut again =
+        |at, ask: &TillAsk| journal.till_same_again(moment(1, at), ask, None).unwrap().map(|done| done.request);
     assert_eq!(again(50, &till_ask(200)), Some(request(2)));
     assert_eq!(again(50, &till_ask(100)), None, "the till knows of it: this is another customer");
     for other in [
@@ -72,7 +73,7 @@ fn what_was_undone_since_is_neither_unconfirmed_nor_the_same_again() {
     let undone = journal.reverse(moment(1, 7), SaleRef::Request(request(2)), request(5)).unwrap();
     assert!(matches!(undone, Undone::Done(_)));
     assert_eq!(unconfirmed(&mut journal, 9), []);
-    assert_eq!(journal.till_same_again(moment(1, 9), &till_ask(200)).unwrap(), None);
+    assert_eq!(journal.till_same_again(moment(1, 9), &till_ask(200), None).unwrap(), None);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Points of sale by hw_proxy at a counter with a real journal: real sockets, cards that a test presents.
 
 use super::*;
+use crate::till::Choice;
 use crate::till::hw_proxy::server::{Door, serve};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -92,11 +93,15 @@ async fn read(stream: &mut TcpStream) -> String {
 }
 
 fn payment(cents: u64, key: &str) -> Value {
+    payment_of("ORDER000120030001", cents, key)
+}
+
+fn payment_of(order: &str, cents: u64, key: &str) -> Value {
     let digits = format!("{cents:03}");
     let (euros, cents) = digits.split_at(digits.len().saturating_sub(2));
     let amount: serde_json::Number = serde_json::from_str(&format!("{euros}.{cents}")).unwrap();
     let info = json!({ "amount": amount, "currency_iso": "EUR", "currency_decimals": 2, "payment_mode": "card",
-        "payment_id": key, "order_id": "ORDER000120030001" });
+        "payment_id": key, "order_id": order });
     json!({ "payment_info": info.to_string() })
 }
 
@@ -203,6 +208,48 @@ async fn after_a_start_the_page_that_was_asking_finds_the_end_and_the_key_is_kno
     assert_eq!(page.ends(&id).await["reference"], "000001");
     page.state(&id).await;
     till.unconfirmed(0).await;
+    assert_eq!(till.closed().await, (1, 1245));
+}
+
+#[tokio::test]
+async fn a_line_that_was_taken_off_the_order_and_put_there_again_is_asked_about_before_it_is_paid_again() {
+    let till = till_at(shop(10_000, settings())).await;
+    let mut page = till.page().await;
+    page.call(START, &payment(1245, KEY)).await;
+    till.waits().await;
+    till.shop.present(&OURS).await;
+    till.unconfirmed(1).await;
+    // Its end was never read; the cashier made the line anew: another key, the same order and amount.
+    let id = page.call(START, &payment(1245, "0f8fad5b-d9cb-469f-a165-000000000003")).await["transaction_id"].clone();
+    let asked = till.until(|status| status["till"]["question"].is_object()).await;
+    let question = asked["till"]["question"]["question"].as_u64().unwrap();
+    assert!(till.shop.service.till.answer(question, Choice::Resend));
+    assert_eq!(page.ends(&id).await["reference"], "000001");
+    page.state(&id).await;
+    till.unconfirmed(0).await;
+    // Told: another line of the same order is another member's.
+    page.call(START, &payment(1245, "0f8fad5b-d9cb-469f-a165-000000000004")).await;
+    till.waits().await;
+    till.shop.present(&OURS).await;
+    till.until(|status| status["sale"].is_null()).await;
+    assert_eq!(till.closed().await, (2, 2490));
+}
+
+#[tokio::test]
+async fn where_the_journal_cannot_say_how_it_ended_the_page_is_told_nothing_and_the_cashier_that_nobody_knows() {
+    let till = till_at(shop(10_000, settings())).await;
+    let mut page = till.page().await;
+    let id = page.call(START, &payment(1245, KEY)).await["transaction_id"].clone();
+    till.waits().await;
+    let db = rusqlite::Connection::open(till.shop.folder.path().join(FILE)).unwrap();
+    db.execute_batch("ALTER TABLE till_requests RENAME TO out_of_reach").unwrap();
+    till.shop.present(&OURS).await;
+    let status = till.until(|status| status["till"]["blind"][0]["state"] == "unknown").await;
+    assert_eq!(status["till"]["blind"][0]["cents"], 1245);
+    assert_eq!(page.state(&id).await["success"], Value::Null);
+    db.execute_batch("ALTER TABLE out_of_reach RENAME TO till_requests").unwrap();
+    // What was paid stands: the same key is told, not paid again.
+    till.unconfirmed(1).await;
     assert_eq!(till.closed().await, (1, 1245));
 }
 
@@ -331,12 +378,14 @@ async fn ten_thousand_requests_of_nonsense_sell_nothing_and_stop_nothing() {
 #[tokio::test]
 async fn a_connection_cut_at_any_byte_is_one_debit_or_none_and_the_key_tells_which() {
     let till = till_at(shop(100_000, settings())).await;
-    let key = |number: usize| format!("0f8fad5b-d9cb-469f-a165-{number:012}");
+    // Each of an order of its own.
+    let payment =
+        |number: usize| payment_of(&number.to_string(), 101, &format!("0f8fad5b-d9cb-469f-a165-{number:012}"));
     // The answer of the call that waits for the end, cut at every byte; the request cut before its end is no request.
     let (mut end, mut lost) = (0, 0);
     loop {
         let mut page = till.page().await;
-        page.send(WAIT, &payment(101, &key(end))).await;
+        page.send(WAIT, &payment(end)).await;
         till.waits().await;
         till.shop.present(&OURS).await;
         let mut bytes = vec![0; end];
@@ -353,7 +402,7 @@ async fn a_connection_cut_at_any_byte_is_one_debit_or_none_and_the_key_tells_whi
         }
         end += 1;
     }
-    let mut body = json!({ "params": payment(101, &key(9_999)) }).to_string();
+    let mut body = json!({ "params": payment(9_999) }).to_string();
     let head = format!(
         "POST /hw_proxy/{WAIT} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
         till.address,
@@ -370,7 +419,7 @@ async fn a_connection_cut_at_any_byte_is_one_debit_or_none_and_the_key_tells_whi
     // Asked again, each is told and none is paid again.
     let mut page = till.page().await;
     for number in [0, 100, end] {
-        assert_eq!(page.call(WAIT, &payment(101, &key(number))).await["amount_msg"], 101);
+        assert_eq!(page.call(WAIT, &payment(number)).await["amount_msg"], 101);
     }
     assert_eq!(page.call("handshake", &json!({})).await, true);
     assert_eq!(till.shop.service.till_unconfirmed_all().await, lost - 3);

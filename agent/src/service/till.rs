@@ -29,8 +29,12 @@ impl Service {
         .await
     }
 
-    pub(crate) async fn till_same_again(&self, ask: TillAsk) -> Result<Option<TillDone>, Refusal> {
-        self.till_work(move |journal, now| journal.till_same_again(now, &ask)).await
+    pub(crate) async fn till_same_again(
+        &self,
+        ask: TillAsk,
+        order: Option<String>,
+    ) -> Result<Option<TillDone>, Refusal> {
+        self.till_work(move |journal, now| journal.till_same_again(now, &ask, order.as_deref())).await
     }
 
     pub(crate) async fn till_keyed(&self, ask: TillAsk) -> Result<TillKeyed, Refusal> {

@@ -1,9 +1,10 @@
 //! Tills by Caisse-AP at a counter with a real journal: real sockets, cards that a test presents.
 
 use super::*;
-use crate::till::Choice;
-use crate::till::caisse_ap::message::{Cause, Message, wrap};
+use crate::journal::{TillAction, TillAsk};
+use crate::till::caisse_ap::message::{Cause, Message, Request, wrap};
 use crate::till::caisse_ap::server::{Door, serve};
+use crate::till::{Choice, Ended, operate};
 use cabas_protocol::objects::{Category, Grid};
 use cabas_protocol::{CategoryId, Version};
 use std::net::SocketAddr;
@@ -393,27 +394,21 @@ async fn ten_thousand_messages_of_nonsense_sell_nothing_and_stop_nothing() {
 
 #[tokio::test]
 async fn killed_between_the_commit_and_the_answer_it_knows_what_was_paid_and_tells_it_after_70_seconds() {
-    let folder = shop(10_000, settings()).close().await;
-    let shop = open(folder, settings());
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let door = Door { address, peers: [address.ip()].into(), silence: Duration::from_millis(20) };
-    shop.service.till.opens(crate::till::caisse_ap::server::WAY, &address.to_string(), "");
-    let serving = tokio::spawn(serve(door, Arc::clone(&shop.service), shop.stop.subscribe()));
-    let till = Till { shop, address };
-    till.until(|status| status["till"]["listening"] == true).await;
-    let mut stream = till.send(debit(1245).as_bytes()).await;
-    let id = till.waits().await;
-    // The row is durable as this is heard; the answer takes one more look into the journal, and is not begun.
-    let mut events = till.shop.service.events();
-    till.shop.present(&OURS).await;
-    while till.shop.service.till_state(id) != Some(SaleState::Accepted) {
-        drop(events.recv().await);
-    }
-    serving.abort();
-    drop(serving.await);
-    assert_eq!(read(&mut stream).await, "", "nothing was told");
-    let till = till_at(open(till.shop.close().await, settings())).await;
-    till.until(|status| status["till"]["unconfirmed"][0]["id"] == id.to_string()).await;
+    // As for a till: the end is known and nothing of it is told.
+    let (message, _) = Message::read(debit(1245).as_bytes());
+    let Request { cents, till, reference, .. } = message.request().unwrap();
+    let ask = TillAsk { peer: String::from("127.0.0.1"), till, action: TillAction::Debit, cents, reference };
+    let shop = shop(10_000, settings());
+    let present = async {
+        while shop.service.status()["sale"]["state"] != "waiting" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        shop.present(&OURS).await;
+    };
+    let (ended, ()) = tokio::join!(operate(&shop.service, ask, std::future::pending()), present);
+    let Ended::Done(done, _) = ended else { panic!("not paid") };
+    let till = till_at(open(shop.close().await, settings())).await;
+    till.until(|status| status["till"]["unconfirmed"][0]["id"] == done.request.to_string()).await;
     // The till sends it again, and nobody answers the question in time.
     assert_eq!(till.shop.service.till.answer_within(), Duration::from_secs(70));
     till.shop.service.till.set_answer_within(Duration::from_millis(200));

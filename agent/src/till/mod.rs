@@ -181,7 +181,7 @@ async fn operate_anyhow(service: &Service, ask: TillAsk, manner: Manner, gone: i
             Err(refusal) => return refusal.into(),
         }
     }
-    match same_again(service, &ask).await {
+    match same_again(service, &ask, &manner).await {
         Ok(None) => {}
         Ok(Some(done)) => match ask_cashier(service, &done, &mut patience).await {
             Ok(Choice::Resend) => return Ended::Done(Box::new(done), patience.left),
@@ -204,10 +204,12 @@ async fn operate_anyhow(service: &Service, ask: TillAsk, manner: Manner, gone: i
     }
 }
 
-/// What was done before and may be what is asked again. One that its till is just being told is waited for.
-async fn same_again(service: &Service, ask: &TillAsk) -> Result<Option<TillDone>, Refusal> {
+/// What was done before and may be what is asked again. One that its till is just being told is waited for. A till that
+/// keys each payment makes a new key for a payment that it took off its order and put there again.
+async fn same_again(service: &Service, ask: &TillAsk, manner: &Manner) -> Result<Option<TillDone>, Refusal> {
+    let order = manner.till_ref.as_ref().filter(|_| manner.is_keyed);
     loop {
-        let found = service.till_same_again(ask.clone()).await?;
+        let found = service.till_same_again(ask.clone(), order.cloned()).await?;
         match &found {
             Some(done) if service.till.is_telling(done.request) => tokio::time::sleep(TELLING_AGAIN).await,
             Some(_) | None => return Ok(found),
@@ -368,7 +370,7 @@ fn reference_of(ask: &TillAsk) -> Option<String> {
 }
 
 /// Nothing where the system gives no random bytes.
-fn new_request() -> Option<RequestId> {
+pub(crate) fn new_request() -> Option<RequestId> {
     let mut bytes = [0; 8];
     SystemRandom::new().fill(&mut bytes).ok()?;
     Some(RequestId::new(bytes))

@@ -207,6 +207,7 @@ impl Talk<'_> {
                     Out::Send(_) => {}
                     Out::Asked(request) => next.extend(self.asks(&request)),
                     Out::Answered(was_read) => self.answered(was_read).await,
+                    Out::Abandoned(cents) => self.blind(None, cents, Blind::NotPaid),
                 }
             }
             out = next;
@@ -341,6 +342,9 @@ impl Talk<'_> {
     /// The line is gone: what was asked is taken back where no card came, and else stands as not confirmed.
     async fn is_cut(&mut self) {
         self.still_there = None;
+        if let Some(cents) = self.session.cut() {
+            self.blind(None, cents, Blind::NotPaid);
+        }
         let Some(asked) = self.asked.take() else { return };
         let cents = asked.ask.cents;
         match self.work.take() {

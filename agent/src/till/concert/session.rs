@@ -4,6 +4,8 @@
 //! the terminal calls, at the end or at once, and sends its answer the same way. A request counts once its EOT is there; an
 //! answer counts as read once its ACK is there.
 
+use cabas_protocol::Cents;
+
 use super::message::{ACK, ENQ, EOT, ETX, NAK, REQUEST_E_PLUS, Request, STX, Status, lrc};
 
 /// Milliseconds between two bytes after which the till begins anew, and for which each of its signals is waited for.
@@ -22,6 +24,8 @@ pub enum Out {
     Asked(Request),
     /// Whether the till has read the answer.
     Answered(bool),
+    /// A till that wants no end heard that its request was read, and never freed the line: nothing is done.
+    Abandoned(Cents),
 }
 
 #[derive(Debug)]
@@ -134,6 +138,12 @@ impl Session {
         out
     }
 
+    /// The line is gone: the amount of a request as in [`Out::Abandoned`].
+    pub fn cut(&mut self) -> Option<Cents> {
+        let State::Read(request) = std::mem::replace(&mut self.state, State::Idle) else { return None };
+        request.at_once.then_some(request.cents)
+    }
+
     /// The till is not answered.
     pub fn give_up(&mut self) {
         if matches!(self.state, State::Working(_)) {
@@ -231,7 +241,8 @@ impl Session {
     fn out_of_time(&mut self, now_ms: u64, out: &mut Vec<Out>) {
         self.deadline_ms = None;
         match std::mem::replace(&mut self.state, State::Idle) {
-            State::Idle | State::Called { .. } | State::Read(_) => self.rest(),
+            State::Read(request) if request.at_once => out.push(Out::Abandoned(request.cents)),
+            State::Idle | State::Called { .. } | State::Read(_) => {}
             working @ State::Working(_) => self.state = working,
             State::Calling { message, calls } if calls < CALLS_MAX => {
                 self.call(now_ms, message, calls.saturating_add(1), out);

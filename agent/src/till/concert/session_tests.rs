@@ -140,6 +140,22 @@ fn a_till_that_calls_again_before_its_line_is_free_has_asked_for_nothing() {
 }
 
 #[test]
+fn a_till_that_wants_no_end_and_never_frees_the_line_is_told_of_to_the_cashier() {
+    let read = |at_once| {
+        let mut session = Session::default();
+        session.bytes(0, &[ENQ]);
+        assert_eq!(session.bytes(10, &debit(1245, at_once)), sent(ACK));
+        session
+    };
+    let cents = Cents::new(1245).unwrap();
+    assert_eq!(read(true).time(10 + SIGNAL_MS), [Out::Abandoned(cents)]);
+    assert_eq!(read(true).cut(), Some(cents));
+    // One that waits for its end learns that there is none.
+    assert_eq!((read(false).time(10 + SIGNAL_MS), read(false).cut()), (vec![], None));
+    assert_eq!((asked(true).0.cut(), told().0.cut(), Session::default().cut()), (None, None, None));
+}
+
+#[test]
 fn the_terminal_calls_three_times_and_then_the_till_was_not_told() {
     let (mut session, _) = asked(false);
     assert_eq!(session.answer(1000, Status::Accepted), sent(ENQ));

@@ -123,7 +123,7 @@ fn the_second_copy_of_a_dead_terminals_journal_is_taken_once_and_foreign_files_a
     }
     let file = fund.dir.path().join("cabas.rows");
     let ingest = |bytes: &[u8]| {
-        std::fs::write(&file, bytes).unwrap();
+        std::io::Write::write_all(&mut std::fs::File::create(&file).unwrap(), bytes).unwrap();
         fund.run(&["terminal", "ingest", file.to_str().unwrap(), "--json"])
     };
     let field = |output: &std::process::Output, name: &str| common::json(output)[name].as_u64().unwrap();

@@ -60,7 +60,10 @@ fn commands(text: &str) -> Vec<String> {
             let line = line.split(" #").next().unwrap_or_default();
             for name in ["cabas-hub ", "cabas-agent "] {
                 // Where a user has the program's name, the last one is the program.
-                let at = line.rmatch_indices(name).map(|(at, _)| at).find(|at| !line[..*at].ends_with(['/', '-', '.']));
+                let at = line
+                    .rmatch_indices(name)
+                    .map(|(at, _)| at)
+                    .find(|at| line.get(..*at).is_some_and(|before| !before.ends_with(['/', '-', '.'])));
                 found.extend(at.and_then(|at| line.get(at..)).map(str::to_owned));
             }
         } else {

@@ -59,6 +59,10 @@ impl Stall {
     }
 }
 
+fn put(file: &Path, bytes: &[u8]) {
+    File::create(file).unwrap().write_all(bytes).unwrap();
+}
+
 #[test]
 fn every_row_is_on_the_medium_and_an_absent_one_catches_up_when_it_is_back() {
     let mut stall = Stall::new();
@@ -89,13 +93,13 @@ fn a_copy_that_was_cut_off_at_any_byte_is_whole_again() {
     assert!(whole.starts_with(&before) && whole.len() > before.len());
     let from_the_head = (0..=second::HEAD.len()).chain(before.len()..whole.len());
     for length in from_the_head {
-        fs::write(stall.file(), &whole[..length]).unwrap();
+        put(&stall.file(), &whole[..length]);
         stall.copy().bring().unwrap();
         assert_eq!(fs::read(stall.file()).unwrap(), whole, "{length}");
         // As a file system leaves it that had grown the file and not yet written it.
         let mut zeroes = whole[..length].to_vec();
         zeroes.resize(whole.len() + 4096, 0);
-        fs::write(stall.file(), &zeroes).unwrap();
+        put(&stall.file(), &zeroes);
         stall.copy().bring().unwrap();
         assert_eq!(stall.copied(), stall.rows(), "{length}");
     }
@@ -108,7 +112,7 @@ fn a_bit_that_flipped_far_from_the_end_is_kept_aside_and_a_new_copy_made() {
     stall.copy().bring().unwrap();
     let mut bytes = fs::read(stall.file()).unwrap();
     bytes[200] ^= 1;
-    fs::write(stall.file(), &bytes).unwrap();
+    put(&stall.file(), &bytes);
     stall.copy().bring().unwrap();
     assert_eq!(stall.copied(), stall.rows());
     assert_eq!(fs::read(stall.file().with_extension("damaged")).unwrap(), bytes);
@@ -153,7 +157,7 @@ fn a_medium_that_takes_nothing_is_told_and_caught_up_with() {
     stall.sell(1);
     assert_eq!(copy.bring().unwrap_err().seen(), Second::Failing);
     fs::remove_dir(stall.file()).unwrap();
-    fs::write(stall.file(), &whole).unwrap();
+    put(&stall.file(), &whole);
     copy.bring().unwrap();
     assert_eq!(stall.copied(), stall.rows());
     let full = SecondError::Io(io::Error::from_raw_os_error(28));

@@ -515,6 +515,16 @@ till-no-card = No card was presented in time.
 till-key-taken = This payment was used before. Remove the line and begin again.
 till-left = Sale taken back: the till waited no longer.
 
+# The second copy of the journal
+
+advice-second-absent = The USB stick with the sales is not there.
+advice-second-absent-todo = Sales go on. Put the stick back: it catches up by itself.
+advice-second-full = The USB stick with the sales is full.
+advice-second-full-todo = Sales go on. Tell the food fund: another stick is needed.
+advice-second-failing = The USB stick with the sales cannot be written.
+advice-second-failing-todo = Sales go on. Pull the stick out and put it back; where nothing changes another one is needed.
+advice-second-other = The USB stick holds sales that this terminal does not know.
+advice-second-other-todo = Keep this stick, delete nothing, and call the food fund.
 # doctor
 doctor-title-settings = The settings (agent.toml)
 doctor-title-folder = The data folder

@@ -515,6 +515,16 @@ till-no-card = Aucune carte présentée à temps.
 till-key-taken = Ce paiement a déjà servi. Supprimez la ligne et recommencez.
 till-left = Vente reprise : la caisse n'attendait plus.
 
+# The second copy of the journal
+
+advice-second-absent = La clé USB des ventes n'est pas là.
+advice-second-absent-todo = Les ventes continuent. Remettez la clé : elle se met à jour seule.
+advice-second-full = La clé USB des ventes est pleine.
+advice-second-full-todo = Les ventes continuent. Signalez-le à la caisse de l'alimentation : il faut une autre clé.
+advice-second-failing = La clé USB des ventes ne peut pas être écrite.
+advice-second-failing-todo = Les ventes continuent. Retirez la clé, remettez-la ; si rien ne change, il en faut une autre.
+advice-second-other = La clé USB contient des ventes que ce terminal ne connaît pas.
+advice-second-other-todo = Gardez cette clé, n'effacez rien, et appelez la caisse de l'alimentation.
 # doctor
 doctor-title-settings = Les réglages (agent.toml)
 doctor-title-folder = Le dossier des données

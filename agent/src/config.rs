@@ -89,6 +89,8 @@ pub struct Config {
     pub upgrade_quiet_s: u32,
     /// How long a newer program must work before it stays, in seconds.
     pub upgrade_trial_s: u32,
+    /// A folder of a second medium, such as `/media/cabas/journal`, to which every row is copied; empty for none.
+    pub second_journal: String,
     /// What is logged, as `tracing` filters are written: `info`, `cabas_agent=debug,warn`, ….
     pub log: String,
 }
@@ -141,6 +143,7 @@ impl Default for Config {
             upgrade_check_s: 600,
             upgrade_quiet_s: 60,
             upgrade_trial_s: 15,
+            second_journal: String::new(),
             log: String::from("info"),
         }
     }
@@ -219,6 +222,11 @@ impl Config {
             let expected = "an address of this machine, such as 127.0.0.1:7410; other machines are never let in there, \
                             telephones by phone_listen";
             return Err(ConfigError::Value { key: "listen", value, expected });
+        }
+        if !(self.second_journal.is_empty() || self.second_journal.starts_with('/')) {
+            let (value, expected) =
+                (self.second_journal.clone(), "a folder's whole path, such as /media/cabas/journal");
+            return Err(ConfigError::Value { key: "second_journal", value, expected });
         }
         self.phone_address()?;
         self.caisse_ap()?;
@@ -526,7 +534,8 @@ mod tests {
              till_concert_device = '/dev/ttyS0'\ntill_concert_line = '1200 7E1'\ntill_concert_listen = '10.0.0.1:9999'\n\
              till_concert_peers = '10.0.0.9'\ntill_category = '3'\nlog = 'warn'\n\
              release_key = '3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29'\n\
-             upgrade_check_s = 60\nupgrade_quiet_s = 5\nupgrade_trial_s = 30\n",
+             upgrade_check_s = 60\nupgrade_quiet_s = 5\nupgrade_trial_s = 30\n\
+             second_journal = '/media/x'\n",
         )
         .unwrap();
         let expected = Config {
@@ -562,6 +571,7 @@ mod tests {
             upgrade_check_s: 60,
             upgrade_quiet_s: 5,
             upgrade_trial_s: 30,
+            second_journal: "/media/x".into(),
             log: "warn".into(),
         };
         assert_eq!(config, expected);
@@ -573,6 +583,7 @@ mod tests {
         for (toml, said) in [
             ("lisen = '127.0.0.1:1'", "lisen"),
             ("listen = 'here'", "listen"),
+            ("second_journal = 'stick'", "whole path"),
             ("listen = ", "TOML"),
             ("release_key = 'abc'", "release_key"),
             ("upgrade_trial_s = 0", "upgrade_trial_s"),

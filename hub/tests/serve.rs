@@ -35,6 +35,17 @@ impl Served {
         Self { child, log, address }
     }
 
+    /// Tells it that its certificate is new, and waits for what it says of that.
+    fn hang_up_until(&mut self, said: &str) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+        let mut line = String::new();
+        while !line.contains(said) {
+            line.clear();
+            assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "the hub ended");
+        }
+    }
+
     /// Tells it to stop, and gives what it logged.
     fn stop(mut self) -> String {
         let pid = rustix::process::Pid::from_child(&self.child);
@@ -165,7 +176,77 @@ fn tls_is_served_with_the_certificate_that_is_named() {
     refuses_to_start(&fund, &[("CABAS_HUB_TLS_CERTIFICATE", &key), ("CABAS_HUB_TLS_KEY", &key)], "tls_certificate");
 }
 
+#[test]
+fn a_renewed_certificate_is_taken_up_and_a_broken_one_is_not_while_connections_stay() {
+    let fund = Fund::example();
+    let (certificate, key) = (fund.dir.path().join("cert.pem"), fund.dir.path().join("key.pem"));
+    let put = |chain: &str, private: &str| {
+        write(&certificate, chain);
+        write(&key, private);
+    };
+    let made = || rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (first, second) = (made(), made());
+    put(&first.cert.pem(), &first.signing_key.serialize_pem());
+    let (certificate_name, key_name) = (certificate.display().to_string(), key.display().to_string());
+    let environment = [("CABAS_HUB_TLS_CERTIFICATE", &*certificate_name), ("CABAS_HUB_TLS_KEY", &*key_name)];
+    let mut served = Served::start(&fund, &environment);
+    let is_served = |address, made: &rcgen::CertifiedKey<rcgen::KeyPair>| {
+        let ca = fund.dir.path().join("ca.pem");
+        write(&ca, &made.cert.pem());
+        https_get(address, &ca, "/health").starts_with("HTTP/1.1 200")
+    };
+    let mut tls = client(&certificate);
+    let mut tcp = http::connect(served.address);
+    let mut open = rustls::Stream::new(&mut tls, &mut tcp);
+    keeps_answering(&mut open);
+
+    // Half of the renewal: the new chain with the old key.
+    put(&second.cert.pem(), &first.signing_key.serialize_pem());
+    served.hang_up_until("is not taken");
+    assert!(is_served(served.address, &first) && !is_served(served.address, &second));
+    std::fs::remove_file(&key).unwrap();
+    served.hang_up_until("is not taken");
+    assert!(is_served(served.address, &first));
+
+    put(&second.cert.pem(), &second.signing_key.serialize_pem());
+    served.hang_up_until("renewed certificate is in service");
+    assert!(is_served(served.address, &second) && !is_served(served.address, &first));
+    keeps_answering(&mut open);
+    served.stop();
+}
+
+#[test]
+fn a_hub_without_tls_outlives_a_word_of_renewal() {
+    let fund = Fund::example();
+    let served = Served::start(&fund, &[]);
+    let pid = rustix::process::Pid::from_child(&served.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    assert_eq!(http::get(served.address, "/health", "localhost").status, 200);
+    served.stop();
+}
+
+fn keeps_answering(stream: &mut (impl std::io::Read + std::io::Write)) {
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut bytes = [0; 4096];
+    let length = stream.read(&mut bytes).unwrap();
+    assert!(bytes.get(..length).unwrap().starts_with(b"HTTP/1.1 200"));
+}
+
 fn https_get(address: SocketAddr, ca: &Path, path: &str) -> String {
+    let mut tls = client(ca);
+    let mut tcp = http::connect(address);
+    let mut stream = rustls::Stream::new(&mut tls, &mut tcp);
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    if stream.write_all(request.as_bytes()).is_err() {
+        return String::new();
+    }
+    let mut text = String::new();
+    drop(stream.read_to_string(&mut text));
+    text
+}
+
+/// A client that believes this certificate and no other.
+fn client(ca: &Path) -> rustls::ClientConnection {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(rustls::pki_types::CertificateDer::from_pem_file(ca).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -174,12 +255,5 @@ fn https_get(address: SocketAddr, ca: &Path, path: &str) -> String {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let mut tls = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
-    let mut tcp = http::connect(address);
-    let mut stream = rustls::Stream::new(&mut tls, &mut tcp);
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut text = String::new();
-    drop(stream.read_to_string(&mut text));
-    text
+    rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap()
 }

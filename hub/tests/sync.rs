@@ -1,5 +1,10 @@
 //! Sync and extend over HTTP: rows go up, objects come down, polls wait.
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a failed unwrap is the test's failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a failed unwrap is the test's failure"
+)]
 
 mod common;
 
@@ -10,6 +15,7 @@ use cabas_protocol::head::ObjectType;
 use cabas_protocol::hot_list::HotList;
 use cabas_protocol::keys::KeyCert;
 use cabas_protocol::objects::{Binding, Grid, Policy, TerminalConfig};
+use cabas_protocol::second;
 use cabas_protocol::sign::peek_type;
 use cabas_protocol::sync::{OBJECTS_MAX, Standing};
 use cabas_protocol::{Incarnation, PurseRef, RefusalCode, Scope, Seq, Signed, SignedBalance};
@@ -98,6 +104,55 @@ fn rows_are_acknowledged_once_and_for_all() {
     assert_eq!(status["totals"]["owed_cents"], 1500);
     let text = common::http::get(hub.address, "/metrics", "localhost").text();
     assert!(text.contains("cabas_hub_rows_ingested_total 3\n"), "{text}");
+}
+
+#[test]
+fn the_second_copy_of_a_dead_terminals_journal_is_taken_once_and_foreign_files_are_not() {
+    let (fund, hub, mut terminal, objects) = ready();
+    let balance = balance_of(&fund, &terminal, &objects);
+    terminal.write_list_applied();
+    terminal.write_sale(fund.card(UID), &balance, 1250, 1250);
+    terminal.sync(&hub, 0);
+    // These three were sold off line, and then the terminal fell into the river.
+    for (cents, after) in [(250, 1500), (100, 1600), (50, 1650)] {
+        terminal.write_sale(fund.card(UID), &balance, cents, after);
+    }
+    let mut copy = second::HEAD.to_vec();
+    for row in &terminal.rows {
+        assert!(second::put(row.as_bytes(), &mut copy));
+    }
+    let file = fund.dir.path().join("cabas.rows");
+    let ingest = |bytes: &[u8]| {
+        std::io::Write::write_all(&mut std::fs::File::create(&file).unwrap(), bytes).unwrap();
+        fund.run(&["terminal", "ingest", file.to_str().unwrap(), "--json"])
+    };
+    let field = |output: &std::process::Output, name: &str| common::json(output)[name].as_u64().unwrap();
+
+    // The stick was pulled out in the middle of the newest row: what is whole is taken.
+    let torn = ingest(&copy[..copy.len() - 10]);
+    assert_eq!((field(&torn, "new_rows"), field(&torn, "settled_cents")), (2, 350));
+    assert_eq!(common::json(&torn)["torn"], true);
+    let whole = ingest(&copy);
+    let rows = u64::try_from(terminal.rows.len()).unwrap();
+    assert_eq!((field(&whole, "new_rows"), field(&whole, "known_rows"), field(&whole, "rows")), (1, rows - 1, rows));
+    let again = ingest(&copy);
+    assert_eq!((field(&again, "new_rows"), field(&again, "settled_cents")), (0, 0));
+    fund.json(&["verify"]);
+
+    // A bit of an amount changed, a row left out: nothing is booked that was not signed, and nothing twice.
+    let mut bent = copy.clone();
+    let at = bent.len() - 100;
+    bent[at] ^= 1;
+    let bent = ingest(&bent);
+    assert_eq!((field(&bent, "new_rows"), field(&bent, "not_authentic_rows")), (0, 1));
+    for foreign in [&b"CABASJ1\n\x00\x04rows"[..], b"a holiday picture", b""] {
+        let refused = ingest(foreign);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(said.contains("is no second copy"), "{said}");
+    }
+    fund.json(&["verify"]);
+    assert_eq!(terminal.sync(&hub, 0).standing, Standing::Live);
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub mod objects;
 pub mod refusal;
 pub mod release;
 pub mod row;
+pub mod second;
 pub mod sign;
 pub mod stamp;
 pub mod statement;

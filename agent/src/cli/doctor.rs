@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::core::doctor::{Check, HubSeen, JournalSeen, KeysSeen, Seen, ServingSeen, Verdict, checks};
 use crate::core::receipt::Language;
 use crate::journal::keyfile::{KeyFileError, TerminalKeys};
+use crate::journal::second::Second;
 use crate::journal::{FILE, JournalError, KEY_FILE, State, peek};
 use crate::out::{Format, plain, print};
 use crate::printer::PrinterState;
@@ -229,8 +230,15 @@ fn of_state(texts: &Texts, config: &Config, state: &State, now: crate::core::age
         doubts: state.doubts.len(),
         closing_due: None,
         till: crate::till::desk::Seen::default(),
+        second: second(config),
     };
     advice::advice(&seen).into_iter().map(|advice| of_advice(texts, advice)).collect()
+}
+
+/// What can be seen of the second copy from outside: whether its folder is there.
+fn second(config: &Config) -> Option<Second> {
+    let folder = Some(config.second_journal.as_str()).filter(|folder| !folder.is_empty())?;
+    Some(if Path::new(folder).is_dir() { Second::Unknown } else { Second::Absent })
 }
 
 fn of_advice(texts: &Texts, advice: Advice) -> Line {

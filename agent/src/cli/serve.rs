@@ -1,6 +1,6 @@
 //! `run`: opens the journal, starts the threads of the devices, serves the page, syncs, until it is told to stop.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::keyfile::TerminalKeys;
 use crate::journal::seal::{SealCredential, SealedBy};
+use crate::journal::second::{self, Copy};
 use crate::journal::{self, FILE, Journal, KEY_FILE};
 use crate::phones::Phones;
 use crate::service::counter::Alive;
@@ -56,6 +57,7 @@ pub(super) async fn run(config: &Config, config_file: Option<PathBuf>, is_launch
         place: place(config),
     };
     let (service, counter) = Service::new(parts, keys.card_key());
+    second(config, &config.data_dir.join(FILE), &service)?;
     let (cards, card_events) = mpsc::channel(CARD_EVENTS_MAX);
     let reader = card::start(config.reader(), cards).map_err(start("the reader's thread"))?;
 
@@ -128,6 +130,18 @@ fn open(config: &Config, keys: &TerminalKeys, clock: &Clock) -> Result<(Journal,
     let opened = Journal::open_with(&file, secrets, clock.now(), crate::stamp::version());
     let sealed_by = if credential.is_some() { SealedBy::Credential } else { SealedBy::KeyFile };
     Ok((opened.map_err(|source| Failure::Journal { file, source })?, sealed_by))
+}
+
+/// The second copy of the journal, where the configuration names a folder for it. It never keeps the counter shut.
+fn second(config: &Config, file: &Path, service: &Service) -> Result<(), Failure> {
+    if config.second_journal.is_empty() {
+        return Ok(());
+    }
+    let copy = Copy::new(file, Path::new(&config.second_journal))
+        .map_err(|source| Failure::Journal { file: file.to_owned(), source })?;
+    let start = |source| Failure::Start { what: "the thread of the journal's second copy", source };
+    service.has_second(second::start(copy, service.journal_changes()).map_err(start)?);
+    Ok(())
 }
 
 /// The tills' door, where the configuration lets any in.

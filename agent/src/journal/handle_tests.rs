@@ -30,7 +30,7 @@ async fn work_that_panics_leaves_nobody_waiting() {
         })
     };
     let first = ask(Box::new(move || {
-        drop(gone.recv());
+        let _held = gone.recv();
         std::panic::resume_unwind(Box::new("planted"));
     }));
     let behind = ask(Box::new(|| {}));

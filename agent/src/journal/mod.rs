@@ -32,6 +32,7 @@ mod recalls;
 mod sales;
 mod schema;
 pub mod seal;
+pub mod second;
 mod secrets;
 mod state;
 mod sums;

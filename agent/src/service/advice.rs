@@ -4,6 +4,7 @@ use super::health::Disk;
 use crate::card::ReaderState;
 use crate::core::authorize::TerminalState;
 use crate::journal::Trouble;
+use crate::journal::second::Second;
 use crate::printer::PrinterState;
 use crate::sync::NetworkState;
 use crate::texts::Texts;
@@ -75,6 +76,8 @@ pub struct Seen {
     pub closing_due: Option<ClosePeriod>,
     /// The tills.
     pub till: crate::till::desk::Seen,
+    /// The second copy of the journal, where there is to be one.
+    pub second: Option<Second>,
 }
 
 /// One thing that is wrong.
@@ -136,6 +139,7 @@ pub fn advice(seen: &Seen) -> Vec<Advice> {
             Disk::Full => (seen.trouble != Some(Trouble::DiskFull)).then(|| stop("disk_full")),
         },
         seen.cashiers_broken.then(|| warn("cashiers_unreadable")),
+        seen.second.and_then(second),
         (seen.doubts > 0).then(|| warn("doubts")),
         (seen.till.unconfirmed > 0).then(|| warn("till_unconfirmed")),
         seen.till.is_shut.then(|| warn("till_shut")),
@@ -164,6 +168,16 @@ const fn journal(trouble: Option<Trouble>) -> Option<Advice> {
         Some(Trouble::Io) => Some(stop("journal_io_error")),
         Some(Trouble::Corrupt) => Some(stop("journal_corrupt")),
         Some(Trouble::Other) => Some(stop("journal_other")),
+    }
+}
+
+const fn second(second: Second) -> Option<Advice> {
+    match second {
+        Second::InStep | Second::Unknown => None,
+        Second::Absent => Some(warn("second_absent")),
+        Second::Full => Some(warn("second_full")),
+        Second::Failing => Some(warn("second_failing")),
+        Second::Other => Some(warn("second_other")),
     }
 }
 

@@ -23,6 +23,7 @@ fn well() -> Seen {
         doubts: 0,
         closing_due: None,
         till: crate::till::desk::Seen::default(),
+        second: Some(Second::InStep),
     }
 }
 
@@ -58,6 +59,10 @@ fn wrongs() -> Vec<(Seen, Advice)> {
         till(crate::till::desk::Seen { unconfirmed: 1, ..Default::default() }, "till_unconfirmed"),
         till(crate::till::desk::Seen { is_shut: true, ..Default::default() }, "till_shut"),
         till(crate::till::desk::Seen { has_no_category: true, ..Default::default() }, "till_category"),
+        (Seen { second: Some(Second::Absent), ..well() }, warn("second_absent")),
+        (Seen { second: Some(Second::Full), ..well() }, warn("second_full")),
+        (Seen { second: Some(Second::Failing), ..well() }, warn("second_failing")),
+        (Seen { second: Some(Second::Other), ..well() }, warn("second_other")),
         network("not_the_hub", warn("captive_portal")),
         network("refused", warn("hub_refused")),
         network("not_reached", info("network_offline")),

@@ -2,9 +2,12 @@
 
 use super::Service;
 use super::board::coded;
+use crate::journal::handle::Published;
+use crate::journal::second::Second;
 use crate::texts::Texts;
 use cabas_protocol::row::ClockQuality;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 /// Below so many free bytes people are told: years of sales, or a log that has run away.
 pub const DISK_LOW_BYTES: u64 = 200 * 1024 * 1024;
@@ -92,6 +95,32 @@ impl Service {
     pub(super) fn free_bytes(&self) -> Option<u64> {
         let found = rustix::fs::statvfs(self.data_dir.as_deref()?).ok()?;
         Some(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
+    /// There is to be a second copy of the journal, and this tells how it stands.
+    pub fn has_second(&self, seen: watch::Receiver<Second>) {
+        drop(self.second.set(seen));
+    }
+
+    /// Tells of each change of the journal.
+    #[must_use]
+    pub fn journal_changes(&self) -> watch::Receiver<Published> {
+        self.journal.watch()
+    }
+
+    pub(super) fn second(&self) -> Option<Second> {
+        self.second.get().map(|seen| *seen.borrow())
+    }
+}
+
+/// Ends at a change of how the second copy stands; never where there is none, or its thread is gone.
+pub(super) async fn second_changed(second: &mut Option<watch::Receiver<Second>>) {
+    let changed = match second {
+        Some(seen) => seen.changed().await.is_ok(),
+        None => false,
+    };
+    if !changed {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -34,6 +34,7 @@ use crate::core::receipt::Language;
 use crate::core::sale::SaleState;
 use crate::core::split::{AskedLine, Categories};
 use crate::journal::seal::SealedBy;
+use crate::journal::second::Second;
 use crate::journal::{Entry, JournalHandle, SaleRecord};
 use crate::printer::{JobId, PrinterHandle, PrinterState};
 use crate::sync::{HubLink, Network, NetworkState};
@@ -44,7 +45,7 @@ use cabas_protocol::sign::sha256;
 use cabas_protocol::{Cents, RequestId};
 use metrics::Metrics;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -183,6 +184,7 @@ pub struct Service {
     data_dir: Option<std::path::PathBuf>,
     pub(crate) till: crate::till::Desk,
     pub(crate) upgrade: crate::upgrade::Board,
+    second: OnceLock<watch::Receiver<Second>>,
 }
 
 impl Service {
@@ -211,6 +213,7 @@ impl Service {
             commands,
             till: crate::till::Desk::default(),
             upgrade: crate::upgrade::Board::default(),
+            second: OnceLock::new(),
         });
         let counter = Counter::new(Arc::clone(&service), received, card_key);
         (service, counter)
@@ -405,12 +408,14 @@ impl Service {
     pub async fn watch_changes(self: Arc<Self>) {
         let (mut journal, mut network) = (self.journal.watch(), self.network.clone());
         let (mut printer, mut kept) = (self.printer.state(), self.printer.kept());
+        let mut second = self.second.get().cloned();
         loop {
             let changed = tokio::select! {
                 changed = journal.changed() => changed,
                 changed = network.changed() => changed,
                 changed = printer.changed() => changed,
                 changed = kept.changed() => changed,
+                () = health::second_changed(&mut second) => Ok(()),
             };
             if changed.is_err() {
                 return;

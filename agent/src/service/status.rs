@@ -9,6 +9,7 @@ use crate::card::ReaderState;
 use crate::core::ages::Moment;
 use crate::core::authorize::TerminalState;
 use crate::journal::handle::Published;
+use crate::journal::second::Second;
 use crate::journal::{State, Trouble};
 use crate::printer::PrinterState;
 use crate::sync::NetworkState;
@@ -51,6 +52,7 @@ impl Service {
             "cashiers_set": at_counter.is_set,
             "locked": at_counter.is_locked(),
             "training": state.training,
+            "second_journal": self.second().map(Second::name),
             "sealed_by": self.settings.sealed_by.name(),
             "refused_unfunded": self.link.refused_unfunded(),
             "alarms": state.alarms.iter().take(ALARMS_SHOWN).map(|alarm| json!({
@@ -109,6 +111,7 @@ impl Service {
             disk,
             reader: board.reader.clone(),
             cashiers_broken: at_counter.is_broken,
+            second: self.second(),
             network: self.network.borrow().state,
             age_s: state.hub.age_s(now),
             list_age_s_max: state.policy.as_ref().map(|policy| policy.plain_list_age_s_max.into()),

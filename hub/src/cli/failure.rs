@@ -30,6 +30,12 @@ pub(super) enum Failure {
     Store(#[from] StoreError),
     #[error("{what} {file}: {source}; check path, permissions and free space", file = file.display())]
     File { what: &'static str, file: PathBuf, source: io::Error },
+    #[error("{file} is no second copy of a terminal's journal; take the file cabas-N-E.rows of its USB stick", file = .0.display())]
+    NoSecondCopy(PathBuf),
+    #[error(
+        "the hub was restored and still asks terminal {0} what it holds: nothing was taken; see cabas-hub status, and try again"
+    )]
+    SecondCopyWaits(u32),
     #[error("{dir} has something in it; init writes over nothing: name an empty data_dir, or keep this fund", dir = .0.display())]
     DataDirInUse(PathBuf),
     #[error("{0}: not a name of 1 to 64 bytes without control characters; choose another")]

@@ -31,6 +31,7 @@ mod shop;
 mod source;
 mod statement;
 mod terminal;
+mod terminal_ingest;
 mod two_people;
 mod upkeep;
 mod user;

@@ -48,6 +48,8 @@ pub(super) fn serve(context: &Context) -> Result<(), Failure> {
 fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // From here on it ends nothing: the listening side hears by it of a renewed certificate.
+    drop(signal(SignalKind::hangup())?);
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -1,6 +1,7 @@
 //! `terminal add`, `terminal revoke`, `terminal list`.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use cabas_protocol::enrol::{CODE_RANDOM_BYTES, Code};
 use cabas_protocol::{TerminalId, Timestamp};
@@ -8,7 +9,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::{Context, card_proofs, closing};
+use super::{Context, card_proofs, closing, terminal_ingest};
 use crate::admin::overview::{TerminalLine, terminal_line};
 use crate::keys::random;
 use crate::out::{plain, print};
@@ -45,6 +46,12 @@ pub(super) enum Terminal {
         #[arg(value_name = "N")]
         terminal: u32,
     },
+    /// Take in what a dead terminal sold, from the second copy of its journal (a file cabas-N-E.rows of its USB stick)
+    Ingest {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// List the terminals
     List,
 }
@@ -56,6 +63,7 @@ pub(super) fn run(context: &Context, command: &Terminal) -> Result<(), Failure> 
         Terminal::Close(close) => closing::close(context, close),
         Terminal::Closings => closing::list(context),
         Terminal::Carried { terminal } => card_proofs::carried(context, *terminal),
+        Terminal::Ingest { file } => terminal_ingest::ingest(context, file),
         Terminal::List => list(context),
     }
 }

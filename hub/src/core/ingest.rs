@@ -125,6 +125,22 @@ pub fn prepare(
     }
 }
 
+/// Checks the rows of a journal's second copy, each by its own signature: nobody signed a request for them. `base` is what
+/// the ledger has, so that a copy never says of a terminal what that did not say itself.
+#[must_use]
+pub fn of_second_copy(
+    (chain, incarnation): (ChainId, Incarnation),
+    key: &PublicKey,
+    base: ChainHead,
+    rows: Vec<Vec<u8>>,
+) -> Upload {
+    let (signed, _) = of_bytes(rows.into_iter().map(ByteVec::from).collect());
+    let came = signed.came;
+    let (rows, _) = one_by_one(chain, key, signed.rows);
+    let not_authentic = came.saturating_sub(rows.len());
+    Upload { chain, incarnation, base, rows, not_authentic }
+}
+
 /// The rows of a request that have the length of a row.
 struct OfLength {
     rows: Vec<Signed<Row>>,

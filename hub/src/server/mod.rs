@@ -4,15 +4,17 @@ pub mod connection;
 pub mod run;
 pub mod tls;
 
-pub use tls::TlsError;
+pub use tls::{Certificate, TlsError};
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use axum::Router;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::tls_rustls::RustlsAcceptor;
 use axum_server::{Handle, Server};
+
+use tokio::signal::unix::{SignalKind, signal};
 
 use connection::{BoundedAcceptor, CONNECTIONS_MAX};
 
@@ -30,7 +32,7 @@ pub const GRACE: Duration = Duration::from_secs(10);
 pub struct Listening {
     listener: TcpListener,
     address: SocketAddr,
-    tls: Option<RustlsConfig>,
+    tls: Option<Certificate>,
 }
 
 impl Listening {
@@ -38,7 +40,7 @@ impl Listening {
     ///
     /// # Errors
     /// The port is taken, or not this user's.
-    pub fn open(address: SocketAddr, tls: Option<RustlsConfig>) -> io::Result<Self> {
+    pub fn open(address: SocketAddr, tls: Option<Certificate>) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address, tls })
@@ -50,20 +52,28 @@ impl Listening {
         self.address
     }
 
-    /// Answers until `handle` is told to stop.
+    /// Answers until `handle` is told to stop, with renewed certificates as they come.
     ///
     /// # Errors
-    /// The port failed.
+    /// The port, or the signal by which a renewal is told.
     pub async fn serve(self, app: Router, handle: Handle<SocketAddr>) -> io::Result<()> {
         let service = app.into_make_service_with_connect_info::<SocketAddr>();
         let bounded = BoundedAcceptor::new(CONNECTIONS_MAX);
         let server = axum_server::from_tcp(self.listener)?;
-        match self.tls {
-            None => limited(server.acceptor(bounded), handle).serve(service).await,
-            Some(tls) => {
-                let acceptor = RustlsAcceptor::new(tls).handshake_timeout(HANDSHAKE_TIMEOUT).acceptor(bounded);
-                limited(server.acceptor(acceptor), handle).serve(service).await
+        let tls = self.tls.as_ref().map(Certificate::served);
+        let renewing = tls::renew(self.tls, signal(SignalKind::hangup())?);
+        let serving = async {
+            match tls {
+                None => limited(server.acceptor(bounded), handle).serve(service).await,
+                Some(tls) => {
+                    let acceptor = RustlsAcceptor::new(tls).handshake_timeout(HANDSHAKE_TIMEOUT).acceptor(bounded);
+                    limited(server.acceptor(acceptor), handle).serve(service).await
+                }
             }
+        };
+        tokio::select! {
+            served = serving => served,
+            () = renewing => Ok(()),
         }
     }
 }

@@ -9,7 +9,7 @@ use axum_server::Handle;
 use cabas_protocol::keys::HubKeys;
 use tokio::sync::{Notify, Semaphore};
 
-use super::{GRACE, Listening, TlsError, tls};
+use super::{Certificate, GRACE, Listening, TlsError};
 use crate::admin::site::Site;
 use crate::alerts::Ways;
 use crate::api::terminal::KnownKeys;
@@ -123,7 +123,7 @@ impl App {
 /// [`StartError::Tls`], [`StartError::Listen`].
 pub fn listen(config: &Config) -> Result<Listening, StartError> {
     let tls = match (&config.tls_certificate, &config.tls_key) {
-        (Some(certificate), Some(key)) => Some(tls::load(certificate, key)?),
+        (Some(certificate), Some(key)) => Some(Certificate::load(certificate, key)?),
         (Some(_) | None, _) => None,
     };
     let address = config.listen;

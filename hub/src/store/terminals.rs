@@ -282,6 +282,15 @@ impl Tx<'_> {
         }
     }
 
+    /// An enrolment's key, and the newest of its rows that the ledger has.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownTerminal`], [`StoreError::UnknownEpoch`].
+    pub fn epoch_chain(&self, terminal: TerminalId, epoch: Epoch) -> Result<(PublicKey, ChainHead), StoreError> {
+        let record = self.epoch(terminal, epoch)?;
+        Ok((record.key, record.acked))
+    }
+
     pub(super) fn terminal_shop(&self, terminal: TerminalId) -> Result<ShopNo, StoreError> {
         let mut read = self.conn.prepare_cached("SELECT shop FROM terminals WHERE number = ?1")?;
         let shop = read.query_row([Sql(terminal)], |row| col(row, 0)).optional()?;

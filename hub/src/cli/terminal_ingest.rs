@@ -1,0 +1,122 @@
+//! `terminal ingest`: the second copy of a dead terminal's journal, brought by hand.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use cabas_protocol::second::{self, Frame};
+use cabas_protocol::sync::ROWS_MAX;
+use cabas_protocol::{Row, Signed};
+use serde::Serialize;
+
+use super::Context;
+use super::failure::Failure;
+use crate::core::ingest::of_second_copy;
+use crate::keys::HubSecrets;
+use crate::out::print;
+use crate::store::{Db, OpenMode};
+
+/// What a file brought.
+#[derive(Debug, Default, Serialize)]
+struct Brought {
+    terminal: u32,
+    epoch: u32,
+    rows: u64,
+    new_rows: u64,
+    known_rows: u64,
+    disputed_rows: u64,
+    not_authentic_rows: u64,
+    settled_cents: u64,
+    over_right_cents: u64,
+    /// True where the file ends in the middle of a row: the medium was pulled out there.
+    torn: bool,
+}
+
+/// Takes what is in the file: each row by its own signature, in the order in which the terminal wrote them.
+pub(super) fn ingest(context: &Context, path: &Path) -> Result<(), Failure> {
+    let failed = |source| Failure::File { what: "the copy", file: path.to_owned(), source };
+    let no_copy = || Failure::NoSecondCopy(path.to_owned());
+    let mut file = BufReader::new(File::open(path).map_err(failed)?);
+    if !second::read_head(&mut file).map_err(failed)? {
+        return Err(no_copy());
+    }
+    let secrets = HubSecrets::load(&context.config.keys_dir())?;
+    let mut db = context.open(OpenMode::Existing)?;
+    let mut brought = Brought::default();
+    loop {
+        let mut batch = Vec::with_capacity(ROWS_MAX);
+        while batch.len() < ROWS_MAX {
+            match second::read(&mut file).map_err(failed)? {
+                Frame::Row(row) => batch.push(row),
+                Frame::End => break,
+                Frame::Torn => {
+                    brought.torn = true;
+                    break;
+                }
+            }
+        }
+        if batch.is_empty() {
+            break;
+        }
+        take(context, &mut db, &secrets, batch, &mut brought).map_err(|failure| failure.unwrap_or_else(no_copy))?;
+    }
+    print(context.format, &brought, text).map_err(Failure::Print)
+}
+
+/// Books one batch; nothing is said where its first row is no row.
+fn take(
+    context: &Context,
+    db: &mut Db,
+    secrets: &HubSecrets,
+    batch: Vec<Vec<u8>>,
+    brought: &mut Brought,
+) -> Result<(), Option<Failure>> {
+    let first = batch.first().and_then(|row| Signed::<Row>::from_bytes(row.clone()).ok()?.peek().ok()).ok_or(None)?;
+    (brought.terminal, brought.epoch) = (first.terminal.get(), first.epoch.get());
+    let (fund, key, acked) = db
+        .read(|tx| {
+            let (key, acked) = tx.epoch_chain(first.terminal, first.epoch)?;
+            Ok((tx.fund()?, key, acked))
+        })
+        .map_err(|error| Some(error.into()))?;
+    let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+    let chain = cabas_protocol::chain::ChainId { fund: fund.fund, terminal: first.terminal, epoch: first.epoch };
+    let upload = of_second_copy((chain, fund.incarnation), &key, acked, batch);
+    let now = context.clock.now();
+    let outcome = db.write(|tx| tx.ingest(&upload, secrets, now)).map_err(|error| Some(error.into()))?;
+    let kept = [outcome.new_rows, outcome.known_rows, outcome.disputed_rows].into_iter().any(|rows| rows > 0);
+    if !kept && !upload.rows().is_empty() {
+        return Err(Some(Failure::SecondCopyWaits(brought.terminal)));
+    }
+    let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
+    add(&mut brought.rows, count);
+    add(&mut brought.new_rows, outcome.new_rows.into());
+    add(&mut brought.known_rows, outcome.known_rows.into());
+    add(&mut brought.disputed_rows, outcome.disputed_rows.into());
+    add(&mut brought.not_authentic_rows, u64::try_from(upload.not_authentic()).unwrap_or(u64::MAX));
+    add(&mut brought.settled_cents, outcome.settled.get());
+    add(&mut brought.over_right_cents, outcome.over_right.get());
+    Ok(())
+}
+
+fn text(brought: &Brought) -> String {
+    let Brought { terminal, epoch, rows, new_rows, known_rows, .. } = brought;
+    let mut text =
+        format!("Terminal {terminal}, enrolment {epoch}: {rows} rows, {new_rows} new, {known_rows} known.\n");
+    if brought.disputed_rows > 0 {
+        text.push_str(&format!("{} do not fit the chain and are kept as disputed.\n", brought.disputed_rows));
+    }
+    if brought.not_authentic_rows > 0 {
+        text.push_str(&format!("{} are not the terminal's own and are kept nowhere.\n", brought.not_authentic_rows));
+    }
+    if brought.torn {
+        text.push_str(
+            "The file ends in the middle of a row, as where a medium was pulled out: what is whole was taken.\n",
+        );
+    }
+    text.push_str(&format!(
+        "Settled {} cents, over the right {} cents.\n",
+        brought.settled_cents, brought.over_right_cents
+    ));
+    text
+}

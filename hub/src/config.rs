@@ -260,6 +260,7 @@ mod tests {
         let config = read(
             "data_dir = '/d'\nlisten = '[::1]:1'\ntls_certificate = 'c'\ntls_key = 'k'\nallow_plain_http = true\n\
              site = 'loopback'\nbehind_tls_proxy = true\nmetrics = 'off'\nlog = 'warn'\ncode_valid_hours = 2\nsiren = '732829320'\n\
+             release_key = '3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29'\n\
              slices_free_percent = 30\nslices_steady_percent = 50\n",
         );
         let expected = Config {
@@ -273,6 +274,7 @@ mod tests {
             metrics: AdminPage::Off,
             log: "warn".into(),
             code_valid_hours: 2,
+            release_key: Some("3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29".into()),
             siren: Some("732829320".to_owned()),
             slices_free_percent: 30,
             slices_steady_percent: 50,
@@ -291,6 +293,7 @@ mod tests {
             ("tls_key = 'k'", "tls_certificate"),
             ("listen = '0.0.0.0:7400'", "allow_plain_http"),
             ("code_valid_hours = 0", "code_valid_hours"),
+            ("release_key = '3b6a'", "release_key"),
             ("siren = '732829321'", "siren"),
             ("siren = '73282932'", "siren"),
             ("slices_free_percent = 101", "slices_free_percent"),

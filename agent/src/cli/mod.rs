@@ -4,6 +4,7 @@
 mod card;
 mod cashier;
 mod closings;
+mod doctor;
 mod enrol;
 mod failure;
 mod follow;
@@ -12,6 +13,8 @@ mod journal;
 mod launch;
 mod local;
 mod lock;
+mod logs;
+mod machine;
 mod phone;
 mod printer;
 mod selftest;
@@ -26,9 +29,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::Config;
 use crate::out::{Format, complain, plain};
@@ -92,6 +92,8 @@ enum Command {
     /// Try this program on a copy of a journal, as before an upgrade
     #[command(hide = true)]
     SelfTest(upgrade::SelfTest),
+    /// Look at machine, journal, reader, printer and hub, and say what is wrong and what to do; ends with 0 fine, 1 look, 2 wrong
+    Doctor(doctor::Doctor),
 }
 
 /// What every command knows.
@@ -104,7 +106,7 @@ struct Context {
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
     match dispatch(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(failure) => {
             complain(&format!("cabas-agent: {}", plain(&failure.to_string())));
             ExitCode::from(failure.exit_code())
@@ -112,18 +114,23 @@ pub fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-fn dispatch(arguments: Arguments) -> Result<(), Failure> {
-    let file = arguments.config;
-    let is_launch = matches!(arguments.command, Command::Launch);
+/// Gives the exit code of what was done.
+fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
+    let (file, is_launch) = (arguments.config, matches!(arguments.command, Command::Launch));
     if is_launch {
         launch::launch(file.as_deref())?;
     }
-    let config = Config::read(file.as_deref())?;
-    let context = Context { config, format: Format::of(arguments.json) };
+    let (read, format) = (Config::read(file.as_deref()), Format::of(arguments.json));
+    let config = match (read, &arguments.command) {
+        (Ok(config), _) => config,
+        (Err(error), Command::Doctor(doctor)) => return doctor::no_settings(doctor, format, &error.to_string()),
+        (Err(error), _) => return Err(error.into()),
+    };
+    let context = Context { config, format };
     match arguments.command {
         Command::Enrol(enrol) => block_on(enrol::run(&context, &enrol)),
         Command::Run | Command::Launch => {
-            log(&context.config.log)?;
+            logs::start(&context.config.log)?;
             block_on(serve::run(&context.config, file, is_launch || launch::is_launched()))
         }
         Command::Status => block_on(local::status(&context)),
@@ -140,23 +147,17 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Till(till) => block_on(till::run(&context, &till)),
         Command::Upgrade(upgrade) => upgrade::run(&context, &upgrade),
         Command::SelfTest(test) => upgrade::self_test(&context, &test),
-    }
+        Command::Doctor(doctor) => return block_on(doctor::run(&context, &doctor)),
+    }?;
+    Ok(0)
 }
 
 /// One thread for everything that waits: devices and the journal have their own.
-fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+fn block_on<R>(work: impl Future<Output = Result<R, Failure>>) -> Result<R, Failure> {
     // A second installation finds the first, which is the same.
     drop(rustls::crypto::ring::default_provider().install_default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
     runtime.block_on(work)
-}
-
-/// The simple filter, by target and level: it needs no regular expressions.
-fn log(filter: &str) -> Result<(), Failure> {
-    let filter: Targets = filter.parse().map_err(|error| Failure::LogFilter(format!("{filter:?}: {error}")))?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    drop(tracing_subscriber::registry().with(lines).with(filter).try_init());
-    Ok(())
 }
 
 #[cfg(test)]

@@ -234,8 +234,8 @@ impl Config {
         if self.siren.as_deref().is_some_and(|siren| !is_siren(siren)) {
             return Err(ConfigError::Siren);
         }
-        crate::alerts::Ways::of(self).map_err(ConfigError::Alerts)?;
         self.release_key()?;
+        crate::alerts::Ways::of(self).map_err(ConfigError::Alerts)?;
         let Shares { free_percent, steady_percent } = self.shares();
         for (key, value) in [("slices_free_percent", free_percent), ("slices_steady_percent", steady_percent)] {
             if value > 100 {
@@ -272,16 +272,16 @@ impl Config {
         self.data_dir.join("documents")
     }
 
-    /// Where the nightly copies lie.
-    #[must_use]
-    pub fn backups_dir(&self) -> PathBuf {
-        self.backup_dir.clone().unwrap_or_else(|| self.data_dir.join("backups"))
-    }
-
     /// Where programs for terminals lie, each under its hash.
     #[must_use]
     pub fn releases_dir(&self) -> PathBuf {
         self.data_dir.join("releases")
+    }
+
+    /// Where the nightly copies lie.
+    #[must_use]
+    pub fn backups_dir(&self) -> PathBuf {
+        self.backup_dir.clone().unwrap_or_else(|| self.data_dir.join("backups"))
     }
 
     /// The folder of the keys.
@@ -324,6 +324,7 @@ mod tests {
         let config = read(
             "data_dir = '/d'\nlisten = '[::1]:1'\ntls_certificate = 'c'\ntls_key = 'k'\nallow_plain_http = true\n\
              site = 'loopback'\nbehind_tls_proxy = true\nmetrics = 'off'\nlog = 'warn'\ncode_valid_hours = 2\nsiren = '732829320'\n\
+             release_key = '3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29'\n\
              slices_free_percent = 30\nslices_steady_percent = 50\n",
         );
         let expected = Config {
@@ -337,6 +338,7 @@ mod tests {
             metrics: AdminPage::Off,
             log: "warn".into(),
             code_valid_hours: 2,
+            release_key: Some("3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29".into()),
             siren: Some("732829320".to_owned()),
             slices_free_percent: 30,
             slices_steady_percent: 50,
@@ -356,6 +358,7 @@ mod tests {
             ("tls_key = 'k'", "tls_certificate"),
             ("listen = '0.0.0.0:7400'", "allow_plain_http"),
             ("code_valid_hours = 0", "code_valid_hours"),
+            ("release_key = '3b6a'", "release_key"),
             ("siren = '732829321'", "siren"),
             ("siren = '73282932'", "siren"),
             ("slices_free_percent = 101", "slices_free_percent"),

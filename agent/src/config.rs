@@ -6,8 +6,8 @@ use crate::printer::{CodePage, PaperWidth, PrinterConfig, PrinterTarget};
 use crate::till::caisse_ap::server::{Door, SILENCE};
 use crate::till::concert::server as concert;
 use crate::till::hw_proxy::server as hw_proxy;
-use cabas_protocol::Cents;
 use cabas_protocol::sync::WAIT_MS_MAX;
+use cabas_protocol::{Cents, PublicKey};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -82,8 +82,30 @@ pub struct Config {
     pub till_category: String,
     /// A folder of a second medium, such as `/media/cabas/journal`, to which every row is copied; empty for none.
     pub second_journal: String,
+    /// The public half of the fund's release key, 64 hexadecimal digits: only programs that it signed are taken from the hub;
+    /// empty for none.
+    pub release_key: String,
+    /// How often the hub is asked for a newer program, in seconds.
+    pub upgrade_check_s: u32,
+    /// How long nobody must have been served before a newer program is started, in seconds.
+    pub upgrade_quiet_s: u32,
+    /// How long a newer program must work before it stays, in seconds.
+    pub upgrade_trial_s: u32,
     /// What is logged, as `tracing` filters are written: `info`, `cabas_agent=debug,warn`, ….
     pub log: String,
+}
+
+/// What is read of a configuration that a newer program may have been given.
+#[derive(Deserialize)]
+#[serde(default)]
+struct DataDir {
+    data_dir: PathBuf,
+}
+
+impl Default for DataDir {
+    fn default() -> Self {
+        Self { data_dir: Config::default().data_dir }
+    }
 }
 
 impl Default for Config {
@@ -118,6 +140,10 @@ impl Default for Config {
             till_hw_proxy_peers: String::from("127.0.0.1,::1"),
             till_category: String::new(),
             second_journal: String::new(),
+            release_key: String::new(),
+            upgrade_check_s: 600,
+            upgrade_quiet_s: 60,
+            upgrade_trial_s: 15,
             log: String::from("info"),
         }
     }
@@ -217,9 +243,41 @@ impl Config {
         if self.lock_after_s != 0 {
             in_range("lock_after_s", self.lock_after_s, 30, 86_400, "0 for never, or between 30 and 86400")?;
         }
+        self.release_key()?;
+        in_range("upgrade_check_s", self.upgrade_check_s, 1, 86_400, "between 1 and 86400")?;
+        in_range("upgrade_quiet_s", self.upgrade_quiet_s, 1, 3600, "between 1 and 3600")?;
+        in_range("upgrade_trial_s", self.upgrade_trial_s, 1, 600, "between 1 and 600")?;
         in_range("extend_timeout_ms", self.extend_timeout_ms, 0, 10_000, "between 0 and 10000")?;
         in_range("sync_wait_ms", self.sync_wait_ms, 1000, WAIT_MS_MAX, "between 1000 and 60000")?;
         in_range("sync_pause_ms_max", self.sync_pause_ms_max, 1000, 600_000, "between 1000 and 600000")
+    }
+
+    /// The data folder alone: what a newer program may have set beside it does not matter to who starts that program.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn data_dir(file: Option<&Path>) -> Result<PathBuf, ConfigError> {
+        let environment = config::Environment::with_prefix("CABAS_AGENT").prefix_separator("_").try_parsing(true);
+        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
+        let source = config::File::from(path).format(config::FileFormat::Toml).required(file.is_some());
+        let read = config::Config::builder().add_source(source).add_source(environment).build();
+        let wrong = |source| ConfigError::Read { file: path.to_owned(), source: Box::new(source) };
+        let read: DataDir = read.and_then(config::Config::try_deserialize).map_err(wrong)?;
+        Ok(read.data_dir)
+    }
+
+    /// The fund's release key, where one is set.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`].
+    pub fn release_key(&self) -> Result<Option<PublicKey>, ConfigError> {
+        let text = &self.release_key;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let expected = "the public half of a release key, 64 hexadecimal digits, as cabas-hub release key shows it";
+        let wrong = || ConfigError::Value { key: "release_key", value: text.clone(), expected };
+        PublicKey::from_hex(text).map(Some).ok_or_else(wrong)
     }
 
     /// Where telephones come in, where they do.
@@ -475,7 +533,9 @@ mod tests {
              till_hw_proxy_peers = '::1'\n\
              till_concert_device = '/dev/ttyS0'\ntill_concert_line = '1200 7E1'\ntill_concert_listen = '10.0.0.1:9999'\n\
              till_concert_peers = '10.0.0.9'\ntill_category = '3'\nlog = 'warn'\n\
-             second_journal = '/media/x'\n",
+             second_journal = '/media/x'\n\
+             release_key = '3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29'\n\
+             upgrade_check_s = 60\nupgrade_quiet_s = 5\nupgrade_trial_s = 30\n",
         )
         .unwrap();
         let expected = Config {
@@ -508,6 +568,10 @@ mod tests {
             till_concert_peers: "10.0.0.9".into(),
             till_category: "3".into(),
             second_journal: "/media/x".into(),
+            release_key: "3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29".into(),
+            upgrade_check_s: 60,
+            upgrade_quiet_s: 5,
+            upgrade_trial_s: 30,
             log: "warn".into(),
         };
         assert_eq!(config, expected);
@@ -521,6 +585,8 @@ mod tests {
             ("listen = 'here'", "listen"),
             ("second_journal = 'stick'", "whole path"),
             ("listen = ", "TOML"),
+            ("release_key = 'abc'", "release_key"),
+            ("upgrade_trial_s = 0", "upgrade_trial_s"),
             ("listen = '0.0.0.0:7410'", "phone_listen"),
             ("listen = '192.168.4.1:7410'", "phone_listen"),
             ("phone_listen = '0.0.0.0:7411'", "never all of them"),

@@ -11,9 +11,11 @@ pub mod out;
 pub mod phones;
 pub mod printer;
 pub mod service;
+pub mod stamp;
 pub mod sync;
 pub mod texts;
 pub mod till;
+pub mod upgrade;
 pub mod web;
 
 #[cfg(test)]

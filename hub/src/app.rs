@@ -71,6 +71,8 @@ pub struct App {
     pub database: PathBuf,
     /// Where documents lie, each under its hash.
     pub documents: PathBuf,
+    /// Where programs for terminals lie, each under its hash.
+    pub releases: PathBuf,
     /// Slows down who guesses codes.
     pub unknown_codes: PerMinute,
     /// The web site.

@@ -39,6 +39,8 @@ pub struct Config {
     pub log: String,
     /// How long an enrolment code lives.
     pub code_valid_hours: u32,
+    /// The public half of the fund's release key, 64 hexadecimal digits: only programs that it signed are added.
+    pub release_key: Option<String>,
     /// The fund's SIREN, nine digits: names its accounting export.
     pub siren: Option<String>,
     /// What of a household's money stays free at the hub, in percent.
@@ -120,6 +122,7 @@ impl Default for Config {
             metrics: AdminPage::Loopback,
             log: String::from("info"),
             code_valid_hours: 24,
+            release_key: None,
             siren: None,
             slices_free_percent: FREE_SHARE_PERCENT,
             slices_steady_percent: STEADY_PERCENT,
@@ -155,6 +158,11 @@ pub enum ConfigError {
     /// One of certificate and key without the other.
     #[error("configuration: tls_certificate and tls_key belong together; set both or neither")]
     HalfTls,
+    /// No public key.
+    #[error(
+        "configuration: release_key is no public key; it has 64 hexadecimal digits, as cabas-hub release key shows it"
+    )]
+    ReleaseKey,
     /// Plain HTTP where others could listen.
     #[error(
         "configuration: listen = {0} without TLS would be read by others; set tls_certificate and tls_key, or \
@@ -227,6 +235,7 @@ impl Config {
             return Err(ConfigError::Siren);
         }
         crate::alerts::Ways::of(self).map_err(ConfigError::Alerts)?;
+        self.release_key()?;
         let Shares { free_percent, steady_percent } = self.shares();
         for (key, value) in [("slices_free_percent", free_percent), ("slices_steady_percent", steady_percent)] {
             if value > 100 {
@@ -234,6 +243,15 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// The public half of the release key, where one is set.
+    ///
+    /// # Errors
+    /// [`ConfigError::ReleaseKey`].
+    pub fn release_key(&self) -> Result<Option<cabas_protocol::PublicKey>, ConfigError> {
+        let read = |text: &String| cabas_protocol::PublicKey::from_hex(text).ok_or(ConfigError::ReleaseKey);
+        self.release_key.as_ref().map(read).transpose()
     }
 
     /// How money is to lie.
@@ -258,6 +276,12 @@ impl Config {
     #[must_use]
     pub fn backups_dir(&self) -> PathBuf {
         self.backup_dir.clone().unwrap_or_else(|| self.data_dir.join("backups"))
+    }
+
+    /// Where programs for terminals lie, each under its hash.
+    #[must_use]
+    pub fn releases_dir(&self) -> PathBuf {
+        self.data_dir.join("releases")
     }
 
     /// The folder of the keys.

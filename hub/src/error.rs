@@ -143,6 +143,7 @@ impl From<StoreError> for Refused {
             | StoreError::BadCopy(_)
             | StoreError::NoStatement { .. }
             | StoreError::Joining(_)
+            | StoreError::Release(_)
             | StoreError::Goodwill(_)
             | StoreError::Erasure(_)
             | StoreError::Register(_)

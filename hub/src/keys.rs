@@ -281,6 +281,22 @@ pub fn load_root(file: &Path, fund_root: &PublicKey) -> Result<Signer, KeyError>
     if root.public() == fund_root { Ok(root) } else { Err(KeyError::OtherRoot { file: file.to_owned() }) }
 }
 
+/// Makes a release key in a new file; it belongs off the hub.
+///
+/// # Errors
+/// [`KeyError`].
+pub fn create_release(file: &Path) -> Result<Signer, KeyError> {
+    signer_of(&write_new(file)?, file)
+}
+
+/// Reads a release key.
+///
+/// # Errors
+/// [`KeyError`].
+pub fn load_release(file: &Path) -> Result<Signer, KeyError> {
+    signer_of(&read(file)?, file)
+}
+
 /// Keeps a certificate beside the keys, in the place of an older one of the same key.
 ///
 /// # Errors

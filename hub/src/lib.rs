@@ -23,6 +23,7 @@ pub mod jobs;
 pub mod keys;
 pub mod metrics;
 pub mod out;
+pub mod releases;
 pub mod router;
 pub mod server;
 pub mod signers;

@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use cabas_protocol::RefusalCode;
 
 use crate::admin::{health, site};
-use crate::api::{card_session, enrol, extend, message, sync};
+use crate::api::{about, card_session, enrol, extend, message, sync};
 use crate::app::App;
 use crate::error::Refused;
 
@@ -21,6 +21,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/sync", post(sync::sync).fallback(not_post))
         .route("/v1/extend", post(extend::extend).fallback(not_post))
         .route("/v1/card-session", post(card_session::card_session).fallback(not_post))
+        .route("/v1/about", post(about::about).fallback(not_post))
+        .route("/v1/program", post(about::program).fallback(not_post))
         .route("/v1/{*rest}", axum::routing::any(no_such_call))
         .route("/health", get(health::health))
         .route("/metrics", get(health::metrics))

@@ -72,6 +72,21 @@ pub enum ObjectType {
     /// [`crate::e_receipt::EReceipt`]
     #[n(22)]
     EReceipt,
+    /// [`crate::release::Release`]
+    #[n(23)]
+    Release,
+    /// [`crate::release::AboutRequest`]
+    #[n(24)]
+    AboutRequest,
+    /// [`crate::release::AboutAnswer`]
+    #[n(25)]
+    AboutAnswer,
+    /// [`crate::release::PieceRequest`]
+    #[n(26)]
+    PieceRequest,
+    /// [`crate::release::PieceAnswer`]
+    #[n(27)]
+    PieceAnswer,
 }
 
 /// The first field of every signed object.

@@ -17,9 +17,11 @@ pub mod ids;
 pub mod keys;
 pub mod objects;
 pub mod refusal;
+pub mod release;
 pub mod row;
 pub mod second;
 pub mod sign;
+pub mod stamp;
 pub mod statement;
 pub mod sync;
 

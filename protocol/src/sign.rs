@@ -92,6 +92,17 @@ impl PublicKey {
         if small { Err(WeakKey) } else { Ok(Self(bytes)) }
     }
 
+    /// Reads 64 hexadecimal digits; nothing for anything else, and for a weak key.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let (mut bytes, pairs) = ([0; 32], text.as_bytes().as_chunks::<2>().0);
+        let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        for (byte, pair) in bytes.iter_mut().zip(pairs) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        if is_hex { Self::new(bytes).ok() } else { None }
+    }
+
     /// The 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {

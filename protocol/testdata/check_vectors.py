@@ -165,6 +165,15 @@ def objects():
         6: 50, 7: 0, 8: 1000, 9: 200,
     })
     made["refusal"] = HUB.sign({0: head(18), 1: HASH, 2: 7, 3: "4 tries left"})
+    release = ROOT.sign({0: [23, 1, 0, EUR, 0, 0], 1: "0.2.0", 2: "aarch64-linux-gnu", 3: 6_770_000, 4: HASH, 5: 8, 6: [1, 300], 7: NOW})
+    made["release"] = release
+    about = {0: head(24), 1: TERMINAL, 2: EPOCH, 3: REQUEST, 4: "0.1.0", 5: "aarch64-linux-gnu", 6: [1]}
+    made["about_request"] = TERM.sign({**about, 7: 5, 8: HASH, 9: "0.2.0: it failed"})
+    made["about_request_none"] = TERM.sign({**about, 7: 0, 9: "0.2.0: it failed"})
+    made["about_answer"] = HUB.sign({0: head(25), 1: HASH, 2: NOW, 3: "0.1.0", 4: [1], 5: release})
+    made["about_answer_none"] = HUB.sign({0: head(25), 1: HASH, 2: NOW, 3: "0.1.0", 4: [1]})
+    made["piece_request"] = TERM.sign({0: head(26), 1: TERMINAL, 2: EPOCH, 3: REQUEST, 4: HASH, 5: 65_536, 6: 65_536})
+    made["piece_answer"] = HUB.sign({0: head(27), 1: HASH, 2: b"\x7f\x45"})
     made["e_receipt_sale"] = TERM.sign({
         0: head(22), 1: TERMINAL, 2: EPOCH, 3: 2, 4: 42, 5: 1, 6: NOW, 7: [[0, 875, 375]],
     })

@@ -18,6 +18,8 @@ pub struct Hub {
     serve: Option<Program>,
     /// Environment beside the usual: settings, a false clock.
     pub environment: Vec<(String, String)>,
+    /// Another program than this workspace's hub.
+    pub program: Option<PathBuf>,
 }
 
 impl Hub {
@@ -27,10 +29,31 @@ impl Hub {
     /// Where a command of the hub fails.
     pub fn with_example_fund(dir: &Path) -> anyhow::Result<Self> {
         let mut hub = Self::empty(dir)?;
-        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/example-fund");
-        hub.ok(&["import", &example.display().to_string()])?;
+        hub.import_example()?;
         hub.start()?;
         Ok(hub)
+    }
+
+    /// Makes the fund of [`Self::with_example_fund`] where [`Self::at`] says, by the program that it is set to.
+    ///
+    /// # Errors
+    /// Where a command of the hub fails.
+    pub fn with_example(&mut self) -> anyhow::Result<()> {
+        std::fs::create_dir_all(&self.dir)?;
+        self.ok(&["init", "--name", "Caisse de l’alimentation, Lyon 8e"])?;
+        self.import_example()?;
+        self.start()
+    }
+
+    fn import_example(&self) -> anyhow::Result<()> {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/example-fund");
+        self.ok(&["import", &example.display().to_string()]).map(drop)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> std::net::SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
     }
 
     /// Makes a fund with nobody in it; its hub does not run yet.
@@ -49,7 +72,14 @@ impl Hub {
     /// # Errors
     /// Where no port is free.
     pub fn at(dir: &Path) -> anyhow::Result<Self> {
-        Ok(Self { dir: dir.to_owned(), port: free_port()?, scheme: "http", serve: None, environment: Vec::new() })
+        Ok(Self {
+            dir: dir.to_owned(),
+            port: free_port()?,
+            scheme: "http",
+            serve: None,
+            environment: Vec::new(),
+            program: None,
+        })
     }
 
     /// Gives it a certificate of an authority of its own, from its next start on; gives the authority's certificate.
@@ -86,7 +116,7 @@ impl Hub {
     /// # Errors
     /// Where it was not built.
     pub fn command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
-        let mut command = Command::new(binary("cabas-hub")?);
+        let mut command = Command::new(self.program.clone().map_or_else(|| binary("cabas-hub"), Ok)?);
         command
             .env("CABAS_HUB_DATA_DIR", self.data_dir())
             .env("CABAS_HUB_LISTEN", format!("127.0.0.1:{}", self.port))

@@ -29,6 +29,10 @@ pub struct Shop {
     pub environment: Vec<(String, String)>,
     /// What the agent's program is put behind, as in `strace …`.
     pub wrapper: Vec<String>,
+    /// Another program than this workspace's agent.
+    pub program: Option<PathBuf>,
+    /// The command that starts the agent: `run`, or `launch` as in the unit.
+    pub started_by: &'static str,
     /// Its reader.
     pub pcscd: Pcscd,
     /// Its printer.
@@ -49,6 +53,8 @@ impl Shop {
             agent: None,
             environment: Vec::new(),
             wrapper: Vec::new(),
+            program: None,
+            started_by: "run",
             pcscd: Pcscd::start(&dir.join("pcscd"), &["Virtual PICC"])?,
             printer: VirtualPrinter::start()?,
             http: http.clone(),
@@ -112,7 +118,7 @@ impl Shop {
     /// # Errors
     /// Where it was not built.
     pub fn command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
-        let program = binary("cabas-agent")?;
+        let program = self.program.clone().map_or_else(|| binary("cabas-agent"), Ok)?;
         let mut words = self.wrapper.iter();
         let mut command = match words.next() {
             Some(first) => {
@@ -147,8 +153,17 @@ impl Shop {
     /// # Errors
     /// Where it does not.
     pub async fn start(&mut self) -> anyhow::Result<()> {
-        self.agent = Some(Program::start(&mut self.command(&["run"])?, &self.dir.join("agent.log"))?);
+        self.agent = Some(Program::start(&mut self.command(&[self.started_by])?, &self.dir.join("agent.log"))?);
         self.wait("the agent's page", |status| status.is_object().then_some(())).await
+    }
+
+    /// Starts the agent and waits for nothing.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn spawn(&mut self) -> anyhow::Result<()> {
+        self.agent = Some(Program::start(&mut self.command(&[self.started_by])?, &self.dir.join("agent.log"))?);
+        Ok(())
     }
 
     /// Starts the agent, which may fall by a fault before its page answers; true where it answers.
@@ -156,7 +171,7 @@ impl Shop {
     /// # Errors
     /// Where it does neither.
     pub async fn start_or_fall(&mut self) -> anyhow::Result<bool> {
-        self.agent = Some(Program::start(&mut self.command(&["run"])?, &self.dir.join("agent.log"))?);
+        self.agent = Some(Program::start(&mut self.command(&[self.started_by])?, &self.dir.join("agent.log"))?);
         for _ in 0..1500 {
             if self.get("/api/status").await.is_ok() {
                 return Ok(true);

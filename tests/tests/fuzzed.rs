@@ -18,7 +18,7 @@ use cabas_tests::fuzzed::{Mutations, TARGETS, target};
 
 /// Bent inputs of each kept one where nothing else is asked for.
 const MUTATIONS: u64 = 1_000;
-/// The same where one input is a whole dialogue with a card of software.
+/// The same where one input is a whole dialogue with a card of software, or with a program over a socket.
 const MUTATIONS_OF_CARDS: u64 = 100;
 
 type Seeds = Vec<(String, Vec<u8>)>;
@@ -54,7 +54,7 @@ fn replay(name: &str) {
     for (of, bytes) in &kept {
         run(name, of, bytes);
     }
-    let whole_dialogue = ["card_identity", "card_issue", "card_purchase"].contains(&name);
+    let whole_dialogue = ["card_identity", "card_issue", "card_purchase", "local_api", "site"].contains(&name);
     let mutations =
         asked("CABAS_FUZZ_MUTATIONS").unwrap_or(if whole_dialogue { MUTATIONS_OF_CARDS } else { MUTATIONS });
     let seeds: Vec<_> = kept.values().cloned().collect();
@@ -85,17 +85,22 @@ macro_rules! replays {
 }
 
 replays! {
+    a_message_of_caisse_ap_is_read_in_one_way_and_answered: "caisse_ap",
     a_card_that_answers_anything_proves_nothing: "card_answers",
     an_identity_card_with_somebody_in_between_is_still_itself: "card_identity",
     an_issue_with_bent_answers_ends_well_on_an_honest_reader: "card_issue",
     a_purchase_with_somebody_in_between_is_whole_or_not_at_all: "card_purchase",
     a_record_has_one_form_and_one_author: "card_record",
+    a_line_of_concert_answers_once_and_never_hangs: "concert",
     a_configuration_opens_no_door_by_mistake: "config",
     a_file_of_contributions_is_taken_whole_or_refused_by_line: "contributions",
+    a_payment_of_hw_proxy_has_one_amount_and_one_key: "hw_proxy",
     an_import_is_taken_whole_or_refused_by_line: "import",
+    the_local_api_answers_everything_and_sells_nothing_without_a_card: "local_api",
     the_lists_beside_the_journal_are_read_or_refused: "rolls",
     what_says_that_it_is_signed_is_read_in_one_way: "signed",
     a_payload_has_one_encoding_and_counts_by_its_key_alone: "payload",
+    the_site_answers_everything_and_never_fails_itself: "site",
     a_bank_statement_adds_up_or_is_refused: "statement",
     what_people_type_means_one_thing: "words",
 }
@@ -121,6 +126,11 @@ fn seeds(name: &str) -> Seeds {
         "card_answers" => answers(),
         "card_record" => vec![("record".to_owned(), record())],
         "card_identity" | "card_issue" | "card_purchase" => scripts(),
+        "caisse_ap" => named(CAISSE_AP),
+        "concert" => concert(),
+        "hw_proxy" => named(HW_PROXY),
+        "local_api" => named(LOCAL_API),
+        "site" => named(SITE),
         "config" => named(CONFIGS),
         "contributions" => named(CONTRIBUTIONS),
         "import" => named(IMPORTS),
@@ -189,6 +199,108 @@ fn answers() -> Seeds {
         ("gone".to_owned(), vec![1, 0x90]),
     ]
 }
+
+/// What happens on a line: calls, messages, signals, time, and what became of it.
+fn concert() -> Seeds {
+    let request = |text: &str| [&[0, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let debit = "010000125010978CAISSE0001A010B010";
+    let debit = request(&format!("{}{}", &debit[..10], &"110978          A010B010"[..]));
+    let short = request("010000125001978CAISSE00001");
+    let whole = [&[2, 0][..], &debit, &[4, 0, 6, 0, 3, 0, 3, 0]].concat();
+    let refused = [&[2, 0][..], &short, &[4, 0, 6, 1, 5, 255, 3, 0, 1, 0x15, 1, 0x15, 3, 0]].concat();
+    let silent = [&[2, 0][..], &short, &[4, 0, 6, 0, 5, 255, 5, 255, 5, 255]].concat();
+    let begun_anew = [&[2, 0][..], &debit, &[2, 0][..], &debit, &[4, 0, 7, 0]].concat();
+    let bent = [&[2, 0][..], &[0, 3, b'a', b'b', b'c'], &[7, 17, 2, 0]].concat();
+    vec![
+        ("whole".to_owned(), whole),
+        ("refused".to_owned(), refused),
+        ("silent".to_owned(), silent),
+        ("begun_anew".to_owned(), begun_anew),
+        ("bent".to_owned(), bent),
+    ]
+}
+
+const CAISSE_AP: &[(&str, &str)] = &[
+    ("debit", "CZ0040300CJ012247300421700CA00201CE003978CD0010CB0041250CC003000BA0010"),
+    ("debit_part", "CZ0040301CA00299CE003978CD0010CB0065000000CF008V-000123BF0011CC00300S"),
+    ("credit", "CZ0040300CA00201CE003978CD0011CB00299"),
+    ("who", "CZ0040300CD001I"),
+    ("cut", "CZ0040300CA00201CE003978CD0010CB00412"),
+    ("wrapped", "\u{2}CZ0040300CA00201CE003978CD0010CB0041250\u{3}B"),
+];
+
+const HW_PROXY: &[(&str, &str)] = &[
+    (
+        "payment",
+        "{\"jsonrpc\":\"2.0\",\"id\":7,\"params\":{\"payment_info\":\"{\\\"amount\\\":12.45,\\\"currency_iso\\\":\\\"EUR\\\",\
+         \\\"currency_decimals\\\":2,\\\"payment_mode\\\":\\\"card\\\",\\\"payment_id\\\":\\\"0f8fad5b-d9cb-469f-a165-70867728950e\\\",\
+         \\\"order_id\\\":\\\"ORDER1\\\"}\"}}",
+    ),
+    (
+        "old",
+        "{\"id\":\"1\",\"params\":{\"payment_info\":\"{\\\"amount\\\":68.32000000000001,\\\"payment_id\\\":\\\"c42\\\",\\\"order_id\\\":5}\"}}",
+    ),
+    ("cheque", "{\"id\":null,\"params\":{\"payment_info\":\"{\\\"amount\\\":1,\\\"payment_mode\\\":\\\"check\\\"}\"}}"),
+    ("none", "{\"id\":1,\"params\":null}"),
+];
+
+const LOCAL_API: &[(&str, &str)] = &[
+    (
+        "sale",
+        "POST /api/sales\n{\"lines\":[{\"category\":\"0\",\"cents\":1250}],\"till_ref\":\"T-1\",\"request_id\":\"r1\"}",
+    ),
+    (
+        "typed",
+        "POST /api/sales\n{\"lines\":[{\"amount\":\"12,50\"},{\"amount\":\"0.05\"}],\"request_id\":\"r2\",\"training\":true}",
+    ),
+    ("sale_is", "GET /api/sales/r1"),
+    ("cancel", "DELETE /api/sales/r1"),
+    ("side", "GET /api/sales/r1/member-side"),
+    ("part", "POST /api/sales/r1/accept-part\n{}"),
+    ("paper", "POST /api/sales/r1/receipt\n{\"language\":\"fr\"}"),
+    ("reversal", "POST /api/sales/r1/reversal\n{\"request_id\":\"u1\"}"),
+    ("play", "POST /api/sales/r2/play\n{\"outcome\":\"accepted\"}"),
+    (
+        "refund",
+        "POST /api/refunds\n{\"sale\":{\"terminal\":1,\"epoch\":1,\"seq\":9},\"lines\":[{\"category\":\"0\",\"cents\":5}],\"request_id\":\"u2\"}",
+    ),
+    ("today", "POST /api/today/4294967295/receipt\n{}"),
+    ("kept", "POST /api/printer/kept\n{\"action\":\"discard\"}"),
+    ("training", "POST /api/training\n{\"on\":true}"),
+    ("cashier", "POST /api/cashier\n{\"code\":\"4815\"}"),
+    ("day", "POST /api/day-close\n{\"period\":\"month\"}"),
+    ("closings", "GET /api/closings?limit=50&before=7"),
+    ("history", "GET /api/history?day=2026-11-28&before=9"),
+    ("stan", "GET /api/history?stan=000123"),
+    ("answer", "POST /api/till/answer\n{\"question\":\"q1\",\"answer\":\"resend\"}"),
+    ("code", "GET /api/phones/code.svg?n=1"),
+    ("out", "DELETE /api/phones/1"),
+    ("pair", "POST /api/pair\n{\"code\":\"123456\",\"name\":\"Zoé, le matin\"}"),
+    ("status", "GET /api/status"),
+];
+
+const SITE: &[(&str, &str)] = &[
+    ("overview", "GET /api/overview"),
+    ("document", "GET /api/openapi.json"),
+    ("households", "GET /api/households?search=H&page=2"),
+    ("household", "GET /api/households/H0000"),
+    ("shops", "GET /api/shops?state=open"),
+    ("shop", "POST /api/shops\n{\"shop\":\"s9\",\"name\":\"Marché\",\"kind\":\"stall\",\"by\":\"Ada\"}"),
+    ("floor", "POST /api/shops/shop-0/floor\n{\"cents\":1000,\"days\":[1,4]}"),
+    (
+        "grid",
+        "POST /api/grids\n{\"from\":\"2026-12-01\",\"categories\":[{\"id\":0,\"share_percent\":70,\"label_fr\":\"A\",\"label_en\":\"B\"}]}",
+    ),
+    ("terminal", "POST /api/terminals\n{\"shop\":\"shop-0\"}"),
+    ("credit", "POST /api/credits\n{\"month\":\"2026-11\",\"source\":\"Ville\"}"),
+    ("rule", "POST /api/rules\n{\"from\":\"2027-01\",\"first_person\":15000,\"expire_months\":2}"),
+    ("audit", "GET /api/audit?before=2"),
+    ("login", "POST /login\nname=Ada&password=x&lang=fr"),
+    ("receipt", "GET /receipt?lang=en"),
+    ("fec", "GET /api/fec?year=2026"),
+    ("settlements", "GET /api/settlements/1"),
+    ("verify", "POST /api/works/verify\n{}"),
+];
 
 const CONFIGS: &[(&str, &str)] = &[
     (

@@ -3,15 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "test code")]
 
 use std::path::Path;
-use std::time::Duration;
 
 use cabas_tests::disk::{Disk, Loss};
 use cabas_tests::example::Cards;
 use cabas_tests::hub::{Hub, http_client};
+use cabas_tests::scenario::{self, Refund};
 use cabas_tests::shop::Shop;
-use cabas_tests::sweep::{Fault, Sweep, What, ended_well, folder};
+use cabas_tests::sweep::{Fault, Sweep, What, folder};
 use rusqlite::{Connection, OpenFlags};
-use serde_json::json;
 
 const SHOP: &str = "biocoop-platanes";
 const CARD: usize = 1;
@@ -55,11 +54,8 @@ impl World {
     async fn power_cut(&mut self, loss: Loss) -> bool {
         let met = self.disk.is_cut();
         self.disk.cut();
-        for _ in 0..250 {
-            // A program that is killed is gone a moment later.
-            if met && self.shop.runs().unwrap() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+        if met {
+            scenario::falls(&mut self.shop).await;
         }
         assert!(!met || !self.shop.runs().unwrap(), "the agent runs on without power");
         if self.shop.runs().unwrap() {
@@ -67,12 +63,6 @@ impl World {
         }
         self.disk.lose(loss);
         met
-    }
-
-    fn is_sound(&self, at: &str) {
-        let verified = self.shop.said(&["journal", "verify"]).unwrap();
-        assert_eq!(verified.code, Some(0), "{at}: {verified:?}");
-        assert!(!self.shop.log().contains("panicked"), "{at}: {}", self.shop.log());
     }
 
     /// What a sale of a cent was shown as, and what the same request says after the power cut.
@@ -88,13 +78,13 @@ impl World {
         let met = self.power_cut(loss).await;
         self.shop.start().await.unwrap();
         let id = self.shop.begin_sale(1, request).await.unwrap();
-        let known = self.shop.get(&format!("/api/sales/{id}")).await.unwrap()["state"].as_str().unwrap().to_owned();
+        let known = scenario::state(&self.shop, &id).await;
         if known != "accepted" {
             self.shop.wait_for_reader().await.unwrap();
             let sale = self.shop.tap_until_over(&id, &self.uid).await.unwrap();
             assert_eq!(sale["state"], "accepted", "{request}: {sale}");
         }
-        self.is_sound(request);
+        scenario::is_sound(&self.shop, request);
         self.shop.stop().unwrap();
         (met, shown, known)
     }
@@ -152,33 +142,17 @@ async fn a_refund_and_its_sync_count_once_though_the_power_takes_what_was_not_sy
     while let Some(fault) = sweep.next_fault() {
         refunds += 1;
         let at = format!("{} at {}", fault.calls, fault.at);
-        let body = json!({"sale": sale["id"], "lines": [{"category": "0", "cents": 1}],
-            "request_id": format!("back-{refunds}")});
         world.disk.cut_at(fault.at);
-        let started = world.shop.start_or_fall().await.unwrap();
-        let asked = if started { world.shop.post("/api/refunds", &body).await.ok() } else { None };
-        let asked = asked.filter(|(status, _)| *status < 300);
-        let mut decided = false;
-        for _ in 0..1_000 {
-            if decided || !world.shop.runs().unwrap() {
-                break;
-            }
-            if let (Some((_, asked)), Ok(status)) = (&asked, world.shop.get("/api/status").await) {
-                let path = format!("/api/refunds/{}", asked["id"].as_str().unwrap());
-                let refund = world.shop.get(&path).await.unwrap_or_default();
-                decided = refund["state"] == "credited" && status["hub"]["synced"] == true;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let refund = Refund::ask(&mut world.shop, &sale, &format!("back-{refunds}")).await.unwrap();
         let met = world.power_cut(loss(fault)).await;
-        assert!(decided || met, "{at}: nothing happened, and the refund was not decided: {}", world.shop.log());
+        assert!(
+            refund.is_decided || met,
+            "{at}: nothing happened, and the refund was not decided: {}",
+            world.shop.log()
+        );
         world.shop.start().await.unwrap();
-        let (status, again) = world.shop.post("/api/refunds", &body).await.unwrap();
-        assert!(status < 300, "{at}: {again}");
-        if let Some((_, asked)) = asked {
-            assert_eq!((status, &again["seq"]), (200, &asked["seq"]), "{at}: {asked} was shown, and {again} is there");
-        }
-        world.is_sound(&at);
+        refund.is_there(&world.shop, &at).await;
+        scenario::is_sound(&world.shop, &at);
         world.shop.stop().unwrap();
         sweep.was_met(met).unwrap();
     }
@@ -213,9 +187,7 @@ async fn an_enrolment_is_taken_up_and_the_earlier_journal_kept_though_the_power_
         disk.lose(loss(fault));
         let again = if said.code == Some(0) { None } else { Some(enrol()) };
         if let Some(again) = &again {
-            ended_well(again).unwrap_or_else(|error| unreachable!("{at}: {error}"));
-            let over = again.err.contains("void") || again.err.contains("enrolled");
-            assert!(again.code == Some(0) || over, "{at}: {said:?}, then {again:?}");
+            scenario::enrolled_again(&said, again, &at);
         }
         let verified = world.shop.said(&["journal", "verify", "--json"]).unwrap();
         assert_eq!(verified.code, Some(0), "{at}: {said:?}, then {again:?}, then {verified:?}");

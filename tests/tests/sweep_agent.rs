@@ -5,11 +5,11 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use cabas_tests::example::Cards;
 use cabas_tests::hub::{Hub, http_client};
 use cabas_tests::program::binary;
+use cabas_tests::scenario::{self, Refund};
 use cabas_tests::shop::Shop;
 use cabas_tests::sweep::{Fault, Sweep, What, ended_well, folder, met};
 use serde_json::{Value, json};
@@ -36,12 +36,6 @@ async fn world() -> World {
 }
 
 impl World {
-    fn is_sound(&self, at: &str) {
-        let verified = self.shop.said(&["journal", "verify"]).unwrap();
-        assert_eq!(verified.code, Some(0), "{at}: {verified:?}");
-        assert!(!self.shop.log().contains("panicked"), "{at}: {}", self.shop.log());
-    }
-
     /// A sale that meets a fault; whether it was met.
     async fn sale(&mut self, fault: Fault, request: &str) -> bool {
         let (at, uid) = (fault.to_string(), self.cards.uid(CARD).to_vec());
@@ -57,42 +51,19 @@ impl World {
                 self.shop.post("/api/sales", &sale_of(1, &format!("{request}-more"))).await.unwrap();
             assert!(status == 503 && refused["error"].is_object(), "{at}: {status} {refused}");
         }
-        let mut runs = self.shop.runs().unwrap();
-        for _ in 0..250 {
-            // Its connections are gone a moment before the program is.
-            if runs && shown.is_none() && fault.what == What::Kill {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                runs = self.shop.runs().unwrap();
-            }
-        }
-        // The power goes, at the latest now.
-        if runs {
-            self.shop.kill_9().unwrap();
-        }
-        let injected = trap.take_away().unwrap();
-        let is_met = if fault.what == What::Kill { !runs } else { injected };
-        assert!(is_met || shown.as_deref() == Some("accepted"), "{at}: {shown:?}");
-        assert!(runs || fault.what == What::Kill, "{at}: the agent ended; {}", self.shop.log());
+        let is_met = scenario::power_off(&mut self.shop, trap, fault, shown.as_deref()).await;
 
         // The same request tells what became of it.
         self.shop.start().await.unwrap();
         let id = self.shop.begin_sale(1, request).await.unwrap();
-        let known = self.shop.get(&format!("/api/sales/{id}")).await.unwrap()["state"].as_str().unwrap().to_owned();
-        match shown.as_deref() {
-            Some("accepted") => assert_eq!(known, "accepted", "{at}: shown as accepted, and lost"),
-            // A fault that passed: the agent could make sure. One that lasts leaves it open, and sales stopped.
-            Some("failed") if !matches!(fault.what, What::FailsOn(_)) => {
-                assert_ne!(known, "accepted", "{at}: shown as failed, and debited");
-            }
-            Some("failed") | None => {}
-            Some(other) => unreachable!("{at}: {other}"),
-        }
+        let known = scenario::state(&self.shop, &id).await;
+        scenario::tells_the_truth(shown.as_deref(), &known, fault);
         if known != "accepted" {
             self.shop.wait_for_reader().await.unwrap();
             let sale = self.shop.tap_until_over(&id, &uid).await.unwrap();
             assert_eq!(sale["state"], "accepted", "{at}: {sale}");
         }
-        self.is_sound(&at);
+        scenario::is_sound(&self.shop, &at);
         self.shop.stop().unwrap();
         is_met
     }
@@ -163,40 +134,21 @@ async fn a_refund_and_its_sync_count_once_wherever_the_agent_is_killed() {
     while let Some(fault) = sweep.next_fault() {
         refunds += 1;
         let at = fault.to_string();
-        let body = json!({"sale": sale["id"], "lines": [{"category": "0", "cents": 1}],
-            "request_id": format!("back-{refunds}")});
         world.shop.wrapper = fault.wrapper(&world.log);
-        // It may fall before its page answers.
-        let started = world.shop.start_or_fall().await.unwrap();
-        let asked = if started { world.shop.post("/api/refunds", &body).await.ok() } else { None };
-        let asked = asked.filter(|(status, _)| *status < 300);
-        let mut decided = false;
-        for _ in 0..1_000 {
-            if decided || !world.shop.runs().unwrap() {
-                break;
-            }
-            if let (Some((_, asked)), Ok(status)) = (&asked, world.shop.get("/api/status").await) {
-                let path = format!("/api/refunds/{}", asked["id"].as_str().unwrap());
-                let refund = world.shop.get(&path).await.unwrap_or_default();
-                decided = refund["state"] == "credited" && status["hub"]["synced"] == true;
-            } else if started {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let refund = Refund::ask(&mut world.shop, &sale, &format!("back-{refunds}")).await.unwrap();
         let is_met = met(&world.log).unwrap();
-        assert!(decided || is_met, "{at}: nothing happened, and the refund was not decided: {}", world.shop.log());
+        assert!(
+            refund.is_decided || is_met,
+            "{at}: nothing happened, and the refund was not decided: {}",
+            world.shop.log()
+        );
         if world.shop.runs().unwrap() {
             world.shop.kill_9().unwrap();
         }
         world.shop.wrapper.clear();
         world.shop.start().await.unwrap();
-        let (status, again) = world.shop.post("/api/refunds", &body).await.unwrap();
-        assert!(status < 300, "{at}: {again}");
-        if let Some((_, asked)) = asked {
-            assert_eq!((status, &again["seq"]), (200, &asked["seq"]), "{at}: {asked} was shown, and {again} is there");
-        }
-        world.is_sound(&at);
+        refund.is_there(&world.shop, &at).await;
+        scenario::is_sound(&world.shop, &at);
         world.shop.stop().unwrap();
         sweep.was_met(is_met).unwrap();
     }
@@ -239,16 +191,11 @@ fn an_enrolment_cut_off_anywhere_is_taken_up_by_the_same_command() {
         }
         assert!(is_met || said.code == Some(0), "{at}: {said:?}");
         let again = cabas_tests::program::run(&mut enrol()).unwrap();
-        ended_well(&again).unwrap_or_else(|error| unreachable!("{at}: {error}"));
+        let is_over = scenario::enrolled_again(&said, &again, &at);
         let verified = cabas_tests::program::run(&mut command(&["journal", "verify"])).unwrap();
         assert_eq!(verified.code, Some(0), "{at}: {said:?}, then {again:?}, then {verified:?}");
         let left: Vec<_> = std::fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        if again.code == Some(0) {
-            assert!(!left.iter().any(|name| name == "enrolment.pending"), "{at}: {left:?}");
-        } else {
-            // The first had come to its end, but for a word or a file that was of no more use.
-            assert!(again.err.contains("void") || again.err.contains("enrolled"), "{at}: {said:?}, then {again:?}");
-        }
+        assert!(is_over || !left.iter().any(|name| name == "enrolment.pending"), "{at}: {left:?}");
         sweep.was_met(is_met).unwrap();
     }
     assert!(sweep.end() >= 25);

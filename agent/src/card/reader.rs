@@ -53,6 +53,14 @@ pub fn start(config: ReaderConfig, events: mpsc::Sender<CardEvent>) -> std::io::
     Ok(ReaderHandle { shared, thread: Some(thread) })
 }
 
+impl ReaderHandle {
+    /// What tells whether the thread still works.
+    pub fn alive(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || !shared.lock().finished
+    }
+}
+
 impl Drop for ReaderHandle {
     fn drop(&mut self) {
         let mut control = self.shared.lock();

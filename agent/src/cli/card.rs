@@ -20,8 +20,6 @@ use crate::journal::{FILE, Journal, JournalError, KEY_FILE};
 use crate::out::print;
 use crate::sync::{HubClient, relay};
 
-/// What the journal's start row says.
-const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// Looks at the reader, five a second: one minute.
 pub(super) const LOOKS: u32 = 300;
 
@@ -69,14 +67,14 @@ pub(super) struct Opened {
 impl Opened {
     /// The hub speaks by keys of its own: those that lie here are left sealed.
     pub(super) fn from(context: &Context) -> Result<Self, Failure> {
-        Self::by(context, |file, _, signer, now| Journal::open(file, signer, now, PROGRAM))
+        Self::by(context, |file, _, signer, now| Journal::open(file, signer, now, crate::stamp::version()))
     }
 
     /// The same with this terminal's own keys of cards.
     pub(super) fn unsealed(context: &Context) -> Result<Self, Failure> {
         let credential = systemd_credential()?;
         Self::by(context, |file, keys, signer, now| {
-            Journal::open_with(file, (signer, keys, credential.as_ref()), now, PROGRAM)
+            Journal::open_with(file, (signer, keys, credential.as_ref()), now, crate::stamp::version())
         })
     }
 

@@ -59,6 +59,10 @@ pub(super) enum Failure {
     CardSession(#[source] CardSessionError),
     #[error("{differing} steps of the card are not as expected; it is {card_is}")]
     CardDiffers { differing: usize, card_is: &'static str },
+    #[error("this program does not say what it is: it was changed; install the package again")]
+    NoStamp,
+    #[error("the folder of programs: {0}")]
+    Programs(#[source] crate::upgrade::files::FolderError),
     #[error("the system gives no randomness")]
     NoRandomness,
     #[error("{0}")]

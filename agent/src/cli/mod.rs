@@ -10,6 +10,7 @@ mod failure;
 mod follow;
 mod inspect;
 mod journal;
+mod launch;
 mod local;
 mod lock;
 mod logs;
@@ -22,6 +23,7 @@ mod serve;
 mod till;
 mod till_concert;
 mod till_page;
+mod upgrade;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,7 +36,7 @@ use failure::Failure;
 
 /// The program at each shop: reads the member's card, authorizes the sale with or without a network, prints, syncs.
 #[derive(Debug, Parser)]
-#[command(name = "cabas-agent", version, propagate_version = true)]
+#[command(name = "cabas-agent", version = crate::stamp::version(), propagate_version = true)]
 pub struct Arguments {
     /// Configuration file (TOML) [default: /etc/cabas/agent.toml where it exists]; `CABAS_AGENT_KEY` overrides a key
     #[arg(long, global = true, value_name = "FILE")]
@@ -52,6 +54,8 @@ enum Command {
     Enrol(enrol::Enrol),
     /// Run the terminal until it is told to stop
     Run,
+    /// Start the program that is to run, a newer one that the fund gave out or this one: what the systemd unit starts
+    Launch,
     /// Show how the running terminal is
     Status,
     /// Sell from the shell: asks the running terminal, then waits for the card
@@ -84,6 +88,12 @@ enum Command {
     Till(till::Till),
     /// Look at machine, journal, reader, printer and hub, and say what is wrong and what to do; ends with 0 fine, 1 look, 2 wrong
     Doctor(doctor::Doctor),
+    /// Newer programs that the fund gave out: status, back
+    #[command(subcommand)]
+    Upgrade(upgrade::Upgrade),
+    /// Try this program on a copy of a journal, as before an upgrade
+    #[command(hide = true)]
+    SelfTest(upgrade::SelfTest),
 }
 
 /// What every command knows.
@@ -106,7 +116,12 @@ pub fn run(arguments: Arguments) -> ExitCode {
 
 /// Gives the exit code of what was done.
 fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
-    let (read, format) = (Config::read(arguments.config.as_deref()), Format::of(arguments.json));
+    let file = arguments.config;
+    let is_launch = matches!(arguments.command, Command::Launch);
+    if is_launch {
+        launch::launch(file.as_deref())?;
+    }
+    let (read, format) = (Config::read(file.as_deref()), Format::of(arguments.json));
     let config = match (read, &arguments.command) {
         (Ok(config), _) => config,
         (Err(error), Command::Doctor(doctor)) => return doctor::no_settings(doctor, format, &error.to_string()),
@@ -115,9 +130,9 @@ fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
     let context = Context { config, format };
     match arguments.command {
         Command::Enrol(enrol) => block_on(enrol::run(&context, &enrol)),
-        Command::Run => {
+        Command::Run | Command::Launch => {
             logs::start(&context.config.log)?;
-            block_on(serve::run(&context.config))
+            block_on(serve::run(&context.config, file, is_launch || launch::is_launched()))
         }
         Command::Status => block_on(local::status(&context)),
         Command::Sell(sell) => block_on(sell::sell(&context, &sell)),
@@ -132,6 +147,8 @@ fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Command::Phone(phone) => block_on(phone::run(&context, &phone)),
         Command::Till(till) => block_on(till::run(&context, &till)),
         Command::Doctor(doctor) => return block_on(doctor::run(&context, &doctor)),
+        Command::Upgrade(upgrade) => upgrade::run(&context, &upgrade),
+        Command::SelfTest(test) => upgrade::self_test(&context, &test),
     }?;
     Ok(0)
 }

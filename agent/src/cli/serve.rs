@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cabas_protocol::Signer;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -23,34 +24,28 @@ use crate::sync::{HubClient, HubLink, Network, Timing};
 use crate::till::caisse_ap::server as caisse_ap_server;
 use crate::till::concert::server as concert_server;
 use crate::till::hw_proxy::server as hw_proxy_server;
+use crate::upgrade::take::{Setting, Upgrader};
 use crate::{card, printer, web};
 
 /// Card events that wait for the counter: more than a person can make.
 const CARD_EVENTS_MAX: usize = 16;
 
-pub(super) async fn run(config: &Config) -> Result<(), Failure> {
+pub(super) async fn run(config: &Config, config_file: Option<PathBuf>, is_launched: bool) -> Result<(), Failure> {
     let clock = Clock::system();
     let start = |what| move |source| Failure::Start { what, source };
-    let (file, key_file) = (config.data_dir.join(FILE), config.data_dir.join(KEY_FILE));
-    if !file.exists() {
+    if !config.data_dir.join(FILE).exists() {
         return Err(Failure::NotEnrolled);
     }
     // Held until the end: a second agent would write a second future of the same journal.
     let _lock = lock::take(&config.data_dir)?;
-    let no_keys = |why: String| Failure::Keys { file: key_file.clone(), why };
-    let keys = TerminalKeys::read(&key_file).map_err(|error| no_keys(error.to_string()))?;
-    let signer = || keys.signer().ok_or_else(|| no_keys(String::from("it holds no key")));
-    let credential = systemd_credential()?;
-    let secrets = (signer()?, &keys, credential.as_ref());
-    let journal = Journal::open_with(&file, secrets, clock.now(), env!("CARGO_PKG_VERSION"))
-        .map_err(|source| Failure::Journal { file: file.clone(), source })?;
-    let sealed_by = if credential.is_some() { SealedBy::Credential } else { SealedBy::KeyFile };
+    let keys = keys(config)?;
+    let (journal, sealed_by) = open(config, &keys, &clock)?;
     let hub_url = config.hub_url.clone().unwrap_or_else(|| journal.state().id.hub_url.clone());
     let client = HubClient::new(&hub_url, config.hub_ca.as_deref())?;
     let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(start("the page's address"))?;
 
     let (journal, journal_thread) = journal::handle::start(journal).map_err(start("the journal's thread"))?;
-    let link = Arc::new(HubLink::new(client, signer()?, journal.clone(), clock.clone()));
+    let link = Arc::new(HubLink::new(client, signer(config, &keys)?, journal.clone(), clock.clone()));
     let (network, network_seen) = watch::channel(Network::default());
     let parts = Parts {
         settings: settings(config, sealed_by)?,
@@ -62,7 +57,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         place: place(config),
     };
     let (service, counter) = Service::new(parts, keys.card_key());
-    second(config, &file, &service)?;
+    second(config, &config.data_dir.join(FILE), &service)?;
     let (cards, card_events) = mpsc::channel(CARD_EVENTS_MAX);
     let reader = card::start(config.reader(), cards).map_err(start("the reader's thread"))?;
 
@@ -72,6 +67,10 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         pause_max: Duration::from_millis(u64::from(config.sync_pause_ms_max)),
     };
     let phones = phones(config, &clock);
+    let (restart, mut restarts) = watch::channel(false);
+    let reader_alive = Box::new(reader.alive());
+    let setting = upgrading(config, config_file, is_launched)?;
+    let upgrader = Upgrader { setting, link: Arc::clone(&link), service: Arc::clone(&service), reader_alive };
     let syncing = tokio::spawn(crate::sync::run(link, clock, timing, network));
     let watching = tokio::spawn(Arc::clone(&service).watch_changes());
     let door = phones.clone().map(|phones| web::serve_phones(phones, Arc::clone(&service), stopped.clone()));
@@ -85,13 +84,17 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let every = sd_notify::watchdog_enabled().map(|timeout| timeout.checked_div(2).unwrap_or(timeout));
     let alive = Alive { every, call: || tell(NotifyState::Watchdog) };
     let counting = tokio::spawn(counter.run(card_events, stopped, alive));
-    wait_for_the_end().await.map_err(start("the signals"))?;
+    let upgrading = tokio::spawn(upgrader.run(restart));
+    tokio::select! {
+        ended = wait_for_the_end() => ended.map_err(start("the signals"))?,
+        () = asked_for(&mut restarts) => tracing::info!("nobody is served: ends, to start as the new program"),
+    }
 
     tell(NotifyState::Stopping);
     stop.send_replace(true);
     drop(counting.await);
     drop(reader);
-    for task in [syncing, watching] {
+    for task in [syncing, watching, upgrading] {
         task.abort();
         drop(task.await);
     }
@@ -115,6 +118,30 @@ fn second(config: &Config, file: &Path, service: &Service) -> Result<(), Failure
     let start = |source| Failure::Start { what: "the thread of the journal's second copy", source };
     service.has_second(second::start(copy, service.journal_changes()).map_err(start)?);
     Ok(())
+}
+
+fn no_keys(config: &Config, why: String) -> Failure {
+    Failure::Keys { file: config.data_dir.join(KEY_FILE), why }
+}
+
+/// The terminal's keys.
+pub(super) fn keys(config: &Config) -> Result<TerminalKeys, Failure> {
+    TerminalKeys::read(&config.data_dir.join(KEY_FILE)).map_err(|error| no_keys(config, error.to_string()))
+}
+
+/// The terminal's key, to sign with.
+pub(super) fn signer(config: &Config, keys: &TerminalKeys) -> Result<Signer, Failure> {
+    keys.signer().ok_or_else(|| no_keys(config, String::from("it holds no key")))
+}
+
+/// Opens the journal, and says what the keys of cards in it are sealed by.
+fn open(config: &Config, keys: &TerminalKeys, clock: &Clock) -> Result<(Journal, SealedBy), Failure> {
+    let file = config.data_dir.join(FILE);
+    let credential = systemd_credential()?;
+    let secrets = (signer(config, keys)?, keys, credential.as_ref());
+    let opened = Journal::open_with(&file, secrets, clock.now(), crate::stamp::version());
+    let sealed_by = if credential.is_some() { SealedBy::Credential } else { SealedBy::KeyFile };
+    Ok((opened.map_err(|source| Failure::Journal { file, source })?, sealed_by))
 }
 
 /// The tills' door, where the configuration lets any in.
@@ -184,6 +211,29 @@ fn phones(config: &Config, clock: &Clock) -> Option<Arc<Phones>> {
             tracing::error!(%error, "no telephone is let in");
             None
         }
+    }
+}
+
+/// What the task of upgrades needs to know.
+fn upgrading(config: &Config, config_file: Option<PathBuf>, is_launched: bool) -> Result<Setting, Failure> {
+    let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
+    Ok(Setting {
+        key: config.release_key()?,
+        config: config_file,
+        data_dir: config.data_dir.clone(),
+        journal: config.data_dir.join(FILE),
+        page: config.listen,
+        is_launched,
+        every: seconds(config.upgrade_check_s),
+        quiet: seconds(config.upgrade_quiet_s),
+        trial: seconds(config.upgrade_trial_s),
+    })
+}
+
+/// Returns once something is asked for; never where nobody asks any more.
+async fn asked_for(what: &mut watch::Receiver<bool>) {
+    if what.wait_for(|asked| *asked).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

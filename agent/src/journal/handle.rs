@@ -112,6 +112,21 @@ impl Drop for Closer {
     }
 }
 
+/// Takes no more work however the thread ends, and tells who waits: where work that panics does not end the program (it
+/// does in the product), nobody waits for an answer that cannot come.
+struct CloseAtEnd<'l>(&'l Lanes);
+
+impl Drop for CloseAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+        let (customer, sync) = {
+            let mut waiting = self.0.lock();
+            (std::mem::take(&mut waiting.customer), std::mem::take(&mut waiting.sync))
+        };
+        drop((customer, sync));
+    }
+}
+
 /// A cheap way to the journal's thread.
 #[derive(Clone)]
 pub struct JournalHandle {
@@ -152,6 +167,7 @@ pub fn start(mut journal: Journal) -> io::Result<(JournalHandle, JournalThread)>
     let lanes = Arc::new(Lanes::default());
     let thread_lanes = Arc::clone(&lanes);
     let work = move || {
+        let _close = CloseAtEnd(&thread_lanes);
         let journal = std::cell::RefCell::new(&mut journal);
         while let Some(job) = thread_lanes.next(|| journal.borrow_mut().tidy()) {
             let mut journal = journal.borrow_mut();

@@ -100,6 +100,11 @@ pub(super) fn type_number(of: ObjectType) -> i64 {
         | ObjectType::SlotKey
         | ObjectType::SettlementStatement
         | ObjectType::EReceipt
+        | ObjectType::Release
+        | ObjectType::AboutRequest
+        | ObjectType::AboutAnswer
+        | ObjectType::PieceRequest
+        | ObjectType::PieceAnswer
         | ObjectType::Refusal => 0,
     }
 }

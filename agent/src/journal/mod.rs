@@ -7,6 +7,7 @@
 mod append;
 mod cashier;
 mod close;
+mod copy;
 mod counters;
 mod couriers;
 mod create;
@@ -44,6 +45,7 @@ pub mod verify_statement;
 
 pub use append::MAX_ALARMS;
 pub use close::{CLOSINGS_MAX, Closed, Closing, Period, Periods, period_name};
+pub use copy::{CopyTried, can_open, copy_to, may_open, try_copy};
 pub use couriers::COURIERED_MAX;
 pub use create::{CreateError, Enrolment, KEY_FILE, create};
 pub use day::{DAY_ENTRIES_MAX, Entry};
@@ -56,6 +58,7 @@ pub use identity::IdentityStart;
 pub use objects::HubObject;
 pub use purse::{HeldBalance, Intended, Intent, PurseRead, PurseStart};
 pub use sales::{CardView, Declined, PresentedBy, SaleAsk, SaleRecord, Sold};
+pub use schema::FORM;
 pub use secrets::SlotSecret;
 pub use state::{AlarmNote, HubView, Identity, Newest, Reserved, State, Totals};
 pub use sums::{CashierSum, CategorySum, Sums};
@@ -155,7 +158,18 @@ impl Journal {
             return Err(JournalError::Inconsistent("the terminal's key is not the one that was enrolled"));
         }
         counters::check_counters(&db, &state)?;
-        let mut journal = Self {
+        let mut journal = Self::of(db, path, signer, state);
+        let start = RowBody::Start(Start { program: program.to_owned() });
+        journal.write(now, |writer| {
+            writer.carry_time()?;
+            writer.append(start, None)?;
+            writer.doubt_what_was_cut_off()
+        })?;
+        Ok(journal)
+    }
+
+    fn of(db: Connection, path: &Path, signer: Signer, state: State) -> Self {
+        Self {
             db,
             path: path.to_owned(),
             signer,
@@ -171,14 +185,7 @@ impl Journal {
             rows_summed: 0,
             #[cfg(test)]
             pages_max: None,
-        };
-        let start = RowBody::Start(Start { program: program.to_owned() });
-        journal.write(now, |writer| {
-            writer.carry_time()?;
-            writer.append(start, None)?;
-            writer.doubt_what_was_cut_off()
-        })?;
-        Ok(journal)
+        }
     }
 
     /// Takes the terminal's secrets: without them it holds no keys of cards and makes no records for them.

@@ -16,6 +16,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0007_counter.sql"),
     include_str!("../../migrations/0008_till.sql"),
 ];
+/// The form that this program writes.
+pub const FORM: u32 = 8;
 /// "CABA": the file is one of ours.
 const APPLICATION_ID: u32 = 0x4341_4241;
 /// How long a reader in another process (`journal verify`) may hold up a write.
@@ -70,8 +72,20 @@ fn check_form(db: &Connection, path: &Path) -> Result<u32, JournalError> {
     if id != APPLICATION_ID && (id != 0 || found != 0 || tables != 0) {
         return Err(JournalError::NotAJournal(path.to_owned()));
     }
-    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
-    if found > known { Err(JournalError::Newer { path: path.to_owned(), found, known }) } else { Ok(found) }
+    let known = FORM;
+    if found > known && opens_from(db)?.is_none_or(|oldest| oldest > known) {
+        return Err(JournalError::Newer { path: path.to_owned(), found, known });
+    }
+    Ok(found)
+}
+
+/// The oldest form whose programs can use a file of a newer one: a migration that only adds what they may leave alone says
+/// so, in a table of its own. A release by which a terminal upgrades itself can be undone only so.
+fn opens_from(db: &Connection) -> Result<Option<u32>, JournalError> {
+    if !db.table_exists(None, "opens_from")? {
+        return Ok(None);
+    }
+    Ok(db.query_row("SELECT min(form) FROM opens_from", [], |row| row.get(0))?)
 }
 
 /// Sets a pragma and reads it back: SQLite ignores those that it does not know.
@@ -98,4 +112,35 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<(), JournalError> {
         tx.commit()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+    use super::*;
+
+    #[test]
+    fn the_form_counts_the_migrations() {
+        assert_eq!(usize::try_from(FORM).unwrap(), MIGRATIONS.len());
+    }
+
+    #[test]
+    fn a_file_of_a_newer_form_opens_only_where_it_says_that_it_may() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.db");
+        drop(open(&path, true).unwrap());
+        let newer = |sql: &str| {
+            Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+            open(&path, false).map(drop)
+        };
+        assert!(matches!(newer("PRAGMA user_version = 9"), Err(JournalError::Newer { found: 9, known: FORM, .. })));
+        assert!(newer("CREATE TABLE opens_from (form INTEGER NOT NULL); INSERT INTO opens_from VALUES (9)").is_err());
+        newer("UPDATE opens_from SET form = 8").unwrap();
+        assert_eq!(
+            open_read_only(&path).map(|db| check_form(&db, &path).unwrap()).unwrap(),
+            9,
+            "and it stays as it is"
+        );
+        assert!(newer("DELETE FROM opens_from").is_err());
+    }
 }

@@ -78,6 +78,8 @@ pub struct Counter {
     pub(super) talk: Option<JoinHandle<()>>,
     /// The number of the last played sale of this run.
     pub(super) last_played: Option<Stan>,
+    /// True where it takes nothing more: the program ends, to go on as another one.
+    leaves: bool,
 }
 
 impl std::fmt::Debug for Counter {
@@ -88,7 +90,16 @@ impl std::fmt::Debug for Counter {
 
 impl Counter {
     pub(super) const fn new(service: Arc<Service>, commands: mpsc::Receiver<Command>, card_key: CardKey) -> Self {
-        Self { service, commands, card_key, open: Open::Nothing, on_reader: None, talk: None, last_played: None }
+        Self {
+            service,
+            commands,
+            card_key,
+            open: Open::Nothing,
+            on_reader: None,
+            talk: None,
+            last_played: None,
+            leaves: false,
+        }
     }
 
     /// Works until `stop` says so; a sale in hand is finished first. `alive` is called from time to time.
@@ -105,7 +116,12 @@ impl Counter {
                     }
                     self.card(event).await;
                 }
-                Some(command) = self.commands.recv() => self.command(command).await,
+                Some(command) = self.commands.recv() => {
+                    self.command(command).await;
+                    if self.leaves {
+                        return;
+                    }
+                }
                 () = self.open.over() => self.give_up().await,
                 () = after(locks_in) => self.left_alone().await,
                 () = next(&mut tick) => (alive.call)(),
@@ -126,7 +142,19 @@ impl Counter {
                 drop(reply.send(self.play_out(id, outcome)));
             }
             Command::TestReader { reply } => self.test_reader(reply),
+            Command::Rest { leaves, reply } => {
+                let rests = self.rests();
+                self.leaves = leaves && rests;
+                drop(reply.send(Ok(rests)));
+            }
         }
+    }
+
+    /// True where nobody is served.
+    fn rests(&self) -> bool {
+        let talks = self.talk.as_ref().is_some_and(|talk| !talk.is_finished());
+        let reserved = self.service.journal.published().state.reserved.is_some();
+        matches!(self.open, Open::Nothing) && !talks && !reserved && !self.service.till_is_busy()
     }
 
     async fn begin(&mut self, ask: BeginAsk) -> Result<Begun, Refusal> {

@@ -100,14 +100,42 @@ pub struct BeginAsk {
 /// A request for the counter.
 #[derive(Debug)]
 enum Command {
-    Begin { ask: BeginAsk, reply: oneshot::Sender<Result<Begun, Refusal>> },
-    Cancel { id: RequestId, reply: oneshot::Sender<Result<SaleView, Refusal>> },
-    Balance { reply: oneshot::Sender<Result<Cents, Refusal>> },
-    TakePart { id: RequestId, reply: oneshot::Sender<Result<SaleView, Refusal>> },
-    Cashier { number: u16, reply: oneshot::Sender<Result<(), Refusal>> },
-    Train { on: bool, reply: oneshot::Sender<Result<(), Refusal>> },
-    Play { id: RequestId, outcome: training::Outcome, reply: oneshot::Sender<Result<SaleView, Refusal>> },
-    TestReader { reply: oneshot::Sender<Result<Option<Tier>, Refusal>> },
+    Begin {
+        ask: BeginAsk,
+        reply: oneshot::Sender<Result<Begun, Refusal>>,
+    },
+    Cancel {
+        id: RequestId,
+        reply: oneshot::Sender<Result<SaleView, Refusal>>,
+    },
+    Balance {
+        reply: oneshot::Sender<Result<Cents, Refusal>>,
+    },
+    TakePart {
+        id: RequestId,
+        reply: oneshot::Sender<Result<SaleView, Refusal>>,
+    },
+    Cashier {
+        number: u16,
+        reply: oneshot::Sender<Result<(), Refusal>>,
+    },
+    Train {
+        on: bool,
+        reply: oneshot::Sender<Result<(), Refusal>>,
+    },
+    Play {
+        id: RequestId,
+        outcome: training::Outcome,
+        reply: oneshot::Sender<Result<SaleView, Refusal>>,
+    },
+    TestReader {
+        reply: oneshot::Sender<Result<Option<Tier>, Refusal>>,
+    },
+    /// Whether anybody is served; `leaves` ends the counter's work where nobody is.
+    Rest {
+        leaves: bool,
+        reply: oneshot::Sender<Result<bool, Refusal>>,
+    },
 }
 
 /// A sale that was begun, now or before.
@@ -156,6 +184,7 @@ pub struct Service {
     data_dir: Option<std::path::PathBuf>,
     pub(crate) till: crate::till::Desk,
     second: OnceLock<watch::Receiver<Second>>,
+    pub(crate) upgrade: crate::upgrade::Board,
 }
 
 impl Service {
@@ -184,6 +213,7 @@ impl Service {
             commands,
             till: crate::till::Desk::default(),
             second: OnceLock::new(),
+            upgrade: crate::upgrade::Board::default(),
         });
         let counter = Counter::new(Arc::clone(&service), received, card_key);
         (service, counter)
@@ -227,6 +257,21 @@ impl Service {
         let (reply, answer) = oneshot::channel();
         self.commands.try_send(make(reply)).map_err(|_| Refusal::Overloaded)?;
         answer.await.unwrap_or(Err(Refusal::Overloaded))
+    }
+
+    /// True where nobody is served: no sale, no card, no till. With `leaves` the counter then takes nothing more, and the
+    /// program has to end.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the counter does not answer.
+    pub async fn rests(&self, leaves: bool) -> Result<bool, Refusal> {
+        self.ask(|reply| Command::Rest { leaves, reply }).await
+    }
+
+    /// The journal.
+    #[must_use]
+    pub const fn journal(&self) -> &JournalHandle {
+        &self.journal
     }
 
     /// Begins a sale, or finds the one that the request began before.

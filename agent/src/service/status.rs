@@ -32,7 +32,7 @@ impl Service {
         let (at_counter, free_bytes) = (self.at_counter(), self.free_bytes());
         let disk = free_bytes.map_or(Disk::Ok, Disk::of);
         let mut status = json!({
-            "program": env!("CARGO_PKG_VERSION"),
+            "program": crate::stamp::version(),
             "standing": state.terminal_state().name(),
             "terminal": terminal(&state),
             "hub": self.hub(&state, now),
@@ -67,6 +67,7 @@ impl Service {
             "balance_asked": board.balance_asked,
             "closing": self.closing_due(&state, state.hub.anchor.time(now)),
             "till": self.till.json(&self.texts, state.hub.anchor.time(now)),
+            "upgrade": self.upgrade.json(),
         });
         let categories = self.categories();
         let seen = self.seen(&state, trouble, &board, (disk, &at_counter), now);

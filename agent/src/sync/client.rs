@@ -176,7 +176,7 @@ impl HubClient {
     pub fn new(url: &str, authority: Option<&Path>) -> Result<Self, ClientError> {
         let url = crate::config::hub_url("hub_url", url)?;
         let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("cabas-agent/", env!("CARGO_PKG_VERSION")))
+            .user_agent(format!("cabas-agent/{}", crate::stamp::version()))
             .http1_only()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

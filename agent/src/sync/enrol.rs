@@ -165,7 +165,7 @@ fn request(signer: &Signer, pending: &Pending, keys: &CodeKeys) -> Signed<EnrolR
         key: *signer.public(),
         nonce: pending.nonce,
         proof: keys.prove_terminal(signer.public(), pending.nonce),
-        program: String::from(env!("CARGO_PKG_VERSION")),
+        program: String::from(crate::stamp::version()),
     })
 }
 

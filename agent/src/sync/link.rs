@@ -71,6 +71,14 @@ impl HubLink {
         &self.journal
     }
 
+    pub(super) const fn client(&self) -> &HubClient {
+        &self.client
+    }
+
+    pub(super) const fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
     /// The hub's address, without a slash at its end.
     #[must_use]
     pub fn hub_url(&self) -> &str {
@@ -183,7 +191,7 @@ pub fn sync_request(
         cursor: state.hub.cursor,
         wait_ms: 0,
         status: TerminalStatus {
-            program: String::from(env!("CARGO_PKG_VERSION")),
+            program: String::from(crate::stamp::version()),
             wall: now.wall,
             clock: state.hub.anchor.quality(now),
             hot_list: state.hub.hot_list,

@@ -5,6 +5,7 @@ mod client;
 pub mod enrol;
 mod link;
 mod pause;
+mod release;
 mod run;
 pub mod verify;
 
@@ -12,6 +13,7 @@ pub use card::{CardSessionError, relay};
 pub use client::{CallError, ClientError, HubClient, Reach, read_answer};
 pub use link::{Checked, HubLink, SyncError, Synced, standing_of, sync_request, verified_balance};
 pub use pause::Pause;
+pub use release::{Told, verified_release};
 pub use run::{Network, NetworkState, Timing, run};
 pub use verify::{ObjectError, verify_object};
 

@@ -48,6 +48,11 @@ pub fn verify_object(keys: &mut HubKeys, bytes: &[u8]) -> Result<HubObject, Obje
         | ObjectType::CardSessionAnswer
         | ObjectType::SettlementStatement
         | ObjectType::EReceipt
+        | ObjectType::Release
+        | ObjectType::AboutRequest
+        | ObjectType::AboutAnswer
+        | ObjectType::PieceRequest
+        | ObjectType::PieceAnswer
         | ObjectType::Refusal) => return Err(ObjectError::NotTaken(other)),
     })
 }

@@ -74,7 +74,7 @@ pub(super) fn id_of(id: &str) -> RequestId {
 pub(super) async fn health(State(app): State<App>) -> Response {
     let status = app.service.status();
     let well = status.pointer("/journal/state").is_some_and(|state| state == "ok");
-    let body = json!({ "ok": well, "program": env!("CARGO_PKG_VERSION"), "journal": status.get("journal") });
+    let body = json!({ "ok": well, "program": crate::stamp::version(), "journal": status.get("journal") });
     answer(if well { 200 } else { 503 }, &body)
 }
 

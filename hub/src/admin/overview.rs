@@ -1,5 +1,6 @@
 //! The fund at one glance: how each terminal stands, and what was credited, spent and is owed. No person, no purse.
 
+use cabas_protocol::release::UpgradePhase;
 use cabas_protocol::row::ClockQuality;
 use cabas_protocol::sync::Standing;
 use cabas_protocol::{Cents, Epoch, MoneyError, TerminalId, Timestamp};
@@ -178,6 +179,34 @@ pub const fn standing_name(standing: Standing) -> &'static str {
         Standing::Closed => "closed",
     }
 }
+
+/// The name of an upgrade's phase.
+#[must_use]
+pub const fn phase_name(phase: UpgradePhase) -> &'static str {
+    match phase {
+        UpgradePhase::None => "none",
+        UpgradePhase::Loading => "loading",
+        UpgradePhase::Testing => "testing",
+        UpgradePhase::Ready => "ready",
+        UpgradePhase::Trial => "trial",
+        UpgradePhase::Refused => "refused",
+        UpgradePhase::RolledBack => "rolled_back",
+        UpgradePhase::NoKey => "no_key",
+    }
+}
+
+/// Every phase of an upgrade.
+#[cfg(test)]
+pub const PHASES: [&str; 8] = [
+    phase_name(UpgradePhase::None),
+    phase_name(UpgradePhase::Loading),
+    phase_name(UpgradePhase::Testing),
+    phase_name(UpgradePhase::Ready),
+    phase_name(UpgradePhase::Trial),
+    phase_name(UpgradePhase::Refused),
+    phase_name(UpgradePhase::RolledBack),
+    phase_name(UpgradePhase::NoKey),
+];
 
 /// Every standing that a terminal may have.
 pub const STANDINGS: [&str; 5] = ["new", "live", "quarantined", "revoked", "closed"];

@@ -86,6 +86,12 @@ pub(super) enum Failure {
     ReceiptNotConfirmed,
     #[error("--from {from} --to {to} are no months in a row, or more than {EVALUATION_MONTHS_MAX}; choose others")]
     Months { from: Period, to: Period },
+    #[error("release_key is not set; the public half of the fund's release key belongs into the configuration")]
+    NoReleaseKey,
+    #[error("{file} is no program for terminals: {why}", file = file.display())]
+    NoProgram { file: PathBuf, why: String },
+    #[error("{file} is not what the fund's release key says of this program: {why}; sign it: cabas-hub release sign", file = file.display())]
+    NoRelease { file: PathBuf, why: String },
     #[error("the fund's SIREN is not known; set siren = \"…\" in the configuration, the export is named by it")]
     NoSiren,
     #[error("verify found {0} problem(s); keep the database as it is and see the list above")]

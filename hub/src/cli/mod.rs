@@ -21,6 +21,7 @@ mod logs;
 mod payout;
 mod people;
 mod receipt;
+mod release;
 mod report;
 mod restore;
 mod rule;
@@ -149,6 +150,9 @@ enum Command {
     /// Receipts without paper: check one
     #[command(subcommand)]
     Receipt(receipt::Receipt),
+    /// Programs for terminals: sign, add, offer, list, withdraw
+    #[command(subcommand)]
+    Release(release::ReleaseCommand),
     /// Figures of the fund, legal thresholds, and what there is to do
     #[command(subcommand)]
     Report(report::Report),
@@ -228,6 +232,7 @@ fn try_run(arguments: Arguments) -> Result<u8, Failure> {
         Command::Token(command) => user::token(&context, &command),
         Command::Status => fund::status(&context),
         Command::Receipt(receipt) => receipt::run(&context, &receipt),
+        Command::Release(command) => release::run(&context, &command),
         Command::Report(report) => report::run(&context, &report),
         Command::Doctor(doctor) => return doctor::run(&context, &doctor),
         Command::Alert(alert) => alert::run(&context, &alert),

@@ -57,6 +57,12 @@ deeds! {
     TokenAdded => "token-added",
     /// A program's token was taken back.
     TokenRevoked => "token-revoked",
+    /// A program for terminals was added.
+    ReleaseAdded => "release-added",
+    /// A program was offered to terminals.
+    ReleaseOffered => "release-offered",
+    /// A program was withdrawn.
+    ReleaseWithdrawn => "release-withdrawn",
     /// A terminal was added to a shop.
     TerminalAdded => "terminal-added",
     /// A terminal was given an enrolment code.

@@ -104,6 +104,7 @@ impl App {
             works: Notify::new(),
             database: file,
             documents: config.documents_dir(),
+            releases: config.releases_dir(),
             unknown_codes: PerMinute::new(UNKNOWN_CODES_PER_MINUTE_MAX),
             site: Site::new(config, fund.name),
             code_valid_hours: config.code_valid_hours,

@@ -8,6 +8,7 @@ use super::closing::ClosingRefusal;
 use super::joinings::JoiningRefusal;
 use super::money_in::MoneyInRefusal;
 use super::people::ErasureRefusal;
+use super::releases::ReleaseRefusal;
 use super::restore::Missing;
 use super::sources::BudgetRefusal;
 use crate::core::household_rules::RuleError;
@@ -39,6 +40,9 @@ pub enum StoreError {
         /// The newest form known here.
         known: i64,
     },
+    /// A release of programs for terminals.
+    #[error(transparent)]
+    Release(#[from] ReleaseRefusal),
     /// Another program's file.
     #[error("this file is not a Cabas hub's database")]
     Foreign,

@@ -261,7 +261,9 @@ impl Tx<'_> {
             return Ok(Cents::ZERO);
         }
         let locked = self.locked_by_purse(now)?;
-        let mut fund_left = rule.total.minus_or_zero(self.owed_in_all(AccountKind::Goodwill)?);
+        // What a restore left missing is beyond what was given too: goodwill that the backup lacks, spent or reserved.
+        let (goodwill, missing) = (self.owed_in_all(AccountKind::Goodwill)?, self.owed_in_all(AccountKind::Restored)?);
+        let mut fund_left = rule.total.minus_or_zero(goodwill.plus(missing)?);
         let advanced = self.with_books(|books| {
             let mut all = Cents::ZERO;
             for (purse, locked) in locked {
@@ -269,7 +271,8 @@ impl Tx<'_> {
                 let withheld = super::debts::owed(books.account(AccountId::withheld(purse))?)?;
                 let locked = if self.is_gone(purse)? { Cents::ZERO } else { locked.minus_or_zero(withheld) };
                 let debit = AccountId::goodwill(purse);
-                let before = super::debts::owed(books.account(debit)?)?;
+                let missing = super::debts::owed(books.account(AccountId::restored(purse))?)?;
+                let before = super::debts::owed(books.account(debit)?)?.plus(missing)?;
                 let cents = advance(locked, before, rule.per_household, fund_left);
                 if cents.is_zero() {
                     continue;

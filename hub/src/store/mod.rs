@@ -62,6 +62,7 @@ mod recalls;
 mod receipts;
 mod refunds;
 mod register;
+mod releases;
 mod restore;
 mod rules;
 mod sessions;
@@ -125,6 +126,7 @@ pub use register::{
     CODE_BYTES_MAX, CONTRIBUTION_CENTS_PER_PERSON_MIN, CardFile, CardLine, HOUSEHOLDS_SHOWN_MAX, HouseholdFilter,
     HouseholdLine, MEMBERS_MAX, NAMES_SEARCHED_MAX, RegisterRefusal, Unaware,
 };
+pub use releases::{AboutView, OfferedProgram, RELEASES_MAX, ReleaseRefusal, ReleaseView};
 pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
 pub use sessions::{
     SESSION_IDLE_S, SESSION_UNPROVEN_S, SESSION_WHOLE_S, SESSIONS_PER_USER_MAX, SessionView, TOKENS_MAX, TokenView,

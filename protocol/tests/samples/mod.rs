@@ -20,6 +20,7 @@ use cabas_protocol::ids::BootId;
 use cabas_protocol::keys::{KeyCert, SlotKey};
 use cabas_protocol::objects::{Binding, Category, Grid, Policy, TerminalConfig};
 use cabas_protocol::refusal::Refusal;
+use cabas_protocol::release::{AboutAnswer, AboutRequest, PieceAnswer, PieceRequest, Release, UpgradePhase};
 use cabas_protocol::row::{
     CardDebit, CardWritten, CashierChange, ClockQuality, ClockSet, Close, ClosePeriod, Configured, Courier,
     DoubtResolved, Line, ListApplied, Origin, RefundRequest, Return, Reversal, RowTime, Sale, Start, Tier, Training,
@@ -297,6 +298,64 @@ pub fn e_receipt_refund() -> EReceipt {
     }
 }
 
+/// What is said of programs. The root's key stands for the release key, which is as little the hub's.
+fn releases() -> Vec<(String, Vec<u8>)> {
+    let release = Release {
+        head: Head {
+            fund: Release::NO_FUND,
+            incarnation: Incarnation::new(0),
+            time_epoch: TimeEpoch::new(0),
+            ..head(ObjectType::Release)
+        },
+        version: "0.2.0".to_owned(),
+        target: "aarch64-linux-gnu".to_owned(),
+        size: 6_770_000,
+        hash: HASH,
+        journal_form: 8,
+        capabilities: vec![1, 300],
+        signed_at: NOW,
+    };
+    let about = AboutRequest {
+        head: head(ObjectType::AboutRequest),
+        terminal: TERMINAL,
+        epoch: EPOCH,
+        nonce: REQUEST,
+        program: "0.1.0".to_owned(),
+        target: "aarch64-linux-gnu".to_owned(),
+        capabilities: vec![1],
+        phase: UpgradePhase::Refused,
+        release: Some(HASH),
+        note: "0.2.0: it failed".to_owned(),
+    };
+    let answer = AboutAnswer {
+        head: head(ObjectType::AboutAnswer),
+        request: HASH,
+        time: NOW,
+        program: "0.1.0".to_owned(),
+        capabilities: vec![1],
+        release: Some(bytes(root().sign(&release))),
+    };
+    let piece = PieceRequest {
+        head: head(ObjectType::PieceRequest),
+        terminal: TERMINAL,
+        epoch: EPOCH,
+        nonce: REQUEST,
+        release: HASH,
+        from: 65_536,
+        length: 65_536,
+    };
+    let given = PieceAnswer { head: head(ObjectType::PieceAnswer), request: HASH, bytes: vec![0x7f, 0x45].into() };
+    vec![
+        signed("release", &root(), &release),
+        signed("about_request", &terminal(), &about),
+        signed("about_request_none", &terminal(), &AboutRequest { phase: UpgradePhase::None, release: None, ..about }),
+        signed("about_answer", &hub(), &answer),
+        signed("about_answer_none", &hub(), &AboutAnswer { release: None, ..answer }),
+        signed("piece_request", &terminal(), &piece),
+        signed("piece_answer", &hub(), &given),
+    ]
+}
+
 /// Every object by name, signed.
 #[allow(clippy::too_many_lines, reason = "a list, one object after the other")]
 pub fn all() -> Vec<(String, Vec<u8>)> {
@@ -478,5 +537,6 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
         signed(&name, &terminal, &row_of(u32::try_from(index).unwrap() + 1, HASH, body))
     });
     all.extend(rows);
+    all.extend(releases());
     all
 }

@@ -203,6 +203,7 @@ fn summary(asked: &Simulate, sum: &Figures, failed: usize, (setup_ms, run_ms): (
     println!(
         "{} seeds of {} days, {} shops, {} households: {} failed\n\
          {} events, {} exchanges, {} purchases, {} accepted ({} cents; {} in part), {} in doubt, {} power cuts, {} copied numbers\n\
+         {} cards renewed or issued, {} left meanwhile; {} slot keys renewed; {} cents expired, {} advanced as goodwill; {} enrolments forgotten\n\
          refused though funded: {} ({} cents); asked for over the right, not paid: {} cents\n\
          setting up {setup_ms} ms, playing {run_ms} ms: {} terminal-days a second, {} events a second",
         asked.seeds,
@@ -219,6 +220,12 @@ fn summary(asked: &Simulate, sum: &Figures, failed: usize, (setup_ms, run_ms): (
         sum.doubts,
         sum.cuts,
         sum.copies,
+        sum.sessions,
+        sum.torn_sessions,
+        sum.rotations,
+        sum.expired_cents,
+        sum.advanced_cents,
+        sum.forgotten,
         sum.refused_funded,
         sum.refused_cents,
         sum.over_right_cents,

@@ -4,14 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 
-use super::Loss;
-
 /// The number of the outermost folder.
 pub(super) const ROOT: u64 = 1;
 /// What a disk keeps or loses as one.
-const PAGE: usize = 4096;
-/// Where a page can be torn.
-const SECTOR: usize = 512;
+pub(super) const PAGE: usize = 4096;
 /// No file of a test grows beyond.
 const FILE_BYTES_MAX: usize = 1 << 30;
 /// What SQLite keeps for the running programs alone, and makes anew.
@@ -30,13 +26,13 @@ pub(super) enum Refused {
 
 /// What a file got since it was last synced.
 #[derive(Clone, Debug)]
-enum Change {
+pub(super) enum Change {
     Write { at: usize, bytes: Vec<u8> },
     Size(usize),
 }
 
 impl Change {
-    fn apply(&self, to: &mut Vec<u8>) {
+    pub(super) fn apply(&self, to: &mut Vec<u8>) {
         match self {
             Self::Size(size) => to.resize(*size, 0),
             Self::Write { at, bytes } => put(to, *at, bytes),
@@ -44,7 +40,7 @@ impl Change {
     }
 }
 
-fn put(to: &mut Vec<u8>, at: usize, bytes: &[u8]) {
+pub(super) fn put(to: &mut Vec<u8>, at: usize, bytes: &[u8]) {
     let end = at.saturating_add(bytes.len());
     if to.len() < end {
         to.resize(end, 0);
@@ -55,21 +51,21 @@ fn put(to: &mut Vec<u8>, at: usize, bytes: &[u8]) {
 }
 
 #[derive(Clone, Debug)]
-enum Body {
+pub(super) enum Body {
     Folder { now: BTreeMap<OsString, u64>, synced: BTreeMap<OsString, u64> },
     File { now: Vec<u8>, synced: Vec<u8>, unsynced: Vec<Change> },
 }
 
 #[derive(Clone, Debug)]
-struct Node {
+pub(super) struct Node {
     mode: u32,
     /// Never on the disk, and not counted.
     is_scratch: bool,
-    body: Body,
+    pub(super) body: Body,
 }
 
 /// What a name in a folder means from here on.
-type Entry = (u64, OsString, Option<u64>);
+pub(super) type Entry = (u64, OsString, Option<u64>);
 
 /// What the system asks of a file or folder.
 #[derive(Clone, Copy, Debug)]
@@ -83,10 +79,10 @@ pub(super) struct Seen {
 /// The disk's files.
 #[derive(Clone, Debug)]
 pub(super) struct Files {
-    nodes: BTreeMap<u64, Node>,
+    pub(super) nodes: BTreeMap<u64, Node>,
     next: u64,
     /// Names given and taken that no folder's sync made durable, oldest first. What belongs together is one.
-    unsynced: Vec<Vec<Entry>>,
+    pub(super) unsynced: Vec<Vec<Entry>>,
 }
 
 impl Files {
@@ -269,7 +265,7 @@ impl Files {
         }
     }
 
-    fn keep(&mut self, entries: Vec<Entry>) {
+    pub(super) fn keep(&mut self, entries: Vec<Entry>) {
         for (folder, name, number) in entries {
             if let Some(Node { body: Body::Folder { synced, .. }, .. }) = self.nodes.get_mut(&folder) {
                 set(synced, &name, number);
@@ -277,41 +273,7 @@ impl Files {
         }
     }
 
-    /// What is there after a power cut. Every file has another number, so that the system remembers nothing of the old.
-    pub(super) fn lose(&mut self, loss: Loss) {
-        let mut random = match loss {
-            Loss::All | Loss::Nothing => fastrand::Rng::with_seed(0),
-            Loss::Some(seed) => fastrand::Rng::with_seed(seed),
-        };
-        // Names are kept in their order, as a journal of names keeps them.
-        let kept = match loss {
-            Loss::All => 0,
-            Loss::Nothing => self.unsynced.len(),
-            Loss::Some(_) => random.usize(0..=self.unsynced.len()),
-        };
-        let unsynced = std::mem::take(&mut self.unsynced);
-        for entries in unsynced.into_iter().take(kept) {
-            self.keep(entries);
-        }
-        for node in self.nodes.values_mut() {
-            match &mut node.body {
-                Body::Folder { now, synced } => now.clone_from(synced),
-                Body::File { now, synced, unsynced } => {
-                    for change in unsynced.drain(..) {
-                        match loss {
-                            Loss::All => {}
-                            Loss::Nothing => change.apply(synced),
-                            Loss::Some(_) => keep_some(&change, synced, &mut random),
-                        }
-                    }
-                    now.clone_from(synced);
-                }
-            }
-        }
-        self.renumber();
-    }
-
-    fn renumber(&mut self) {
+    pub(super) fn renumber(&mut self) {
         let mut numbers = BTreeMap::from([(ROOT, ROOT)]);
         let mut open = vec![ROOT];
         while let Some(folder) = open.pop() {
@@ -342,35 +304,6 @@ impl Files {
         self.next = self.next.max(other.next);
         self.renumber();
         self
-    }
-}
-
-/// Each page of a write is there or not; now and then only its first sectors.
-fn keep_some(change: &Change, to: &mut Vec<u8>, random: &mut fastrand::Rng) {
-    match change {
-        Change::Size(size) => {
-            if random.bool() {
-                to.resize(*size, 0);
-            }
-        }
-        Change::Write { at, bytes } => {
-            let (mut at, mut rest) = (*at, bytes.as_slice());
-            while !rest.is_empty() {
-                let to_page = PAGE.saturating_sub(at.checked_rem(PAGE).unwrap_or(0));
-                let (piece, behind) = rest.split_at(to_page.min(rest.len()));
-                match random.u8(0..8) {
-                    0..4 => put(to, at, piece),
-                    4 => {
-                        let sectors = random.usize(0..PAGE.checked_div(SECTOR).unwrap_or(1));
-                        let torn = sectors.saturating_mul(SECTOR).saturating_sub(at.checked_rem(SECTOR).unwrap_or(0));
-                        put(to, at, piece.get(..torn.min(piece.len())).unwrap_or(&[]));
-                    }
-                    _ => {}
-                }
-                at = at.saturating_add(piece.len());
-                rest = behind;
-            }
-        }
     }
 }
 

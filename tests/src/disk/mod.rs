@@ -6,6 +6,7 @@
 //! durable and not its name, as POSIX has it; a sync of a folder its names.
 
 mod files;
+mod loss;
 mod mount;
 
 use std::path::Path;

@@ -60,6 +60,8 @@ pub enum Asked {
     Used(Counter),
     /// What was refunded to a household.
     Refunds(u16),
+    /// What of a household's money expired or was corrected downward, and is not still to be withheld.
+    Taken(u16),
 }
 
 /// A sale that somebody was shown as accepted.
@@ -113,6 +115,18 @@ pub struct Auditor {
     pub tainted: BTreeSet<Enrolled>,
     /// Enrolments that two people closed.
     pub closed: BTreeSet<Enrolled>,
+    /// Enrolments that a restore of the hub forgot: nothing of them can be claimed any more.
+    pub forgotten: BTreeSet<Enrolled>,
+    /// Months that were credited.
+    months: BTreeSet<u8>,
+    /// What goodwill may advance to a household, and to all; nothing before it was switched on.
+    pub goodwill: (u64, u64),
+    /// What households may spend beyond what they were given.
+    pub beyond: BTreeMap<u16, u64>,
+    /// Pieces of news that arrived at terminals.
+    pub news: u64,
+    /// True once money expired, or was taken back.
+    pub takes: bool,
     /// What the hub gave back of lost purse cards, and what it says they claimed; asked for when needed.
     pub released: BTreeSet<PurseRef>,
     /// Households whose money moved since it was looked at last.
@@ -133,9 +147,22 @@ impl Auditor {
         }
     }
 
-    /// Every household is credited.
-    pub fn credit(&mut self, cents: u64) {
-        self.credited.iter_mut().for_each(|credited| *credited += cents);
+    /// Every household is credited, once a month.
+    pub fn credit(&mut self, month: u8, cents: u64) {
+        if self.months.insert(month) {
+            self.credited.iter_mut().for_each(|credited| *credited += cents);
+        }
+    }
+
+    /// Money was taken from a household, or given to it.
+    pub fn look_again(&mut self, household: u16) {
+        self.touched.insert(household);
+    }
+
+    /// What a household was credited of a month and those after it.
+    #[must_use]
+    pub fn credited_from(&self, month: u8, cents: u64) -> u64 {
+        self.months.range(month..).map(|_| cents).sum()
     }
 
     /// A terminal's request arrived at the hub.
@@ -170,6 +197,7 @@ impl Auditor {
         if !arrives {
             return Ok(());
         }
+        self.news += u64::try_from(answer.objects.len())?;
         for object in &answer.objects {
             if peek_type(object)? == ObjectType::Balance {
                 self.signed(&Signed::<SignedBalance>::from_bytes(object.to_vec())?.peek()?)?;
@@ -350,23 +378,50 @@ impl Auditor {
                 allowed.saturating_sub(self.returned.get(counter).copied().unwrap_or_default());
         }
         for (household, sum) in sums {
-            let place = usize::from(household);
-            let given = self.credited.get(place).copied().unwrap_or_default()
-                + self.refunded.get(place).copied().unwrap_or_default();
-            if sum <= given {
-                continue;
-            }
-            let exact = self.exactly(household, hub)?;
-            let credited = self.credited.get(place).copied().unwrap_or_default();
-            let given = given.max(credited + self.refunds_of_copies(household, hub)?);
-            if exact > given {
+            let beyond = self.beyond_given(household, sum, hub)?;
+            if beyond > self.goodwill.0 {
                 return Err(Broken::new(
                     "conservation: signed words allow no more than was given",
-                    format!("household {household} was given {given}, and may spend {exact}"),
+                    format!("household {household} may spend {beyond} beyond what it was given"),
                 ));
+            }
+            if beyond == 0 {
+                self.beyond.remove(&household);
+            } else {
+                self.beyond.insert(household, beyond);
+            }
+        }
+        if self.beyond.values().sum::<u64>() > self.goodwill.1 {
+            // What others may spend can have become less, without a word that was signed.
+            for household in self.beyond.keys().copied().collect::<Vec<_>>() {
+                let beyond = self.beyond_given(household, u64::MAX, hub)?;
+                self.beyond.insert(household, beyond);
+            }
+            if self.beyond.values().sum::<u64>() > self.goodwill.1 {
+                let detail = format!("beyond what was given, of {} in all: {:?}", self.goodwill.1, self.beyond);
+                return Err(Broken::new("goodwill stays within the fund's limit", detail));
             }
         }
         Ok(())
+    }
+
+    /// What a household may spend beyond what it was given: `sum` at the most, where it is right.
+    fn beyond_given(
+        &self,
+        household: u16,
+        sum: u64,
+        hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>,
+    ) -> Checked<u64> {
+        let place = usize::from(household);
+        let credited = self.credited.get(place).copied().unwrap_or_default();
+        let given = credited + self.refunded.get(place).copied().unwrap_or_default();
+        let taken = if self.takes { hub(self, Asked::Taken(household))?.unwrap_or_default() } else { 0 };
+        if sum <= given.saturating_sub(taken) {
+            return Ok(0);
+        }
+        let exact = self.exactly(household, hub)?;
+        let given = given.max(credited + self.refunds_of_copies(household, hub)?);
+        Ok(exact.saturating_sub(given.saturating_sub(taken)))
     }
 
     /// Rows of copied journals are not followed: what they had refunded, and all else, the hub says.

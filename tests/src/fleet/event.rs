@@ -67,7 +67,7 @@ pub enum ClockFault {
     Frozen,
 }
 
-/// What happens. Shops, cards and sales are named by their places.
+/// What happens. Terminals, cards and sales are named by their places: a shop's first terminal by the shop's own.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum What {
     /// A card is presented for a purchase.
@@ -94,6 +94,8 @@ pub enum What {
     Part {
         /// Of which sale.
         id: u32,
+        /// What goes wrong, with a card that counts for itself.
+        mishap: Mishap,
     },
     /// A card's UID is copied onto a plain one, and presented. Where the card is plain itself, nobody can tell.
     Fake {
@@ -173,6 +175,8 @@ pub enum What {
     Repair {
         /// Which.
         shop: u8,
+        /// True where they back the hub up after an enrolment.
+        is_backed_up: bool,
     },
     /// A month is credited.
     Credit {
@@ -195,6 +199,50 @@ pub enum What {
     Replace {
         /// Which.
         card: u16,
+    },
+    /// A card with keys is given the keys that are due, and its newest balance, at a shop's reader.
+    Renew {
+        /// At which shop.
+        shop: u8,
+        /// Which card.
+        card: u16,
+        /// What goes wrong.
+        mishap: Mishap,
+    },
+    /// A card is replaced by a new one with keys, issued at a shop's reader.
+    Issue {
+        /// At which shop.
+        shop: u8,
+        /// Which card.
+        card: u16,
+        /// True for one that counts for itself.
+        is_purse: bool,
+        /// What goes wrong.
+        mishap: Mishap,
+    },
+    /// The key of a shop's slot is renewed.
+    Rotate {
+        /// Which shop's.
+        shop: u8,
+    },
+    /// Goodwill is switched on or off.
+    Goodwill {
+        /// Which.
+        is_on: bool,
+    },
+    /// What is too old expires.
+    Expire {
+        /// At the end of which month, counted from the first that was credited.
+        month: u8,
+    },
+    /// Two people give a household more, or take back what it has too much.
+    Correct {
+        /// Which.
+        household: u16,
+        /// How much.
+        cents: u32,
+        /// True where it gets more.
+        is_up: bool,
     },
     /// The hub is backed up.
     Backup,

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use cabas_agent::journal::keyfile::write_private;
 use cabas_hub::api::direct::DirectHub;
-use cabas_hub::core::household_rules::Household;
+use cabas_hub::core::household_rules::{Household, Rule};
 use cabas_hub::core::period::Period;
 use cabas_hub::core::slices::Shares;
 use cabas_hub::keys::HubSecrets;
 use cabas_hub::store::{
-    CardName, CloseOrder, Db, ImportCard, ImportHousehold, ImportPlan, ImportShop, InitFund, NewCode, OpenMode,
-    PolicyLimits, RestorePlan, StoreError, Tx, restore,
+    CardName, CloseOrder, CorrectionOrder, Db, GoodwillRule, ImportCard, ImportHousehold, ImportPlan, ImportShop,
+    InitFund, NewCode, OpenMode, PolicyLimits, RestorePlan, StoreError, Tx, restore,
 };
 use cabas_protocol::enrol::{Code, CodeKeys};
 use cabas_protocol::head::HeadContext;
@@ -46,6 +46,12 @@ pub enum Done {
     Replace(u32, u32, CardRef),
     /// Two people closed an epoch.
     Close(TerminalId, Epoch),
+    /// Goodwill was switched on or off.
+    Goodwill(bool),
+    /// Money of a month expired.
+    Expire(u8),
+    /// Two people gave a household more, or less.
+    Correct(u16, u32, bool),
 }
 
 /// The hub.
@@ -74,7 +80,10 @@ impl Hub {
             write_private(&keys.join(name), digits.as_bytes())?;
         }
         let mut db = Db::open(&dir.join("hub.db"), OpenMode::Create)?.with_shares(shape.shares);
-        db.write(|tx| tx.init_fund(&init(now)?, now))?;
+        db.write(|tx| {
+            tx.init_fund(&init(now)?, now)?;
+            tx.rule_set(rule()?, ADA, now)
+        })?;
         let mut hub = Self::opened(dir, db, shape.shares)?;
         hub.import(shape, cards, now)?;
         Ok(hub)
@@ -223,6 +232,32 @@ impl Hub {
                     Err(error) => break Err(error),
                 }
             },
+            Done::Goodwill(is_on) => self.direct()?.db.write(|tx| tx.goodwill_set(goodwill(is_on)?)),
+            Done::Expire(month) => {
+                let mut from = 0;
+                loop {
+                    match self.direct()?.db.write(|tx| tx.expiry_book(period(month)?, from, now)) {
+                        Ok((_, Some(next))) => from = next,
+                        Ok((_, None)) => break Ok(()),
+                        Err(error) => break Err(error),
+                    }
+                }
+            }
+            Done::Correct(household, cents, is_up) => {
+                let db = &mut self.direct()?.db;
+                let order = |cents| CorrectionOrder {
+                    household: household_code(household),
+                    cents,
+                    is_up,
+                    source: "Ville".to_owned(),
+                    reason: "played".to_owned(),
+                    by: ADA.to_owned(),
+                };
+                db.write(|tx| {
+                    let proposed = tx.correction_propose(&order(Cents::new(cents.into())?), now)?;
+                    tx.correction_end(proposed, BO, true, now)
+                })
+            }
             Done::Block(card) => self.direct()?.db.write(|tx| tx.card_block(CardName::Number(card), now)).map(drop),
             Done::Unblock(card) => self.direct()?.db.write(|tx| tx.card_unblock(CardName::Number(card), now)).map(drop),
             Done::Replace(old, new, name) => {
@@ -300,8 +335,24 @@ impl Hub {
     }
 }
 
+/// What one household is advanced at the most, and all together.
+pub const GOODWILL_CENTS: (u64, u64) = (2_000, 5_000);
+
+fn goodwill(is_on: bool) -> Result<GoodwillRule, StoreError> {
+    let (per_household, total) = (Cents::new(GOODWILL_CENTS.0)?, Cents::new(GOODWILL_CENTS.1)?);
+    Ok(GoodwillRule { is_on, per_household, total, silent_days: 1 })
+}
+
+/// As the fund's own, and what was not spent expires with the next month's end.
+fn rule() -> Result<Rule, StoreError> {
+    let (first_person, further_person) = (Cents::new(15_000)?, Cents::new(7_500)?);
+    let (from, child_under_14) = (period(0)?, Cents::new(4_000)?);
+    Ok(Rule { from, first_person, further_person, child_under_14, expire_months: Some(1) })
+}
+
+/// Months are counted from October 2026.
 fn period(month: u8) -> Result<Period, StoreError> {
-    let month = month.saturating_add(10);
+    let month = month.saturating_add(9);
     let (years, month) = (month.checked_div(12).unwrap_or(0), month.checked_rem(12).unwrap_or(0));
     Period::new(2026_u16.saturating_add(years.into()), month.saturating_add(1)).ok_or(StoreError::Exhausted("months"))
 }

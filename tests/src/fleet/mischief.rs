@@ -87,12 +87,13 @@ impl World {
     }
 
     /// People look at a shop: what may not sell any more is closed by two of them and enrolled again.
-    pub(super) fn repair(&mut self, shop: u8) -> Checked {
+    pub(super) fn repair(&mut self, shop: u8, is_backed_up: bool) -> Checked {
         let mut bad = self.dead.get(&shop).copied();
         self.with_till(shop, |world, till| {
             world.sync(till, Net::Fine)?;
             let at = (till.terminal.get(), till.epoch.get());
-            if till.journal()?.state().hub.standing != Standing::Live || world.audit.tainted.contains(&at) {
+            let is_lost = world.audit.tainted.contains(&at) || world.audit.forgotten.contains(&at);
+            if till.journal()?.state().hub.standing != Standing::Live || is_lost {
                 bad = Some((till.terminal, till.epoch, till.clocks));
             }
             Ok(())
@@ -100,7 +101,9 @@ impl World {
         let Some((terminal, epoch, clocks)) = bad else { return Ok(()) };
         let at = (terminal.get(), epoch.get());
         let time = self.time();
-        if !self.audit.closed.contains(&at) && !self.hub.people(Done::Close(terminal, epoch), time)? {
+        // Of an enrolment that a restore forgot there is nothing to close.
+        let is_forgotten = self.audit.forgotten.contains(&at);
+        if !is_forgotten && !self.audit.closed.contains(&at) && !self.hub.people(Done::Close(terminal, epoch), time)? {
             return Ok(());
         }
         self.audit.closed.insert(at);
@@ -110,24 +113,36 @@ impl World {
         }
         self.dead.insert(shop, (terminal, epoch, clocks));
         self.images.remove(&shop);
-        self.enrol(shop, Err(terminal), clocks)
+        let of = if self.knows(terminal)? { Err(terminal) } else { Ok(self.shape.shop_of(shop)) };
+        self.enrol(shop, of, clocks, is_backed_up)
     }
 
     /// A terminal is enrolled, a new one or one that is there.
-    pub(super) fn enrol(&mut self, shop: u8, of: Result<u8, cabas_protocol::TerminalId>, clocks: Clocks) -> Checked {
+    pub(super) fn enrol(
+        &mut self,
+        shop: u8,
+        of: Result<u8, cabas_protocol::TerminalId>,
+        clocks: Clocks,
+        is_backed_up: bool,
+    ) -> Checked {
         self.enrolments = self.enrolments.saturating_add(1);
         let (time, now) = (self.time(), self.now());
         let (locator, keys) = self.hub.code(of, time)?;
         let dir = self.dir.join(format!("till-{shop}-{}", self.enrolments));
         let till = Till::enrol(shop, &dir, self.hub.direct()?, (locator, &keys), clocks, now)?;
+        let at = (till.terminal.get(), till.epoch.get());
+        if self.audit.forgotten.contains(&at) || self.audit.closed.contains(&at) {
+            return Err(Broken::new("an enrolment's number is given once", format!("{at:?}")));
+        }
         if let Some(place) = self.tills.get_mut(usize::from(shop)) {
             *place = Some(till);
         }
         self.dead.remove(&shop);
         self.hub.jobs(time)?;
         self.with_till(shop, |world, till| world.sync(till, Net::Fine))?;
-        // A restore that forgets an enrolment is not played.
-        self.hub.back_up(time)?;
+        if is_backed_up {
+            self.hub.back_up(time)?;
+        }
         Ok(())
     }
 }

@@ -13,10 +13,12 @@ pub mod plan;
 pub mod policies;
 pub mod power;
 mod purse;
+mod readers;
 pub mod run;
 pub mod shrink;
 pub mod template;
 pub mod till;
+mod voted;
 pub mod world;
 
 pub use in_process::{FleetShop, RungUp, Tap};

@@ -15,8 +15,8 @@ impl World {
         self.parts.get(&id).copied().unwrap_or(rung_up.cents)
     }
 
-    /// The member takes the part that is offered of a sale that was declined. Cards that count for themselves are left out.
-    pub(super) fn take_part(&mut self, id: u32) -> Checked {
+    /// The member takes the part that is offered of a sale that was declined.
+    pub(super) fn take_part(&mut self, id: u32, mishap: Mishap) -> Checked {
         let Some(rung_up) = self.rung_up.get(&id).copied() else { return Ok(()) };
         let here = self.enrolled(rung_up.shop);
         let is_copied = here.is_some_and(|here| self.audit.tainted.contains(&here));
@@ -25,7 +25,24 @@ impl World {
         }
         let Some(card) = self.cards.get(usize::from(rung_up.card)).cloned() else { return Ok(()) };
         if matches!(card.chip, Chip::Purse(_)) {
-            return Ok(());
+            return self.with_till(rung_up.shop, |world, till| {
+                let Some(offer) = world.sell_to_purse(till, (id, rung_up), (&card, None), Mishap::None, false)? else {
+                    return Ok(());
+                };
+                let part = u32::try_from(offer.get())?;
+                if part == 0 || part >= rung_up.cents {
+                    return Err(Broken::new("a part is less than the whole", format!("sale {id}: {part}")));
+                }
+                world.taken.entry(id).or_default().insert(part);
+                let again = world.sell_to_purse(till, (id, rung_up), (&card, Some(offer)), mishap, false)?;
+                match (again, mishap) {
+                    (Some(again), Mishap::None) => Err(Broken::new(
+                        "a part that is offered can be taken",
+                        format!("sale {id}: {offer}, then {again}"),
+                    )),
+                    _ => Ok(()),
+                }
+            });
         }
         self.with_till(rung_up.shop, |world, till| {
             // One whose answer nobody saw is there already: presented again it is shown, and there is no part to take.

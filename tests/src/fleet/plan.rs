@@ -14,6 +14,8 @@ use fastrand::Rng;
 
 /// Seconds of a day.
 pub const DAY: u32 = 86_400;
+/// The first day of December, as the simulation begins on 16 November.
+const MONTH_ENDS: u32 = 15;
 /// What the two large shops have of all purchases, in permille, each.
 pub const LARGE_PERMILLE: u32 = 415;
 
@@ -38,6 +40,8 @@ pub struct Shape {
     pub shares: Shares,
     /// What each household finds at a stall on market days, in cents.
     pub floor_cents: u16,
+    /// How many shops have a second terminal: the large ones first.
+    pub seconds: u8,
 }
 
 impl Shape {
@@ -54,7 +58,20 @@ impl Shape {
             kinds: None,
             shares: Shares { free_percent: FREE_SHARE_PERCENT, steady_percent: STEADY_PERCENT },
             floor_cents: 0,
+            seconds: 2,
         }
+    }
+
+    /// Terminals: the first ones of all shops, then the second ones.
+    #[must_use]
+    pub const fn tills(&self) -> u8 {
+        self.shops + if self.seconds < self.shops { self.seconds } else { self.shops }
+    }
+
+    /// The shop of a terminal.
+    #[must_use]
+    pub const fn shop_of(&self, till: u8) -> u8 {
+        if till < self.shops { till } else { till - self.shops }
     }
 
     /// The weekdays on which a stall's market is, a bit each, from Monday.
@@ -66,21 +83,26 @@ impl Shape {
 
     /// True for a stall: a market two days a week, and no network there.
     #[must_use]
-    pub const fn is_stall(&self, shop: u8) -> bool {
+    pub const fn is_stall(&self, till: u8) -> bool {
+        let shop = self.shop_of(till);
         shop >= 2 && shop % 3 == 2
     }
 }
 
 /// Kinds of faults that a seed picks from.
-const KINDS: u32 = 13;
+const KINDS: u32 = 19;
 /// Networks that fail for days, disks that are copied and sell twice, terminals that are destroyed: what tells policies apart.
 pub const HARD_LIFE: u32 = 1 | 1 << 7 | 1 << 8;
+
+/// People who back the hub up every third day only, and not after an enrolment.
+const FORGETFUL: u32 = 1 << 18;
 
 struct Draw {
     rng: Rng,
     shape: Shape,
     events: Vec<Event>,
     next_id: u32,
+    /// Which kinds of faults there are, a bit each.
     kinds: u32,
     /// Until when each shop has no network.
     out_until: Vec<u32>,
@@ -91,7 +113,9 @@ struct Draw {
 #[must_use]
 pub fn events(seed: u64, shape: Shape) -> Vec<Event> {
     let mut rng = Rng::with_seed(seed ^ 0x0cab_a5f1_ee70_0001);
-    let picked = (0..4).fold(0, |kinds, _| kinds | 1 << rng.u32(0..KINDS));
+    let picked = (0..5).fold(0, |kinds, _| kinds | 1 << rng.u32(0..KINDS));
+    // An enrolment is forgotten where there is one, and a restore.
+    let picked = if picked & FORGETFUL == 0 { picked } else { picked | 1 << 8 | 1 << 11 };
     let kinds = shape.kinds.unwrap_or(picked);
     let mut draw = Draw {
         rng,
@@ -99,7 +123,7 @@ pub fn events(seed: u64, shape: Shape) -> Vec<Event> {
         events: Vec::new(),
         next_id: 1,
         kinds,
-        out_until: vec![0; usize::from(shape.shops)],
+        out_until: vec![0; usize::from(shape.tills())],
         sales: Vec::new(),
     };
     for day in 0..u32::from(shape.days) {
@@ -129,7 +153,7 @@ impl Draw {
     }
 
     fn any_shop(&mut self) -> u8 {
-        self.rng.u8(0..self.shape.shops)
+        self.rng.u8(0..self.shape.tills())
     }
 
     fn any_card(&mut self) -> u16 {
@@ -158,6 +182,8 @@ impl Draw {
         }
         self.exchanges(day);
         self.mischief(day);
+        self.readers(day);
+        self.voted(day);
     }
 
     fn money(&mut self, day: u32) {
@@ -169,7 +195,9 @@ impl Draw {
         if day % 7 == 6 {
             self.add(day * DAY + 21 * 3_600, What::Settle);
         }
-        self.add(day * DAY + 22 * 3_600, What::Backup);
+        if !self.is_forgetful() || day.is_multiple_of(3) {
+            self.add(day * DAY + 22 * 3_600, What::Backup);
+        }
     }
 
     fn outages(&mut self, day: u32) {
@@ -195,6 +223,9 @@ impl Draw {
         if self.shape.is_stall(shop) && !Self::is_market(shop, day) {
             shop = 0;
         }
+        if shop < self.shape.tills() - self.shape.shops && self.once_in(3) {
+            shop += self.shape.shops;
+        }
         let card = household * 2 + u16::from(self.once_in(3));
         let cents = 200 + self.rng.u32(0..40) * self.rng.u32(1..110);
         let id = self.id();
@@ -206,7 +237,8 @@ impl Draw {
             self.add(at + 30, What::Again { id });
         }
         if self.has(12) && self.rng.bool() {
-            self.add(at + 20, What::Part { id });
+            let mishap = self.mishap();
+            self.add(at + 20, What::Part { id, mishap });
         }
         if is_online {
             let net = self.net();
@@ -240,7 +272,7 @@ impl Draw {
     }
 
     fn exchanges(&mut self, day: u32) {
-        for shop in 0..self.shape.shops {
+        for shop in 0..self.shape.tills() {
             if self.shape.is_stall(shop) {
                 if self.shape.stall_net_days & (1 << (day % 7)) != 0 {
                     let net = self.net();
@@ -301,12 +333,77 @@ impl Draw {
         if self.has(11) && self.once_in(10) {
             self.add(at, What::Restore);
             // Nobody is credited before all have handed back: the shops call in turn.
-            for shop in 0..self.shape.shops {
+            for shop in 0..self.shape.tills() {
                 self.add(at + 600 + u32::from(shop), What::Sync { shop, net: Net::Fine });
             }
         }
         let shop = self.any_shop();
-        self.add(day * DAY + 20 * 3_600 + 900, What::Repair { shop });
+        let repair = self.repair(shop);
+        self.add(day * DAY + 20 * 3_600 + 900, repair);
+    }
+
+    const fn is_forgetful(&self) -> bool {
+        self.kinds & FORGETFUL != 0
+    }
+
+    const fn repair(&self, shop: u8) -> What {
+        What::Repair { shop, is_backed_up: !self.is_forgetful() }
+    }
+
+    /// A card that is held at a reader leaves now and then: such a session takes some dozens of APDUs.
+    fn left(&mut self) -> Mishap {
+        if self.once_in(3) {
+            return Mishap::Torn { apdu: self.rng.u8(1..60), has_run: self.rng.bool() };
+        }
+        Mishap::None
+    }
+
+    /// What is done with cards at readers, by the hub.
+    fn readers(&mut self, day: u32) {
+        if self.has(13) && self.once_in(2) {
+            let (at, shop, card, mishap) = (self.moment(day), self.any_shop(), self.any_card(), self.left());
+            let what = if self.once_in(4) {
+                What::Issue { shop, card, is_purse: self.rng.bool(), mishap }
+            } else {
+                What::Renew { shop, card, mishap }
+            };
+            self.add(at, what);
+        }
+        if self.has(14) && self.once_in(5) {
+            let (at, shop) = (self.moment(day), self.any_shop());
+            self.add(at, What::Rotate { shop });
+            // Cards get the new key as they come by, not all of them.
+            for _ in 0..self.rng.u32(0..8) {
+                let (later, shop, card) = (self.rng.u32(60..3 * DAY), self.any_shop(), self.any_card());
+                let mishap = self.left();
+                self.add(at + later, What::Renew { shop, card, mishap });
+            }
+        }
+    }
+
+    /// What the fund decides.
+    fn voted(&mut self, day: u32) {
+        let at = self.moment(day);
+        if self.has(15) && (day == 1 || self.once_in(12)) {
+            let is_on = day == 1 || !self.once_in(3);
+            self.add(at, What::Goodwill { is_on });
+        }
+        if self.has(16) {
+            // November's money comes before October's expires, in some seeds.
+            if day == 0 && self.rng.bool() {
+                let early = self.rng.u32(1..14);
+                self.add(early * DAY + 60, What::Credit { month: 1 });
+            }
+            if day % 31 == MONTH_ENDS || day % 31 == MONTH_ENDS + 4 {
+                let month = (1 + (day - MONTH_ENDS) / 31) as u8;
+                self.add(at, What::Expire { month });
+            }
+        }
+        if self.has(17) && self.once_in(2) {
+            let household = self.rng.u16(0..self.shape.households);
+            let (cents, is_up) = (self.rng.u32(1..6_000), self.rng.bool());
+            self.add(at, What::Correct { household, cents, is_up });
+        }
     }
 
     fn thefts(&mut self, day: u32, at: u32) {
@@ -315,7 +412,8 @@ impl Draw {
             self.add(at, What::Image { shop });
             let later = at + self.rng.u32(1..5) * DAY;
             self.add(later, What::OldImage { shop });
-            self.add(later + 2 * DAY, What::Repair { shop });
+            let repair = self.repair(shop);
+            self.add(later + 2 * DAY, repair);
         }
         if self.has(7) && self.once_in(5) {
             let shop = self.any_shop();
@@ -325,13 +423,15 @@ impl Draw {
                 let later = at + self.rng.u32(60..3 * DAY);
                 self.add(later, What::Twin { shop, card, cents, id });
             }
-            self.add(at + 4 * DAY, What::Repair { shop });
+            let repair = self.repair(shop);
+            self.add(at + 4 * DAY, repair);
         }
         if self.has(8) && self.once_in(8) {
             let shop = self.any_shop();
             self.add(at, What::Destroyed { shop });
             let later = self.rng.u32(1..5);
-            self.add((day + later) * DAY + 20 * 3_600, What::Repair { shop });
+            let repair = self.repair(shop);
+            self.add((day + later) * DAY + 20 * 3_600, repair);
         }
     }
 

@@ -10,7 +10,7 @@ use cabas_agent::sync::{read_answer, verified_balance};
 use cabas_hub::store::Wake;
 use cabas_protocol::extend::{ExtendAnswer, ExtendRequest};
 use cabas_protocol::row::Tier;
-use cabas_protocol::{ObjectType, RequestId, Verified};
+use cabas_protocol::{Cents, ObjectType, RequestId, Verified};
 
 use super::auditor::{Broken, Checked, Shown};
 use super::card::MemberCard;
@@ -87,13 +87,13 @@ impl World {
         &mut self,
         till: &mut Till,
         (id, rung_up): (u32, RungUp),
-        card: &MemberCard,
+        (card, most): (&MemberCard, Option<Cents>),
         mishap: Mishap,
         is_online: bool,
-    ) -> Checked {
+    ) -> Checked<Option<Cents>> {
         let by = till.presented(card, Tier::Purse)?;
         let ask = SaleAsk { request: request_id(id), till_ref: None, lines: lines(rung_up.cents)?, card: by };
-        let wish = Purchase { ask, uid: card.uid, most: None };
+        let wish = Purchase { ask, uid: card.uid, most };
         let before = card.spent().unwrap_or_default();
         let (mut tap, mut told) = (card.tap(mishap), None);
         let cut = match mishap {
@@ -108,14 +108,31 @@ impl World {
             return Err(broken);
         }
         let more = card.spent().unwrap_or_default().saturating_sub(before);
-        self.audit.chip((rung_up.card, self.at), id, more, rung_up.cents.into())?;
+        // A part that was taken and not paid does not bind: the next tap may pay the whole.
+        let part = u32::try_from(more)?;
+        if self.taken.get(&id).is_some_and(|taken| taken.contains(&part)) {
+            self.parts.insert(id, part);
+            self.figures.parts += 1;
+        }
+        self.audit.chip((rung_up.card, self.at), id, more, self.due(id, rung_up).into())?;
+        let offer = match &told {
+            Some(Paid::Declined(_, offer)) => *offer,
+            _ => None,
+        };
         let is_off = left.is_some();
         if let Some(left) = left {
             self.figures.cuts += 1;
             till.reboot_on(&left, self.now())?;
             self.all_there(till)?;
         }
-        self.paid(till, (id, rung_up), told, (more, is_off))
+        if let (Some(Paid::Declined(declined, _)), Mishap::None) = (&told, mishap)
+            && declined.reason == DeclineReason::TierTooLow
+            && self.has_keys(till)
+        {
+            return Err(Broken::new("a card opens by the keys that lie at the terminal", format!("sale {id}")));
+        }
+        self.paid(till, (id, rung_up), told, (more, is_off))?;
+        Ok(offer)
     }
 
     fn paid(

@@ -27,6 +27,6 @@ pub fn play(template: &Template, parent: &Path, shape: Shape, events: &[Event]) 
     }
     world.finish().map_err(|broken| (events.len(), broken))?;
     let mut figures = world.figures();
-    figures.terminal_days = u64::from(shape.shops).saturating_mul(shape.days.into());
+    figures.terminal_days = u64::from(shape.tills()).saturating_mul(shape.days.into());
     Ok(figures)
 }

@@ -47,14 +47,14 @@ impl Template {
         let time = cabas_protocol::Timestamp::new(BEGINS);
         let hub = Hub::found(&dir.join("hub"), &shape, &cards, time)?;
         let mut world = World::new(dir, shape, hub, cards, Auditor::of(shape.households));
-        world.tills = (0..shape.shops).map(|_| None).collect();
-        for shop in 0..shape.shops {
-            world.enrol(shop, Ok(shop), Clocks::started(BEGINS))?;
+        world.tills = (0..shape.tills()).map(|_| None).collect();
+        for till in 0..shape.tills() {
+            world.enrol(till, Ok(shape.shop_of(till)), Clocks::started(BEGINS), true)?;
         }
         world.issue()?;
         world.know_owners()?;
         world.credit(0)?;
-        for shop in 0..shape.shops {
+        for shop in 0..shape.tills() {
             world.with_till(shop, |world, till| world.sync(till, Net::Fine))?;
         }
         world.look()?;

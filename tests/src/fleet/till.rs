@@ -170,6 +170,18 @@ impl Till {
         self.journal.as_mut().ok_or(JournalError::Closed)
     }
 
+    /// Its journal, for who goes on with it.
+    #[must_use]
+    pub fn into_journal(self) -> Option<Journal> {
+        self.journal
+    }
+
+    /// By what it names cards.
+    #[must_use]
+    pub fn card_key(&self) -> cabas_protocol::keys::CardKey {
+        self.keys.card_key()
+    }
+
     /// Ends the program.
     pub fn stop(&mut self) {
         self.journal = None;

@@ -6,7 +6,7 @@
     reason = "times and places of a simulation; what of it is money is checked in this build"
 )]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 
 use cabas_agent::core::split::AskedLine;
@@ -24,8 +24,8 @@ use super::plan::Shape;
 use super::power::Disk;
 use super::till::{Clocks, Till};
 
-/// When a simulation begins: 2 November 2026.
-pub const BEGINS: u64 = 1_793_577_600;
+/// When a simulation begins: Monday, 16 November 2026.
+pub const BEGINS: u64 = 1_794_787_200;
 /// Exchanges until both sides have said all.
 const EXCHANGES_MAX: u32 = 60;
 /// Messages that the network holds back.
@@ -72,6 +72,18 @@ pub struct Figures {
     pub over_right_cents: u64,
     /// Days of terminals.
     pub terminal_days: u64,
+    /// Cards that were issued or renewed at a reader, to their end.
+    pub sessions: u64,
+    /// Cards that left while that was done.
+    pub torn_sessions: u64,
+    /// Keys of slots that were renewed.
+    pub rotations: u64,
+    /// Cents that expired.
+    pub expired_cents: u64,
+    /// Cents of goodwill that were advanced.
+    pub advanced_cents: u64,
+    /// Enrolments that a restore forgot.
+    pub forgotten: u64,
 }
 
 impl Figures {
@@ -90,6 +102,12 @@ impl Figures {
         self.exchanges = self.exchanges.saturating_add(other.exchanges);
         self.over_right_cents = self.over_right_cents.saturating_add(other.over_right_cents);
         self.terminal_days = self.terminal_days.saturating_add(other.terminal_days);
+        self.sessions = self.sessions.saturating_add(other.sessions);
+        self.torn_sessions = self.torn_sessions.saturating_add(other.torn_sessions);
+        self.rotations = self.rotations.saturating_add(other.rotations);
+        self.expired_cents = self.expired_cents.saturating_add(other.expired_cents);
+        self.advanced_cents = self.advanced_cents.saturating_add(other.advanced_cents);
+        self.forgotten = self.forgotten.saturating_add(other.forgotten);
     }
 }
 
@@ -110,12 +128,18 @@ pub struct World {
     pub(super) figures: Figures,
     pub(super) at: u32,
     /// Since when cards are blocked, and when each enrolment last had all news.
-    blocked: BTreeMap<u16, u32>,
-    has_news_of: BTreeMap<Enrolled, u32>,
+    pub(super) blocked: BTreeMap<u16, u32>,
+    pub(super) has_news_of: BTreeMap<Enrolled, u32>,
+    /// When keys of cards changed last: which a terminal has that was not heard since is not known.
+    pub(super) keys_changed: Option<u32>,
+    /// Cards that left while they were issued, by the place that they are for.
+    pub(super) half_issued: BTreeMap<u16, MemberCard>,
+    pub(super) issued: u32,
     late: VecDeque<(Enrolled, Vec<u8>)>,
     old_answers: BTreeMap<u8, (u16, Vec<u8>)>,
-    /// What the fund was to pay at the most of sales of which it paid a part.
+    /// What the fund was to pay at the most of sales of which it paid a part, and the parts that members took, paid or not.
     pub(super) parts: BTreeMap<u32, u32>,
+    pub(super) taken: BTreeMap<u32, BTreeSet<u32>>,
     nonces: u64,
     twins_made: u32,
     pub(super) enrolments: u32,
@@ -140,9 +164,13 @@ impl World {
             at: 0,
             blocked: BTreeMap::new(),
             has_news_of: BTreeMap::new(),
+            keys_changed: None,
+            half_issued: BTreeMap::new(),
+            issued: 0,
             late: VecDeque::new(),
             old_answers: BTreeMap::new(),
             parts: BTreeMap::new(),
+            taken: BTreeMap::new(),
             nonces: 0,
             twins_made: 0,
             enrolments: 0,
@@ -153,6 +181,11 @@ impl World {
     #[must_use]
     pub fn now(&self) -> u64 {
         BEGINS + u64::from(self.at)
+    }
+
+    /// The first terminal, taken out of it.
+    pub fn only_till(&mut self) -> Option<Till> {
+        self.tills.first_mut().and_then(Option::take)
     }
 
     /// What came of it so far.
@@ -186,7 +219,7 @@ impl World {
                 }
             }
             What::Again { id } => self.sell(id, (Mishap::None, false), true)?,
-            What::Part { id } => self.take_part(id)?,
+            What::Part { id, mishap } => self.take_part(id, mishap)?,
             What::Fake { shop, card, cents, id } => self.fake(shop, card, cents, id)?,
             What::Reverse { id, request } => self.reverse(id, request)?,
             What::Refund { id, percent, request } => self.refund(id, percent, request)?,
@@ -207,14 +240,20 @@ impl World {
             What::OldImage { shop } => self.old_image(shop)?,
             What::Twin { shop, card, cents, id } => self.twin(shop, card, cents, id)?,
             What::Destroyed { shop } => self.destroyed(shop),
-            What::Repair { shop } => self.repair(shop)?,
+            What::Repair { shop, is_backed_up } => self.repair(shop, is_backed_up)?,
             What::Credit { month } => self.credit(month)?,
             What::Jobs => self.hub.jobs(self.time())?,
             What::Block { card } => self.people(card, Done::Block)?,
             What::Unblock { card } => self.people(card, Done::Unblock)?,
             What::Replace { card } => self.replace(card)?,
             What::Backup => self.hub.back_up(self.time())?,
-            What::Restore => drop(self.hub.restore(self.time())?),
+            What::Renew { shop, card, mishap } => self.renew(shop, card, mishap)?,
+            What::Issue { shop, card, is_purse, mishap } => self.issue_new(shop, card, is_purse, mishap)?,
+            What::Rotate { shop } => self.rotate(shop)?,
+            What::Goodwill { is_on } => self.goodwill(is_on)?,
+            What::Expire { month } => self.expire(month)?,
+            What::Correct { household, cents, is_up } => self.correct(household, cents, is_up)?,
+            What::Restore => self.restore()?,
             What::Settle => self.hub.settle(self.time())?,
         }
         self.look()
@@ -358,7 +397,7 @@ impl World {
     ) -> Checked {
         let Some(card) = self.cards.get(usize::from(rung_up.card)).cloned() else { return Ok(()) };
         if let Chip::Purse(_) = card.chip {
-            return self.sell_to_purse(till, (id, rung_up), &card, mishap, is_online);
+            return self.sell_to_purse(till, (id, rung_up), (&card, None), mishap, is_online).map(drop);
         }
         let by = till.presented(&card, card.tier())?;
         let by = match self.identify(till, id, &card, by, mishap)? {
@@ -426,7 +465,7 @@ impl World {
                 return Ok(Some(by.identified(proven.counter)));
             }
         }
-        if mishap == Mishap::None {
+        if mishap == Mishap::None && self.has_keys(till) {
             return Err(Broken::new("a card proves itself by the keys that lie at the terminal", format!("sale {id}")));
         }
         Ok(None)
@@ -530,8 +569,9 @@ impl World {
     /// A month is credited.
     pub(super) fn credit(&mut self, month: u8) -> Checked {
         let time = self.time();
-        self.audit.credit(super::template::MONTH_CENTS);
-        self.hub.people(Done::Credit(month), time)?;
+        if self.hub.people(Done::Credit(month), time)? {
+            self.audit.credit(month, super::template::MONTH_CENTS);
+        }
         self.hub.jobs(time)?;
         Ok(())
     }

@@ -8,6 +8,8 @@
 mod cards;
 mod files;
 mod mutations;
+mod served;
+mod tills;
 mod wire;
 mod words;
 
@@ -18,17 +20,22 @@ pub type Target = fn(&[u8]);
 
 /// Every target by its name: that of its folder in `tests/fuzz/corpus` and of its file in `tests/fuzz/fuzz_targets`.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("caisse_ap", tills::caisse_ap),
     ("card_answers", cards::answers),
     ("card_identity", cards::identity),
     ("card_issue", cards::issue),
     ("card_purchase", cards::purchase),
     ("card_record", cards::record),
+    ("concert", tills::concert),
     ("config", files::config),
     ("contributions", files::contributions),
+    ("hw_proxy", tills::hw_proxy),
     ("import", files::import),
+    ("local_api", served::local_api),
     ("rolls", files::rolls),
     ("signed", wire::signed),
     ("payload", wire::payload),
+    ("site", served::site),
     ("statement", files::statement),
     ("words", words::words),
 ];

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::super::frame::{Frame, answer, page};
 use super::super::overview::{alarm_name, quarantine_name, standing_name};
 use super::super::visit::{Done, Visit, Wrong};
-use super::terminals::{TerminalShown, shown};
+use super::terminals::{TerminalShown, UpgradeShown, shown};
 use crate::core::audit::Deed;
 use crate::core::roles::Role;
 use crate::store::{AlarmView, EnrolmentView};
@@ -115,11 +115,15 @@ fn line((view, lies): (EnrolmentView, Cents)) -> EnrolmentLine {
 
 async fn read(visit: &Visit, terminal: u32) -> Result<OneTerminal, Wrong> {
     let now = visit.now;
-    let read = visit.store(move |tx| Ok((tx.terminal_file(TerminalId::new(terminal))?, tx.hot_list_head()?)));
-    let (file, list) = read.await?;
+    let terminal = TerminalId::new(terminal);
+    let read = move |tx: &mut crate::store::Tx<'_>| {
+        Ok((tx.terminal_file(terminal)?, tx.hot_list_head()?, tx.about_view(terminal)?))
+    };
+    let (file, list, about) = visit.store(read).await?;
     let lies = Cents::sum(file.enrolments.iter().map(|(_, lies)| *lies)).map_err(crate::store::StoreError::from)?;
     let enrolments = file.enrolments.into_iter().map(line).collect();
-    Ok(OneTerminal { shown: shown(file.view, lies, list, now), enrolments })
+    let upgrade = about.map(UpgradeShown::of);
+    Ok(OneTerminal { shown: TerminalShown { upgrade, ..shown(lies, file.view, list, now) }, enrolments })
 }
 
 pub(super) async fn one(visit: Visit, Path(terminal): Path<u32>) -> Result<Response, Wrong> {

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::frame::{Fault, Frame, answer, page};
-use super::super::overview::{TerminalLine, terminal_line};
+use super::super::overview::{TerminalLine, phase_name, terminal_line};
 use super::super::sent::Sent;
 use super::super::visit::{Done, Visit, Wrong};
 use super::super::{html, secret};
@@ -19,7 +19,7 @@ use crate::core::audit::Deed;
 use crate::core::joining::Stage;
 use crate::core::roles::Role;
 use crate::keys::random;
-use crate::store::{JoiningRefusal, JoiningView, NewCode, StoreError, TerminalView, Tx};
+use crate::store::{AboutView, JoiningRefusal, JoiningView, NewCode, StoreError, TerminalView, Tx};
 
 /// How often another code is made where its name is taken.
 const CODE_TRIES_MAX: u32 = 8;
@@ -42,6 +42,30 @@ pub(super) struct TerminalShown {
     pub(super) newest_hot_list_at: u64,
     /// True where it sells and has not called for a day.
     pub(super) is_stale: bool,
+    /// How far it is with another program; none where it never asked for one.
+    pub(super) upgrade: Option<UpgradeShown>,
+}
+
+/// How far a terminal is with another program.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+pub(super) struct UpgradeShown {
+    /// `none`, `loading`, `testing`, `ready`, `trial`, `refused`, `rolled_back` or `no_key`.
+    pub(super) phase: &'static str,
+    /// The version that it is about, where the hub knows it.
+    pub(super) version: Option<String>,
+    /// What the terminal says about it, in English.
+    pub(super) note: String,
+}
+
+impl UpgradeShown {
+    pub(super) fn of(about: AboutView) -> Self {
+        Self { phase: phase_name(about.phase), version: about.version, note: about.note }
+    }
+
+    /// True where somebody has to look at it.
+    pub(super) fn is_to_look_at(&self) -> bool {
+        matches!(self.phase, "refused" | "rolled_back")
+    }
 }
 
 /// Every terminal.
@@ -115,16 +139,16 @@ pub(super) fn read(tx: &Tx<'_>, now: Timestamp) -> Result<Vec<TerminalShown>, St
     let lies = |view: &TerminalView| {
         lying.iter().find(|(terminal, _)| *terminal == view.terminal).map_or(Cents::ZERO, |(_, cents)| *cents)
     };
-    Ok(tx
-        .terminals()?
-        .into_iter()
-        .map(|view| (lies(&view), view))
-        .map(|(lies, view)| shown(view, lies, list, now))
-        .collect())
+    let mut all = Vec::new();
+    for view in tx.terminals()? {
+        let upgrade = tx.about_view(view.terminal)?.map(UpgradeShown::of);
+        all.push(TerminalShown { upgrade, ..shown(lies(&view), view, list, now) });
+    }
+    Ok(all)
 }
 
 /// A terminal as it is shown.
-pub(super) fn shown(view: TerminalView, lies: Cents, list: (Version, Timestamp), now: Timestamp) -> TerminalShown {
+pub(super) fn shown(lies: Cents, view: TerminalView, list: (Version, Timestamp), now: Timestamp) -> TerminalShown {
     let line = terminal_line(view);
     let silent_s = line.last_contact_at.map(|at| now.get().saturating_sub(at));
     let is_behind = line.standing == "quarantined"
@@ -135,6 +159,7 @@ pub(super) fn shown(view: TerminalView, lies: Cents, list: (Version, Timestamp),
         unsynced_cents_max: if is_behind && line.standing != "closed" { lies.get() } else { 0 },
         newest_hot_list: list.0.get(),
         newest_hot_list_at: list.1.get(),
+        upgrade: None,
         is_stale: line.standing == "live" && silent_s.is_none_or(|silent| silent >= STALE_S),
         line,
     }

@@ -6,6 +6,7 @@ use cabas_protocol::row::ListApplied;
 use cabas_protocol::sync::Standing;
 use cabas_protocol::{Cents, Version};
 
+use super::restores::signed;
 use super::world::{NOW, Terminal, World, at, card_ref, cents};
 use crate::store::{CardName, Contact, Exposure, GoodwillRule, StoreError};
 
@@ -178,6 +179,27 @@ fn what_was_advanced_and_spent_at_the_silent_terminal_too_stays_counted() {
     let view = world.db.read(|tx| tx.household_money("H1")).unwrap().unwrap();
     assert_eq!((view.free, view.goodwill), (Cents::ZERO, cents(9_000)), "what the fund paid beyond its credit");
     assert_eq!(world.owed().1, cents(24_000));
+    world.audit();
+}
+
+#[test]
+fn goodwill_that_a_restore_forgot_is_not_advanced_on_top_of_what_it_left_missing() {
+    let mut world = World::credited();
+    let (silent, other) = (world.terminal("A"), world.terminal("B"));
+    let backup = world.backup("before.db");
+    assert_eq!(world.goodwill(5_000, 99_000, 8), cents(15_000));
+    // Household 1 takes what is free with it: it lies at the other terminal, and the backup knows nothing of it.
+    world.extend(&other, 1, 11_000).unwrap();
+    let held = [&silent, &other].map(|terminal| signed(&world.all_balances(terminal)));
+    world.restore(&backup);
+    for (terminal, held) in [&silent, &other].into_iter().zip(held) {
+        world.hand_back(terminal, held, true);
+    }
+    world.calls(&other, 8);
+    assert_eq!(world.goodwill(5_000, 99_000, 8), cents(10_000), "the two others' only");
+    assert_eq!(world.goodwill(5_000, 16_000, 8), Cents::ZERO);
+    let view = world.db.read(|tx| tx.household_money("H1")).unwrap().unwrap();
+    assert_eq!((view.free, view.goodwill), (Cents::ZERO, Cents::ZERO));
     world.audit();
 }
 

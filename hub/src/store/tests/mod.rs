@@ -39,6 +39,7 @@ mod recalls;
 mod receipts;
 mod refunds;
 mod register;
+mod releases;
 mod restores;
 mod schedules;
 mod settlements;

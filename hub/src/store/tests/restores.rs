@@ -54,7 +54,7 @@ impl World {
         Ok(self.db.write(|tx| tx.settlement_close(&cut, NOW))?.map(|settlement| settlement.payout))
     }
 
-    fn all_balances(&mut self, terminal: &Terminal) -> Vec<SignedBalance> {
+    pub(super) fn all_balances(&mut self, terminal: &Terminal) -> Vec<SignedBalance> {
         let news = self.news(terminal, 0);
         let balances = news
             .into_iter()

@@ -204,6 +204,22 @@ mod tests {
     }
 
     #[test]
+    fn every_word_of_doctor_is_there_and_none_is_left_over() {
+        let texts = Texts::default();
+        let name = |prefix: &str, name: &str| format!("doctor-{prefix}-{}", name.replace('_', "-"));
+        let mut used: BTreeSet<String> = crate::core::doctor::CODES.iter().map(|code| name("title", code)).collect();
+        for says in crate::core::doctor::SAYINGS {
+            used.extend([name("says", says), name("todo", says)]);
+        }
+        for rest in ["fine", "look", "wrong", "unsent", "all-fine", "all-look", "all-wrong"] {
+            used.insert(format!("doctor-{rest}"));
+        }
+        let known: BTreeSet<String> = ids(FRENCH).filter(|id| id.starts_with("doctor-")).map(str::to_owned).collect();
+        assert_eq!(used, known);
+        assert!(used.iter().all(|id| texts.both(id).message_fr != texts.both(id).message_en));
+    }
+
+    #[test]
     fn bystanders_read_nothing_of_money_or_need() {
         let texts = Texts::default();
         for id in

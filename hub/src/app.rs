@@ -9,10 +9,12 @@ use cabas_protocol::{PublicKey, RefusalCode, Timestamp};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::admin::site::Site;
+use crate::alerts::Ways;
 use crate::api::card_session::CardOutcome;
 use crate::api::terminal::KnownKeys;
 use crate::api::waiting::Waiting;
 use crate::card_relay::Relay;
+use crate::checkup::Checkup;
 use crate::clock::Clock;
 use crate::config::AdminPage;
 use crate::error::Refused;
@@ -79,6 +81,10 @@ pub struct App {
     pub siren: Option<String>,
     /// Who reads the metrics.
     pub metrics_page: AdminPage,
+    /// Looks at the machine.
+    pub checkup: Checkup,
+    /// Where alerts go.
+    pub ways: Ways,
 }
 
 impl App {

@@ -12,6 +12,9 @@ pub const DEFAULT_FILE: &str = "/etc/cabas/hub.toml";
 /// How long an enrolment code may live, in hours.
 pub const CODE_VALID_HOURS_MAX: u32 = 24 * 14;
 
+/// The silence of a terminal that is told unless the configuration says otherwise, in hours: a long weekend.
+pub const ALERT_SILENT_HOURS: u32 = 96;
+
 /// The hub's configuration.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(default, deny_unknown_fields)]
@@ -42,6 +45,44 @@ pub struct Config {
     pub slices_free_percent: u8,
     /// What a terminal with a steady network gets of its part, in percent.
     pub slices_steady_percent: u8,
+    /// Where `deploy/backup` puts its copies; `backups` in the data folder unless it is said.
+    pub backup_dir: Option<PathBuf>,
+    /// The mail server that takes alerts, as `host` or `host:port`.
+    pub alert_mail_server: Option<String>,
+    /// How it is spoken to.
+    pub alert_mail_tls: MailTls,
+    /// Whom alerts come from.
+    pub alert_mail_from: Option<String>,
+    /// Whom they go to, separated by commas.
+    pub alert_mail_to: Option<String>,
+    /// The login at the mail server. With `alert_mail_password_file`.
+    pub alert_mail_user: Option<String>,
+    /// The file with its password.
+    pub alert_mail_password_file: Option<PathBuf>,
+    /// A certificate (PEM) that is trusted beside the system's, for a mail server of the association's own.
+    pub alert_mail_ca: Option<PathBuf>,
+    /// Where alerts are posted as JSON.
+    pub alert_webhook: Option<String>,
+    /// The file with the address, where the address is a secret itself.
+    pub alert_webhook_file: Option<PathBuf>,
+    /// The file with the token that goes with it.
+    pub alert_webhook_token_file: Option<PathBuf>,
+    /// The silence of a terminal that is told, in hours.
+    pub alert_silent_hours: u32,
+    /// The site's address, for the links in alerts.
+    pub alert_site: Option<String>,
+}
+
+/// How a mail server is spoken to.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum MailTls {
+    /// TLS after a plain greeting, and nothing without it: port 587.
+    Starttls,
+    /// TLS from the first byte: port 465.
+    Tls,
+    /// None: to a server on this machine alone, port 25.
+    None,
 }
 
 /// Who reaches the web site; whoever does must log in.
@@ -82,6 +123,19 @@ impl Default for Config {
             siren: None,
             slices_free_percent: FREE_SHARE_PERCENT,
             slices_steady_percent: STEADY_PERCENT,
+            backup_dir: None,
+            alert_mail_server: None,
+            alert_mail_tls: MailTls::Starttls,
+            alert_mail_from: None,
+            alert_mail_to: None,
+            alert_mail_user: None,
+            alert_mail_password_file: None,
+            alert_mail_ca: None,
+            alert_webhook: None,
+            alert_webhook_file: None,
+            alert_webhook_token_file: None,
+            alert_silent_hours: ALERT_SILENT_HOURS,
+            alert_site: None,
         }
     }
 }
@@ -113,6 +167,9 @@ pub enum ConfigError {
     /// Not a SIREN.
     #[error("configuration: siren is not a SIREN: nine digits, the last of which checks the others; copy it again")]
     Siren,
+    /// Alerts that could go nowhere, or in the open.
+    #[error("configuration: {0}")]
+    Alerts(&'static str),
     /// More than all.
     #[error("configuration: {key} = {value} is no share; set it between 0 and 100")]
     Percent {
@@ -169,6 +226,7 @@ impl Config {
         if self.siren.as_deref().is_some_and(|siren| !is_siren(siren)) {
             return Err(ConfigError::Siren);
         }
+        crate::alerts::Ways::of(self).map_err(ConfigError::Alerts)?;
         let Shares { free_percent, steady_percent } = self.shares();
         for (key, value) in [("slices_free_percent", free_percent), ("slices_steady_percent", steady_percent)] {
             if value > 100 {
@@ -194,6 +252,12 @@ impl Config {
     #[must_use]
     pub fn documents_dir(&self) -> PathBuf {
         self.data_dir.join("documents")
+    }
+
+    /// Where the nightly copies lie.
+    #[must_use]
+    pub fn backups_dir(&self) -> PathBuf {
+        self.backup_dir.clone().unwrap_or_else(|| self.data_dir.join("backups"))
     }
 
     /// The folder of the keys.
@@ -252,6 +316,7 @@ mod tests {
             siren: Some("732829320".to_owned()),
             slices_free_percent: 30,
             slices_steady_percent: 50,
+            ..Config::default()
         };
         assert_eq!(config.unwrap(), expected);
     }

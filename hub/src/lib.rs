@@ -3,6 +3,7 @@
 //! `core` decides, `store` keeps, `api` speaks with terminals, `admin` shows, `cli` is how the fund is run.
 
 pub mod admin;
+pub mod alerts;
 pub mod api;
 pub mod app;
 pub mod bank;
@@ -10,6 +11,7 @@ pub mod bank_keys;
 pub mod calendar;
 pub mod card_relay;
 pub mod card_witness;
+pub mod checkup;
 pub mod cli;
 pub mod clock;
 pub mod config;

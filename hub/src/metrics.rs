@@ -1,5 +1,7 @@
 //! What Prometheus reads on `/metrics`. Figures of the fund as a whole: nothing here tells of a person, purse or card.
 
+mod watch;
+
 use std::sync::atomic::AtomicU64;
 
 use cabas_protocol::RefusalCode;
@@ -10,7 +12,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use self::watch::Watch;
 use crate::clock::Stopwatch;
+use crate::core::checks::{Check, Seen};
+
+pub use self::watch::{Money, TERMINALS_SHOWN_MAX};
 
 /// Bounds of the latency buckets, in seconds: from a sync with nothing new to a disk that hangs.
 const LATENCY_BUCKETS_S: [f64; 11] = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
@@ -52,6 +58,7 @@ pub struct Metrics {
     pub exposure_cents: Level,
     /// Cents advanced as goodwill and not paid back.
     pub goodwill_cents: Level,
+    watch: Watch,
 }
 
 impl Default for Metrics {
@@ -94,6 +101,7 @@ impl Metrics {
         registry.register("exposure_cents", help, exposure_cents.clone());
         let goodwill_cents = Level::default();
         registry.register("goodwill_cents", "Goodwill that was not paid back", goodwill_cents.clone());
+        let watch = Watch::register(&mut registry);
         Self {
             registry,
             rows,
@@ -108,7 +116,13 @@ impl Metrics {
             waiting_polls,
             exposure_cents,
             goodwill_cents,
+            watch,
         }
+    }
+
+    /// Sets what is watched, as it was seen.
+    pub fn watched(&self, seen: &Seen, checks: &[Check], money: Option<Money>) {
+        self.watch.set(seen, checks, money);
     }
 
     /// Counts a refusal.

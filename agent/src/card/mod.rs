@@ -15,7 +15,7 @@ mod reader;
 mod session;
 mod uid;
 
-pub use once::{NoCard, with_card};
+pub use once::{NoCard, look, with_card};
 pub use plain::read_uid;
 pub use reader::{ReaderHandle, start};
 pub use uid::{Uid, UidClass, UidError};

@@ -2,7 +2,7 @@
 
 use super::reader::fits;
 use super::session::Session;
-use super::{Card, ForeignCard, ReaderConfig, Uid, plain};
+use super::{Card, ForeignCard, ReaderConfig, ReaderState, Uid, plain};
 use pcsc::{Context, Scope};
 use std::thread;
 use std::time::Duration;
@@ -25,6 +25,17 @@ pub enum NoCard {
     /// It cannot be used.
     #[error("what is on the reader is no card that can be used: {0:?}")]
     Foreign(ForeignCard),
+}
+
+/// Whether a reader that fits is there, without touching a card on it.
+#[must_use]
+pub fn look(config: &ReaderConfig) -> ReaderState {
+    let Ok(context) = Context::establish(Scope::User) else { return ReaderState::NoService };
+    let names = context.list_readers_owned().unwrap_or_default();
+    let mut names = names.iter().map(|name| name.to_string_lossy().into_owned());
+    names
+        .find(|name| fits(name, &config.name_contains))
+        .map_or(ReaderState::NoReader, |name| ReaderState::Ready { name })
 }
 
 /// Waits for a card on a reader that fits, so many looks long, and speaks with it; the reader is held meanwhile.

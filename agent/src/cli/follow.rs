@@ -154,7 +154,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
     use super::*;
     use serde_json::json;
-    use tokio::io::AsyncWriteExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     #[test]
     fn events_are_read_as_they_come_in_any_pieces() {
@@ -180,6 +180,7 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let hangs = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n: hello\n\n").await.unwrap();
             std::future::pending::<()>().await;
         });

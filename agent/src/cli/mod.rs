@@ -4,6 +4,7 @@
 mod card;
 mod cashier;
 mod closings;
+mod doctor;
 mod enrol;
 mod failure;
 mod follow;
@@ -11,6 +12,8 @@ mod inspect;
 mod journal;
 mod local;
 mod lock;
+mod logs;
+mod machine;
 mod phone;
 mod printer;
 mod selftest;
@@ -24,9 +27,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::Config;
 use crate::out::{Format, complain, plain};
@@ -82,6 +82,8 @@ enum Command {
     /// Tills by Caisse-AP: test
     #[command(subcommand)]
     Till(till::Till),
+    /// Look at machine, journal, reader, printer and hub, and say what is wrong and what to do; ends with 0 fine, 1 look, 2 wrong
+    Doctor(doctor::Doctor),
 }
 
 /// What every command knows.
@@ -94,7 +96,7 @@ struct Context {
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
     match dispatch(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(failure) => {
             complain(&format!("cabas-agent: {}", plain(&failure.to_string())));
             ExitCode::from(failure.exit_code())
@@ -102,13 +104,19 @@ pub fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-fn dispatch(arguments: Arguments) -> Result<(), Failure> {
-    let config = Config::read(arguments.config.as_deref())?;
-    let context = Context { config, format: Format::of(arguments.json) };
+/// Gives the exit code of what was done.
+fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
+    let (read, format) = (Config::read(arguments.config.as_deref()), Format::of(arguments.json));
+    let config = match (read, &arguments.command) {
+        (Ok(config), _) => config,
+        (Err(error), Command::Doctor(doctor)) => return doctor::no_settings(doctor, format, &error.to_string()),
+        (Err(error), _) => return Err(error.into()),
+    };
+    let context = Context { config, format };
     match arguments.command {
         Command::Enrol(enrol) => block_on(enrol::run(&context, &enrol)),
         Command::Run => {
-            log(&context.config.log)?;
+            logs::start(&context.config.log)?;
             block_on(serve::run(&context.config))
         }
         Command::Status => block_on(local::status(&context)),
@@ -123,23 +131,17 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Cashier(cashier) => cashier::run(&context, &cashier),
         Command::Phone(phone) => block_on(phone::run(&context, &phone)),
         Command::Till(till) => block_on(till::run(&context, &till)),
-    }
+        Command::Doctor(doctor) => return block_on(doctor::run(&context, &doctor)),
+    }?;
+    Ok(0)
 }
 
 /// One thread for everything that waits: devices and the journal have their own.
-fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+fn block_on<R>(work: impl Future<Output = Result<R, Failure>>) -> Result<R, Failure> {
     // A second installation finds the first, which is the same.
     drop(rustls::crypto::ring::default_provider().install_default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
     runtime.block_on(work)
-}
-
-/// The simple filter, by target and level: it needs no regular expressions.
-fn log(filter: &str) -> Result<(), Failure> {
-    let filter: Targets = filter.parse().map_err(|error| Failure::LogFilter(format!("{filter:?}: {error}")))?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    drop(tracing_subscriber::registry().with(lines).with(filter).try_init());
-    Ok(())
 }
 
 #[cfg(test)]

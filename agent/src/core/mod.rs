@@ -5,6 +5,7 @@ pub mod amount;
 pub mod authorize;
 pub mod cashier;
 pub mod closing;
+pub mod doctor;
 pub mod objects;
 pub mod part;
 pub mod purse;

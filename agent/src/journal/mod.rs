@@ -78,6 +78,15 @@ pub const FILE: &str = "journal.db";
 /// Commits after which the write-ahead log is carried over when nobody waits.
 const CHECKPOINT_COMMITS: u32 = 256;
 
+/// What stands in a journal, read beside whoever writes it; nothing is changed.
+///
+/// # Errors
+/// [`JournalError`] says why it cannot be read.
+pub fn peek(path: &Path) -> Result<State, JournalError> {
+    log::check_in_use(path)?;
+    State::load(&*schema::open_read_only(path)?.unchecked_transaction()?)
+}
+
 /// The journal of one enrolment.
 #[derive(Debug)]
 pub struct Journal {

@@ -137,7 +137,7 @@ impl Counter {
         if let Some(talk) = self.talk.take()
             && tokio::time::timeout(DIALOGUE_TIMEOUT, talk).await.is_err()
         {
-            tracing::error!("a card does not answer, and its reader does not say that it left");
+            tracing::warn!("a card does not answer, and its reader does not say that it left");
         }
     }
 

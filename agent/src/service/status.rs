@@ -7,13 +7,17 @@ use super::health::{Disk, clock_name, clock_words};
 use super::lock::AtCounter;
 use crate::card::ReaderState;
 use crate::core::ages::Moment;
+use crate::core::authorize::TerminalState;
 use crate::journal::handle::Published;
 use crate::journal::{State, Trouble};
 use crate::printer::PrinterState;
 use crate::sync::NetworkState;
 use crate::texts::Texts;
+use cabas_protocol::row::ClockQuality;
 use serde_json::{Value, json};
 
+/// The age that stands for "never", for a curve: longer than any terminal lives.
+const LIST_AGE_UNKNOWN_S: u64 = 100 * 365 * 86_400;
 /// Alarms that the status shows.
 const ALARMS_SHOWN: usize = 10;
 
@@ -141,7 +145,29 @@ impl Service {
     #[must_use]
     pub fn metrics_text(&self) -> String {
         let Published { state, trouble } = self.journal.published();
+        let now = self.clock.now();
+        let ready = matches!(self.board().reader, ReaderState::Ready { .. });
+        // What is not known is as bad as what is old: a terminal that never heard the hub has no list.
+        let list_age_s = state.hub.age_s(now).unwrap_or(LIST_AGE_UNKNOWN_S);
         self.metrics.text(&[
+            ("cabas_disk_free_bytes", "Free room on the journal's disk.", self.free_bytes().unwrap_or(0)),
+            ("cabas_list_age_seconds", "Since the hub last had nothing new for the terminal.", list_age_s),
+            ("cabas_clock_trusted", "1 where the clock agrees with the hub's.", {
+                u64::from(state.hub.anchor.quality(now) != ClockQuality::Unknown)
+            }),
+            ("cabas_clock_off_seconds", "How far the clock is from the hub's time, as well as that is known.", {
+                now.wall.get().abs_diff(state.hub.anchor.time(now).get())
+            }),
+            ("cabas_reader_ready", "1 where a card reader is there.", u64::from(ready)),
+            ("cabas_sells", "1 where the fund lets the terminal sell.", {
+                u64::from(state.terminal_state() == TerminalState::Live)
+            }),
+            ("cabas_till_unconfirmed", "Payments that a till may not know of.", {
+                u64::try_from(self.till.seen().unconfirmed).unwrap_or(u64::MAX)
+            }),
+            ("cabas_alarms", "Things that the terminal wants somebody at the fund to see.", {
+                u64::try_from(state.alarms.len()).unwrap_or(u64::MAX)
+            }),
             ("cabas_unsynced_rows", "Rows that the hub does not have.", state.unsent_rows().into()),
             ("cabas_unsynced_cents", "The fund's part of sales that the hub does not have.", state.unsent().fund.get()),
             ("cabas_journal_rows", "Rows in the journal.", state.newest.chain.seq.get().into()),

@@ -130,6 +130,37 @@ pub enum ClientError {
     Build(#[from] reqwest::Error),
 }
 
+/// What answers at the hub's address.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reach {
+    /// The hub, and it is well.
+    Well,
+    /// The hub, and it cannot write.
+    Ill,
+    /// Something else, such as a network that wants a login first.
+    NotTheHub,
+    /// Something whose certificate is not trusted.
+    NotTrusted,
+    /// Nothing.
+    Not,
+}
+
+/// What the hub tells of its health is not longer.
+const HEALTH_BYTES_MAX: usize = 4096;
+
+/// True where TLS itself failed, and not the way to the other side.
+fn is_about_trust(error: &reqwest::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
 /// A client of one hub.
 #[derive(Clone, Debug)]
 pub struct HubClient {
@@ -173,6 +204,28 @@ impl HubClient {
     #[must_use]
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Asks whether the hub is there, without telling it who asks.
+    pub async fn reach(&self) -> Reach {
+        let mut answer = match self.http.get(format!("{}/health", self.base)).send().await {
+            Ok(answer) => answer,
+            Err(error) if is_about_trust(&error) => return Reach::NotTrusted,
+            Err(_) => return Reach::Not,
+        };
+        let mut body = Vec::new();
+        while let Ok(Some(part)) = answer.chunk().await {
+            body.extend_from_slice(&part);
+            if body.len() > HEALTH_BYTES_MAX {
+                return Reach::NotTheHub;
+            }
+        }
+        let told: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        match told.get("database_writable").and_then(serde_json::Value::as_bool) {
+            Some(true) => Reach::Well,
+            Some(false) => Reach::Ill,
+            None => Reach::NotTheHub,
+        }
     }
 
     /// Sends a request and checks the answer.

@@ -9,7 +9,7 @@ mod run;
 pub mod verify;
 
 pub use card::{CardSessionError, relay};
-pub use client::{CallError, ClientError, HubClient, read_answer};
+pub use client::{CallError, ClientError, HubClient, Reach, read_answer};
 pub use link::{Checked, HubLink, SyncError, Synced, standing_of, sync_request, verified_balance};
 pub use pause::Pause;
 pub use run::{Network, NetworkState, Timing, run};

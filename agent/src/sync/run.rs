@@ -158,7 +158,8 @@ fn note(network: &watch::Sender<Network>, error: &SyncError) {
     if was.state == NetworkState::Offline(name) {
         tracing::debug!(%error, "the hub is still not reached");
     } else {
-        tracing::warn!(error = %chain(error), "the hub is not reached; sales go on with what lies here");
+        // A stall is off line every day; what waits too long is told by the advice.
+        tracing::info!(error = %chain(error), "the hub is not reached; sales go on with what lies here");
     }
 }
 

@@ -13,6 +13,8 @@ use super::overview::{STANDINGS, TerminalLine, terminal_line};
 use super::{guard, html};
 use crate::app::App;
 use crate::config::AdminPage;
+use crate::core::checks::checks;
+use crate::metrics::Money;
 use crate::store::Lane;
 
 /// How long the store may take before the hub counts as ill.
@@ -63,6 +65,12 @@ pub async fn metrics(
             tracing::error!(%error, "the terminals cannot be read for the metrics");
             return html::response(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "the store failed\n".to_owned());
         }
+    }
+    let held = Arc::clone(&app);
+    // Beside the ledger's thread: files and the system are asked, too.
+    let looked = tokio::task::spawn_blocking(move || held.checkup.see(now, Money::read)).await;
+    if let Ok((seen, money)) = looked {
+        app.metrics.watched(&seen, &checks(&seen), money);
     }
     html::response(StatusCode::OK, OPEN_METRICS, app.metrics.encode().unwrap_or_default())
 }

@@ -27,7 +27,8 @@ files![
     "settlement",
     "bank",
     "users",
-    "receipt"
+    "receipt",
+    "watch"
 ];
 
 /// A language of the pages.
@@ -137,6 +138,7 @@ mod tests {
     use crate::admin::pages::{bank, people, settlement_view};
     use crate::admin::{actions, labels, overview, pages, plot};
     use crate::core::audit::Deed;
+    use crate::core::checks::{CODES, SAYINGS};
     use crate::core::joining::{Stage, Step};
     use crate::core::ledger::OverRight;
     use crate::core::roles::Role;
@@ -193,6 +195,11 @@ mod tests {
         made.extend(pages::GRID_STATES.iter().map(|state| format!("grids-{}", state.name())));
         made.extend(works::Job::NAMES.iter().map(|name| format!("job-{name}")));
         made.extend(works::Job::RESULTS.iter().map(|name| format!("job-gave-{}", name.replace('_', "-"))));
+        for (prefix, names) in
+            [("check-title-", CODES.as_slice()), ("check-says-", &SAYINGS), ("check-todo-", &SAYINGS)]
+        {
+            made.extend(names.iter().map(|name| format!("{prefix}{}", name.replace('_', "-"))));
+        }
         made
     }
 
@@ -210,7 +217,7 @@ mod tests {
     #[test]
     fn every_text_is_used_and_every_name_that_is_used_has_a_text() {
         let mut text = String::new();
-        for folder in ["templates", "src/admin", "src/admin/pages", "src/admin/pages/people"] {
+        for folder in ["templates", "src/admin", "src/admin/pages", "src/admin/pages/people", "src/alerts", "src/cli"] {
             sources(folder, &mut text);
         }
         let known: BTreeSet<String> = ids(FRENCH).into_iter().map(str::to_owned).collect();

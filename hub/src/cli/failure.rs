@@ -90,6 +90,10 @@ pub(super) enum Failure {
     Log { filter: String, source: tracing_subscriber::filter::ParseError },
     #[error("the result could not be written: {0}; the work itself was done")]
     Print(#[source] io::Error),
+    #[error("alerts go nowhere: set alert_mail_server or alert_webhook in the configuration")]
+    NoAlerts,
+    #[error("{0} way(s) did not take the message; see why above")]
+    AlertNotDelivered(usize),
     #[error("the port failed: {0}; start the hub again")]
     Serve(#[source] io::Error),
 }

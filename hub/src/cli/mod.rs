@@ -1,11 +1,13 @@
 //! The command line: one file a group of commands. A command opens the database beside a running `serve`.
 
+mod alert;
 mod bank;
 mod card;
 mod card_proofs;
 mod closing;
 mod contribution;
 mod credit;
+mod doctor;
 mod evaluation;
 mod exposure;
 mod failure;
@@ -15,6 +17,7 @@ mod household;
 mod import;
 mod joining;
 mod key;
+mod logs;
 mod payout;
 mod people;
 mod receipt;
@@ -41,6 +44,8 @@ use crate::config::Config;
 use crate::out::{Format, complain};
 use crate::store::{Db, OpenMode};
 use failure::Failure;
+
+pub(crate) use restore::LOCK;
 
 /// The fund's server: ledger, signed balances, terminals, settlement.
 #[derive(Debug, Parser)]
@@ -146,6 +151,11 @@ enum Command {
     /// Figures of the fund, legal thresholds, and what there is to do
     #[command(subcommand)]
     Report(report::Report),
+    /// Look at machine, ledger and terminals and say what is wrong and what to do; ends with 0 fine, 1 look, 2 wrong
+    Doctor(doctor::Doctor),
+    /// Whom the hub tells of what is wrong: test, list
+    #[command(subcommand)]
+    Alert(alert::Alert),
 }
 
 /// What every command works with.
@@ -173,7 +183,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     // Whatever it makes (database, keys, backups) is for its owner alone.
     rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
     match try_run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(failure) => {
             complain(&format!("cabas-hub: {failure}"));
             ExitCode::FAILURE
@@ -181,7 +191,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-fn try_run(arguments: Arguments) -> Result<(), Failure> {
+fn try_run(arguments: Arguments) -> Result<u8, Failure> {
     let config = Config::read(arguments.config.as_deref())?;
     let format = if arguments.json { Format::Json } else { Format::Text };
     let context = Context { config, clock: Clock::System, format };
@@ -218,5 +228,8 @@ fn try_run(arguments: Arguments) -> Result<(), Failure> {
         Command::Status => fund::status(&context),
         Command::Receipt(receipt) => receipt::run(&context, &receipt),
         Command::Report(report) => report::run(&context, &report),
-    }
+        Command::Doctor(doctor) => return doctor::run(&context, &doctor),
+        Command::Alert(alert) => alert::run(&context, &alert),
+    }?;
+    Ok(0)
 }

@@ -13,7 +13,7 @@ use crate::out::{plain, print};
 use crate::store::{RestorePlan, restore as put_back};
 
 /// Held by whoever may not share the database with a hub that starts or ends.
-const LOCK: &str = "serve.lock";
+pub(crate) const LOCK: &str = "serve.lock";
 
 #[derive(Args, Debug)]
 pub(super) struct Restore {

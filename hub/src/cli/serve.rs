@@ -4,16 +4,15 @@ use std::future::Future;
 
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use super::failure::Failure;
-use super::{Context, restore};
+use super::{Context, logs, restore};
 use crate::app::App;
 use crate::jobs;
 use crate::server::run;
 
 pub(super) fn serve(context: &Context) -> Result<(), Failure> {
-    log_to_stderr(&context.config.log)?;
+    logs::start(&context.config.log)?;
     let _lock = restore::lock(&context.config.data_dir)?;
     let app = App::open(&context.config, context.clock.clone())?;
     let listening = run::listen(&context.config)?;
@@ -55,11 +54,4 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-fn log_to_stderr(filter: &str) -> Result<(), Failure> {
-    let parsed = EnvFilter::try_new(filter).map_err(|source| Failure::Log { filter: filter.to_owned(), source })?;
-    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr).with_ansi(ansi).init();
-    Ok(())
 }

@@ -2,9 +2,11 @@
 //! no SQL, no randomness.
 
 pub mod accounts;
+pub mod alerts;
 pub mod audit;
 pub mod bank_text;
 pub mod card_proof;
+pub mod checks;
 pub mod claims;
 pub mod effect;
 pub mod evaluation;

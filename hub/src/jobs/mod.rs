@@ -27,6 +27,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     jobs.spawn(allocate(Arc::clone(app)));
     jobs.spawn(look_hourly(Arc::clone(app)));
     jobs.spawn(do_works(Arc::clone(app)));
+    jobs.spawn(crate::alerts::run(Arc::clone(app)));
     if let Some(every) = sd_notify::watchdog_enabled() {
         jobs.spawn(watchdog(Arc::clone(app), every));
     }

@@ -11,10 +11,12 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::{GRACE, Listening, TlsError, tls};
 use crate::admin::site::Site;
+use crate::alerts::Ways;
 use crate::api::terminal::KnownKeys;
 use crate::api::waiting::Waiting;
 use crate::app::{App, LARGE_BODIES_MAX, LEDGER_CALLS_MAX, PerMinute, UNKNOWN_CODES_PER_MINUTE_MAX, Workers};
 use crate::card_relay::Relay;
+use crate::checkup::Checkup;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::jobs;
@@ -107,6 +109,9 @@ impl App {
             code_valid_hours: config.code_valid_hours,
             siren: config.siren.clone(),
             metrics_page: config.metrics,
+            checkup: Checkup::of(config),
+            // Checked when the configuration was read; a hub without alerts still sells.
+            ways: Ways::of(config).unwrap_or_default(),
         }))
     }
 }

@@ -36,7 +36,7 @@ impl Tx<'_> {
         })?;
         self.wake_places(&places);
         let count = u32::try_from(ready.len()).unwrap_or(u32::MAX);
-        tracing::warn!(cards.count = count, "the money of blocked purse cards went back to their households");
+        tracing::info!(cards.count = count, "the money of blocked purse cards went back to their households");
         Ok(count)
     }
 

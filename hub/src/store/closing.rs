@@ -300,7 +300,7 @@ impl Tx<'_> {
         self.hand_back_done(record, now)?;
         let carried = self.with_books(|books| self.book_carried(books, now))?;
         self.release_cards(now)?;
-        tracing::warn!(
+        tracing::info!(
             terminal.id = %record.terminal, terminal.epoch = %record.epoch, row.seq = %named.seq,
             voided_cents = voided.get(), carried_cents = carried.get(), "an epoch was closed by two people"
         );

@@ -26,7 +26,7 @@ const STATEMENTS_KEPT: usize = 128;
 pub(super) const APPLICATION_ID: i64 = 0x4361_6261;
 
 /// Every migration, oldest first; never edited, only added to.
-pub(super) const MIGRATIONS: [&str; 23] = [
+pub(super) const MIGRATIONS: [&str; 24] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_lifecycle.sql"),
     include_str!("../../migrations/0003_undo.sql"),
@@ -50,9 +50,10 @@ pub(super) const MIGRATIONS: [&str; 23] = [
     include_str!("../../migrations/0023_vouching.sql"),
     include_str!("../../migrations/0024_bank_end.sql"),
     include_str!("../../migrations/0025_credit_runs.sql"),
+    include_str!("../../migrations/0027_alerts.sql"),
 ];
 /// The form that this program writes.
-pub const SCHEMA_VERSION: i64 = 23;
+pub const SCHEMA_VERSION: i64 = 24;
 
 /// What may be done with the file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -5,6 +5,7 @@
 //! commits what waits together. All work happens on a [`Tx`]. Times come in as arguments; nothing here reads a clock,
 //! makes randomness or sees a private key.
 
+mod alerts;
 mod audit;
 mod backup;
 mod bank_accounts;
@@ -85,6 +86,9 @@ mod voted_views;
 mod vouching;
 mod works;
 
+pub use alerts::{
+    ALERT_DELIVERIES_MAX, ALERT_MESSAGE_KEPT_S, ALERT_MESSAGES_MAX, ALERT_RETRY_S, ALERT_RETRY_S_MAX, Delivery, Way,
+};
 pub use audit::{AUDIT_PAGE_MAX, AUDIT_TEXT_BYTES_MAX, Note};
 pub use bank_refusal::BankRefusal;
 pub use bank_site::{

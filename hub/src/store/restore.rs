@@ -271,7 +271,7 @@ impl Tx<'_> {
         self.with_books(|books| self.book_carried(books, now))?;
         self.allocate_all()?;
         self.wake(Wake::All);
-        tracing::warn!("the restore has ended: every open epoch handed back what it holds, or was closed");
+        tracing::info!("the restore has ended: every open epoch handed back what it holds, or was closed");
         Ok(())
     }
 

@@ -13,6 +13,7 @@
 pub mod bank;
 pub mod http;
 pub mod money;
+pub mod sinks;
 pub mod site;
 pub mod terminal;
 

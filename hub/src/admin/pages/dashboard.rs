@@ -12,8 +12,12 @@ use super::super::places;
 use super::super::plot::{Plot, What};
 use super::super::visit::{Visit, Wrong};
 use super::super::watch::Watched;
+use super::super::words::{Lang, Words};
+use crate::alerts::{sentence, todo};
 use crate::calendar::Calendar;
+use crate::core::alerts::{Alerts, Line, lines};
 use crate::core::roles::Role;
+use crate::store::Way;
 
 /// A live terminal that has not called for so long is looked after, in seconds.
 pub(super) const STALE_S: u64 = overview::STALE_S;
@@ -43,6 +47,25 @@ pub(super) struct Board {
     thresholds: ThresholdsShown,
     /// The last 12 months.
     months: MonthsShown,
+    /// What is wrong with the server's machine and the terminals, as alerts tell it.
+    watch: Vec<WatchLine>,
+    /// How alerts go out: `mail`, `webhook`; nobody is told where that is empty.
+    told_by: Vec<&'static str>,
+}
+
+/// Something that is wrong with the machine or a terminal.
+#[derive(Debug, JsonSchema, Serialize)]
+struct WatchLine {
+    /// What was looked at, in one word.
+    code: String,
+    /// What is wrong with it, in one word.
+    says: String,
+    /// The number that goes with it: days, hours, MiB.
+    value: Option<u64>,
+    /// The terminals that it is about.
+    terminals: Vec<u32>,
+    /// Since when.
+    since: u64,
 }
 
 /// Something to do.
@@ -91,6 +114,15 @@ struct Dashboard {
     may_act: bool,
     /// How many deeds wait for a second person; nothing for those who may not look.
     waiting: u64,
+    /// What is wrong and what to do, in words.
+    watched: Vec<(String, String)>,
+}
+
+impl WatchLine {
+    fn of(line: Line) -> Self {
+        let Line { event: _, code, says, value, terminals, since } = line;
+        Self { code, says, value, terminals, since }
+    }
 }
 
 impl ToDo {
@@ -146,19 +178,31 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Wrong> {
     let may_act = visit.standing.role() != Some(Role::Evaluator);
     let now = visit.now;
     let waiting = if may_act { visit.store(move |tx| tx.waiting_count(now)).await? } else { 0 };
-    let board = board(&visit, &watched, may_act)?;
+    let alerts = if may_act { visit.store(|tx| tx.alerts_open()).await? } else { Alerts::new() };
+    let board = board(&visit, &watched, &alerts, may_act)?;
     answer(&visit, "dashboard-title", Vec::new(), board, |f, data| Dashboard {
         plots: [What::PaidIn, What::Credited, What::Spent, What::Owed]
             .map(|what| Plot::of(&f, &data.months, what))
             .into(),
         may_act,
         waiting,
+        watched: words_of(&visit.app.site.words, f.lang(), &data.watch),
         data,
         f,
     })
 }
 
-fn board(visit: &Visit, watched: &Watched, may_act: bool) -> Result<Board, Wrong> {
+/// Each thing that is wrong, and what to do about it.
+fn words_of(words: &Words, lang: &str, watch: &[WatchLine]) -> Vec<(String, String)> {
+    let lang = Lang::of_code(lang).unwrap_or_default();
+    let said = |line: &WatchLine| {
+        let sentence = sentence(words, lang, &line.says, line.value, &line.terminals);
+        (sentence, todo(words, lang, &line.says))
+    };
+    watch.iter().map(said).collect()
+}
+
+fn board(visit: &Visit, watched: &Watched, alerts: &Alerts, may_act: bool) -> Result<Board, Wrong> {
     let Watched { at, months, thresholds, actions, exposure, overview } = watched;
     let last = Calendar::system().month_of(*at);
     let span = last.plus(MONTHS.saturating_neg().saturating_add(1)).and_then(|first| first.months_to(last, 12));
@@ -191,5 +235,7 @@ fn board(visit: &Visit, watched: &Watched, may_act: bool) -> Result<Board, Wrong
         disputed_rows: overview.disputed_rows,
         thresholds: *thresholds,
         months: months.of_span(&span.unwrap_or_default()),
+        watch: lines(alerts).into_iter().map(WatchLine::of).collect(),
+        told_by: if may_act { visit.app.ways.all().into_iter().map(Way::name).collect() } else { Vec::new() },
     })
 }

@@ -113,11 +113,11 @@ impl Browser {
     /// # Errors
     /// Where nothing of it appears in time, or it stays hidden or covered.
     pub async fn click(&self, css: &str) -> anyhow::Result<()> {
-        let until = tokio::time::Instant::now() + WAIT;
+        let began = tokio::time::Instant::now();
         loop {
             let element = self.client.wait().at_most(WAIT).for_element(Locator::Css(css)).await;
             match element.with_context(|| format!("no {css}"))?.click().await {
-                Err(error) if is_not_yet(&error) && tokio::time::Instant::now() < until => {
+                Err(error) if is_not_yet(&error) && began.elapsed() < WAIT => {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 clicked => return clicked.with_context(|| format!("{css} cannot be clicked on")),

@@ -204,7 +204,7 @@ fn answers() -> Seeds {
 fn concert() -> Seeds {
     let request = |text: &str| [&[0, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
     let debit = "010000125010978CAISSE0001A010B010";
-    let debit = request(&format!("{}{}", &debit[..10], &"110978          A010B010"[..]));
+    let debit = request(&format!("{}110978          A010B010", &debit[..10]));
     let short = request("010000125001978CAISSE00001");
     let whole = [&[2, 0][..], &debit, &[4, 0, 6, 0, 3, 0, 3, 0]].concat();
     let refused = [&[2, 0][..], &short, &[4, 0, 6, 1, 5, 255, 3, 0, 1, 0x15, 1, 0x15, 3, 0]].concat();

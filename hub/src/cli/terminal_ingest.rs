@@ -58,35 +58,33 @@ pub(super) fn ingest(context: &Context, path: &Path) -> Result<(), Failure> {
         if batch.is_empty() {
             break;
         }
-        take(context, &mut db, &secrets, batch, &mut brought).map_err(|failure| failure.unwrap_or_else(no_copy))?;
+        let first = batch.first().and_then(|row| Signed::<Row>::from_bytes(row.clone()).ok()?.peek().ok());
+        take(context, (&mut db, &secrets), &first.ok_or_else(no_copy)?, batch, &mut brought)?;
     }
     print(context.format, &brought, text).map_err(Failure::Print)
 }
 
-/// Books one batch; nothing is said where its first row is no row.
+/// Books one batch, whose first row says whose it is.
 fn take(
     context: &Context,
-    db: &mut Db,
-    secrets: &HubSecrets,
+    (db, secrets): (&mut Db, &HubSecrets),
+    first: &Row,
     batch: Vec<Vec<u8>>,
     brought: &mut Brought,
-) -> Result<(), Option<Failure>> {
-    let first = batch.first().and_then(|row| Signed::<Row>::from_bytes(row.clone()).ok()?.peek().ok()).ok_or(None)?;
+) -> Result<(), Failure> {
     (brought.terminal, brought.epoch) = (first.terminal.get(), first.epoch.get());
-    let (fund, key, acked) = db
-        .read(|tx| {
-            let (key, acked) = tx.epoch_chain(first.terminal, first.epoch)?;
-            Ok((tx.fund()?, key, acked))
-        })
-        .map_err(|error| Some(error.into()))?;
+    let (fund, key, acked) = db.read(|tx| {
+        let (key, acked) = tx.epoch_chain(first.terminal, first.epoch)?;
+        Ok((tx.fund()?, key, acked))
+    })?;
     let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
     let chain = cabas_protocol::chain::ChainId { fund: fund.fund, terminal: first.terminal, epoch: first.epoch };
     let upload = of_second_copy((chain, fund.incarnation), &key, acked, batch);
     let now = context.clock.now();
-    let outcome = db.write(|tx| tx.ingest(&upload, secrets, now)).map_err(|error| Some(error.into()))?;
+    let outcome = db.write(|tx| tx.ingest(&upload, secrets, now))?;
     let kept = [outcome.new_rows, outcome.known_rows, outcome.disputed_rows].into_iter().any(|rows| rows > 0);
     if !kept && !upload.rows().is_empty() {
-        return Err(Some(Failure::SecondCopyWaits(brought.terminal)));
+        return Err(Failure::SecondCopyWaits(brought.terminal));
     }
     let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
     add(&mut brought.rows, count);

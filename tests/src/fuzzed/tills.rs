@@ -38,36 +38,35 @@ pub(super) fn caisse_ap(bytes: &[u8]) {
     }
 }
 
+/// What a line of Concert says: `open` is 0 where nothing is done, 1 while something is, 2 while the till is told.
+fn said(outs: Vec<Out>, open: &mut u32) {
+    for out in outs {
+        match out {
+            Out::Send(sent) => {
+                let is_signal = sent.len() == 1;
+                let framed = sent.get(1..sent.len().saturating_sub(2)).map(lrc);
+                assert!(is_signal || framed == sent.last().copied(), "a message whose check byte is wrong: {sent:?}");
+            }
+            Out::Asked(request) => {
+                assert_eq!(*open, 0, "asked while something was done");
+                assert!(request.action.is_none() || request.cents > Cents::ZERO, "{request:?}");
+                *open = 1;
+            }
+            Out::Abandoned(cents) => {
+                assert!(*open == 0, "{cents} abandoned while something was done");
+            }
+            Out::Answered(_) => {
+                assert_eq!(*open, 2, "answered what nobody asked");
+                *open = 0;
+            }
+        }
+    }
+}
+
 /// A line of Concert: pairs of bytes say what happens, the time that passes among it. What was asked is answered at the most
 /// once, and the line is never left waiting for ever.
 pub(super) fn concert(bytes: &[u8]) {
     let (mut session, mut now_ms, mut open) = (Session::default(), 0_u64, 0_u32);
-    let said = |outs: Vec<Out>, open: &mut u32| {
-        for out in outs {
-            match out {
-                Out::Send(sent) => {
-                    let is_signal = sent.len() == 1;
-                    let framed = sent.get(1..sent.len().saturating_sub(2)).map(lrc);
-                    assert!(
-                        is_signal || framed == sent.last().copied(),
-                        "a message whose check byte is wrong: {sent:?}"
-                    );
-                }
-                Out::Asked(request) => {
-                    assert_eq!(*open, 0, "asked while something was done");
-                    assert!(request.action.is_none() || request.cents > Cents::ZERO, "{request:?}");
-                    *open = 1;
-                }
-                Out::Abandoned(cents) => {
-                    assert!(*open == 0, "{cents} abandoned while something was done");
-                }
-                Out::Answered(_) => {
-                    assert_eq!(*open, 2, "answered what nobody asked");
-                    *open = 0;
-                }
-            }
-        }
-    };
     let mut rest = bytes;
     while let [what, much, after @ ..] = rest {
         rest = after;

@@ -164,7 +164,7 @@ fn report(shop: &Shop, arguments: &[&str]) -> (Option<i32>, Value) {
 }
 
 fn verdict<'v>(report: &'v Value, code: &str) -> Option<&'v str> {
-    let checks = report["checks"].as_array().unwrap();
+    let checks = report["checks"].as_array()?;
     checks.iter().find(|check| check["code"] == code)?["verdict"].as_str()
 }
 

@@ -70,7 +70,11 @@ fn commands(text: &str) -> Vec<String> {
             found.extend(line.split('`').skip(1).step_by(2).map(str::to_owned));
         }
     }
-    found.retain(|command| !command.starts_with("cabas-hub cabas-") && !command.starts_with("cabas-agent cabas-"));
+    // There the name is the user's, and another program follows.
+    let is_user = |command: &str| {
+        command.split_once(' ').is_some_and(|(_, rest)| rest.starts_with("cabas-") || rest.starts_with("-- /"))
+    };
+    found.retain(|command| !is_user(command));
     found
 }
 
@@ -87,7 +91,7 @@ fn check(program: &Command, words: Vec<&str>) -> Result<(), String> {
         else {
             continue;
         };
-        let option: String = option.chars().take_while(|c| c.is_ascii_alphabetic() || *c == '-').collect();
+        let option: String = option.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
         let is = |command: &Command| command.get_arguments().any(|one| one.get_long() == Some(option.as_str()));
         if !(option.is_empty() || is(at) || is(program) || option == "help") {
             return Err(format!("{} has no option --{option}", at.get_name()));

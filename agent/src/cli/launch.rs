@@ -34,6 +34,10 @@ pub(super) fn launch(config: Option<&Path>) -> Result<(), Failure> {
         }
         let Choice::Slot(slot) = choice else { return Ok(()) };
         let error = exec(&folder.program(slot), config);
+        if matches!(error.kind(), std::io::ErrorKind::OutOfMemory | std::io::ErrorKind::WouldBlock) {
+            // No fault of the program: systemd starts it again.
+            return Err(Failure::Start { what: "the program", source: error });
+        }
         complain(&format!("cabas-agent: the program in slot {} is not started: {error}", slot.name()));
         unstartable.insert(slot, Why::NotStarted);
     }

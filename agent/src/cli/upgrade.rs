@@ -1,6 +1,7 @@
 //! `upgrade`: which programs lie here, and back to the one before by hand. `self-test`: a program on trial tries itself on a
 //! copy of the journal.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -80,6 +81,12 @@ fn text(status: &Status) -> String {
 fn back(context: &Context) -> Result<(), Failure> {
     let (folder, file) = launch::folder(&context.config);
     let stamp = crate::stamp::own().ok_or(Failure::NoStamp)?;
+    // What root wrote the terminal could not read, and what it does not read it does not know.
+    let owner = std::fs::metadata(&context.config.data_dir).map_or(0, |meta| meta.uid());
+    if rustix::process::geteuid().as_raw() != owner {
+        let said = "not as this user: runuser -u cabas-agent -- cabas-agent upgrade back";
+        return Err(Failure::Refused(String::from(said)));
+    }
     let mut state = folder.state();
     if !state.take_back() {
         return Err(Failure::Refused(String::from("only the packaged program is here; install another package")));

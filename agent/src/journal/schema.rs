@@ -1,7 +1,7 @@
 //! The file: opened with settings that are read back, and brought to the newest form.
 
 use super::error::JournalError;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -73,19 +73,21 @@ fn check_form(db: &Connection, path: &Path) -> Result<u32, JournalError> {
         return Err(JournalError::NotAJournal(path.to_owned()));
     }
     let known = FORM;
-    if found > known && opens_from(db)?.is_none_or(|oldest| oldest > known) {
+    if found > known && opens_from(db, found)?.is_none_or(|oldest| oldest > known) {
         return Err(JournalError::Newer { path: path.to_owned(), found, known });
     }
     Ok(found)
 }
 
-/// The oldest form whose programs can use a file of a newer one: a migration that only adds what they may leave alone says
-/// so, in a table of its own. A release by which a terminal upgrades itself can be undone only so.
-fn opens_from(db: &Connection) -> Result<Option<u32>, JournalError> {
+/// The oldest form whose programs can use a file of this newer one: a migration that only adds what they may leave alone says
+/// so of its own form, in a table for it; one that says nothing shuts them out. A release by which a terminal upgrades itself
+/// can be undone only so.
+fn opens_from(db: &Connection, form: u32) -> Result<Option<u32>, JournalError> {
     if !db.table_exists(None, "opens_from")? {
         return Ok(None);
     }
-    Ok(db.query_row("SELECT min(form) FROM opens_from", [], |row| row.get(0))?)
+    let select = "SELECT oldest FROM opens_from WHERE form = ?1";
+    Ok(db.query_row(select, [form], |row| row.get(0)).optional()?)
 }
 
 /// Sets a pragma and reads it back: SQLite ignores those that it does not know.
@@ -134,8 +136,8 @@ mod tests {
             open(&path, false).map(drop)
         };
         assert!(matches!(newer("PRAGMA user_version = 9"), Err(JournalError::Newer { found: 9, known: FORM, .. })));
-        assert!(newer("CREATE TABLE opens_from (form INTEGER NOT NULL); INSERT INTO opens_from VALUES (9)").is_err());
-        newer("UPDATE opens_from SET form = 8").unwrap();
+        assert!(newer("CREATE TABLE opens_from (form INTEGER PRIMARY KEY, oldest INTEGER NOT NULL); INSERT INTO opens_from VALUES (9, 9)").is_err());
+        newer("UPDATE opens_from SET oldest = 8").unwrap();
         assert_eq!(
             open_read_only(&path).map(|db| check_form(&db, &path).unwrap()).unwrap(),
             9,

@@ -21,6 +21,8 @@ use tokio::sync::watch;
 
 /// Rows that are written and synced together.
 pub const ROWS_MAX: u32 = 256;
+/// Damaged copies that are kept.
+const DAMAGED_MAX: u8 = 9;
 /// How often the medium is looked for where no row comes.
 pub const LOOK_EVERY: Duration = Duration::from_secs(10);
 
@@ -110,7 +112,7 @@ impl Copy {
     pub fn new(journal: &Path, folder: &Path) -> Result<Self, JournalError> {
         let journal = schema::open_read_only(journal)?;
         let (id, _) = load_identity(&journal)?;
-        let name = format!("cabas-{}-{}.rows", id.terminal.get(), id.epoch.get());
+        let name = format!("cabas-{}-{}-{}.rows", id.fund.get(), id.terminal.get(), id.epoch.get());
         Ok(Self { folder: folder.to_owned(), file: folder.join(name), journal, id, at: None })
     }
 
@@ -150,7 +152,7 @@ impl Copy {
         let (place, torn) = self.scan(file)?;
         if torn > u64::from(u16::MAX) {
             // More than a torn row: it is kept for whoever wants to look, and a new copy is made.
-            fs::rename(&self.file, self.file.with_extension("damaged"))?;
+            fs::rename(&self.file, self.aside())?;
             let fresh = OpenOptions::new().read(true).write(true).create_new(true).open(&self.file)?;
             *file = fresh;
             return self.begin(file);
@@ -163,6 +165,12 @@ impl Copy {
             file.sync_data()?;
         }
         Ok(place)
+    }
+
+    /// Where a damaged copy is kept; the last name is used again once all of them are.
+    fn aside(&self) -> PathBuf {
+        let names = (1..=DAMAGED_MAX).map(|number| self.file.with_extension(format!("damaged-{number}")));
+        names.clone().find(|name| !name.exists()).or_else(|| names.last()).unwrap_or_else(|| self.file.clone())
     }
 
     fn begin(&self, file: &mut File) -> Result<Place, SecondError> {
@@ -193,7 +201,11 @@ impl Copy {
             let frame = second::read(&mut from)?;
             let taken = u64::try_from(frame.length()).unwrap_or(u64::MAX);
             let Frame::Row(bytes) = frame else { break };
-            let Some(chain) = self.next(place.chain, bytes)? else { break };
+            let Some(chain) = self.next(place.chain, bytes)? else {
+                // At the end it is a row that was torn off and filled up; rows behind it may be all that is left of them.
+                let is_last = place.bytes.saturating_add(taken) >= length;
+                return Ok((place, if is_last { length.saturating_sub(place.bytes) } else { u64::MAX }));
+            };
             place = Place { bytes: place.bytes.saturating_add(taken), chain };
         }
         Ok((place, length.saturating_sub(place.bytes)))

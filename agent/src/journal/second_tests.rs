@@ -36,7 +36,7 @@ impl Stall {
     }
 
     fn file(&self) -> PathBuf {
-        self.stick.path().join("cabas-7-1.rows")
+        self.stick.path().join("cabas-69-7-1.rows")
     }
 
     fn rows(&self) -> u32 {
@@ -142,7 +142,7 @@ fn sticks_of_several_terminals_lie_beside_each_other() {
     Copy::new(&other.path().join(FILE), stall.stick.path()).unwrap().bring().unwrap();
     stall.copy().bring().unwrap();
     assert_eq!(stall.copied(), stall.rows());
-    assert!(stall.stick.path().join("cabas-8-1.rows").exists());
+    assert!(stall.stick.path().join("cabas-69-8-1.rows").exists());
 }
 
 #[test]
@@ -185,7 +185,7 @@ async fn rows_follow_by_themselves() {
     let (handle, thread) = crate::journal::handle::start(journal).unwrap();
     let mut seen = start(copy, handle.watch()).unwrap();
     seen.wait_for(|seen| *seen == Second::InStep).await.unwrap();
-    let file = stick.path().join("cabas-7-1.rows");
+    let file = stick.path().join("cabas-69-7-1.rows");
     let before = fs::metadata(&file).unwrap().len();
     handle.customer(|journal| journal.sell(moment(1, 9), &ask(1, 1, 100))).await.unwrap();
     let grown = async {

@@ -4,7 +4,8 @@
 use crate::clock::Stopwatch;
 use crate::journal;
 use serde::{Deserialize, Serialize};
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -91,7 +92,12 @@ impl Trial {
         command.arg("--json").arg("self-test").arg("--journal").arg(&self.copy);
         command.env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC").env_remove("WATCHDOG_PID");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| TrialError::Failed(format!("it does not start: {error}")))?;
+        let mut child = command.spawn().map_err(|error| {
+            if matches!(error.kind(), ErrorKind::OutOfMemory | ErrorKind::WouldBlock) {
+                return TrialError::NotHeld(error.to_string());
+            }
+            TrialError::Failed(format!("it does not start: {error}"))
+        })?;
         let ended = wait(&mut child);
         let said = |from: Option<&mut dyn std::io::Read>| {
             let mut text = String::new();
@@ -106,6 +112,10 @@ impl Trial {
                 let text = said(child.stdout.as_mut().map(|out| -> &mut dyn std::io::Read { out }));
                 serde_json::from_str(&text)
                     .map_err(|_| TrialError::Failed(String::from("it says nothing of its trial")))
+            }
+            // Somebody ended it, or memory did: that says nothing of it.
+            Ok(Some(status)) if status.signal() == Some(rustix::process::Signal::KILL.as_raw()) => {
+                Err(TrialError::NotHeld(status.to_string()))
             }
             Ok(Some(status)) => {
                 let text = said(child.stderr.as_mut().map(|err| -> &mut dyn std::io::Read { err }));

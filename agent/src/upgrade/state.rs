@@ -95,6 +95,9 @@ pub enum Why {
     NotUndoable,
     /// A person took it back.
     TakenBack,
+    /// A reason that only a newer program has a word for.
+    #[serde(other)]
+    Other,
 }
 
 impl Why {
@@ -108,6 +111,7 @@ impl Why {
             Self::SelfTest => "it failed its test on a copy of the journal",
             Self::NotUndoable => "it could not be undone: the program that runs cannot read the journal it makes",
             Self::TakenBack => "a person took it back",
+            Self::Other => "it did not work",
         }
     }
 
@@ -116,7 +120,7 @@ impl Why {
     pub const fn is_rollback(self) -> bool {
         match self {
             Self::NotHealthy | Self::Damaged | Self::NotStarted | Self::TakenBack => true,
-            Self::SelfTest | Self::NotUndoable => false,
+            Self::SelfTest | Self::NotUndoable | Self::Other => false,
         }
     }
 }

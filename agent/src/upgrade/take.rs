@@ -21,6 +21,8 @@ use tokio::sync::watch;
 const PIECE_PAUSE: Duration = Duration::from_millis(20);
 /// The pause while somebody is served, and between two looks at whether nobody is.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long a program on trial may live without having worked.
+const TRIAL_MAX: Duration = Duration::from_mins(10);
 /// Tries of one piece before the next question to the hub.
 const PIECE_TRIES: u32 = 8;
 
@@ -81,8 +83,11 @@ impl Upgrader {
         folder.tidy();
         let own = own_slot(&folder);
         let state = folder.state();
-        if let Some(slot) = own.filter(|slot| state.trial.is_some_and(|trial| trial.slot == *slot)) {
-            self.on_trial(&folder, &state, slot).await;
+        if let Some(slot) = own.filter(|slot| state.trial.is_some_and(|trial| trial.slot == *slot))
+            && !self.on_trial(&folder, &state, slot).await
+        {
+            restart.send_replace(true);
+            return;
         }
         self.board().set(self.standing(&folder.state()));
         loop {
@@ -102,15 +107,28 @@ impl Upgrader {
         &self.service.upgrade
     }
 
-    /// The hub is told of the trial, but not waited for.
-    async fn on_trial(&self, folder: &Folder, state: &State, slot: Slot) {
+    /// The hub is told of the trial, but not waited for. False where the program lives and does not work: its next start
+    /// counts, and after the last one the program before comes back.
+    async fn on_trial(&self, folder: &Folder, state: &State, slot: Slot) -> bool {
         if let Some(held) = state.held(slot) {
             let release = hash_of(&held.release).map(|hash| (hash, held.version.clone()));
             self.board().set(View { phase: UpgradePhase::Trial, release, note: String::new() });
         }
         let health = Health { service: &self.service, reader_alive: &*self.reader_alive, page: self.setting.page };
-        health.wait(self.setting.trial).await;
+        let patience = TRIAL_MAX.max(self.setting.trial.saturating_mul(4));
+        if tokio::time::timeout(patience, health.wait(self.setting.trial)).await.is_err() {
+            tracing::error!(slot = slot.name(), "the new program does not become healthy; it is started again");
+            // A counter that does not answer serves nobody.
+            while tokio::time::timeout(LOOK, self.service.rests(true))
+                .await
+                .is_ok_and(|rests| rests.is_ok_and(|rests| !rests))
+            {
+                tokio::time::sleep(LOOK).await;
+            }
+            return false;
+        }
         confirm(folder, slot).await;
+        true
     }
 
     /// What there is to say where nothing is under way.
@@ -162,9 +180,17 @@ impl Upgrader {
             return Ok(false);
         }
         match self.take(folder, &offered).await {
+            Ok(()) if self.leave(&offered).await => Ok(true),
             Ok(()) => {
-                self.leave().await;
-                Ok(true)
+                let mut state = folder.state();
+                if let Some(trial) = state.trial {
+                    state.clear(trial.slot);
+                    if let Err(error) = folder.save(&state) {
+                        tracing::error!(%error, "a withdrawn program stays on trial");
+                    }
+                }
+                self.say(self.standing(&state)).await;
+                Ok(false)
             }
             Err(error) => {
                 tracing::warn!(version = offered.release.version, %error, "a release was not taken");
@@ -309,18 +335,31 @@ impl Upgrader {
         Ok(held.map(drop)?)
     }
 
-    /// Waits until nobody has been served for a while, and then lets nobody begin.
-    async fn leave(&self) {
+    /// Waits until nobody has been served for a while, and then lets nobody begin. False where the hub withdrew the release
+    /// meanwhile; one that is not reached has not.
+    async fn leave(&self, offered: &Offered) -> bool {
         let newest = || self.service.journal().published().state.newest.chain.seq;
         let (mut seen, mut quiet) = (newest(), Duration::ZERO);
         loop {
-            let rests = self.service.rests(quiet >= self.setting.quiet).await.unwrap_or(false);
-            if rests && quiet >= self.setting.quiet {
-                return;
+            let is_time = quiet >= self.setting.quiet;
+            if is_time && !self.is_still_offered(offered).await {
+                return false;
+            }
+            let rests = self.service.rests(is_time).await.unwrap_or(false);
+            if rests && is_time {
+                return true;
             }
             quiet = if rests && newest() == seen { quiet.saturating_add(LOOK) } else { Duration::ZERO };
             seen = newest();
             tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn is_still_offered(&self, offered: &Offered) -> bool {
+        let Some(key) = &self.setting.key else { return false };
+        match self.link.about(self.board().view().told()).await {
+            Ok(answer) => matches!(offer_of(&answer, key), Ok(Some(now)) if now.id == offered.id),
+            Err(_) => true,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use cabas_protocol::second::{self, Frame};
 use cabas_protocol::sync::ROWS_MAX;
-use cabas_protocol::{Row, Signed};
+use cabas_protocol::{Epoch, Row, Signed, TerminalId};
 use serde::Serialize;
 
 use super::Context;
@@ -14,7 +14,7 @@ use super::failure::Failure;
 use crate::core::ingest::of_second_copy;
 use crate::keys::HubSecrets;
 use crate::out::print;
-use crate::store::{Db, OpenMode};
+use crate::store::{Db, OpenMode, StoreError};
 
 /// What a file brought.
 #[derive(Debug, Default, Serialize)]
@@ -42,8 +42,8 @@ pub(super) fn ingest(context: &Context, path: &Path) -> Result<(), Failure> {
     }
     let secrets = HubSecrets::load(&context.config.keys_dir())?;
     let mut db = context.open(OpenMode::Existing)?;
-    let mut brought = Brought::default();
-    loop {
+    let (mut brought, mut origin) = (Brought::default(), None);
+    while !brought.torn {
         let mut batch = Vec::with_capacity(ROWS_MAX);
         while batch.len() < ROWS_MAX {
             match second::read(&mut file).map_err(failed)? {
@@ -58,32 +58,54 @@ pub(super) fn ingest(context: &Context, path: &Path) -> Result<(), Failure> {
         if batch.is_empty() {
             break;
         }
-        let first = batch.first().and_then(|row| Signed::<Row>::from_bytes(row.clone()).ok()?.peek().ok());
-        take(context, (&mut db, &secrets), &first.ok_or_else(no_copy)?, batch, &mut brought)?;
+        let origin = match origin {
+            Some(origin) => origin,
+            None => *origin.insert(whose(&mut db, &batch)?.ok_or_else(no_copy)?),
+        };
+        take(context, (&mut db, &secrets), origin, batch, &mut brought)?;
     }
     print(context.format, &brought, text).map_err(Failure::Print)
 }
 
-/// Books one batch, whose first row says whose it is.
+/// The enrolment whose rows they are, by the first one that its key signed.
+fn whose(db: &mut Db, batch: &[Vec<u8>]) -> Result<Option<(TerminalId, Epoch)>, Failure> {
+    for row in batch {
+        let Ok(signed) = Signed::<Row>::from_bytes(row.clone()) else { continue };
+        let Ok(Row { terminal, epoch, .. }) = signed.peek() else { continue };
+        let known = db.read(|tx| {
+            let (key, _) = tx.epoch_chain(terminal, epoch)?;
+            Ok((tx.fund()?.fund, key))
+        });
+        match known {
+            Ok((fund, key)) if signed.verify(&key, fund).is_ok() => return Ok(Some((terminal, epoch))),
+            Ok(_) | Err(StoreError::UnknownTerminal(_) | StoreError::UnknownEpoch { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(None)
+}
+
+/// Books one batch.
 fn take(
     context: &Context,
     (db, secrets): (&mut Db, &HubSecrets),
-    first: &Row,
+    (terminal, epoch): (TerminalId, Epoch),
     batch: Vec<Vec<u8>>,
     brought: &mut Brought,
 ) -> Result<(), Failure> {
-    (brought.terminal, brought.epoch) = (first.terminal.get(), first.epoch.get());
+    (brought.terminal, brought.epoch) = (terminal.get(), epoch.get());
     let (fund, key, acked) = db.read(|tx| {
-        let (key, acked) = tx.epoch_chain(first.terminal, first.epoch)?;
+        let (key, acked) = tx.epoch_chain(terminal, epoch)?;
         Ok((tx.fund()?, key, acked))
     })?;
     let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-    let chain = cabas_protocol::chain::ChainId { fund: fund.fund, terminal: first.terminal, epoch: first.epoch };
+    let chain = cabas_protocol::chain::ChainId { fund: fund.fund, terminal, epoch };
     let upload = of_second_copy((chain, fund.incarnation), &key, acked, batch);
     let now = context.clock.now();
     let outcome = db.write(|tx| tx.ingest(&upload, secrets, now))?;
-    let kept = [outcome.new_rows, outcome.known_rows, outcome.disputed_rows].into_iter().any(|rows| rows > 0);
-    if !kept && !upload.rows().is_empty() {
+    let kept = [outcome.new_rows, outcome.known_rows, outcome.disputed_rows].into_iter().map(u64::from).sum::<u64>();
+    // Rows that wait for what is handed back first are not booked, and what follows them would look like a gap.
+    if kept < u64::try_from(upload.rows().len()).unwrap_or(u64::MAX) {
         return Err(Failure::SecondCopyWaits(brought.terminal));
     }
     let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);

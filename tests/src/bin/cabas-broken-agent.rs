@@ -43,7 +43,7 @@ fn self_test(plan: &str, stamp: &Stamp<'_>, copy: Option<&Path>) -> ExitCode {
         }
         "no-way-back" => format!("PRAGMA user_version = {form}"),
         "additive" => format!(
-            "CREATE TABLE opens_from (form INTEGER NOT NULL); INSERT INTO opens_from VALUES (8); \
+            "CREATE TABLE opens_from (form INTEGER PRIMARY KEY, oldest INTEGER NOT NULL); INSERT INTO opens_from VALUES (9, 8); \
              CREATE TABLE new (it INTEGER); PRAGMA user_version = {form}"
         ),
         _ => String::new(),

@@ -16,6 +16,8 @@ use cabas_hub::alerts::{deliver, look};
 use cabas_hub::app::App;
 use cabas_hub::clock::Clock;
 use cabas_hub::config::{Config, MailTls};
+use cabas_hub::store::Lane;
+use cabas_protocol::Timestamp;
 use common::sinks::Sink;
 use common::site::{Person, Program};
 use common::terminal::Terminal;
@@ -184,7 +186,7 @@ async fn a_mail_server_that_is_down_loses_nothing_and_holds_up_nobody() {
         world.pass(HOUR).await;
     }
     assert!(mail.kept.all().is_empty());
-    let seen = world.app.store.call(cabas_hub::store::Lane::Sync, |tx| tx.alerts_undelivered_since()).await.unwrap();
+    let seen = world.app.store.call(Lane::Sync, |tx| tx.alerts_undelivered_since()).await.unwrap();
     assert!(seen.is_some(), "it waits");
     mail.takes.store(true, Ordering::Relaxed);
     world.pass(HOUR).await;
@@ -198,6 +200,29 @@ async fn a_mail_server_that_is_down_loses_nothing_and_holds_up_nobody() {
         .map(|mail| mail.lines().find(|line| line.starts_with("Message-ID")).unwrap().to_owned())
         .collect();
     assert_eq!(ids.len(), made);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_a_year_ahead_puts_off_no_message_and_what_was_tried_least_goes_first() {
+    let (mail, web) = (Sink::mail(), Sink::web());
+    let world = World::new(to_both(&mail, &web));
+    web.takes.store(false, Ordering::Relaxed);
+    world.pass(365 * 24 * HOUR).await;
+    let made = mail.kept.all().len();
+    assert!(made > 0 && web.kept.all().is_empty());
+    world.seconds.fetch_sub(365 * 24 * HOUR, Ordering::Relaxed);
+    web.takes.store(true, Ordering::Relaxed);
+    deliver(&world.app).await.unwrap();
+    assert_eq!(web.kept.all().len(), made);
+
+    let due = |at: u64| world.app.store.call(Lane::Sync, move |tx| tx.alerts_due(Timestamp::new(at)));
+    web.takes.store(false, Ordering::Relaxed);
+    world.pass(38 * HOUR).await;
+    world.pass(25 * HOUR).await;
+    world.pass(25 * HOUR).await;
+    let now = world.seconds.load(Ordering::Relaxed);
+    let tries: Vec<u32> = due(now + HOUR).await.unwrap().iter().map(|delivery| delivery.tries).collect();
+    assert!(tries.len() > 1 && tries.is_sorted() && tries.first() < tries.last(), "{tries:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

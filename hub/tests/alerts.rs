@@ -226,6 +226,46 @@ async fn a_start_a_year_ahead_puts_off_no_message_and_what_was_tried_least_goes_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_that_is_closed_keeps_the_mail_from_nobody_else() {
+    let (mail, web) = (Sink::mail(), Sink::web());
+    let both = to_both(&mail, &web);
+    let to = Some("closed@fonds.example, ada@fonds.example, bo@fonds.example".to_owned());
+    let world = World::new(|config| Config { alert_mail_to: to, ..both(config) });
+    world.pass(37 * HOUR).await;
+    world.pass(HOUR).await;
+    let made = web.kept.all().len();
+    let to = |address: &str| mail.kept.all().iter().filter(|mail| mail.contains(address)).count();
+    assert!(made > 0);
+    assert_eq!((to("RCPT TO:<ada@"), to("RCPT TO:<bo@"), to("RCPT TO:<closed@")), (made, made, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_went_and_cannot_be_noted_goes_once_and_keeps_nothing_back() {
+    let (mail, web) = (Sink::mail(), Sink::web());
+    let world = World::new(to_both(&mail, &web));
+    world.pass(37 * HOUR).await;
+    world.pass(25 * HOUR).await;
+    assert!(web.kept.all().len() > 1);
+    let ledger = rusqlite::Connection::open(world.config.database()).unwrap();
+    ledger
+        .execute_batch(
+            "UPDATE alert_deliveries SET delivered_at = NULL;
+             CREATE TRIGGER full BEFORE UPDATE ON alert_deliveries BEGIN SELECT RAISE(ABORT, 'full'); END",
+        )
+        .unwrap();
+    let all = (2 * mail.kept.all().len(), 2 * web.kept.all().len());
+    for _ in 0..3 {
+        deliver(&world.app).await.unwrap_err();
+        assert_eq!((mail.kept.all().len(), web.kept.all().len()), all);
+    }
+    ledger.execute_batch("DROP TRIGGER full").unwrap();
+    deliver(&world.app).await.unwrap();
+    assert_eq!((mail.kept.all().len(), web.kept.all().len()), all);
+    let waits = world.app.store.call(Lane::Sync, |tx| tx.alerts_undelivered_since()).await.unwrap();
+    assert_eq!(waits, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_terminal_that_falls_silent_is_told_by_its_number_alone() {
     let (mail, web) = (Sink::mail(), Sink::web());
     let fund = Fund::example();

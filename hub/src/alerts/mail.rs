@@ -7,6 +7,7 @@ use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::response::Category;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 
 use super::{DELIVERY_TIMEOUT, Letter, Undelivered, is_here, secret};
@@ -95,7 +96,7 @@ impl Mail {
         match sending.await.map_err(|_| Undelivered::TimedOut)? {
             Ok(_) => Ok(()),
             // One closed mailbox keeps the mail from nobody else.
-            Err(refused) if refused.status().is_some() && self.to.len() > 1 => {
+            Err(refused) if is_of_mailbox(&refused) && self.to.len() > 1 => {
                 self.send_each(&transport, &mail, refused).await
             }
             Err(error) => Err(Undelivered::Mail(error)),
@@ -123,7 +124,7 @@ impl Mail {
                 continue;
             };
             tracing::warn!(mail.to = number, %error, "an address of alert_mail_to was not told");
-            let is_answered = matches!(&error, Undelivered::Mail(error) if error.status().is_some());
+            let is_answered = matches!(&error, Undelivered::Mail(error) if is_of_mailbox(error));
             last = error;
             if !is_answered {
                 break;
@@ -156,4 +157,9 @@ impl Mail {
         }
         Ok(builder.build())
     }
+}
+
+/// True where the server refused a mailbox or the mail, and not the login, which is not tried over and over.
+fn is_of_mailbox(error: &lettre::transport::smtp::Error) -> bool {
+    error.status().is_some_and(|code| code.category == Category::MailSystem)
 }

@@ -9,12 +9,12 @@ use cabas_protocol::{PublicKey, RefusalCode, Timestamp};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::admin::site::Site;
-use crate::alerts::Ways;
+use crate::alerts::{Sent, Ways};
 use crate::api::card_session::CardOutcome;
 use crate::api::terminal::KnownKeys;
 use crate::api::waiting::Waiting;
 use crate::card_relay::Relay;
-use crate::checkup::Checkup;
+use crate::checkup::{Checkup, Looks};
 use crate::clock::Clock;
 use crate::config::AdminPage;
 use crate::error::Refused;
@@ -54,7 +54,7 @@ pub struct App {
     /// Tells the time.
     pub clock: Clock,
     /// Counts.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// Polls that wait for news.
     pub waiting: Arc<Waiting>,
     /// Where signatures are checked and made.
@@ -85,8 +85,12 @@ pub struct App {
     pub metrics_page: AdminPage,
     /// Looks at the machine.
     pub checkup: Checkup,
+    /// One look at a time.
+    pub looks: Looks,
     /// Where alerts go.
     pub ways: Ways,
+    /// Alerts that went.
+    pub sent: Sent,
 }
 
 impl App {

@@ -16,6 +16,8 @@ use cabas_hub::alerts::{deliver, look};
 use cabas_hub::app::App;
 use cabas_hub::clock::Clock;
 use cabas_hub::config::{Config, MailTls};
+use cabas_hub::store::Lane;
+use cabas_protocol::Timestamp;
 use common::sinks::Sink;
 use common::site::{Person, Program};
 use common::terminal::Terminal;
@@ -184,7 +186,7 @@ async fn a_mail_server_that_is_down_loses_nothing_and_holds_up_nobody() {
         world.pass(HOUR).await;
     }
     assert!(mail.kept.all().is_empty());
-    let seen = world.app.store.call(cabas_hub::store::Lane::Sync, |tx| tx.alerts_undelivered_since()).await.unwrap();
+    let seen = world.app.store.call(Lane::Sync, |tx| tx.alerts_undelivered_since()).await.unwrap();
     assert!(seen.is_some(), "it waits");
     mail.takes.store(true, Ordering::Relaxed);
     world.pass(HOUR).await;
@@ -198,6 +200,69 @@ async fn a_mail_server_that_is_down_loses_nothing_and_holds_up_nobody() {
         .map(|mail| mail.lines().find(|line| line.starts_with("Message-ID")).unwrap().to_owned())
         .collect();
     assert_eq!(ids.len(), made);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_a_year_ahead_puts_off_no_message_and_what_was_tried_least_goes_first() {
+    let (mail, web) = (Sink::mail(), Sink::web());
+    let world = World::new(to_both(&mail, &web));
+    web.takes.store(false, Ordering::Relaxed);
+    world.pass(365 * 24 * HOUR).await;
+    let made = mail.kept.all().len();
+    assert!(made > 0 && web.kept.all().is_empty());
+    world.seconds.fetch_sub(365 * 24 * HOUR, Ordering::Relaxed);
+    web.takes.store(true, Ordering::Relaxed);
+    deliver(&world.app).await.unwrap();
+    assert_eq!(web.kept.all().len(), made);
+
+    let due = |at: u64| world.app.store.call(Lane::Sync, move |tx| tx.alerts_due(Timestamp::new(at)));
+    web.takes.store(false, Ordering::Relaxed);
+    world.pass(38 * HOUR).await;
+    world.pass(25 * HOUR).await;
+    world.pass(25 * HOUR).await;
+    let now = world.seconds.load(Ordering::Relaxed);
+    let tries: Vec<u32> = due(now + HOUR).await.unwrap().iter().map(|delivery| delivery.tries).collect();
+    assert!(tries.len() > 1 && tries.is_sorted() && tries.first() < tries.last(), "{tries:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_that_is_closed_keeps_the_mail_from_nobody_else() {
+    let (mail, web) = (Sink::mail(), Sink::web());
+    let both = to_both(&mail, &web);
+    let to = Some("closed@fonds.example, ada@fonds.example, bo@fonds.example".to_owned());
+    let world = World::new(|config| Config { alert_mail_to: to, ..both(config) });
+    world.pass(37 * HOUR).await;
+    world.pass(HOUR).await;
+    let made = web.kept.all().len();
+    let to = |address: &str| mail.kept.all().iter().filter(|mail| mail.contains(address)).count();
+    assert!(made > 0);
+    assert_eq!((to("RCPT TO:<ada@"), to("RCPT TO:<bo@"), to("RCPT TO:<closed@")), (made, made, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_went_and_cannot_be_noted_goes_once_and_keeps_nothing_back() {
+    let (mail, web) = (Sink::mail(), Sink::web());
+    let world = World::new(to_both(&mail, &web));
+    world.pass(37 * HOUR).await;
+    world.pass(25 * HOUR).await;
+    assert!(web.kept.all().len() > 1);
+    let ledger = rusqlite::Connection::open(world.config.database()).unwrap();
+    ledger
+        .execute_batch(
+            "UPDATE alert_deliveries SET delivered_at = NULL;
+             CREATE TRIGGER full BEFORE UPDATE ON alert_deliveries BEGIN SELECT RAISE(ABORT, 'full'); END",
+        )
+        .unwrap();
+    let all = (2 * mail.kept.all().len(), 2 * web.kept.all().len());
+    for _ in 0..3 {
+        deliver(&world.app).await.unwrap_err();
+        assert_eq!((mail.kept.all().len(), web.kept.all().len()), all);
+    }
+    ledger.execute_batch("DROP TRIGGER full").unwrap();
+    deliver(&world.app).await.unwrap();
+    assert_eq!((mail.kept.all().len(), web.kept.all().len()), all);
+    let waits = world.app.store.call(Lane::Sync, |tx| tx.alerts_undelivered_since()).await.unwrap();
+    assert_eq!(waits, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

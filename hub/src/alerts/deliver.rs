@@ -72,12 +72,12 @@ impl Undelivered {
 /// # Errors
 /// [`Undelivered`].
 pub async fn send(ways: &Ways, way: Way, letter: &Letter) -> Result<(), Undelivered> {
-    let sending = async {
-        match (way, &ways.mail, &ways.webhook) {
-            (Way::Mail, Some(mail), _) => mail.send(letter).await,
-            (Way::Webhook, _, Some(webhook)) => webhook.send(letter).await,
-            (Way::Mail | Way::Webhook, _, _) => Err(Undelivered::NoWay),
+    match (way, &ways.mail, &ways.webhook) {
+        // It bounds itself, try by try: broken off as a whole it would go twice to who took it.
+        (Way::Mail, Some(mail), _) => mail.send(letter).await,
+        (Way::Webhook, _, Some(webhook)) => {
+            tokio::time::timeout(DELIVERY_TIMEOUT, webhook.send(letter)).await.unwrap_or(Err(Undelivered::TimedOut))
         }
-    };
-    tokio::time::timeout(DELIVERY_TIMEOUT, sending).await.unwrap_or(Err(Undelivered::TimedOut))
+        (Way::Mail | Way::Webhook, _, _) => Err(Undelivered::NoWay),
+    }
 }

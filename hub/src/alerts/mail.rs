@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use lettre::address::Envelope;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::response::Category;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 
 use super::{DELIVERY_TIMEOUT, Letter, Undelivered, is_here, secret};
@@ -89,8 +91,46 @@ impl Mail {
             mail = mail.to(to.clone());
         }
         let mail = mail.body(letter.text.clone()).map_err(Undelivered::Form)?;
-        transport.send(mail).await.map_err(Undelivered::Mail)?;
-        Ok(())
+        let (envelope, bytes) = (mail.envelope(), mail.formatted());
+        let sending = tokio::time::timeout(DELIVERY_TIMEOUT, transport.send_raw(envelope, &bytes));
+        match sending.await.map_err(|_| Undelivered::TimedOut)? {
+            Ok(_) => Ok(()),
+            // One closed mailbox keeps the mail from nobody else.
+            Err(refused) if is_of_mailbox(&refused) && self.to.len() > 1 => {
+                self.send_each(&transport, &mail, refused).await
+            }
+            Err(error) => Err(Undelivered::Mail(error)),
+        }
+    }
+
+    /// Hands it to the mail server once for each address. It is delivered where one took it: a second try would tell that one
+    /// twice.
+    async fn send_each(
+        &self,
+        transport: &AsyncSmtpTransport<Tokio1Executor>,
+        mail: &Message,
+        refused: lettre::transport::smtp::Error,
+    ) -> Result<(), Undelivered> {
+        let (bytes, mut last, mut is_taken) = (mail.formatted(), Undelivered::Mail(refused), false);
+        for (number, to) in (1_usize..).zip(&self.to) {
+            let Ok(envelope) = Envelope::new(Some(self.from.email.clone()), vec![to.email.clone()]) else { continue };
+            let sending = transport.send_raw(&envelope, &bytes);
+            let sent = match tokio::time::timeout(DELIVERY_TIMEOUT, sending).await {
+                Ok(sent) => sent.map_err(Undelivered::Mail),
+                Err(_) => Err(Undelivered::TimedOut),
+            };
+            let Err(error) = sent else {
+                is_taken = true;
+                continue;
+            };
+            tracing::warn!(mail.to = number, %error, "an address of alert_mail_to was not told");
+            let is_answered = matches!(&error, Undelivered::Mail(error) if is_of_mailbox(error));
+            last = error;
+            if !is_answered {
+                break;
+            }
+        }
+        if is_taken { Ok(()) } else { Err(last) }
     }
 
     fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, Undelivered> {
@@ -117,4 +157,9 @@ impl Mail {
         }
         Ok(builder.build())
     }
+}
+
+/// True where the server refused a mailbox or the mail, and not the login, which is not tried over and over.
+fn is_of_mailbox(error: &lettre::transport::smtp::Error) -> bool {
+    error.status().is_some_and(|code| code.category == Category::MailSystem)
 }

@@ -9,8 +9,9 @@ mod mail;
 mod text;
 mod webhook;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cabas_protocol::Timestamp;
@@ -30,6 +31,8 @@ pub use self::webhook::Webhook;
 const DELIVER_EVERY: Duration = Duration::from_secs(60);
 /// How often the hub looks at itself.
 pub const LOOK_EVERY_S: u64 = 300;
+/// How long a look may take.
+pub const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one delivery may take.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -71,6 +74,24 @@ impl Ways {
     }
 }
 
+/// Messages that went, of which the ledger could not yet be told: they do not go again.
+#[derive(Debug, Default)]
+pub struct Sent(Mutex<BTreeSet<(u64, Way)>>);
+
+impl Sent {
+    fn all(&self) -> BTreeSet<(u64, Way)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(&self, message: u64, way: Way) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((message, way));
+    }
+
+    fn forget(&self, message: u64, way: Way) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(message, way));
+    }
+}
+
 /// Looks and delivers until the hub stops; without a way to tell anybody it only looks, for the site.
 pub async fn run(app: Arc<App>) {
     let mut every = tokio::time::interval(DELIVER_EVERY);
@@ -97,31 +118,47 @@ pub async fn run(app: Arc<App>) {
 /// # Errors
 /// [`StoreError`].
 pub async fn look(app: &Arc<App>) -> Result<bool, StoreError> {
-    let (held, now) = (Arc::clone(app), app.clock.now());
-    let reading = tokio::task::spawn_blocking(move || held.checkup.see(now, |_| Ok(())).0);
-    let seen = reading.await.map_err(|_| StoreError::Damaged("a look ended without a result"))?;
+    let (checkup, now) = (app.checkup.clone(), app.clock.now());
+    let seen = app.looks.take(LOOK_TIMEOUT, move || checkup.see(now, |_| Ok(())).0).await;
+    let seen = seen.ok_or(StoreError::Damaged("a look did not end in time; does a disk hang?"))?;
     let (checks, ways) = (checks(&seen), app.ways.all());
     app.store.call(Lane::Sync, move |tx| tx.alerts_look(&checks, &ways, now)).await
 }
 
-/// Tries every message that is due, once.
+/// Tries every message that is due, once. What cannot be noted keeps no other message back.
 ///
 /// # Errors
 /// [`StoreError`]; a way that does not take a message is no error: it is tried again.
 pub async fn deliver(app: &Arc<App>) -> Result<(), StoreError> {
     let now = app.clock.now();
+    let mut noted = Ok(());
+    for (message, way) in app.sent.all() {
+        noted = noted.and(note(app, message, way, now).await);
+    }
+    let sent = app.sent.all();
     let due = app.store.call(Lane::Sync, move |tx| tx.alerts_due(now)).await?;
-    for delivery in due {
+    for delivery in due.into_iter().filter(|delivery| !sent.contains(&(delivery.message, delivery.way))) {
         let letter = Letter::new(app, delivery.message, delivery.made_at, &delivery.lines);
         let (message, way) = (delivery.message, delivery.way);
-        match send(&app.ways, way, &letter).await {
-            Ok(()) => app.store.call(Lane::Sync, move |tx| tx.alert_delivered(message, way, now)).await?,
+        let kept = match send(&app.ways, way, &letter).await {
+            Ok(()) => {
+                app.sent.add(message, way);
+                note(app, message, way, now).await
+            }
             Err(error) => {
                 tracing::warn!(alert.message = message, alert.way = way.name(), %error, "an alert was not delivered; it is tried again");
-                app.store.call(Lane::Sync, move |tx| tx.alert_failed(&delivery, now)).await?;
+                app.store.call(Lane::Sync, move |tx| tx.alert_failed(&delivery, now)).await
             }
-        }
+        };
+        noted = noted.and(kept);
     }
+    noted
+}
+
+/// Notes that a message went.
+async fn note(app: &Arc<App>, message: u64, way: Way, now: Timestamp) -> Result<(), StoreError> {
+    app.store.call(Lane::Sync, move |tx| tx.alert_delivered(message, way, now)).await?;
+    app.sent.forget(message, way);
     Ok(())
 }
 

@@ -77,9 +77,34 @@ impl Webhook {
 
 /// True for an address to which nobody listens in.
 fn is_private(address: &str) -> bool {
-    if address.starts_with("https://") {
-        return true;
+    let Ok(url) = reqwest::Url::parse(address) else { return false };
+    match url.scheme() {
+        "https" => true,
+        "http" => url.host_str().is_some_and(is_here),
+        _ => false,
     }
-    let host = address.strip_prefix("http://").and_then(|rest| rest.split('/').next());
-    host.is_some_and(|host| is_here(host) || host.rsplit_once(':').is_some_and(|(host, _)| is_here(host)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_private_by_its_host_and_not_by_how_it_begins() {
+        for address in ["https://a.example/x", "http://localhost/x", "http://127.0.0.1:9/x", "http://[::1]:9/x"] {
+            assert!(is_private(address), "{address}");
+        }
+        for address in [
+            "http://a.example/x",
+            "http://localhost:x@a.example/",
+            "http://localhost@a.example/",
+            "http://localhost.a.example/",
+            "http://a.example?localhost:1",
+            "ftp://localhost/",
+            "https://",
+            "localhost",
+        ] {
+            assert!(!is_private(address), "{address}");
+        }
+    }
 }

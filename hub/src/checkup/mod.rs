@@ -2,6 +2,7 @@
 //! be asked beside a hub that runs, and where none does.
 
 mod files;
+mod looks;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ use crate::keys::{HubSecrets, KeyError};
 use crate::store::{Db, OpenMode, StoreError, TerminalView, Tx};
 
 pub use self::files::{Copies, certificate_end};
+pub use self::looks::Looks;
 
 /// Where systemd-timesyncd says that the clock was set by another one.
 const TIMESYNC: &str = "/run/systemd/timesync";

@@ -86,6 +86,9 @@ pub struct Step {
 #[must_use]
 pub fn step(open: &Alerts, checks: &[Check], now: Timestamp) -> Step {
     let mut step = Step { open: open.clone(), lines: Vec::new() };
+    for alert in step.open.values_mut() {
+        clamp(alert, now);
+    }
     let on = on(checks);
     for (key, (check, says)) in &on {
         begin(&mut step, key, check, says, now);
@@ -98,6 +101,14 @@ pub fn step(open: &Alerts, checks: &[Check], now: Timestamp) -> Step {
     remind(&mut step, now);
     step.lines.sort();
     step
+}
+
+/// What a clock that ran ahead noted counts as noted now.
+fn clamp(alert: &mut Open, now: Timestamp) {
+    alert.began_at = alert.began_at.min(now);
+    alert.told_at = alert.told_at.min(now);
+    alert.reminded_at = alert.reminded_at.map(|at| at.min(now));
+    alert.fine_since = alert.fine_since.map(|at| at.min(now));
 }
 
 /// What is wrong as it is seen, one a terminal.

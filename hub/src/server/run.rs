@@ -11,12 +11,13 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::{Certificate, GRACE, Listening, TlsError};
 use crate::admin::site::Site;
+use crate::alerts::Sent;
 use crate::alerts::Ways;
 use crate::api::terminal::KnownKeys;
 use crate::api::waiting::Waiting;
 use crate::app::{App, LARGE_BODIES_MAX, LEDGER_CALLS_MAX, PerMinute, UNKNOWN_CODES_PER_MINUTE_MAX, Workers};
 use crate::card_relay::Relay;
-use crate::checkup::Checkup;
+use crate::checkup::{Checkup, Looks};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::jobs;
@@ -95,7 +96,7 @@ impl App {
             context,
             root: fund.root,
             clock,
-            metrics: Metrics::new(),
+            metrics: Arc::new(Metrics::new()),
             waiting: Arc::new(Waiting::default()),
             workers: Workers::default(),
             keys: KnownKeys::default(),
@@ -111,6 +112,8 @@ impl App {
             siren: config.siren.clone(),
             metrics_page: config.metrics,
             checkup: Checkup::of(config),
+            looks: Looks::default(),
+            sent: Sent::default(),
             // Checked when the configuration was read; a hub without alerts still sells.
             ways: Ways::of(config).unwrap_or_default(),
         }))

@@ -147,16 +147,18 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// What is to be tried now, oldest first.
+    /// What is to be tried now: what was tried least first, so that a way that takes nothing starves nobody. What was put off
+    /// further than the longest pause was put off by a clock that ran ahead, and is tried.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`], [`StoreError::Damaged`].
     pub fn alerts_due(&self, now: Timestamp) -> Result<Vec<Delivery>, StoreError> {
         let mut read = self.conn.prepare_cached(
             "SELECT number, made_at, way, tries, lines FROM alert_deliveries JOIN alert_messages ON number = message
-             WHERE delivered_at IS NULL AND next_at <= ?1 ORDER BY number, way LIMIT ?2",
+             WHERE delivered_at IS NULL AND (next_at <= ?1 OR next_at > ?2) ORDER BY tries, number, way LIMIT ?3",
         )?;
-        let mut rows = read.query(params![Sql(now), ALERT_DELIVERIES_MAX])?;
+        let latest = now.after_s(ALERT_RETRY_S_MAX);
+        let mut rows = read.query(params![Sql(now), Sql(latest), ALERT_DELIVERIES_MAX])?;
         let mut due = Vec::new();
         while let Some(row) = rows.next()? {
             let (way, lines): (u8, String) = (row.get(2)?, row.get(4)?);

@@ -102,6 +102,7 @@ fn smtp(stream: impl Read + Write, kept: &Kept, takes: bool) -> std::io::Result<
         let answer: &[u8] = match verb.as_str() {
             "EHLO" => b"250-sink\r\n250-8BITMIME\r\n250 AUTH PLAIN\r\n",
             "MAIL" if !takes => b"451 later\r\n",
+            "RCPT" if line.contains("<closed@") => b"550 no such mailbox\r\n",
             "AUTH" | "MAIL" | "RCPT" => {
                 envelope.push_str(&line);
                 if verb == "AUTH" { b"235 well\r\n" } else { b"250 well\r\n" }

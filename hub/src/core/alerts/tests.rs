@@ -122,6 +122,26 @@ fn what_cannot_be_looked_at_neither_begins_nor_ends() {
     assert!(play(&[(0, vec![check("alerts", Verdict::Look, &[])])]).iter().all(Vec::is_empty));
 }
 
+#[test]
+fn a_clock_that_ran_a_year_ahead_puts_off_no_reminder_and_no_end() {
+    const YEAR: u64 = 365 * REMIND_S;
+    let low = || vec![check("disk", Verdict::Look, &[])];
+    let fine = || vec![check("disk", Verdict::Fine, &[])];
+    let told = play(&[
+        (YEAR, low()),
+        (YEAR + REMIND_S, low()),
+        (0, low()),
+        (REMIND_S, low()),
+        (YEAR, fine()),
+        (REMIND_S + 300, fine()),
+        (REMIND_S + 300 + END_AFTER_S, fine()),
+    ]);
+    let lasts = || said(Event::Lasts, "disk", &[]);
+    let begins = said(Event::Begins, "disk", &[]);
+    let expected = [begins, lasts(), Vec::new(), lasts(), Vec::new(), Vec::new(), said(Event::Ends, "disk", &[])];
+    assert_eq!(told, expected);
+}
+
 proptest! {
     /// Whatever is seen in whatever order, clocks that go back included: who is told that something ends was told that it
     /// began, and never twice in a row.

@@ -115,7 +115,7 @@ fn a_bit_that_flipped_far_from_the_end_is_kept_aside_and_a_new_copy_made() {
     put(&stall.file(), &bytes);
     stall.copy().bring().unwrap();
     assert_eq!(stall.copied(), stall.rows());
-    assert_eq!(fs::read(stall.file().with_extension("damaged")).unwrap(), bytes);
+    assert_eq!(fs::read(stall.file().with_extension("damaged-1")).unwrap(), bytes);
 }
 
 #[test]

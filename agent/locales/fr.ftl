@@ -518,11 +518,11 @@ till-left = Vente reprise : la caisse n'attendait plus.
 # The second copy of the journal
 
 advice-second-absent = La clé USB des ventes n'est pas là.
-advice-second-absent-todo = Les ventes continuent. Remettez la clé : elle se met à jour seule.
+advice-second-absent-todo = Les ventes continuent. Remettez la clé : elle se met à jour seule.
 advice-second-full = La clé USB des ventes est pleine.
-advice-second-full-todo = Les ventes continuent. Signalez-le à la caisse de l'alimentation : il faut une autre clé.
+advice-second-full-todo = Les ventes continuent. Signalez-le à la caisse de l'alimentation : il faut une autre clé.
 advice-second-failing = La clé USB des ventes ne peut pas être écrite.
-advice-second-failing-todo = Les ventes continuent. Retirez la clé, remettez-la ; si rien ne change, il en faut une autre.
+advice-second-failing-todo = Les ventes continuent. Retirez la clé, remettez-la ; si rien ne change, il en faut une autre.
 advice-second-other = La clé USB contient des ventes que ce terminal ne connaît pas.
 advice-second-other-todo = Gardez cette clé, n'effacez rien, et appelez la caisse de l'alimentation.
 # doctor

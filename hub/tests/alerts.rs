@@ -6,7 +6,7 @@
     reason = "a failed unwrap is the test's failure"
 )]
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

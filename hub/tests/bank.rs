@@ -2,7 +2,7 @@
 //! (`tests/bank/check.py`, run by the Python that `deploy/test` installs into `target/venv`).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed unwrap is the test's failure")]
 
-mod common;
+use crate::common;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! What all calls of terminals share: form, signature, limits, and refusals that are signed.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 
-mod common;
+use crate::common;
 
 use std::io::Write as _;
 

@@ -1,7 +1,7 @@
 //! `doctor`: what it says, in both languages, and that it changes nothing.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed unwrap is the test's failure")]
 
-mod common;
+use crate::common;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,7 +1,7 @@
 //! Enrolment over HTTP.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 
-mod common;
+use crate::common;
 
 use cabas_protocol::enrol::{Code, EnrolAnswer, EnrolRequest, TRIES_MAX};
 use cabas_protocol::{Epoch, Hash, RefusalCode, Signed, Signer};

@@ -1,7 +1,7 @@
 //! Money in by the real binary: budgets, contributions, the bank's word, a forecast.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed unwrap is the test's failure")]
 
-mod common;
+use crate::common;
 
 use std::process::Output;
 

@@ -1,7 +1,7 @@
 //! Pages, metrics and health over HTTP.
 #![allow(clippy::integer_division, clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 
-mod common;
+use crate::common;
 
 use cabas_hub::config::{AdminPage, Config, Site};
 use common::site::Person;

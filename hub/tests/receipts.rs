@@ -6,7 +6,7 @@
     reason = "a failed unwrap is the test's failure"
 )]
 
-mod common;
+use crate::common;
 
 use cabas_protocol::e_receipt::{EReceipt, EReceiptLine, to_text};
 use cabas_protocol::row::{Line, RowBody, Sale, Tier};

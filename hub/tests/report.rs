@@ -1,7 +1,7 @@
 //! Figures, thresholds, things to do and the evaluation's export, by the real binary.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed unwrap is the test's failure")]
 
-mod common;
+use crate::common;
 
 use cabas_protocol::SignedBalance;
 use cabas_protocol::objects::Binding;

@@ -1,7 +1,7 @@
 //! The served binary: systemd's messages, signals, TLS, refusals to start.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 
-mod common;
+use crate::common;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::SocketAddr;

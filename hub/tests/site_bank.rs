@@ -7,7 +7,7 @@
     reason = "a failed unwrap is the test's failure"
 )]
 
-mod common;
+use crate::common;
 
 use base64ct::{Base64, Encoding as _};
 use cabas_hub::config::Config;

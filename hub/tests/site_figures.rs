@@ -6,7 +6,7 @@
     reason = "a failed unwrap is the test's failure"
 )]
 
-mod common;
+use crate::common;
 
 use cabas_hub::calendar::Calendar;
 use cabas_hub::core::period::Period;

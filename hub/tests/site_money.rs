@@ -1,7 +1,7 @@
 //! Money in by the site: as people click and as programs ask; refused clearly, booked once, and the books are right.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed unwrap is the test's failure")]
 
-mod common;
+use crate::common;
 
 use common::money::{import, sample};
 use common::site::{Client, Person, Program};

@@ -1,7 +1,7 @@
 //! Households, cards and imports on the site: what is shown to whom, what is refused, and what is done once.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 
-mod common;
+use crate::common;
 
 use cabas_protocol::Version;
 use cabas_protocol::row::{ListApplied, RowBody};

@@ -1,7 +1,7 @@
 //! Settlements as long work: killed at any moment they are done once; who asked is who did it; what waits is listed.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed unwrap is the test's failure")]
 
-mod common;
+use crate::common;
 
 use std::process::{Child, Stdio};
 use std::time::Duration;

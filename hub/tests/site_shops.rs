@@ -6,7 +6,7 @@
     reason = "a failed unwrap is the test's failure"
 )]
 
-mod common;
+use crate::common;
 
 use cabas_protocol::sign::sha256;
 use common::site::{Client, Person, Program};

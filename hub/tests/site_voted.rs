@@ -7,7 +7,7 @@
     reason = "a failed unwrap is the test's failure"
 )]
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Two logins are two people: a login that one admin alone gave takes no part in what two people decide.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed unwrap is the test's failure")]
 
-mod common;
+use crate::common;
 
 use cabas_hub::admin::pages::routes;
 use cabas_hub::admin::site::{Access, Takes};

@@ -2,7 +2,7 @@
 //! through the real pcscd, and the card is made of software.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod card_world;
+use crate::card_world;
 
 use cabas_card::layout::{BALANCE_FILE, SPENT_FILE, VALUE_START};
 use cabas_tests::hub::http_client;

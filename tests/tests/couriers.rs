@@ -1,7 +1,7 @@
 //! What purse cards bring: the sales of a stall that was destroyed, and the money of a debit for which no goods were given.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "test code")]
 
-mod card_world;
+use crate::card_world;
 
 use std::time::Duration;
 

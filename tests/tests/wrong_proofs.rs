@@ -2,7 +2,7 @@
 //! fit it is shown.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod card_world;
+use crate::card_world;
 
 use cabas_protocol::{Cents, PurseRef, RowBody};
 use cabas_tests::hub::http_client;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cabas_tests::example::Cards;
 use serde_json::Value;
 
-use crate::{JSON, World, world};
+use super::{JSON, World, world};
 
 fn connect(world: &World) -> TcpStream {
     let stream = TcpStream::connect(world.shop.address()).unwrap();

@@ -9,7 +9,7 @@ use cabas_tests::browser::Browser;
 use cabas_tests::example::Cards;
 use serde_json::{Value, json};
 
-use crate::world;
+use super::world;
 
 /// Chromium by itself asks its maker for updates, the time and how to fill in forms. With this it finds no name: `operating.md`
 /// has it for the machines of shops.

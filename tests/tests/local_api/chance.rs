@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::abuse::the_next_sale_works;
-use crate::world;
+use super::abuse::the_next_sale_works;
+use super::world;
 
 /// Requests of one run of chance.
 const REQUESTS: usize = 10_000;

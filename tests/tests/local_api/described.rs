@@ -9,7 +9,7 @@ use cabas_tests::ports::free_port;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{JSON, World, world_with};
+use super::{JSON, World, world_with};
 
 /// Codes that other tests bring about, for they need a fault, a clock, a crowd or a purse card.
 const ELSEWHERE: [&str; 27] = [

@@ -11,7 +11,7 @@ use cabas_tests::program::wait_for;
 use cabas_tests::shop::Shop;
 use serde_json::{Value, json};
 
-use crate::{World, world, world_with};
+use super::{World, world, world_with};
 
 /// What begins a line anew, in a terminal.
 const CLEAR: &str = "\r\u{1b}[K";

@@ -33,6 +33,8 @@ impl World {
                 Asked::Used(counter) => used(conn, counter, audit, restores > 0),
                 Asked::Refunds(household) => refunded(conn, household).map(Some),
                 Asked::Taken(household) => taken(conn, household).map(Some),
+                Asked::Missing(_) if restores == 0 => Ok(None),
+                Asked::Missing(household) => missing(conn, household).map(Some),
             }
         };
         self.audit.conserved(&mut ask)?;
@@ -282,6 +284,14 @@ fn taken(conn: &Connection, household: u16) -> Checked<u64> {
                 WHERE debit = (11 << 56) | purses.number AND kind IN (8, 10))
             - (SELECT ifnull(sum(debits - credits), 0) FROM accounts WHERE id = (11 << 56) | purses.number)
          FROM purses JOIN households ON households.number = purses.household WHERE households.code = ?1";
+    Ok(conn.query_row(read, [household_code(household)], |row| row.get(0))?)
+}
+
+/// What is missing of a household's money since a restore.
+fn missing(conn: &Connection, household: u16) -> Checked<u64> {
+    let read = "SELECT ifnull(sum(accounts.debits - accounts.credits), 0) FROM accounts
+         JOIN purses ON accounts.id = (10 << 56) | purses.number
+         JOIN households ON households.number = purses.household WHERE households.code = ?1";
     Ok(conn.query_row(read, [household_code(household)], |row| row.get(0))?)
 }
 

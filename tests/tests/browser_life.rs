@@ -22,7 +22,7 @@ async fn a_browser_and_its_driver_end_with_a_test_that_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let told = folder.path().join("told");
     let mut test = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_browser_and_its_driver_end_with_a_test_that_is_killed"])
+        .args(["--exact", "browser_life::a_browser_and_its_driver_end_with_a_test_that_is_killed"])
         .env(TOLD, &told)
         // What it leaves in the folder for what is temporary goes with this test.
         .env("TMPDIR", folder.path())

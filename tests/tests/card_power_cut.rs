@@ -105,11 +105,7 @@ async fn an_agent_killed_inside_any_write_of_a_card_sale_sells_once_when_the_sam
             .args(["-e", &format!("inject={call}:signal=KILL:when={cut}"), "-p", &pid.to_string()])
             .spawn()
             .unwrap();
-        wait_for("strace to hold the agent", || {
-            let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-            Ok((!status.contains("TracerPid:\t0")).then_some(()))
-        })
-        .unwrap();
+        wait_for("strace to hold the agent", || is_held(pid)).unwrap();
         // Either the agent falls, or the sale has fewer writes than that and is accepted.
         let over = world.shop.hold_until_over(&id, &world.chip).await.ok();
         let shown = over.is_some_and(|sale| sale["state"] == "accepted");

@@ -13,7 +13,7 @@ const OTHER_UID: [u8; 7] = [0x04, 1, 2, 3, 4, 5, 6];
 
 #[test]
 fn each_tap_is_one_event() {
-    in_own_process("each_tap_is_one_event", |folder| {
+    in_own_process("card_reader::each_tap_is_one_event", |folder| {
         let service = Pcscd::start(folder, &["Cabas PICC"])?;
         let mut agent = Agent::start("PICC");
         agent.expect_ready("Cabas PICC 00 00");
@@ -31,7 +31,7 @@ fn each_tap_is_one_event() {
 
 #[test]
 fn what_cannot_be_used_is_told_apart() {
-    in_own_process("what_cannot_be_used_is_told_apart", |folder| {
+    in_own_process("card_reader::what_cannot_be_used_is_told_apart", |folder| {
         let service = Pcscd::start(folder, &["Cabas PICC"])?;
         let mut agent = Agent::start("");
         agent.expect_ready("Cabas PICC 00 00");
@@ -63,7 +63,7 @@ fn what_cannot_be_used_is_told_apart() {
 
 #[test]
 fn a_card_that_leaves_while_it_is_asked_may_come_again() {
-    in_own_process("a_card_that_leaves_while_it_is_asked_may_come_again", |folder| {
+    in_own_process("card_reader::a_card_that_leaves_while_it_is_asked_may_come_again", |folder| {
         let service = Pcscd::start(folder, &["Cabas PICC"])?;
         let mut agent = Agent::start("");
         agent.expect_ready("Cabas PICC 00 00");
@@ -83,7 +83,7 @@ fn a_card_that_leaves_while_it_is_asked_may_come_again() {
 
 #[test]
 fn of_two_cards_none_is_read_until_both_have_left() {
-    in_own_process("of_two_cards_none_is_read_until_both_have_left", |folder| {
+    in_own_process("card_reader::of_two_cards_none_is_read_until_both_have_left", |folder| {
         let service = Pcscd::start(folder, &["Cabas PICC", "Other PICC"])?;
         let mut agent = Agent::start("picc");
         agent.expect_ready("Cabas PICC 00 00");
@@ -104,7 +104,7 @@ fn of_two_cards_none_is_read_until_both_have_left() {
 
 #[test]
 fn the_reader_survives_the_service() {
-    in_own_process("the_reader_survives_the_service", |folder| {
+    in_own_process("card_reader::the_reader_survives_the_service", |folder| {
         let mut agent = Agent::start("");
         agent.expect(&CardEvent::Reader(ReaderState::NoService));
         let mut service = Pcscd::start(folder, &["Cabas PICC"])?;
@@ -127,7 +127,7 @@ fn the_reader_survives_the_service() {
 
 #[test]
 fn only_a_reader_that_fits_is_used() {
-    in_own_process("only_a_reader_that_fits_is_used", |folder| {
+    in_own_process("card_reader::only_a_reader_that_fits_is_used", |folder| {
         let service = Pcscd::start(folder, &["Cabas SAM", "Cabas PICC"])?;
         let mut agent = Agent::start("Cabas");
         agent.expect_ready("Cabas PICC 00 00");

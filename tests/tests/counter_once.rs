@@ -185,3 +185,43 @@ async fn after_the_battery_was_pulled_in_the_middle_the_page_says_that_nothing_w
     assert_eq!(counter.sales().await.unwrap(), 1);
     page.close().await.unwrap();
 }
+
+/// Before the page begins: while it is away, what it asks is done and the answer is lost, and it hears of no sale.
+const AWAY: &str = "
+    window.away = false;
+    const fetched = window.fetch;
+    window.fetch = async (...asked) => {
+        const answer = await fetched(...asked);
+        if (window.away) throw new TypeError('lost');
+        return answer;
+    };
+    const listen = EventTarget.prototype.addEventListener;
+    EventSource.prototype.addEventListener = function (name, hear) {
+        listen.call(this, name, (event) => { if (!window.away) hear(event); });
+    };";
+
+#[tokio::test]
+async fn a_page_that_lost_the_answer_to_a_sale_shows_how_it_ended_once_it_is_back() {
+    let counter = Counter::open(Vec::new()).await.unwrap();
+    let page = counter.page(800, 480).await.unwrap();
+    page.devtools("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": AWAY })).await.unwrap();
+    page.reload().await.unwrap();
+    page.wait_for_text("Encaisser").await.unwrap();
+
+    page.script("window.away = true").await.unwrap();
+    page.keys("body", &format!("4{ENTER}")).await.unwrap();
+    page.wait_for_text("ne répond pas").await.unwrap();
+    let card = counter.tap(1).unwrap();
+    counter.quiet().await.unwrap();
+    counter.take_away(card).await.unwrap();
+    assert_eq!(counter.sales().await.unwrap(), 1);
+    page.script("window.away = false").await.unwrap();
+    page.wait_for_text("Accepté").await.unwrap();
+    assert_eq!(page.script("return document.getElementById('amount').value").await.unwrap(), "");
+
+    // Another amount is another sale, and the one that was paid is in the list.
+    page.keys("body", &format!("5{ENTER}")).await.unwrap();
+    page.wait_for_text("Présentez la carte").await.unwrap();
+    pay(&counter, &page, 2).await;
+    page.close().await.unwrap();
+}

@@ -33,11 +33,7 @@ async fn a_sale_cut_at_any_write_is_whole_or_not_there() {
             .args(["-e", &format!("inject={call}:signal=KILL:when={cut}"), "-p", &pid.to_string()])
             .spawn()
             .unwrap();
-        cabas_tests::program::wait_for("strace to hold the agent", || {
-            let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-            Ok((!status.contains("TracerPid:\t0")).then_some(()))
-        })
-        .unwrap();
+        cabas_tests::program::wait_for("strace to hold the agent", || cabas_tests::sweep::is_held(pid)).unwrap();
         // Either the agent falls, or the sale has fewer writes than that and is accepted.
         let shown = shop.tap_until_over(&id, cards.uid(1)).await.ok().filter(|sale| sale["state"] == "accepted");
         if shop.runs().unwrap() {

@@ -73,7 +73,7 @@ fn an_independent_host_reads_how_often_the_tag_was_read() {
 
 #[test]
 fn an_independent_host_uses_the_tag_behind_pcscd() {
-    in_own_process("an_independent_host_uses_the_tag_behind_pcscd", |folder| {
+    in_own_process("virtual_card::an_independent_host_uses_the_tag_behind_pcscd", |folder| {
         let service = Pcscd::start(folder, &["Cabas PICC"])?;
         let chip = Ntag424Chip::new(UID, 2);
         let card = VirtualCard::insert(service.port(0, 0)?, chip.clone())?;
@@ -114,7 +114,7 @@ fn an_independent_host_shares_the_messaging_of_the_purse_card() {
 
 #[test]
 fn a_torn_purse_is_presented_again_behind_pcscd() {
-    in_own_process("a_torn_purse_is_presented_again_behind_pcscd", |folder| {
+    in_own_process("virtual_card::a_torn_purse_is_presented_again_behind_pcscd", |folder| {
         let service = Pcscd::start(folder, &["Cabas PICC"])?;
         let mut chip = DesfireChip::new(UID, Edition::Ev2K4, 4);
         assert_eq!(ask(&mut chip, 0xca, &[&APP_BYTES[..], &[0x0f, 0x81]].concat()), [0x91, 0]);

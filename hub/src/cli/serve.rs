@@ -15,7 +15,6 @@ pub(super) fn serve(context: &Context) -> Result<(), Failure> {
     logs::start(&context.config.log)?;
     let _lock = restore::lock(&context.config.data_dir)?;
     let app = App::open(&context.config, context.clock.clone())?;
-    let listening = run::listen(&context.config)?;
     let system = |what| move |source| Failure::System { what, source };
     let threads = std::thread::available_parallelism().map_err(system("number of processors"))?.get();
     let runtime = Builder::new_multi_thread()
@@ -25,10 +24,12 @@ pub(super) fn serve(context: &Context) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(system("threads"))?;
+    // Before anybody can call: a stop that comes with the first of them is one in order.
+    let stop = runtime.block_on(async { stop_signal() }).map_err(system("signals"))?;
+    let listening = run::listen(&context.config)?;
     // Held to the end: the ledger's thread ends, its work done, when the last handle is dropped.
     let store = app.store.clone();
     let served = runtime.block_on(async {
-        let stop = stop_signal().map_err(system("signals"))?;
         tracing::info!(
             address = %listening.address(),
             tls = context.config.tls_certificate.is_some(),

@@ -112,15 +112,23 @@ impl Fault {
                 // The program fell at once, and strace ended with it.
                 return Ok(Some(()));
             }
-            for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
-                if std::fs::read_to_string(task?.path().join("status"))?.contains("TracerPid:\t0") {
-                    return Ok(None);
-                }
-            }
-            Ok(Some(()))
+            is_held(pid)
         })?;
         Ok(trap)
     }
+}
+
+/// Says so once strace holds every thread of a program: the one that writes is not the first.
+///
+/// # Errors
+/// Where the program is not there.
+pub fn is_held(pid: u32) -> anyhow::Result<Option<()>> {
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        if std::fs::read_to_string(task?.path().join("status"))?.contains("TracerPid:\t0") {
+            return Ok(None);
+        }
+    }
+    Ok(Some(()))
 }
 
 /// strace at a program; it goes with the program, and when dropped.

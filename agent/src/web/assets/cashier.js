@@ -4,7 +4,7 @@ import { $, isOpen, otherLanguage, page, setText, start } from "/assets/page.js"
 import { app, open, startDialog, tellStatus, view, whenOpened } from "/assets/app.js";
 import { everything, showGone, showState } from "/assets/state.js";
 import { begins, cancel, comeBack, sales, showSale, startSale, statusOfSale } from "/assets/sale.js";
-import { charge, press, showCategories, startTill, step } from "/assets/till.js";
+import { answerLost, charge, press, showCategories, startTill, step } from "/assets/till.js";
 import { closeCode, pressCode, sendCode, startTools, typesCode } from "/assets/tools.js";
 import { startDay } from "/assets/day.js";
 import { startTills } from "/assets/tills.js";
@@ -34,11 +34,10 @@ async function showStatus(status) {
   showCategories(status.categories);
   statusOfSale(status);
   tellMember(app.sale);
-  if (isFirst) {
-    isFirst = false;
-    await comeBack(status);
-    if (!app.sale && view() === "till") $("amount").focus();
-  }
+  const wasFirst = isFirst;
+  isFirst = false;
+  if (wasFirst || answerLost()) await comeBack(status);
+  if (wasFirst && !app.sale && view() === "till") $("amount").focus();
 }
 
 function key(name) {

@@ -131,7 +131,7 @@ export function statusOfSale(status) {
   else showSale(app.sale);
 }
 
-/// After a reload or a power cut: how the sale ended that was under way.
+/// After a reload, a power cut or an answer that was lost: how the sale ended that was under way.
 export async function comeBack(status) {
   const kept = JSON.parse(localStorage.getItem("open-sale") || "null");
   if (!kept || status.sale) return;

@@ -4,6 +4,8 @@ import { $, ask, make, money, newId, page, setText, show, why, word } from "/ass
 import { app, label } from "/assets/app.js";
 
 const TYPED_MAX = 12;
+// The agent answers at once: what takes longer is a network that is gone.
+const ANSWER_MS = 8000;
 // The same id until it is answered: pressed twice, or sent again after a break, it is one sale.
 let pending = JSON.parse(sessionStorage.getItem("pending") || "null");
 // What was typed, by category.
@@ -11,6 +13,8 @@ let typed = JSON.parse(sessionStorage.getItem("typed") || "{}");
 let picked = sessionStorage.getItem("picked") || null;
 let categories = [];
 let busy = false;
+// Whether the newest sale was sent and its answer never came.
+let lost = false;
 // Takes what the agent answers to a sale that was begun.
 let onBegun = () => {};
 let onBusy = () => {};
@@ -140,7 +144,8 @@ export async function charge() {
     clear();
     onBegun(sale);
   } catch (error) {
-    if (error.code) localStorage.removeItem("open-sale");
+    lost = !error.code;
+    if (!lost) localStorage.removeItem("open-sale");
     if (error.code === "error_request_conflict") pending = null;
     failed(error);
     if (["error_busy", "error_training", "error_not_training"].includes(error.code)) app.refresh();
@@ -148,9 +153,16 @@ export async function charge() {
   busy = false;
 }
 
+/// Whether a sale is to be asked for, because the answer to it was lost; true once.
+export function answerLost() {
+  const was = lost && !busy;
+  if (was) lost = false;
+  return was;
+}
+
 async function begin() {
   const { id, body } = pending;
-  const sale = () => ask("POST", "/api/sales", { ...JSON.parse(body), request_id: id });
+  const sale = () => ask("POST", "/api/sales", { ...JSON.parse(body), request_id: id }, AbortSignal.timeout(ANSWER_MS));
   try { return await sale(); } catch (error) {
     // A member who looks at the balance gives way.
     if (error.code !== "error_busy" || !app.status?.balance_asked) throw error;

@@ -26,6 +26,7 @@ mod site_shops;
 mod site_voted;
 mod site_vouch;
 mod sync;
+mod takeout;
 
 /// Each file and folder of sources beside this one is named above: what is not would not run, and nobody would see it.
 #[test]

@@ -33,6 +33,7 @@ mod local_api;
 mod lossy_agent;
 mod lossy_disk;
 mod manual;
+mod manual_pages;
 mod month;
 mod page;
 mod people;

@@ -38,6 +38,8 @@ pub(super) enum Failure {
     SecondCopyWaits(u32),
     #[error("{dir} has something in it; init writes over nothing: name an empty data_dir, or keep this fund", dir = .0.display())]
     DataDirInUse(PathBuf),
+    #[error("{dir} has something in it; an export writes over nothing: name a new folder", dir = .0.display())]
+    FolderInUse(PathBuf),
     #[error("{0}: not a name of 1 to 64 bytes without control characters; choose another")]
     Name(&'static str),
     #[error("{file} is a fund's live database; add --move-away to move it aside and put the backup in its place", file = .0.display())]

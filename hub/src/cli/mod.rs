@@ -30,6 +30,7 @@ mod settlement;
 mod shop;
 mod source;
 mod statement;
+mod takeout;
 mod terminal;
 mod terminal_ingest;
 mod two_people;

@@ -28,6 +28,8 @@ pub(super) enum Export {
     },
     /// Write an evaluation's figures (CSV): households, purchases, cents by month, kind of shop and size of household
     Evaluation(super::evaluation::Evaluation),
+    /// Write everything that the books hold (CSV, and the ledger itself), to leave this software or to keep it elsewhere
+    All(super::takeout::All),
 }
 
 #[derive(Serialize)]
@@ -109,6 +111,7 @@ pub(super) fn export(context: &Context, command: &Export) -> Result<(), Failure>
     let (year, out) = match command {
         Export::Fec { year, out } => (year, out),
         Export::Evaluation(asked) => return super::evaluation::export(context, asked),
+        Export::All(asked) => return super::takeout::export(context, asked),
     };
     let siren = context.config.siren.as_deref().ok_or(Failure::NoSiren)?;
     let file = out.join(format!("{siren}FEC{year}1231.txt"));

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::fund::euros;
 use crate::keys::HubSecrets;
 use crate::out::{plain, print};
-use crate::store::{HouseholdFigures, OpenMode};
+use crate::store::{CardLine, HouseholdFigures, OpenMode};
 
 #[derive(Args, Debug)]
 pub(super) struct Show {
@@ -44,7 +44,14 @@ struct Shown {
     /// Only where they were asked for; nothing in the place of one that was sealed by other keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     names: Option<Vec<Option<String>>>,
+    cards: Vec<Card>,
     history: Vec<Event>,
+}
+
+#[derive(Serialize)]
+struct Card {
+    number: u32,
+    blocked_at: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -66,10 +73,14 @@ pub(super) fn show(context: &Context, arguments: &Show) -> Result<(), Failure> {
     } else {
         (db.read(|tx| tx.household_for_treasurer(code))?, None)
     };
-    print(context.format, &shown(figures, names), |shown| text(shown).unwrap_or_default()).map_err(Failure::Print)
+    let cards = db.read(|tx| tx.cards_of_household(code))?;
+    print(context.format, &shown(figures, cards, names), |shown| text(shown).unwrap_or_default())
+        .map_err(Failure::Print)
 }
 
-fn shown(figures: HouseholdFigures, names: Option<Vec<Option<String>>>) -> Shown {
+fn shown(figures: HouseholdFigures, cards: Vec<CardLine>, names: Option<Vec<Option<String>>>) -> Shown {
+    let card =
+        |card: CardLine| Card { number: card.number, blocked_at: card.blocked_at.map(cabas_protocol::Timestamp::get) };
     let event = |event: crate::store::HouseholdEvent| Event {
         at: event.at.get(),
         what: event.what,
@@ -85,6 +96,7 @@ fn shown(figures: HouseholdFigures, names: Option<Vec<Option<String>>>) -> Shown
         left_at: figures.left_at.map(cabas_protocol::Timestamp::get),
         erased_at: figures.erased_at.map(cabas_protocol::Timestamp::get),
         names,
+        cards: cards.into_iter().map(card).collect(),
         history: figures.history.into_iter().map(event).collect(),
     }
 }
@@ -94,6 +106,9 @@ fn text(shown: &Shown) -> Result<String, std::fmt::Error> {
     writeln!(text, "{}: {} people, {} under 14", plain(&shown.household), shown.size, shown.children_under_14)?;
     for name in shown.names.iter().flatten() {
         writeln!(text, "  {}", name.as_deref().map_or("(sealed by other keys)".to_owned(), plain))?;
+    }
+    for card in &shown.cards {
+        writeln!(text, "  card {}{}", card.number, if card.blocked_at.is_some() { ", blocked" } else { "" })?;
     }
     for event in &shown.history {
         let card = event.card_number.map_or(String::new(), |card| format!(" {card}"));

@@ -44,7 +44,7 @@ impl Db {
     }
 
     /// Copies the file in one step: the copy is of one moment, and in WAL mode nobody waits for it.
-    fn copy(&self, to: &Path) -> Result<Marks, StoreError> {
+    pub(super) fn copy(&self, to: &Path) -> Result<Marks, StoreError> {
         // A file left over from a backup that was cut off holds nothing that is needed.
         if to.exists() {
             std::fs::remove_file(to)?;
@@ -79,7 +79,7 @@ impl Db {
 }
 
 /// What a copy holds.
-struct Marks {
+pub(super) struct Marks {
     acked: Vec<(EpochNo, u64)>,
     change: u64,
     transfers: u64,

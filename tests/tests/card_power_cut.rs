@@ -4,6 +4,7 @@
 
 use cabas_tests::program::wait_for;
 use cabas_tests::purse_shop::{Gate, PurseShop, SHOP, Through};
+use cabas_tests::sweep::is_held;
 use serde_json::Value;
 use std::time::Duration;
 

@@ -217,6 +217,13 @@ impl State {
         self.bad.drain(..over);
     }
 
+    /// A version that failed may be taken again. False where none of that version did.
+    pub fn forget_bad(&mut self, version: &str) -> bool {
+        let before = self.bad.len();
+        self.bad.retain(|bad| bad.version != version);
+        self.bad.len() < before
+    }
+
     /// The program of a slot works: it stays.
     pub fn confirm(&mut self, slot: Slot) {
         if let Some(held) = self.held_mut(slot) {

@@ -35,6 +35,17 @@ pub fn keep(dir: &Path, hash: &Hash, contents: &[u8]) -> io::Result<()> {
     File::open(dir.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()
 }
 
+/// Takes away a program that nothing names any more.
+///
+/// # Errors
+/// The folder cannot be written to.
+pub fn forget(dir: &Path, hash: &Hash) -> io::Result<()> {
+    match std::fs::remove_file(dir.join(hash.to_string())) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// A piece of a program: fewer bytes at its end, none behind it.
 ///
 /// # Errors
@@ -73,5 +84,9 @@ mod tests {
         assert_eq!((piece(0, 4), piece(4, 4), piece(7, 4)), (b"prog".to_vec(), b"ram".to_vec(), Vec::new()));
         assert_eq!(piece(u32::MAX, 4), b"");
         assert!(super::piece(&dir, &sha256(&[b"other"]), 0, 1).is_err());
+        for _ in 0..2 {
+            forget(&dir, &hash).unwrap();
+        }
+        assert!(super::piece(&dir, &hash, 0, 1).is_err());
     }
 }

@@ -9,6 +9,7 @@
     reason = "test code"
 )]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -116,6 +117,8 @@ impl World {
 async fn a_terminal_takes_a_signed_release_between_sales_and_a_person_takes_it_back() {
     let mut world = World::new().await;
     let program = world.releases.agent("0.2.0").unwrap();
+    let mode = std::fs::metadata(format!("{}.release", program.display())).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644, "the hub's user reads what root brought");
     world.phase("none", PACKAGED).await;
     world.sells().await;
     // What another key signed the hub does not take, and a program beside its release neither.

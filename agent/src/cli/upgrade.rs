@@ -23,6 +23,12 @@ pub(super) enum Upgrade {
     Status,
     /// Go back to the program before the one on trial or the one that runs; it is not taken again
     Back,
+    /// Let a version that failed be taken again, where it was not the program's fault: a full disk, a power supply
+    Again {
+        /// The version, such as 0.2.0
+        #[arg(value_name = "VERSION")]
+        version: String,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -36,6 +42,7 @@ pub(super) fn run(context: &Context, upgrade: &Upgrade) -> Result<(), Failure> {
     match upgrade {
         Upgrade::Status => status(context),
         Upgrade::Back => back(context),
+        Upgrade::Again { version } => again(context, version),
     }
 }
 
@@ -81,12 +88,7 @@ fn text(status: &Status) -> String {
 fn back(context: &Context) -> Result<(), Failure> {
     let (folder, file) = launch::folder(&context.config);
     let stamp = crate::stamp::own().ok_or(Failure::NoStamp)?;
-    // What root wrote the terminal could not read, and what it does not read it does not know.
-    let owner = std::fs::metadata(&context.config.data_dir).map_or(0, |meta| meta.uid());
-    if rustix::process::geteuid().as_raw() != owner {
-        let said = "not as this user: runuser -u cabas-agent -- cabas-agent upgrade back";
-        return Err(Failure::Refused(String::from(said)));
-    }
+    may_write(context, "back")?;
     let mut state = folder.state();
     if !state.take_back() {
         return Err(Failure::Refused(String::from("only the packaged program is here; install another package")));
@@ -101,6 +103,27 @@ fn back(context: &Context) -> Result<(), Failure> {
         String::from("It is taken back at the next start: systemctl restart cabas-agent\n")
     })
     .map_err(Failure::Print)
+}
+
+fn again(context: &Context, version: &str) -> Result<(), Failure> {
+    let (folder, _) = launch::folder(&context.config);
+    may_write(context, "again")?;
+    let mut state = folder.state();
+    if !state.forget_bad(version) {
+        return Err(Failure::Refused(String::from("no such version failed here; see cabas-agent upgrade status")));
+    }
+    folder.save(&state).map_err(Failure::Programs)?;
+    print(context.format, &state, |_| String::from("It is taken again when the hub offers it.\n"))
+        .map_err(Failure::Print)
+}
+
+/// What root wrote the terminal could not read, and what it does not read it does not know.
+fn may_write(context: &Context, command: &str) -> Result<(), Failure> {
+    let owner = std::fs::metadata(&context.config.data_dir).map_or(0, |meta| meta.uid());
+    if rustix::process::geteuid().as_raw() == owner {
+        return Ok(());
+    }
+    Err(Failure::Refused(format!("not as this user: runuser -u cabas-agent -- cabas-agent upgrade {command}")))
 }
 
 /// What a start, a sale and `journal verify` do, on a copy.

@@ -194,6 +194,13 @@ impl State {
         self.bad.iter().find(|bad| bad.release == release)
     }
 
+    /// The newest failure of a program that is newer than the one that runs: an older one was got over.
+    #[must_use]
+    pub fn rolled_back(&self, runs: ProgramVersion) -> Option<&Bad> {
+        let is_newer = |bad: &&Bad| bad.version.parse().is_ok_and(|version: ProgramVersion| version > runs);
+        self.bad.iter().rev().find(|bad| bad.why.is_rollback()).filter(is_newer)
+    }
+
     /// Forgets what lies in a slot that is about to be written.
     pub fn clear(&mut self, slot: Slot) {
         *self.held_mut(slot) = None;
@@ -215,6 +222,13 @@ impl State {
         }
         let over = self.bad.len().saturating_sub(BAD_MAX);
         self.bad.drain(..over);
+    }
+
+    /// A version that failed may be taken again. False where none of that version did.
+    pub fn forget_bad(&mut self, version: &str) -> bool {
+        let before = self.bad.len();
+        self.bad.retain(|bad| bad.version != version);
+        self.bad.len() < before
     }
 
     /// The program of a slot works: it stays.

@@ -111,6 +111,32 @@ fn what_a_person_takes_back_is_not_taken_again() {
 }
 
 #[test]
+fn a_failure_is_shown_until_a_program_runs_that_is_newer() {
+    let mut state = State::default();
+    let shown = |state: &State, runs: &str| state.rolled_back(version(runs)).map(|bad| bad.version.clone());
+    state.note_bad("one", "0.3.0", Why::NotHealthy);
+    assert_eq!(shown(&state, "0.2.0"), Some(String::from("0.3.0")));
+    assert_eq!(shown(&state, "0.3.0"), None);
+    assert_eq!(shown(&state, "0.10.0"), None);
+    state.note_bad("two", "0.9.0", Why::SelfTest);
+    assert_eq!(shown(&state, "0.2.0"), Some(String::from("0.3.0")), "what never ran was not rolled back");
+    state.note_bad("three", "0.11.0", Why::TakenBack);
+    assert_eq!(shown(&state, "0.10.0"), Some(String::from("0.11.0")));
+}
+
+#[test]
+fn a_version_that_failed_is_taken_again_once_a_person_says_so() {
+    let mut state = State::default();
+    state.note_bad("one", "0.2.0", Why::NotHealthy);
+    state.note_bad("the same for another machine", "0.2.0", Why::SelfTest);
+    state.note_bad("two", "0.3.0", Why::NotHealthy);
+    assert!(!state.forget_bad("0.4.0"));
+    assert!(state.forget_bad("0.2.0"));
+    assert!(state.bad("one").is_none() && state.bad("the same for another machine").is_none());
+    assert_eq!(state.bad("two").map(|bad| bad.why), Some(Why::NotHealthy));
+}
+
+#[test]
 fn what_is_remembered_is_bounded() {
     let mut state = State::default();
     for number in 0..40 {

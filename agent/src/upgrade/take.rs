@@ -134,7 +134,8 @@ impl Upgrader {
     /// What there is to say where nothing is under way.
     fn standing(&self, state: &State) -> View {
         let none = View { phase: UpgradePhase::None, release: None, note: String::new() };
-        if let Some(Bad { release, version, why }) = state.bad.last().filter(|bad| bad.why.is_rollback()) {
+        let rolled_back = crate::stamp::own().and_then(|own| state.rolled_back(own.version));
+        if let Some(Bad { release, version, why }) = rolled_back {
             let release = hash_of(release).map(|hash| (hash, version.clone()));
             return View { phase: UpgradePhase::RolledBack, release, ..none }
                 .saying(format!("{version}: {}", why.text()));

@@ -1,9 +1,9 @@
 //! `release key|sign|add|offer|withdraw|list`: programs for terminals. `key` and `sign` need no fund: they run where the
 //! release key is kept, which is not the hub.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{OpenOptions, Permissions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use cabas_protocol::head::{HeadContext, ObjectType};
@@ -175,7 +175,11 @@ fn sign(context: &Context, arguments: &Sign) -> Result<(), Failure> {
     let verified = signed.verify(signer.public(), Release::NO_FUND).map_err(|error| no_program(error.to_string()))?;
     let out = arguments.out.clone().unwrap_or_else(|| beside(&arguments.program));
     let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&out);
-    let written = written.and_then(|mut file| file.write_all(signed.as_bytes()).and_then(|()| file.sync_all()));
+    let written = written.and_then(|mut file| {
+        // Nothing in it is secret, and on the server it is the hub's user who reads it; this program's umask is for what is.
+        file.set_permissions(Permissions::from_mode(0o644))?;
+        file.write_all(signed.as_bytes()).and_then(|()| file.sync_all())
+    });
     written.map_err(|source| Failure::File { what: "release", file: out.clone(), source })?;
     print(context.format, &Shown::of(&verified), |shown| format!("Signed {}: {}\n", shown.text(), out.display()))
         .map_err(Failure::Print)
@@ -185,7 +189,13 @@ fn add(context: &Context, file: &Path, release: Option<&Path>) -> Result<(), Fai
     let key = context.config.release_key()?.ok_or(Failure::NoReleaseKey)?;
     let from = release.map_or_else(|| beside(file), Path::to_owned);
     let failed = |why: String| Failure::NoRelease { file: from.clone(), why };
-    let bytes = releases::read(&from).map_err(|error| failed(error.to_string()))?;
+    let unread = |source: std::io::Error| {
+        if source.kind() == ErrorKind::NotFound {
+            return failed(source.to_string());
+        }
+        Failure::File { what: "release", file: from.clone(), source }
+    };
+    let bytes = releases::read(&from).map_err(unread)?;
     if bytes.len() > Release::MAX_BYTES.saturating_add(ENVELOPE_BYTES_MAX) {
         return Err(failed(String::from("it is too long")));
     }
@@ -204,11 +214,15 @@ fn add(context: &Context, file: &Path, release: Option<&Path>) -> Result<(), Fai
         source,
     })?;
     let now = context.clock.now();
-    db.write(|tx| {
-        tx.release_add(&signed, &verified, now)?;
+    let gone = db.write(|tx| {
+        let gone = tx.release_add(&signed, &verified, now)?;
         let (subject, detail) = (&verified.payload().version, &verified.payload().target);
-        tx.note(Note { who: COMMAND_LINE, deed: Deed::ReleaseAdded, subject, detail }, now)
+        tx.note(Note { who: COMMAND_LINE, deed: Deed::ReleaseAdded, subject, detail }, now)?;
+        Ok(gone)
     })?;
+    if let Some(program) = gone {
+        releases::forget(&dir, &program).map_err(|source| Failure::File { what: "folder", file: dir, source })?;
+    }
     print(context.format, &Shown::of(&verified), |shown| {
         format!(
             "Added {}. Offer it to one terminal first: cabas-hub release offer {} --terminal N\n",

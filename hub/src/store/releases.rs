@@ -1,5 +1,7 @@
 //! Programs for terminals: which there are, who is offered which, and what terminals say of themselves.
 
+use std::collections::BTreeMap;
+
 use cabas_protocol::release::{AboutRequest, ProgramVersion, Release, UpgradePhase};
 use cabas_protocol::{Epoch, Hash, Signed, TerminalId, Timestamp, Verified};
 use rusqlite::{OptionalExtension as _, params};
@@ -25,7 +27,9 @@ pub enum ReleaseRefusal {
     #[error("another program of this version is there; withdraw it, or give the new one another version")]
     VersionTaken,
     /// Too many are kept.
-    #[error("the hub keeps {RELEASES_MAX} releases and no more")]
+    #[error(
+        "the hub keeps {RELEASES_MAX} releases, and each of them is the newest, not offered yet, or runs; withdraw some"
+    )]
     TooMany,
 }
 
@@ -81,7 +85,8 @@ pub struct OfferedProgram {
 }
 
 impl Tx<'_> {
-    /// Takes a release whose signature was checked. The same one again changes nothing.
+    /// Takes a release whose signature was checked. The same one again changes nothing. Where too many are kept, the oldest
+    /// that is of no more use goes; gives the program that nothing names any more.
     ///
     /// # Errors
     /// [`ReleaseRefusal::VersionTaken`], [`ReleaseRefusal::TooMany`].
@@ -90,7 +95,7 @@ impl Tx<'_> {
         signed: &Signed<Release>,
         release: &Verified<Release>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Hash>, StoreError> {
         let (hash, release) = (release.hash(), release.payload());
         let taken =
             "SELECT count(*) FROM releases WHERE version = ?1 AND target = ?2 AND hash <> ?3 AND withdrawn_at IS NULL";
@@ -99,10 +104,9 @@ impl Tx<'_> {
         if taken > 0 {
             return Err(ReleaseRefusal::VersionTaken.into());
         }
-        let kept: u32 = self.conn.query_row("SELECT count(*) FROM releases", [], |row| row.get(0))?;
-        if kept >= RELEASES_MAX {
-            return Err(ReleaseRefusal::TooMany.into());
-        }
+        let kept = "SELECT count(*) FROM releases WHERE hash <> ?1";
+        let kept: u32 = self.conn.query_row(kept, [Sql(hash)], |row| row.get(0))?;
+        let gone = if kept >= RELEASES_MAX { Some(self.release_take_away(hash)?) } else { None };
         self.conn.execute(
             "INSERT INTO releases (hash, manifest, version, target, program, size, added_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (hash) DO UPDATE SET withdrawn_at = NULL",
@@ -116,7 +120,44 @@ impl Tx<'_> {
                 Sql(now)
             ],
         )?;
-        Ok(())
+        let Some(program) = gone else { return Ok(None) };
+        let named = "SELECT count(*) FROM releases WHERE program = ?1";
+        let named: u32 = self.conn.query_row(named, [Sql(program)], |row| row.get(0))?;
+        Ok((named == 0).then_some(program))
+    }
+
+    /// Takes away the oldest release that was withdrawn or followed by one for all, and that no terminal runs or speaks of.
+    fn release_take_away(&mut self, but: Hash) -> Result<Hash, StoreError> {
+        let version = |text: String| text.parse().map_err(|_| StoreError::Damaged("a release's version"));
+        let mut newest: BTreeMap<String, ProgramVersion> = BTreeMap::new();
+        let mut to_all = self.conn.prepare(
+            "SELECT target, version FROM releases JOIN release_offers ON release = hash
+             WHERE terminal = 0 AND withdrawn_at IS NULL",
+        )?;
+        let mut rows = to_all.query([])?;
+        while let Some(row) = rows.next()? {
+            let (target, version) = (row.get(0)?, version(row.get(1)?)?);
+            let newest = newest.entry(target).or_insert(version);
+            *newest = version.max(*newest);
+        }
+        let mut unused = self.conn.prepare(
+            "SELECT hash, program, target, version, withdrawn_at FROM releases
+             WHERE hash <> ?1 AND NOT EXISTS (SELECT 1 FROM abouts WHERE abouts.release = releases.hash
+                OR (abouts.program = releases.version AND abouts.target = releases.target))
+             ORDER BY added_at, hash",
+        )?;
+        let mut rows = unused.query([Sql(but)])?;
+        while let Some(row) = rows.next()? {
+            let (hash, program): (Hash, Hash) = (col(row, 0)?, col(row, 1)?);
+            let (target, version): (String, ProgramVersion) = (row.get(2)?, version(row.get(3)?)?);
+            let withdrawn: Option<Timestamp> = col_opt(row, 4)?;
+            if withdrawn.is_some() || newest.get(&target).is_some_and(|newest| version < *newest) {
+                self.conn.execute("DELETE FROM release_offers WHERE release = ?1", [Sql(hash)])?;
+                self.conn.execute("DELETE FROM releases WHERE hash = ?1", [Sql(hash)])?;
+                return Ok(program);
+            }
+        }
+        Err(ReleaseRefusal::TooMany.into())
     }
 
     /// Offers a version, for every kind of machine that it was added for, to some terminals or to all.

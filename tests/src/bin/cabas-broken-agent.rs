@@ -1,6 +1,7 @@
 //! A program for terminals that is signed and does not work: what it does stands in its own bytes ([`PLAN`]), where a test
 //! writes it. It never opens a journal but the copy that it is tried on.
 
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -27,10 +28,22 @@ fn main() -> ExitCode {
     eprintln!("a broken agent runs: {plan}");
     match plan.as_str() {
         // Neither ready nor dead, until somebody kills it.
-        "hang" => loop {
-            std::thread::sleep(Duration::from_secs(3600));
-        },
+        "hang" => hang(),
+        // Ready, and from then on nothing: its watchdog is not fed.
+        "mute" => {
+            if let (Ok(socket), Some(path)) = (UnixDatagram::unbound(), std::env::var_os("NOTIFY_SOCKET")) {
+                let told = socket.send_to(b"READY=1", path);
+                eprintln!("it says that it is ready: {told:?}");
+            }
+            hang()
+        }
         _ => ExitCode::FAILURE,
+    }
+}
+
+fn hang() -> ! {
+    loop {
+        std::thread::sleep(Duration::from_secs(3600));
     }
 }
 

@@ -5,6 +5,7 @@ use cabas_protocol::release::{AboutRequest, Release, UpgradePhase, own_capabilit
 use cabas_protocol::{Epoch, Hash, Incarnation, RequestId, Signed, TerminalId, TimeEpoch, Verified};
 
 use super::world::{CONTEXT, NOW, World, at, signer};
+use crate::store::releases::RELEASES_MAX;
 use crate::store::{ReleaseRefusal, StoreError};
 
 const TARGET: &str = "x86_64-linux-gnu";
@@ -96,6 +97,44 @@ fn a_version_is_one_program_and_what_is_not_there_cannot_be_offered() {
     assert!(matches!(again, Err(StoreError::Release(ReleaseRefusal::Unknown))), "{again:?}");
     // Another program of that version may come once the first is withdrawn.
     world.db.write(|tx| tx.release_add(&signed, &verified, NOW)).unwrap();
+}
+
+/// A release whose program is its number; those from 201 on have one in common.
+fn numbered(number: u32) -> (Signed<Release>, Verified<Release>) {
+    release(&format!("1.{number}.0"), TARGET, u8::try_from(number.min(201)).unwrap())
+}
+
+#[test]
+fn of_too_many_releases_the_oldest_goes_that_was_withdrawn_or_followed_and_that_nobody_runs() {
+    let mut world = World::new();
+    let terminal = world.terminal("A").id;
+    let add = |world: &mut World, number: u32| {
+        let (signed, verified) = numbered(number);
+        world.db.write(|tx| tx.release_add(&signed, &verified, at(u64::from(number))))
+    };
+    for number in 0..RELEASES_MAX {
+        assert_eq!(add(&mut world, number).unwrap(), None);
+    }
+    // None was offered yet: somebody may be about to.
+    let full = add(&mut world, RELEASES_MAX);
+    assert!(matches!(full, Err(StoreError::Release(ReleaseRefusal::TooMany))), "{full:?}");
+    assert_eq!(add(&mut world, 3).unwrap(), None, "what is there may come again");
+    // The terminal runs the first, and the one after the fourth is offered to all: the second goes, then the third.
+    world.offered(&about(terminal, "1.0.0"));
+    world.db.write(|tx| tx.release_offer("1.4.0", None, NOW)).unwrap();
+    assert_eq!(add(&mut world, RELEASES_MAX).unwrap(), Some(Hash::new([1; 32])));
+    world.db.write(|tx| tx.release_withdraw("1.200.0", NOW)).unwrap();
+    let left = |world: &mut World| -> Vec<String> {
+        world.db.read(|tx| tx.releases()).unwrap().into_iter().rev().take(3).map(|view| view.version).collect()
+    };
+    assert_eq!(left(&mut world), ["1.0.0", "1.2.0", "1.3.0"]);
+    for (number, gone) in [(1_u32, 2_u8), (2, 3), (3, 200)] {
+        let number = RELEASES_MAX.saturating_add(number);
+        assert_eq!(add(&mut world, number).unwrap(), Some(Hash::new([gone; 32])), "{number}");
+    }
+    let full = add(&mut world, RELEASES_MAX.saturating_add(4));
+    assert!(matches!(full, Err(StoreError::Release(ReleaseRefusal::TooMany))), "{full:?}");
+    assert_eq!(left(&mut world), ["1.0.0", "1.4.0", "1.5.0"]);
 }
 
 #[test]

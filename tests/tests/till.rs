@@ -179,8 +179,13 @@ async fn other_modes_are_refused_a_slow_member_pays_and_money_goes_back() {
     tokio::time::sleep(Duration::from_secs(6)).await;
     world.shop.tap_until_over(&id, uid).await.unwrap();
     assert_eq!(asking.told().await["payment_status"], "success");
-    // Money back for the one sale of that amount.
-    let told = world.ask("18.0.1.5.0.1", "-4.00", &[]).told().await;
+    // Money back for the sale that the member's card paid.
+    let asking = world.ask("18.0.1.5.0.1", "-4.00", &[]);
+    let asked = |status: &Value| (status["till"]["question"]["kind"] == "card").then_some(());
+    world.shop.wait("the card to be asked for", asked).await.unwrap();
+    let card = world.shop.tap(uid).unwrap();
+    let told = asking.told().await;
+    card.remove();
     assert_eq!(told["payment_status"], "success", "{told}");
     world.shop.wait_until_synced().await.unwrap();
     world.hub.verify().unwrap();

@@ -110,10 +110,14 @@ impl World {
         self.shop.wait("a till's sale", id).await.unwrap()
     }
 
-    async fn tap(&self, id: &str, uid: &[u8]) -> Value {
-        let sale = self.shop.tap_until_over(id, uid).await.unwrap();
+    async fn no_card(&self) {
         let gone = |status: &Value| (status["reader"]["card_present"] != true).then_some(());
         self.shop.wait("the card to be gone", gone).await.unwrap();
+    }
+
+    async fn tap(&self, id: &str, uid: &[u8]) -> Value {
+        let sale = self.shop.tap_until_over(id, uid).await.unwrap();
+        self.no_card().await;
         sale
     }
 
@@ -209,7 +213,13 @@ async fn unmodified_telium_clients_are_told_what_was_paid_and_what_not() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     world.tap(&id, &uid).await;
     assert_eq!(asking.told().await["status"], 0);
-    let told = world.ask("telium", &["4.00", "credit"]).told().await;
+    let asking = world.ask("telium", &["4.00", "credit"]);
+    let asked = |status: &Value| (status["till"]["question"]["kind"] == "card").then_some(());
+    world.shop.wait("the card to be asked for", asked).await.unwrap();
+    let card = world.shop.tap(&uid).unwrap();
+    let told = asking.told().await;
+    card.remove();
+    world.no_card().await;
     assert_eq!(told["status"], 0, "{told}");
     assert_eq!(world.pay("telium", "5.00", &uid).await["status"], 0);
     let told = world.ask("telium", &["5.00", "refund"]).told().await;

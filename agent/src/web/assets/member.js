@@ -145,6 +145,8 @@ export function memberView(root, onNeutral = () => {}) {
   // A failure of ours never looks like the member's, and how a sale was stopped is nobody's business.
   function said() {
     if (asking) return say("page-approach");
+    const question = status?.till?.question;
+    if (question?.kind === "card" && !isOpen(sale)) return words(question, language);
     if (!sale || sale.state === "cancelled") return say("page-welcome");
     if (sale.reversed) return words(sale, language);
     if (sale.state === "accepted") return say("page-thanks");

@@ -281,9 +281,21 @@ async fn a_till_that_wants_no_end_is_told_at_once_and_only_then() {
     let answer = read(&mut stream).await;
     assert!(answer.ends_with("BA0011AE00211"), "{answer}");
     drop(stream);
+    let blind = async |at: usize, cents: u64, state: &str| {
+        let is_so = |one: &Value| one["cents"] == cents && one["state"] == state;
+        till.until(|status| status["till"]["blind"].get(at).is_some_and(is_so)).await;
+    };
     till.waits().await;
+    blind(0, 700, "asked").await;
     till.shop.present(&OURS).await;
-    till.until(|status| status["sale"].is_null()).await;
+    blind(0, 700, "paid").await;
+    // What does not even become a sale, and what is taken back: the screens alone say it.
+    assert!(till.ask(&format!("{}BA0011", debit(100_001))).await.ends_with("AE00211"));
+    blind(1, 100_001, "not_paid").await;
+    assert!(till.ask(&format!("{}BA0011", debit(300))).await.ends_with("AE00211"));
+    let id = till.waits().await;
+    till.shop.service.cancel(id).await.unwrap();
+    blind(2, 300, "not_paid").await;
     assert!(till.sell(700, &OURS).await.contains("AE00210"));
     till.until(|status| status["till"]["unconfirmed"].as_array().unwrap().is_empty()).await;
     assert_eq!(till.closed().await, (2, 1400));

@@ -7,6 +7,7 @@ use cabas_protocol::{Cents, RequestId, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::Ended;
 use crate::journal::{TillAction, TillDone};
 use crate::texts::Texts;
 
@@ -86,6 +87,15 @@ pub enum Blind {
     NotPaid,
     /// The journal cannot say.
     Unknown,
+}
+
+/// What the screens say of an operation that is over, whose till is told no end.
+pub(super) const fn blind_of(ended: &Ended) -> Blind {
+    match ended {
+        Ended::Done(..) => Blind::Paid,
+        Ended::Not(_) => Blind::NotPaid,
+        Ended::Unknown => Blind::Unknown,
+    }
 }
 
 impl Blind {

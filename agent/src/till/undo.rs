@@ -55,9 +55,8 @@ async fn card_of<G: Future<Output = Left>>(
     service.till_changed();
     let card = tokio::select! {
         biased;
-        card = service.till_card() => card.map_err(|refusal| match refusal {
-            Refusal::NoCard => Why::TimedOut,
-            refusal => why_of(&refusal),
+        card = service.till_card() => card.map_err(|refusal| {
+            if refusal == Refusal::NoCard { Why::TimedOut } else { why_of(&refusal) }
         }),
         _cancelled = taken_back => Err(Why::Operator),
         why = patience.ends() => Err(why),

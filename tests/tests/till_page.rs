@@ -195,6 +195,14 @@ async fn the_tills_amount_and_its_question_are_clear_at_every_size() {
     counter.shop.till_unconfirmed(0).await.unwrap();
     assert_eq!(counter.shop.get("/api/today").await.unwrap()["entries"].as_array().map(Vec::len), Some(2));
     assert_eq!(json!(counter.sales().await.unwrap()), 2);
+    // Money back: both screens ask for the card that paid, and the page can take it back.
+    let mut till = std::net::TcpStream::connect(("127.0.0.1", door)).unwrap();
+    till.write_all(b"CZ0040300CA00201CD0011CB003700").unwrap();
+    screens.look("till-refund", "présentez la carte").await.unwrap();
+    display.look("till-refund-member", "présentez la carte").await.unwrap();
+    screens.windows()[0].1.click("#tills button").await.unwrap();
+    let count = till.read(&mut answer).unwrap();
+    assert!(String::from_utf8_lossy(&answer[..count]).contains("AE00201AF00211"));
     screens.close().await.unwrap();
     display.close().await.unwrap();
 }

@@ -6,7 +6,6 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use cabas_tests::browser::Browser;
 use cabas_tests::counter::{Counter, FOREIGN, Screens};

@@ -487,6 +487,7 @@ sell-number-and-parts = no. { $number } (fund { $fund }, member { $member })
 decline-till-part = The fund pays only part of these goods. The till cannot ask for a part: this is what would pass.
 till-again = The till asks again for a sale that is paid. Is it the same one?
 till-again-back = The till asks again for money back that was given. Is it the same?
+till-refund-card = The till asks for money back: present the card that paid.
 advice-till-unconfirmed = A till may not know that a sale is paid.
 advice-till-unconfirmed-todo = Look at the till whether this sale is paid there. If not, enter it as paid by food card, then say here that it is settled.
 advice-till-shut = The tills cannot reach this terminal.

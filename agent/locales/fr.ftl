@@ -487,6 +487,7 @@ sell-number-and-parts = n° { $number } (caisse { $fund }, membre { $member })
 decline-till-part = Le fonds ne paie qu'une partie de ces produits. La caisse ne peut pas demander une partie : voici ce qui peut passer.
 till-again = La caisse redemande une vente déjà payée. Est-ce la même ?
 till-again-back = La caisse redemande un remboursement déjà fait. Est-ce le même ?
+till-refund-card = La caisse demande un remboursement : présentez la carte qui a payé.
 advice-till-unconfirmed = Une caisse n'a peut-être pas su qu'une vente est payée.
 advice-till-unconfirmed-todo = Regardez à la caisse si cette vente y est payée. Sinon, notez-la payée par carte de l'alimentation, puis dites ici que c'est réglé.
 advice-till-shut = Les caisses ne peuvent pas joindre ce terminal.

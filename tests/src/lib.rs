@@ -23,5 +23,6 @@ pub mod shop;
 pub mod site;
 pub mod sweep;
 pub mod terminal;
+pub mod tills;
 pub mod virtual_card;
 pub mod virtual_printer;

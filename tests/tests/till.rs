@@ -1,16 +1,17 @@
 //! Unmodified tills at the real agent: the Odoo addons of `deploy/tills.txt`, run without Odoo by `tests/till/odoo_stub.py`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test code")]
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use cabas_tests::example::Cards;
 use cabas_tests::hub::{Hub, http_client};
 use cabas_tests::ports::free_port;
 use cabas_tests::shop::Shop;
+use cabas_tests::tills::Asking;
 use serde_json::{Value, json};
 
 /// From the oldest that is in use to the newest.
@@ -36,25 +37,6 @@ async fn world() -> World {
     World { hub, shop, port, cards: Cards::read().unwrap(), _dir: dir }
 }
 
-/// A till that has asked.
-struct Asking(Child);
-
-impl Asking {
-    /// What the addon tells the point of sale.
-    async fn told(mut self) -> Value {
-        while self.0.try_wait().unwrap().is_none() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        let mut said = String::new();
-        self.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-        serde_json::from_str(&said).unwrap_or_else(|_| panic!("the addon failed: {said:?}"))
-    }
-
-    fn signal(&self, name: &str) {
-        assert!(Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap().success());
-    }
-}
-
 impl World {
     fn ask(&self, addon: &str, euros: &str, more: &[&str]) -> Asking {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -65,44 +47,14 @@ impl World {
         Asking(command.stdout(Stdio::piped()).spawn().unwrap())
     }
 
-    /// The sale that a till's request became.
-    async fn waits(&self) -> String {
-        let id = |status: &Value| {
-            let sale = &status["sale"];
-            (sale["state"] == "waiting" && sale["from_till"] == true).then(|| sale["id"].as_str().unwrap().to_owned())
-        };
-        self.shop.wait("a till's sale", id).await.unwrap()
-    }
-
-    async fn no_card(&self) {
-        let gone = |status: &Value| (status["reader"]["card_present"] != true).then_some(());
-        self.shop.wait("the card to be gone", gone).await.unwrap();
-    }
-
     /// A till asks, a card is held to the reader: what the till is told.
     async fn pay(&self, addon: &str, euros: &str, uid: &[u8]) -> Value {
         let asking = self.ask(addon, euros, &[]);
-        let id = self.waits().await;
+        let id = self.shop.till_sale().await.unwrap();
         self.shop.tap_until_over(&id, uid).await.unwrap();
-        let told = asking.told().await;
-        self.no_card().await;
+        let told = asking.told().await.unwrap();
+        self.shop.card_gone().await.unwrap();
         told
-    }
-
-    async fn unconfirmed(&self, count: usize) -> Value {
-        let there = |status: &Value| {
-            let listed = status["till"]["unconfirmed"].as_array()?;
-            (listed.len() == count).then(|| status["till"]["unconfirmed"].clone())
-        };
-        self.shop.wait("what tills may not know", there).await.unwrap()
-    }
-
-    /// Sales of today: their number and sum.
-    async fn sold(&self) -> (usize, u64) {
-        let today = self.shop.get("/api/today").await.unwrap();
-        let sales = today["entries"].as_array().unwrap().iter().filter(|entry| entry["kind"] == "sale");
-        let cents: Vec<u64> = sales.map(|entry| entry["cents"].as_u64().unwrap()).collect();
-        (cents.len(), cents.iter().sum())
     }
 }
 
@@ -123,31 +75,31 @@ async fn one_is_told(addon: &str) {
     }
     // Six sales of 1.01 to 1.06 euros.
     let expected = (6, 621);
-    assert_eq!(world.sold().await, expected);
-    world.unconfirmed(0).await;
+    assert_eq!(world.shop.sold_today().await.unwrap(), expected);
+    world.shop.till_unconfirmed(0).await.unwrap();
 
     // Over the limit of a card that proves nothing, and over that of any sale: no card is asked for then.
     assert_failed(&world.pay(addon, "990.00", uid).await, "Non aboutie");
-    assert_failed(&world.ask(addon, "1000.01", &[]).told().await, "Refusée");
+    assert_failed(&world.ask(addon, "1000.01", &[]).told().await.unwrap(), "Refusée");
     assert_failed(&world.pay(addon, "2.00", &[4, 9, 9, 9, 9, 9, 9]).await, "Interdite");
     let asking = world.ask(addon, "2.00", &[]);
-    let id = world.waits().await;
-    assert_failed(&world.ask(addon, "3.00", &[]).told().await, "Abandon Opérateur");
+    let id = world.shop.till_sale().await.unwrap();
+    assert_failed(&world.ask(addon, "3.00", &[]).told().await.unwrap(), "Abandon Opérateur");
     assert_eq!(world.shop.delete(&format!("/api/sales/{id}")).await.unwrap(), 200);
-    assert_failed(&asking.told().await, "Abandon Opérateur");
-    assert_failed(&world.ask(addon, "-2.00", &[]).told().await, "erreur sélection");
+    assert_failed(&asking.told().await.unwrap(), "Abandon Opérateur");
+    assert_failed(&world.ask(addon, "-2.00", &[]).told().await.unwrap(), "erreur sélection");
     // The till waits two seconds only, and what comes later is no sale; the oldest addon waits without end, and is told
     // after 80 s that no card came.
     let late = world.ask(addon, "2.00", &["card", "5000"]);
-    let id = world.waits().await;
-    let told = late.told().await;
+    let id = world.shop.till_sale().await.unwrap();
+    let told = late.told().await.unwrap();
     if addon == ADDONS[0] {
         assert_failed(&told, "Time-out");
     } else {
         assert_eq!(told["payment_status"], "issue");
     }
     assert_eq!(world.shop.sale_over(&id).await.unwrap()["state"], "cancelled");
-    assert_eq!(world.sold().await, expected);
+    assert_eq!(world.shop.sold_today().await.unwrap(), expected);
     world.shop.wait_until_synced().await.unwrap();
     world.hub.verify().unwrap();
 }
@@ -171,16 +123,20 @@ async fn the_unmodified_odoo_19_addon_is_told_what_was_paid_and_why_not() {
 async fn other_modes_are_refused_a_slow_member_pays_and_money_goes_back() {
     let world = world().await;
     let uid = world.cards.uid(1);
-    assert_failed(&world.ask("18.0.1.5.0.1", "2.00", &["check"]).told().await, "erreur sélection");
-    assert_failed(&world.ask("18.0.1.5.0.1", "2.00", &["ancv"]).told().await, "erreur sélection");
+    assert_failed(&world.ask("18.0.1.5.0.1", "2.00", &["check"]).told().await.unwrap(), "erreur sélection");
+    assert_failed(&world.ask("18.0.1.5.0.1", "2.00", &["ancv"]).told().await.unwrap(), "erreur sélection");
     // A member who looks for the card.
     let asking = world.ask("18.0.1.5.0.1", "4.00", &[]);
-    let id = world.waits().await;
+    let id = world.shop.till_sale().await.unwrap();
     tokio::time::sleep(Duration::from_secs(6)).await;
     world.shop.tap_until_over(&id, uid).await.unwrap();
-    assert_eq!(asking.told().await["payment_status"], "success");
-    // Money back for the one sale of that amount.
-    let told = world.ask("18.0.1.5.0.1", "-4.00", &[]).told().await;
+    assert_eq!(asking.told().await.unwrap()["payment_status"], "success");
+    // Money back for the sale that the member's card paid.
+    let asking = world.ask("18.0.1.5.0.1", "-4.00", &[]);
+    world.shop.till_asks_for_card().await.unwrap();
+    let card = world.shop.tap(uid).unwrap();
+    let told = asking.told().await.unwrap();
+    card.remove();
     assert_eq!(told["payment_status"], "success", "{told}");
     world.shop.wait_until_synced().await.unwrap();
     world.hub.verify().unwrap();
@@ -191,20 +147,20 @@ async fn a_till_that_dies_before_it_reads_is_told_again_and_nothing_is_paid_twic
     let world = world().await;
     let uid = world.cards.uid(1);
     let asking = world.ask("18.0.1.5.0.1", "12.45", &[]);
-    let id = world.waits().await;
-    asking.signal("-STOP");
+    let id = world.shop.till_sale().await.unwrap();
+    asking.signal("-STOP").unwrap();
     assert_eq!(world.shop.tap_until_over(&id, uid).await.unwrap()["state"], "accepted");
-    world.no_card().await;
-    asking.signal("-KILL");
-    assert_eq!(world.unconfirmed(1).await[0]["cents"], 1245);
+    world.shop.card_gone().await.unwrap();
+    asking.signal("-KILL").unwrap();
+    assert_eq!(world.shop.till_unconfirmed(1).await.unwrap()[0]["cents"], 1245);
     let again = world.ask("18.0.1.5.0.1", "12.45", &[]);
     let asked = |status: &Value| status["till"]["question"]["question"].as_u64();
     let question = world.shop.wait("the question", asked).await.unwrap();
     let answer = json!({ "question": question, "answer": "resend" });
     assert_eq!(world.shop.post("/api/till/answer", &answer).await.unwrap().0, 200);
-    assert_eq!(again.told().await["payment_status"], "success");
-    world.unconfirmed(0).await;
-    assert_eq!(world.sold().await, (1, 1245));
+    assert_eq!(again.told().await.unwrap()["payment_status"], "success");
+    world.shop.till_unconfirmed(0).await.unwrap();
+    assert_eq!(world.shop.sold_today().await.unwrap(), (1, 1245));
 }
 
 #[tokio::test]
@@ -213,16 +169,16 @@ async fn an_agent_killed_between_the_row_and_the_till_knows_after_its_start_what
     let uid = world.cards.uid(1).to_vec();
     let mut till = TcpStream::connect(("127.0.0.1", world.port)).unwrap();
     till.write_all(b"CZ0040300CA00201CD0010CB003700").unwrap();
-    let id = world.waits().await;
+    let id = world.shop.till_sale().await.unwrap();
     assert_eq!(world.shop.tap_until_over(&id, &uid).await.unwrap()["state"], "accepted");
     world.shop.kill_9().unwrap();
     drop(till);
     world.shop.start().await.unwrap();
-    let listed = world.unconfirmed(1).await;
+    let listed = world.shop.till_unconfirmed(1).await.unwrap();
     assert_eq!((listed[0]["id"].as_str(), listed[0]["cents"].as_u64()), (Some(id.as_str()), Some(700)));
     assert_eq!(world.shop.delete(&format!("/api/till/unconfirmed/{id}")).await.unwrap(), 200);
-    world.unconfirmed(0).await;
-    assert_eq!(world.sold().await, (1, 700));
+    world.shop.till_unconfirmed(0).await.unwrap();
+    assert_eq!(world.shop.sold_today().await.unwrap(), (1, 700));
 }
 
 #[tokio::test]

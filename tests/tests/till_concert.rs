@@ -1,7 +1,6 @@
 //! Unmodified tills that speak Concert at the real agent, over a pseudo-terminal (`deploy/tills-concert.txt`).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test code")]
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -10,6 +9,7 @@ use cabas_tests::example::Cards;
 use cabas_tests::hub::{Hub, http_client};
 use cabas_tests::ports::free_port;
 use cabas_tests::shop::Shop;
+use cabas_tests::tills::Asking;
 use serde_json::{Value, json};
 
 /// A cable: two pseudo-terminals, or one and a connection.
@@ -55,27 +55,6 @@ async fn world() -> World {
     world
 }
 
-/// A till that has asked.
-struct Asking(Child);
-
-impl Asking {
-    /// What the client tells the point of sale.
-    async fn told(mut self) -> Value {
-        while self.0.try_wait().unwrap().is_none() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        let mut said = String::new();
-        self.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-        let told = said.lines().find_map(|line| line.strip_prefix("TOLD "));
-        serde_json::from_str(told.unwrap_or_else(|| panic!("the client failed: {said:?}"))).unwrap()
-    }
-
-    fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
 impl World {
     async fn listening(&self, is_listening: bool) {
         let there = |status: &Value| (status["till"]["listening"] == is_listening).then_some(());
@@ -101,27 +80,17 @@ impl World {
         Asking(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap())
     }
 
-    /// The sale that a till's request became.
-    async fn waits(&self) -> String {
-        let id = |status: &Value| {
-            let sale = &status["sale"];
-            (sale["state"] == "waiting" && sale["from_till"] == true).then(|| sale["id"].as_str().unwrap().to_owned())
-        };
-        self.shop.wait("a till's sale", id).await.unwrap()
-    }
-
     async fn tap(&self, id: &str, uid: &[u8]) -> Value {
         let sale = self.shop.tap_until_over(id, uid).await.unwrap();
-        let gone = |status: &Value| (status["reader"]["card_present"] != true).then_some(());
-        self.shop.wait("the card to be gone", gone).await.unwrap();
+        self.shop.card_gone().await.unwrap();
         sale
     }
 
     async fn pay(&self, client: &str, euros: &str, uid: &[u8]) -> Value {
         let asking = self.ask(client, &[euros]);
-        let id = self.waits().await;
+        let id = self.shop.till_sale().await.unwrap();
         self.tap(&id, uid).await;
-        asking.told().await
+        asking.told().await.unwrap()
     }
 
     /// What the screens say of the newest operation whose till knows no end.
@@ -131,19 +100,6 @@ impl World {
             blind.iter().any(|one| one["cents"] == cents && one["state"] == state).then_some(())
         };
         self.shop.wait("what the till does not know", there).await.unwrap();
-    }
-
-    async fn unconfirmed(&self, count: usize) {
-        let there = |status: &Value| (status["till"]["unconfirmed"].as_array()?.len() == count).then_some(());
-        self.shop.wait("what tills may not know", there).await.unwrap();
-    }
-
-    /// Sales of today: their number and sum.
-    async fn sold(&self) -> (usize, u64) {
-        let today = self.shop.get("/api/today").await.unwrap();
-        let sales = today["entries"].as_array().unwrap().iter().filter(|entry| entry["kind"] == "sale");
-        let cents: Vec<u64> = sales.map(|entry| entry["cents"].as_u64().unwrap()).collect();
-        (cents.len(), cents.iter().sum())
     }
 
     async fn answer(&self, answer: &str) {
@@ -158,7 +114,7 @@ impl World {
 async fn unmodified_telium_clients_are_told_what_was_paid_and_what_not() {
     let mut world = world().await;
     let uid = world.cards.uid(1).to_vec();
-    assert_eq!(world.ask("telium-probe", &[]).told().await, json!({ "ok": true }));
+    assert_eq!(world.ask("telium-probe", &[]).told().await.unwrap(), json!({ "ok": true }));
     for cents in 101..=106_u64 {
         let told = world.pay("telium", &format!("1.{:02}", cents - 100), &uid).await;
         assert_eq!(
@@ -167,59 +123,64 @@ async fn unmodified_telium_clients_are_told_what_was_paid_and_what_not() {
             "{told}"
         );
     }
-    assert_eq!(world.sold().await, (6, 621));
-    world.unconfirmed(0).await;
+    assert_eq!(world.shop.sold_today().await.unwrap(), (6, 621));
+    world.shop.till_unconfirmed(0).await.unwrap();
     let refused = |told: &Value| assert_eq!((&told["answer"], &told["status"]), (&json!(false), &json!(7)), "{told}");
     // Over the limit of a card that proves nothing, of any sale; a card of nobody; taken back; nothing to be given back.
     refused(&world.pay("telium", "990.00", &uid).await);
-    refused(&world.ask("telium", &["1000.01"]).told().await);
+    refused(&world.ask("telium", &["1000.01"]).told().await.unwrap());
     refused(&world.pay("telium", "2.00", &[4, 9, 9, 9, 9, 9, 9]).await);
     let asking = world.ask("telium", &["2.00"]);
-    let id = world.waits().await;
+    let id = world.shop.till_sale().await.unwrap();
     // Another till hears that it is busy.
     let said = world.shop.said(&["till", "test"]).unwrap();
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.out.contains("NAK: it is busy"), "{said:?}");
     assert_eq!(world.shop.delete(&format!("/api/sales/{id}")).await.unwrap(), 200);
-    refused(&asking.told().await);
-    refused(&world.ask("telium", &["2.00", "credit"]).told().await);
+    refused(&asking.told().await.unwrap());
+    refused(&world.ask("telium", &["2.00", "credit"]).told().await.unwrap());
     // The till waits two seconds, and the member is slower: paid, and not confirmed by the till.
     let late = world.ask("telium", &["7.00", "debit", "2"]);
-    let id = world.waits().await;
-    assert_eq!(late.told().await["answer"], Value::Null);
+    let id = world.shop.till_sale().await.unwrap();
+    assert_eq!(late.told().await.unwrap()["answer"], Value::Null);
     assert_eq!(world.tap(&id, &uid).await["state"], "accepted");
-    world.unconfirmed(1).await;
+    world.shop.till_unconfirmed(1).await.unwrap();
     // The line is free once it has called three times.
     tokio::time::sleep(Duration::from_secs(10)).await;
     // The till dies while the member pays: the same again is asked about first.
     let dies = world.ask("telium", &["12.45"]);
-    let id = world.waits().await;
-    dies.kill();
+    let id = world.shop.till_sale().await.unwrap();
+    drop(dies);
     assert_eq!(world.tap(&id, &uid).await["state"], "accepted");
-    world.unconfirmed(2).await;
+    world.shop.till_unconfirmed(2).await.unwrap();
     tokio::time::sleep(Duration::from_secs(10)).await;
     let again = world.ask("telium", &["12.45"]);
     world.answer("resend").await;
-    assert_eq!(again.told().await["status"], 0);
-    world.unconfirmed(1).await;
-    assert_eq!(world.sold().await, (8, 621 + 700 + 1245));
+    assert_eq!(again.told().await.unwrap()["status"], 0);
+    world.shop.till_unconfirmed(1).await.unwrap();
+    assert_eq!(world.shop.sold_today().await.unwrap(), (8, 621 + 700 + 1245));
     // A slow card; then money back for it, and the last sale undone.
     let asking = world.ask("telium", &["4.00"]);
-    let id = world.waits().await;
+    let id = world.shop.till_sale().await.unwrap();
     tokio::time::sleep(Duration::from_secs(5)).await;
     world.tap(&id, &uid).await;
-    assert_eq!(asking.told().await["status"], 0);
-    let told = world.ask("telium", &["4.00", "credit"]).told().await;
+    assert_eq!(asking.told().await.unwrap()["status"], 0);
+    let asking = world.ask("telium", &["4.00", "credit"]);
+    world.shop.till_asks_for_card().await.unwrap();
+    let card = world.shop.tap(&uid).unwrap();
+    let told = asking.told().await.unwrap();
+    card.remove();
+    world.shop.card_gone().await.unwrap();
     assert_eq!(told["status"], 0, "{told}");
     assert_eq!(world.pay("telium", "5.00", &uid).await["status"], 0);
-    let told = world.ask("telium", &["5.00", "refund"]).told().await;
+    let told = world.ask("telium", &["5.00", "refund"]).told().await.unwrap();
     assert_eq!(told["status"], 0, "{told}");
     // The device is pulled out while a till waits, and comes back.
     let asking = world.ask("telium", &["6.00"]);
-    world.waits().await;
+    world.shop.till_sale().await.unwrap();
     world.unplug().await;
     world.blind(600, "not_paid").await;
-    asking.kill();
+    drop(asking);
     world.plug().await;
     assert_eq!(world.pay("telium", "6.00", &uid).await["status"], 0);
     world.shop.wait_until_synced().await.unwrap();
@@ -231,42 +192,42 @@ async fn clients_that_never_learn_the_end_leave_it_to_the_terminals_screen() {
     let world = world().await;
     let uid = world.cards.uid(1).to_vec();
     for cents in 101..=106_u64 {
-        let told = world.ask("pypostelium", &[&format!("1.{:02}", cents - 100)]).told().await;
+        let told = world.ask("pypostelium", &[&format!("1.{:02}", cents - 100)]).told().await.unwrap();
         assert_eq!(told, json!({ "result": true }), "it takes for paid what was heard");
-        let id = world.waits().await;
+        let id = world.shop.till_sale().await.unwrap();
         world.blind(cents, "asked").await;
         assert_eq!(world.tap(&id, &uid).await["state"], "accepted");
         world.blind(cents, "paid").await;
     }
-    world.unconfirmed(0).await;
+    world.shop.till_unconfirmed(0).await.unwrap();
     // Refused: for it that is paid as well, and the screen says that it is not.
     for (euros, cents) in [("1000.01", 100_001), ("-3.50", 0)] {
-        let told = world.ask("pypostelium", &[euros]).told().await;
+        let told = world.ask("pypostelium", &[euros]).told().await.unwrap();
         assert_eq!(told, json!({ "result": cents > 0 }), "{euros}");
         if cents > 0 {
             world.blind(cents, "not_paid").await;
         }
     }
-    assert_eq!(world.ask("pypostelium", &["2.00"]).told().await, json!({ "result": true }));
-    let id = world.waits().await;
-    assert_eq!(world.ask("pypostelium", &["9.00"]).told().await, json!({ "result": false }), "busy");
+    assert_eq!(world.ask("pypostelium", &["2.00"]).told().await.unwrap(), json!({ "result": true }));
+    let id = world.shop.till_sale().await.unwrap();
+    assert_eq!(world.ask("pypostelium", &["9.00"]).told().await.unwrap(), json!({ "result": false }), "busy");
     assert_eq!(world.shop.delete(&format!("/api/sales/{id}")).await.unwrap(), 200);
     world.blind(200, "not_paid").await;
-    assert_eq!(world.ask("pypostelium", &["2.00", "check"]).told().await, json!({ "result": true }));
-    assert_eq!(world.sold().await, (6, 621));
+    assert_eq!(world.ask("pypostelium", &["2.00", "check"]).told().await.unwrap(), json!({ "result": true }));
+    assert_eq!(world.shop.sold_today().await.unwrap(), (6, 621));
     // Odoo's driver closes its line as soon as it was heard.
-    let told = world.ask("odoo-driver", &["1.03"]).told().await;
+    let told = world.ask("odoo-driver", &["1.03"]).told().await.unwrap();
     assert_eq!(told, json!({ "code": 200, "result": true }));
-    let id = world.waits().await;
+    let id = world.shop.till_sale().await.unwrap();
     assert_eq!(world.tap(&id, &uid).await["state"], "accepted");
-    world.unconfirmed(1).await;
+    world.shop.till_unconfirmed(1).await.unwrap();
     tokio::time::sleep(Duration::from_secs(10)).await;
-    assert_eq!(world.ask("odoo-driver", &["1.03"]).told().await["result"], true);
+    assert_eq!(world.ask("odoo-driver", &["1.03"]).told().await.unwrap()["result"], true);
     world.answer("new").await;
-    let id = world.waits().await;
+    let id = world.shop.till_sale().await.unwrap();
     assert_eq!(world.shop.delete(&format!("/api/sales/{id}")).await.unwrap(), 200);
     world.blind(103, "not_paid").await;
-    assert_eq!(world.sold().await, (7, 621 + 103));
+    assert_eq!(world.shop.sold_today().await.unwrap(), (7, 621 + 103));
 }
 
 #[tokio::test]
@@ -297,7 +258,7 @@ async fn a_till_behind_a_connection_is_served_and_till_test_shows_what_it_would_
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.out.contains("NAK: it is busy"), "{said:?}");
     assert_eq!(world.shop.delete(&format!("/api/sales/{id}")).await.unwrap(), 200);
-    assert_eq!(world.sold().await, (1, 1245));
+    assert_eq!(world.shop.sold_today().await.unwrap(), (1, 1245));
     world.shop.stop().unwrap();
     let said = world.shop.said(&["till", "test"]).unwrap();
     assert_eq!(said.code, Some(1), "{said:?}");

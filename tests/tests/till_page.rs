@@ -5,12 +5,12 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use cabas_tests::browser::Browser;
 use cabas_tests::counter::{Counter, FOREIGN, Screens};
 use cabas_tests::ports::free_port;
+use cabas_tests::tills::Asking;
 use serde_json::{Value, json};
 
 /// The addons' own files.
@@ -29,26 +29,6 @@ async fn counter(more: Vec<(String, String)>) -> (Counter, u16) {
     (counter, port)
 }
 
-struct Asking(Child);
-
-impl Asking {
-    async fn told(mut self) -> Value {
-        while self.0.try_wait().unwrap().is_none() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        let mut said = String::new();
-        self.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-        serde_json::from_str(&said).unwrap_or_else(|_| panic!("the addon failed: {said:?}"))
-    }
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
 fn ask((version, file): (&str, &str), port: u16, euros: &str, key: &str) -> Asking {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder: PathBuf = root.join("../target/tills").join(version).join("x/odoo/addons/pos_payment_terminal");
@@ -62,19 +42,6 @@ fn ask((version, file): (&str, &str), port: u16, euros: &str, key: &str) -> Aski
     Asking(command.stdout(Stdio::piped()).spawn().unwrap())
 }
 
-async fn waits(counter: &Counter) -> String {
-    let id = |status: &Value| {
-        let sale = &status["sale"];
-        (sale["state"] == "waiting" && sale["from_till"] == true).then(|| sale["id"].as_str().unwrap().to_owned())
-    };
-    counter.shop.wait("a till's sale", id).await.unwrap()
-}
-
-async fn unconfirmed(counter: &Counter, count: usize) {
-    let there = |status: &Value| (status["till"]["unconfirmed"].as_array()?.len() == count).then_some(());
-    counter.shop.wait("what tills may not know", there).await.unwrap();
-}
-
 #[tokio::test]
 async fn unmodified_odoo_pages_are_told_what_was_paid_and_why_not() {
     let (counter, port) = counter(Vec::new()).await;
@@ -83,37 +50,37 @@ async fn unmodified_odoo_pages_are_told_what_was_paid_and_why_not() {
             if at == 0 { format!("c{number}") } else { format!("0f8fad5b-d9cb-469f-a165-0000000000{number:02}") }
         };
         let asking = ask(addon, port, "68.32000000000001", &key(1));
-        waits(&counter).await;
+        counter.shop.till_sale().await.unwrap();
         let card = counter.tap(1).unwrap();
-        let told = asking.told().await;
+        let told = asking.told().await.unwrap();
         counter.take_away(card).await.unwrap();
         assert_eq!((told["paid"].as_bool(), told["forced"].as_bool()), (Some(true), Some(false)), "{told}");
         let last = counter.shop.get("/api/sales/last").await.unwrap();
         assert_eq!(last["cents"], 6832);
         assert!(last["till_ref"].as_str().unwrap().to_uppercase().starts_with("ORDER"), "{last}");
-        unconfirmed(&counter, 0).await;
+        counter.shop.till_unconfirmed(0).await.unwrap();
         // Refused: the words reach the cashier, and never the member's reason.
         let asking = ask(addon, port, "2.00", &key(2));
-        let id = waits(&counter).await;
+        let id = counter.shop.till_sale().await.unwrap();
         let card = counter.shop.tap(&FOREIGN).unwrap();
-        let told = asking.told().await;
+        let told = asking.told().await.unwrap();
         counter.take_away(card).await.unwrap();
         assert_eq!((told["paid"].as_bool(), told["forced"].as_bool()), (Some(false), Some(false)), "{told}");
         assert!(told["status"].as_str().unwrap().contains("non abouti"), "{told}");
         assert_eq!(counter.shop.sale_over(&id).await.unwrap()["state"], "declined");
         // Busy, and taken back by the cashier.
         let asking = ask(addon, port, "3.00", &key(3));
-        let id = waits(&counter).await;
-        let told = ask(addon, port, "4.00", &key(4)).told().await;
+        let id = counter.shop.till_sale().await.unwrap();
+        let told = ask(addon, port, "4.00", &key(4)).told().await.unwrap();
         assert_eq!(told["paid"], false, "{told}");
         assert_eq!(counter.shop.delete(&format!("/api/sales/{id}")).await.unwrap(), 200);
-        assert_eq!(asking.told().await["paid"], false);
+        assert_eq!(asking.told().await.unwrap()["paid"], false);
         // An amount that the addon itself does not send.
-        let told = ask(addon, port, "-2.00", &key(5)).told().await;
+        let told = ask(addon, port, "-2.00", &key(5)).told().await.unwrap();
         assert_eq!(told["dialogs"].as_array().unwrap().len(), 1, "{told}");
     }
     // The same payment once more: told, and not paid again.
-    let told = ask(ADDONS[1], port, "68.32", "0f8fad5b-d9cb-469f-a165-000000000001").told().await;
+    let told = ask(ADDONS[1], port, "68.32", "0f8fad5b-d9cb-469f-a165-000000000001").told().await.unwrap();
     assert_eq!(told["paid"], true, "{told}");
     assert_eq!(counter.sales().await.unwrap(), 2);
 }
@@ -127,16 +94,16 @@ async fn till_test_pays_once_as_a_page_does_and_says_what_that_page_would_see() 
     let shown: Value = serde_json::from_slice(&said.stdout).unwrap();
     assert_eq!((&shown["probe"]["done"], &shown["origin"]), (&json!(true), &json!("https://odoo.example")));
     let asking = test(&["--amount", "1245"]).unwrap().stdout(Stdio::piped()).spawn().unwrap();
-    waits(&counter).await;
+    counter.shop.till_sale().await.unwrap();
     let card = counter.tap(1).unwrap();
-    let told = Asking(asking).told().await;
+    let told = Asking(asking).told().await.unwrap();
     counter.take_away(card).await.unwrap();
     assert_eq!(
         (&told["debit"]["done"], &told["debit"]["answer"]["amount_msg"]),
         (&json!(true), &json!(1245)),
         "{told}"
     );
-    unconfirmed(&counter, 0).await;
+    counter.shop.till_unconfirmed(0).await.unwrap();
     // A sale is under way at the counter: the page would be refused.
     let id = counter.shop.begin_sale(300, "typed").await.unwrap();
     assert_eq!(test(&["--amount", "200"]).unwrap().output().unwrap().status.code(), Some(1));
@@ -196,11 +163,11 @@ async fn the_tills_amount_and_its_question_are_clear_at_every_size() {
     let screens = Screens::open(&counter.shop.url()).await.unwrap();
     let display = Screens::open(&format!("{}/customer", counter.shop.url())).await.unwrap();
     let asking = ask(ADDONS[1], port, "12.45", "0f8fad5b-d9cb-469f-a165-000000000001");
-    waits(&counter).await;
+    counter.shop.till_sale().await.unwrap();
     screens.look("till-amount", "Montant de la caisse").await.unwrap();
     display.look("till-member", "12,45").await.unwrap();
     let card = counter.tap(1).unwrap();
-    assert_eq!(asking.told().await["paid"], true);
+    assert_eq!(asking.told().await.unwrap()["paid"], true);
     counter.take_away(card).await.unwrap();
     // A till that goes before it reads, and asks again.
     let send = || {
@@ -209,12 +176,12 @@ async fn the_tills_amount_and_its_question_are_clear_at_every_size() {
         till
     };
     let till = send();
-    let id = waits(&counter).await;
+    let id = counter.shop.till_sale().await.unwrap();
     let card = counter.tap(1).unwrap();
     assert_eq!(counter.shop.sale_over(&id).await.unwrap()["state"], "accepted");
     drop(till);
     counter.take_away(card).await.unwrap();
-    unconfirmed(&counter, 1).await;
+    counter.shop.till_unconfirmed(1).await.unwrap();
     screens.look("till-unconfirmed", "Pas confirmé par la caisse").await.unwrap();
     let mut till = send();
     screens.look("till-question", "Est-ce la même").await.unwrap();
@@ -224,9 +191,17 @@ async fn the_tills_amount_and_its_question_are_clear_at_every_size() {
     let count = till.read(&mut answer).unwrap();
     assert!(String::from_utf8_lossy(&answer[..count]).contains("AE00210"));
     drop(till);
-    unconfirmed(&counter, 0).await;
+    counter.shop.till_unconfirmed(0).await.unwrap();
     assert_eq!(counter.shop.get("/api/today").await.unwrap()["entries"].as_array().map(Vec::len), Some(2));
     assert_eq!(json!(counter.sales().await.unwrap()), 2);
+    // Money back: both screens ask for the card that paid, and the page can take it back.
+    let mut till = std::net::TcpStream::connect(("127.0.0.1", door)).unwrap();
+    till.write_all(b"CZ0040300CA00201CD0011CB003700").unwrap();
+    screens.look("till-refund", "présentez la carte").await.unwrap();
+    display.look("till-refund-member", "présentez la carte").await.unwrap();
+    screens.windows()[0].1.click("#tills button").await.unwrap();
+    let count = till.read(&mut answer).unwrap();
+    assert!(String::from_utf8_lossy(&answer[..count]).contains("AE00201AF00211"));
     screens.close().await.unwrap();
     display.close().await.unwrap();
 }

@@ -71,7 +71,7 @@ pub struct TillAsk {
     pub action: TillAction,
     /// How much.
     pub cents: Cents,
-    /// The till's reference; may be empty.
+    /// The till's reference; may be empty. Of one that keys its payments: the keys that it gave one payment, a line each.
     pub reference: String,
 }
 
@@ -203,6 +203,21 @@ impl Journal {
         })
     }
 
+    /// Writes down that what was done under one key of a till stands under another one too: its line was made anew.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn till_known_as(&mut self, now: Moment, request: RequestId, key: &str) -> Result<(), JournalError> {
+        self.write(now, |writer| {
+            let mut update = writer.tx.prepare_cached(
+                "UPDATE till_requests SET reference = reference || char(10) || ?2 WHERE request = ?1 \
+                 AND instr(char(10) || reference || char(10), char(10) || ?2 || char(10)) = 0",
+            )?;
+            update.execute(params![request.as_bytes(), key])?;
+            Ok(())
+        })
+    }
+
     /// What was done under a till's own key for one payment, its reference: known for as long as requests are kept.
     ///
     /// # Errors
@@ -210,7 +225,9 @@ impl Journal {
     pub fn till_keyed(&mut self, ask: &TillAsk) -> Result<TillKeyed, JournalError> {
         let asked = self.read(|db, state| {
             let select = "SELECT request, action, cents, reference FROM till_requests \
-                          WHERE peer = ?1 AND till = ?2 AND action = ?3 AND reference = ?4 ORDER BY at DESC LIMIT ?5";
+                          WHERE peer = ?1 AND till = ?2 AND action = ?3 \
+                          AND instr(char(10) || reference || char(10), char(10) || ?4 || char(10)) > 0 \
+                          ORDER BY at DESC LIMIT ?5";
             let TillAsk { peer, till, action, reference, .. } = ask;
             let parameters = params![peer, till, action.number(), reference, LOOKED_MAX];
             let mut asked = Vec::new();
@@ -265,6 +282,30 @@ impl Journal {
             let stored = select_stored(db, select, [])?;
             let found: Result<Vec<_>, _> = stored.iter().map(|stored| done(db, state, stored)).collect();
             Ok(found?.into_iter().flatten().count())
+        })
+    }
+
+    /// Sales of a till with an amount that were not given back, newest first, each with the till's reference.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn till_sales(&mut self, ask: &TillAsk) -> Result<Vec<(TillDone, String)>, JournalError> {
+        self.read(|db, state| {
+            let select = "SELECT request, action, cents, reference FROM till_requests \
+                          WHERE peer = ?1 AND till = ?2 AND action = ?3 AND cents = ?4 ORDER BY at DESC LIMIT ?5";
+            let TillAsk { peer, till, cents, .. } = ask;
+            let parameters = params![peer, till, TillAction::Debit.number(), cents.get(), LOOKED_MAX];
+            let mut found = Vec::new();
+            for stored in select_stored(db, select, parameters)? {
+                if let Some(done) = done(db, state, &stored)?
+                    && !done.is_undone
+                {
+                    found.push((done, stored.reference));
+                }
+            }
+            // Two of one second stand in no order in the table.
+            found.sort_by_key(|(done, _)| std::cmp::Reverse(done.sale.seq));
+            Ok(found)
         })
     }
 

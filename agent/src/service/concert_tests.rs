@@ -1,5 +1,6 @@
 //! Tills by Concert at a counter with a real journal: real sockets and pseudo-terminals, cards that a test presents.
 
+use super::till_double::{Till, free_address, opened};
 use super::*;
 use crate::till::Choice;
 use crate::till::concert::message::{ACK, ENQ, EOT, ETX, NAK, Request, Status, debit, frame};
@@ -8,11 +9,6 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-
-struct Till {
-    shop: Shop,
-    address: SocketAddr,
-}
 
 /// A till's side of the line.
 struct Cable(TcpStream);
@@ -54,48 +50,24 @@ impl Cable {
 
 async fn till_shop(allowed: u64) -> Till {
     let shop = shop(allowed, settings());
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = free_address();
     let door = Door { address, peers: [address.ip()].into() };
     shop.service.till.opens(ADDRESS, &address.to_string(), "");
     tokio::spawn(serve_address(door, Arc::clone(&shop.service), shop.stop.subscribe()));
-    tokio::spawn(Arc::clone(&shop.service).till_watch());
-    let till = Till { shop, address };
-    till.until(|status| status["till"]["listening"] == true).await;
-    till
+    opened(shop, address).await
 }
 
 impl Till {
-    async fn until(&self, is_so: impl Fn(&Value) -> bool) -> Value {
-        for _ in 0..2500 {
-            let status = self.shop.service.status();
-            if is_so(&status) {
-                return status;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("{}", self.shop.service.status());
-    }
-
     async fn cable(&self) -> Cable {
         Cable(TcpStream::connect(self.address).await.unwrap())
     }
 
-    async fn waits(&self) -> RequestId {
-        let status = self.until(|status| status["sale"]["state"] == "waiting").await;
-        assert_eq!(status["sale"]["from_till"], true);
-        RequestId::from_hex(status["sale"]["id"].as_str().unwrap()).unwrap()
-    }
-
-    async fn sell(&self, amount: u64, uid: &[u8]) -> u8 {
+    async fn pays(&self, amount: u64, uid: &[u8]) -> u8 {
         let mut cable = self.cable().await;
         cable.asks(&debit(amount, false)).await;
         self.waits().await;
         self.shop.present(uid).await;
         cable.reads().await
-    }
-
-    async fn unconfirmed(&self, count: usize) -> Value {
-        self.until(|status| status["till"]["unconfirmed"].as_array().unwrap().len() == count).await
     }
 
     /// What the screens say of operations that a till is told no end of.
@@ -107,18 +79,13 @@ impl Till {
         };
         self.until(is_so).await;
     }
-
-    async fn closed(self) -> (u32, u64) {
-        let folder = self.shop.close().await;
-        sales_in(folder.path())
-    }
 }
 
 #[tokio::test]
 async fn a_till_is_told_at_the_end_once_its_sale_is_durable() {
     let till = till_shop(10_000).await;
     for amount in 101..=106 {
-        assert_eq!(till.sell(amount, &OURS).await, b'0');
+        assert_eq!(till.pays(amount, &OURS).await, b'0');
         let sold = till.shop.service.last_sale().await.unwrap();
         assert_eq!((sold["cents"].as_u64(), sold["till_ref"].as_str()), (Some(amount), Some("01")));
     }
@@ -138,8 +105,8 @@ async fn a_till_is_told_at_the_end_once_its_sale_is_durable() {
 #[tokio::test]
 async fn what_is_not_paid_is_answered_with_seven_whatever_the_reason() {
     let till = till_shop(1000).await;
-    assert_eq!(till.sell(1001, &OURS).await, b'7');
-    assert_eq!(till.sell(500, &[4, 9, 9, 9, 9, 9, 9]).await, b'7');
+    assert_eq!(till.pays(1001, &OURS).await, b'7');
+    assert_eq!(till.pays(500, &[4, 9, 9, 9, 9, 9, 9]).await, b'7');
     let mut cable = till.cable().await;
     let asked = |kind: char, mode: char, currency: &str| {
         frame(format!("01000007001{mode}{kind}{currency}{:10}A010B010", "").as_bytes())
@@ -172,17 +139,27 @@ async fn what_is_not_paid_is_answered_with_seven_whatever_the_reason() {
 }
 
 #[tokio::test]
-async fn money_goes_back_only_where_one_sale_can_be_meant() {
+async fn money_goes_back_by_the_card_that_paid_or_for_the_last_sale() {
     let till = till_shop(10_000).await;
     let mut cable = till.cable().await;
     let asked = |kind: char, cents: u64| frame(format!("01{cents:08}11{kind}978{:10}A010B010", "").as_bytes());
     for amount in [700, 800, 800, 900] {
-        assert_eq!(till.sell(amount, &OURS).await, b'0');
+        assert_eq!(till.pays(amount, &OURS).await, b'0');
     }
-    for (kind, amount, expected) in
-        [('2', 800, b'7'), ('2', 900, b'0'), ('2', 900, b'7'), ('1', 800, b'7'), ('1', 700, b'0'), ('1', 700, b'7')]
-    {
+    for (kind, amount, card, expected) in [
+        ('2', 800, None, b'7'),
+        ('2', 900, None, b'0'),
+        ('2', 900, None, b'7'),
+        ('1', 700, Some([4, 9, 9, 9, 9, 9, 9]), b'7'),
+        ('1', 700, Some(OURS), b'0'),
+        ('1', 700, None, b'7'),
+        ('1', 800, Some(OURS), b'0'),
+    ] {
         cable.asks(&asked(kind, amount)).await;
+        if let Some(uid) = card {
+            till.until(|status| status["till"]["question"]["kind"] == "card").await;
+            till.shop.present(&uid).await;
+        }
         assert_eq!(cable.reads().await, expected, "{kind} {amount}");
     }
     assert_eq!(till.closed().await, (4, 3200));
@@ -353,7 +330,7 @@ async fn ten_thousand_messages_of_nonsense_sell_nothing_and_stop_nothing() {
         drop(cable.0.try_read(&mut buffer));
     }
     assert!(till.shop.service.status()["sale"].is_null());
-    assert_eq!(till.sell(700, &OURS).await, b'0');
+    assert_eq!(till.pays(700, &OURS).await, b'0');
     assert_eq!(till.closed().await, (1, 700));
 }
 

@@ -42,6 +42,11 @@ pub(super) enum Open {
         id: RequestId,
         deadline: Pin<Box<Sleep>>,
     },
+    /// The card that names a sale, for a till.
+    Card {
+        reply: oneshot::Sender<Result<CardRef, Refusal>>,
+        deadline: Pin<Box<Sleep>>,
+    },
     ReaderTest {
         reply: oneshot::Sender<Result<Option<Tier>, Refusal>>,
         deadline: Pin<Box<Sleep>>,
@@ -54,6 +59,10 @@ impl Open {
         match self {
             Self::Nothing => std::future::pending().await,
             Self::Sale { deadline, .. } | Self::Played { deadline, .. } => deadline.as_mut().await,
+            Self::Card { reply, deadline } => tokio::select! {
+                () = deadline.as_mut() => {}
+                () = reply.closed() => {}
+            },
             Self::ReaderTest { reply, deadline } => tokio::select! {
                 () = deadline.as_mut() => {}
                 () = reply.closed() => {}
@@ -141,6 +150,7 @@ impl Counter {
                 self.service.works();
                 drop(reply.send(self.play_out(id, outcome)));
             }
+            Command::Card { reply } => self.await_card(reply),
             Command::TestReader { reply } => self.test_reader(reply),
             Command::Rest { leaves, reply } => {
                 let rests = self.rests();
@@ -274,6 +284,7 @@ impl Counter {
                 self.service.board().balance_asked = false;
                 self.service.tell(Event::Status);
             }
+            Open::Card { reply, .. } => drop(reply.send(Err(Refusal::NoCard))),
             Open::Played { id, .. } => drop(self.end_played(id, SaleEvent::TimeOut)),
             Open::ReaderTest { reply, .. } => self.tested(reply, Err(Refusal::NoCard)),
         }
@@ -388,7 +399,7 @@ impl Counter {
         let id = match &self.open {
             Open::Sale { ask, .. } => ask.request,
             Open::Played { id, .. } => *id,
-            Open::Nothing | Open::Balance { .. } | Open::ReaderTest { .. } => return,
+            Open::Nothing | Open::Balance { .. } | Open::Card { .. } | Open::ReaderTest { .. } => return,
         };
         if let Some(sale) = self.service.board().find_mut(id) {
             sale.notice = notice;

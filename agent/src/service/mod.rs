@@ -42,7 +42,7 @@ use crate::texts::Texts;
 use board::{Board, SaleView};
 use cabas_protocol::row::Tier;
 use cabas_protocol::sign::sha256;
-use cabas_protocol::{Cents, RequestId};
+use cabas_protocol::{CardRef, Cents, RequestId};
 use metrics::Metrics;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -127,6 +127,10 @@ enum Command {
         id: RequestId,
         outcome: training::Outcome,
         reply: oneshot::Sender<Result<SaleView, Refusal>>,
+    },
+    /// The card that names a sale, for a till.
+    Card {
+        reply: oneshot::Sender<Result<CardRef, Refusal>>,
     },
     TestReader {
         reply: oneshot::Sender<Result<Option<Tier>, Refusal>>,

@@ -114,6 +114,7 @@ impl Counter {
             | Open::Sale { .. }
             | Open::Balance { .. }
             | Open::Played { .. }
+            | Open::Card { .. }
             | Open::ReaderTest { .. }) => {
                 self.open = open;
                 let sale = self.service.view(id).await?;

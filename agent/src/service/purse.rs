@@ -28,7 +28,9 @@ use tokio::time::Sleep;
 pub(super) const DIALOGUE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Remarks on a tap that is over: they stay until the next one.
-const LASTING: [&str; 3] = ["notice-card-again", "notice-doubt-call", "notice-paid-before"];
+const LASTING: [&str; 3] = ["notice-card-again", "notice-doubt-call", PAID_BEFORE];
+/// The card has just shown that it paid an earlier sale.
+pub(super) const PAID_BEFORE: &str = "notice-paid-before";
 
 /// A card with keys on the reader.
 #[derive(Clone)]
@@ -199,7 +201,7 @@ impl Counter {
             Paid::Unsettled(_) => self.wait_again(begun, deadline, part, "notice-doubt-call"),
             Paid::Earlier(record) => {
                 self.accepted_earlier(*record);
-                self.wait_again(begun, deadline, part, "notice-paid-before");
+                self.wait_again(begun, deadline, part, PAID_BEFORE);
             }
             Paid::Failed(error) => {
                 tracing::error!(%error, sale.id = %id, "a sale could not be written down");

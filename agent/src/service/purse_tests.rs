@@ -132,6 +132,48 @@ async fn a_doubt_that_was_set_aside_is_settled_at_a_later_tap_and_over_a_restart
 }
 
 #[tokio::test]
+async fn a_till_that_asks_again_for_what_a_doubt_turns_out_to_have_paid_is_asked_about_before_the_card_pays_again() {
+    use crate::journal::{TillAction, TillAsk};
+    use crate::till::{Choice, Ended, Left, Why, operate};
+    let (shop, card) = purse_shop();
+    let (peer, till) = (String::from("127.0.0.1"), String::from("01"));
+    let cents = Cents::new(600).unwrap();
+    let ask = TillAsk { peer, till, action: TillAction::Debit, cents, reference: String::new() };
+    card.chip().tear = Tear::CommitDone;
+    let doubtful = async {
+        while shop.service.status()["sale"]["state"] != "waiting" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        shop.tap(&card).await;
+        while shop.service.status()["sale"]["state"] != "in_doubt" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    // The till gives up while nobody knows.
+    let gone = async {
+        doubtful.await;
+        Left::Closed
+    };
+    let ended = operate(&shop.service, ask.clone(), gone).await;
+    assert!(matches!(ended, Ended::Not(Why::NotCompleted | Why::Left(Left::Closed))), "{ended:?}");
+    // It asks again; the member's tap shows that the first was paid, and the cashier says that it is the same.
+    let tapped = async {
+        while shop.service.status()["sale"]["state"] != "waiting" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        shop.tap(&card).await;
+        while !shop.service.till.is_asking() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        shop.tap(&card).await;
+        assert!(shop.service.till.answer(1, Choice::Resend));
+    };
+    let (ended, ()) = tokio::join!(operate(&shop.service, ask, std::future::pending()), tapped);
+    assert!(matches!(&ended, Ended::Done(done, None) if done.cents == cents), "{ended:?}");
+    assert_eq!((sales_in(shop.folder.path()), card.chip().debits), ((1, 600), 1));
+}
+
+#[tokio::test]
 async fn the_same_request_takes_a_doubt_up_again() {
     let (shop, card) = purse_shop();
     card.chip().tear = Tear::CommitNotDone;

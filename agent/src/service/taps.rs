@@ -59,6 +59,11 @@ impl Counter {
                 let tier = self.tier_of(card).await;
                 return self.tested(reply, tier);
             }
+            Open::Card { reply, .. } => {
+                self.on_reader = None;
+                drop(reply.send(Ok(self.card_key.card_ref(card.uid.as_bytes()))));
+                return;
+            }
             open @ (Open::Nothing | Open::Sale { .. } | Open::Balance { .. }) => self.open = open,
         }
         let by = PresentedBy {
@@ -70,7 +75,7 @@ impl Counter {
         let seen = self.seen(card, by).await;
         self.on_reader = Some(seen.clone());
         match std::mem::replace(&mut self.open, Open::Nothing) {
-            Open::Nothing | Open::Played { .. } | Open::ReaderTest { .. } => {}
+            Open::Nothing | Open::Played { .. } | Open::Card { .. } | Open::ReaderTest { .. } => {}
             // Another card, or what has only the UID of the one that it waits for.
             Open::Sale { ask, deadline, part, doubt }
                 if doubt.is_some_and(|card| card != by.card || !matches!(seen.keyed, Some(Keyed::Purse(_)))) =>
@@ -133,6 +138,7 @@ impl Counter {
                     self.open = open;
                     self.notice(Some("notice-card-unreadable"));
                 }
+                Open::Card { reply, .. } => drop(reply.send(Err(Refusal::Card(reason)))),
                 Open::ReaderTest { reply, .. } => self.tested(reply, Ok(None)),
             },
         }

@@ -302,6 +302,8 @@ mod trains;
 
 #[path = "concert_tests.rs"]
 mod concert_tills;
+#[path = "till_double.rs"]
+mod till_double;
 #[path = "till_tests.rs"]
 mod tills;
 

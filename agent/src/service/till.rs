@@ -1,15 +1,21 @@
 //! What the counter does for tills, and what the page says of them.
 
 use super::board::SaleView;
-use super::counter::Counter;
-use super::{Begun, Event, Refusal, Service};
+use super::counter::{Counter, Open};
+use super::purse::PAID_BEFORE;
+use super::{Begun, By, Command, Event, Refusal, Service};
 use crate::core::ages::Moment;
 use crate::core::sale::{SaleEvent, SaleState};
 use crate::journal::{Declined, Journal, JournalError, TillAsk, TillDone, TillKeyed};
 use crate::till::Choice;
-use cabas_protocol::{Cents, RequestId, Timestamp};
+use cabas_protocol::{CardRef, Cents, RequestId, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long a card that names a sale is waited for; the till waits less.
+const CARD_TIMEOUT: Duration = Duration::from_secs(90);
 
 impl Service {
     async fn till_work<T: Send + 'static>(
@@ -45,6 +51,17 @@ impl Service {
         self.till_work(move |journal, now| journal.till_today(now, &ask.peer, &ask.till)).await
     }
 
+    /// Sales of a till with an amount that were not given back, newest first, with its references.
+    pub(crate) async fn till_sales(&self, ask: TillAsk) -> Result<Vec<(TillDone, String)>, Refusal> {
+        self.till_work(move |journal, _| journal.till_sales(&ask)).await
+    }
+
+    /// Waits for a card that names a sale: whose it is, and nothing more. The card itself is not spoken to.
+    pub(crate) async fn till_card(&self) -> Result<CardRef, Refusal> {
+        self.may_really(By::Program)?;
+        self.ask(|reply| Command::Card { reply }).await
+    }
+
     pub(crate) async fn till_done(&self, request: RequestId) -> Result<Option<TillDone>, Refusal> {
         self.till_work(move |journal, _| journal.till_done(request)).await
     }
@@ -52,6 +69,11 @@ impl Service {
     /// The till knows, or a person has seen to it.
     pub(crate) async fn till_told(&self, request: RequestId, by_hand: bool) -> Result<bool, Refusal> {
         self.till_work(move |journal, now| journal.till_told(now, request, by_hand)).await
+    }
+
+    /// What was done stands under another key of its till too.
+    pub(crate) async fn till_known_as(&self, request: RequestId, key: String) -> Result<(), Refusal> {
+        self.till_work(move |journal, now| journal.till_known_as(now, request, &key)).await
     }
 
     /// How many there are, shown or not.
@@ -86,6 +108,11 @@ impl Service {
         self.board().find(id).map(|sale| sale.state)
     }
 
+    /// True where the card of a sale that waits has just shown that it paid an earlier one.
+    pub(crate) fn till_paid_before(&self, id: RequestId) -> bool {
+        self.board().find(id).is_some_and(|sale| sale.notice == Some(PAID_BEFORE))
+    }
+
     /// True while a till has to come again later.
     pub(crate) fn till_is_busy(&self) -> bool {
         self.till.is_asking() || self.board().is_busy()
@@ -107,7 +134,7 @@ impl Service {
     /// # Errors
     /// [`Refusal::NotFound`] where it is asked no longer, [`Refusal::Locked`].
     pub fn till_answer(&self, question: u64, choice: Choice) -> Result<Value, Refusal> {
-        self.may(super::By::Person)?;
+        self.may(By::Person)?;
         if self.till.answer(question, choice) { Ok(json!({ "answered": true })) } else { Err(Refusal::NotFound) }
     }
 
@@ -116,12 +143,21 @@ impl Service {
     /// # Errors
     /// [`Refusal`].
     pub async fn till_settled(&self, request: RequestId) -> Result<Value, Refusal> {
-        self.may(super::By::Person)?;
+        self.may(By::Person)?;
         if self.till_told(request, true).await? { Ok(json!({ "settled": true })) } else { Err(Refusal::NotFound) }
     }
 }
 
 impl Counter {
+    /// Waits for a card that names a sale.
+    pub(super) fn await_card(&mut self, reply: oneshot::Sender<Result<CardRef, Refusal>>) {
+        if !matches!(self.open, Open::Nothing) {
+            drop(reply.send(Err(Refusal::Busy)));
+            return;
+        }
+        self.open = Open::Card { reply, deadline: Box::pin(tokio::time::sleep(CARD_TIMEOUT)) };
+    }
+
     /// A till's amount of which the fund pays only a part: no card is asked for, and what would pass is told.
     pub(super) fn decline_shared(&mut self, mut sale: SaleView) -> Begun {
         let (id, declined) = {

@@ -1,5 +1,6 @@
 //! Tills by Caisse-AP at a counter with a real journal: real sockets, cards that a test presents.
 
+use super::till_double::{Till, free_address, opened};
 use super::*;
 use crate::journal::{TillAction, TillAsk};
 use crate::till::caisse_ap::message::{Cause, Message, Request, wrap};
@@ -7,7 +8,6 @@ use crate::till::caisse_ap::server::{Door, serve};
 use crate::till::{Choice, Ended, operate};
 use cabas_protocol::objects::{Category, Grid};
 use cabas_protocol::{CategoryId, Version};
-use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -24,49 +24,23 @@ fn asked(action: char, amount: u64) -> String {
     format!("CZ0040300CJ012012345678901CA00201CE003978CD001{action}CB{:03}{amount}", amount.len())
 }
 
-struct Till {
-    shop: Shop,
-    address: SocketAddr,
-}
-
 async fn till_shop(allowed: u64) -> Till {
     till_at(shop(allowed, settings())).await
 }
 
 async fn till_at(shop: Shop) -> Till {
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = free_address();
     let door = Door { address, peers: [address.ip()].into(), silence: Duration::from_millis(20) };
     shop.service.till.opens(crate::till::caisse_ap::server::WAY, &address.to_string(), "");
     tokio::spawn(serve(door, Arc::clone(&shop.service), shop.stop.subscribe()));
-    tokio::spawn(Arc::clone(&shop.service).till_watch());
-    let till = Till { shop, address };
-    till.until(|status| status["till"]["listening"] == true).await;
-    till
+    opened(shop, address).await
 }
 
 impl Till {
-    async fn until(&self, is_so: impl Fn(&Value) -> bool) -> Value {
-        for _ in 0..1000 {
-            let status = self.shop.service.status();
-            if is_so(&status) {
-                return status;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("{}", self.shop.service.status());
-    }
-
     async fn send(&self, request: &[u8]) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request).await.unwrap();
         stream
-    }
-
-    /// The sale that waits for its card because of what was sent.
-    async fn waits(&self) -> RequestId {
-        let status = self.until(|status| status["sale"]["state"] == "waiting").await;
-        assert_eq!(status["sale"]["from_till"], true);
-        RequestId::from_hex(status["sale"]["id"].as_str().unwrap()).unwrap()
     }
 
     /// A whole request: what the till reads before it closes.
@@ -80,11 +54,6 @@ impl Till {
         self.waits().await;
         self.shop.present(uid).await;
         read(&mut stream).await
-    }
-
-    async fn closed(self) -> (u32, u64) {
-        let folder = self.shop.close().await;
-        sales_in(folder.path())
     }
 }
 
@@ -257,16 +226,34 @@ async fn a_lost_answer_is_kept_and_the_same_request_is_asked_about_before_it_is_
 }
 
 #[tokio::test]
-async fn a_refund_needs_the_only_sale_it_can_mean_and_a_cancellation_the_last() {
+async fn a_refund_needs_the_card_that_paid_or_the_tills_reference_and_a_cancellation_is_of_the_last() {
     let till = till_shop(10_000).await;
     for amount in [700, 800, 800] {
         assert!(till.sell(amount, &OURS).await.contains("AE00210"));
     }
-    assert_refused(&till.ask(&asked('1', 800)).await, Cause::Selection);
     assert_refused(&till.ask(&asked('1', 100)).await, Cause::Selection);
-    let answer = till.ask(&asked('1', 700)).await;
+    // The amount alone could be another member's: the card that paid names its sale.
+    let back = async |request: &str, uid: &[u8]| {
+        let mut stream = till.send(request.as_bytes()).await;
+        let status = till.until(|status| status["till"]["question"].is_object()).await;
+        assert_eq!(status["till"]["question"]["kind"], "card", "{status}");
+        assert_refused(&till.ask(&debit(300)).await, Cause::Operator);
+        till.shop.present(uid).await;
+        read(&mut stream).await
+    };
+    assert_refused(&back(&asked('1', 700), &STRANGE).await, Cause::Selection);
+    let answer = back(&asked('1', 700), &OURS).await;
     assert!(answer.contains("CD0011") && answer.contains("AE00210") && answer.contains("AC006000004"), "{answer}");
     assert_refused(&till.ask(&asked('1', 700)).await, Cause::Selection);
+    // The cashier takes it back, or the till goes: nothing is given back, and the next one is served.
+    let mut stream = till.send(asked('1', 800).as_bytes()).await;
+    let status = till.until(|status| status["till"]["question"].is_object()).await;
+    let question = status["till"]["question"]["question"].as_u64().unwrap();
+    assert_eq!(till.shop.service.till_answer(question, Choice::New), Err(Refusal::NotFound), "no answer to this");
+    till.shop.service.till_answer(question, Choice::Cancel).unwrap();
+    assert_refused(&read(&mut stream).await, Cause::Operator);
+    drop(till.send(asked('1', 800).as_bytes()).await);
+    till.until(|status| status["till"]["question"].is_null()).await;
     // The last operation was the refund: nothing is cancelled by it.
     assert_refused(&till.ask(&asked('2', 800)).await, Cause::Selection);
     assert!(till.sell(900, &OURS).await.contains("AE00210"));
@@ -277,7 +264,14 @@ async fn a_refund_needs_the_only_sale_it_can_mean_and_a_cancellation_the_last() 
     let today = till.shop.service.today().await.unwrap();
     let kinds = |kind| today["entries"].as_array().unwrap().iter().filter(|entry| entry["kind"] == kind).count();
     assert_eq!((kinds("refund"), kinds("reversal"), kinds("sale")), (1, 1, 4));
-    assert_eq!(till.closed().await, (4, 700 + 800 + 800 + 900));
+    // A reference of one sale alone names it without a card.
+    let mut stream = till.send(format!("{}CF003A17", debit(800)).as_bytes()).await;
+    till.waits().await;
+    till.shop.present(&OURS).await;
+    assert!(read(&mut stream).await.contains("AE00210"));
+    drop(stream);
+    assert!(till.ask(&format!("{}CF003A17", asked('1', 800))).await.contains("AE00210"));
+    assert_eq!(till.closed().await, (5, 700 + 800 + 800 + 900 + 800));
 }
 
 #[tokio::test]
@@ -287,9 +281,21 @@ async fn a_till_that_wants_no_end_is_told_at_once_and_only_then() {
     let answer = read(&mut stream).await;
     assert!(answer.ends_with("BA0011AE00211"), "{answer}");
     drop(stream);
+    let blind = async |at: usize, cents: u64, state: &str| {
+        let is_so = |one: &Value| one["cents"] == cents && one["state"] == state;
+        till.until(|status| status["till"]["blind"].get(at).is_some_and(is_so)).await;
+    };
     till.waits().await;
+    blind(0, 700, "asked").await;
     till.shop.present(&OURS).await;
-    till.until(|status| status["sale"].is_null()).await;
+    blind(0, 700, "paid").await;
+    // What does not even become a sale, and what is taken back: the screens alone say it.
+    assert!(till.ask(&format!("{}BA0011", debit(100_001))).await.ends_with("AE00211"));
+    blind(1, 100_001, "not_paid").await;
+    assert!(till.ask(&format!("{}BA0011", debit(300))).await.ends_with("AE00211"));
+    let id = till.waits().await;
+    till.shop.service.cancel(id).await.unwrap();
+    blind(2, 300, "not_paid").await;
     assert!(till.sell(700, &OURS).await.contains("AE00210"));
     till.until(|status| status["till"]["unconfirmed"].as_array().unwrap().is_empty()).await;
     assert_eq!(till.closed().await, (2, 1400));

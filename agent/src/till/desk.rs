@@ -7,6 +7,7 @@ use cabas_protocol::{Cents, RequestId, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::Ended;
 use crate::journal::{TillAction, TillDone};
 use crate::texts::Texts;
 
@@ -34,11 +35,45 @@ impl Choice {
     }
 }
 
+/// What only a person at the counter can say.
+#[derive(Debug)]
+enum Asks {
+    /// Whether a request is the one that was done before.
+    Again(TillDone),
+    /// Money is asked back that a card has to name; a person can only take it back.
+    Card(Cents),
+}
+
 #[derive(Debug)]
 struct Question {
     id: u64,
-    done: TillDone,
+    asks: Asks,
     reply: oneshot::Sender<Choice>,
+}
+
+impl Question {
+    fn json(&self, texts: &Texts, now: Timestamp) -> Value {
+        let (kind, name, mut view) = match &self.asks {
+            Asks::Again(done) => {
+                let name = match done.action {
+                    TillAction::Debit => "till-again",
+                    TillAction::Refund | TillAction::Cancel => "till-again-back",
+                };
+                ("again", name, done_json(done, now))
+            }
+            Asks::Card(cents) => {
+                ("card", "till-refund-card", json!({ "action": TillAction::Refund.name(), "cents": cents.get() }))
+            }
+        };
+        let words = texts.both(name);
+        if let Value::Object(view) = &mut view {
+            view.insert(String::from("question"), json!(self.id));
+            view.insert(String::from("kind"), json!(kind));
+            view.insert(String::from("message_fr"), json!(words.message_fr));
+            view.insert(String::from("message_en"), json!(words.message_en));
+        }
+        view
+    }
 }
 
 /// How an operation goes whose till is told no end: the screen alone says it.
@@ -52,6 +87,15 @@ pub enum Blind {
     NotPaid,
     /// The journal cannot say.
     Unknown,
+}
+
+/// What the screens say of an operation that is over, whose till is told no end.
+pub(super) const fn blind_of(ended: &Ended) -> Blind {
+    match ended {
+        Ended::Done(..) => Blind::Paid,
+        Ended::Not(_) => Blind::NotPaid,
+        Ended::Unknown => Blind::Unknown,
+    }
 }
 
 impl Blind {
@@ -171,13 +215,22 @@ impl Desk {
 
     /// Asks the cashier about something that was done before; nothing where something is asked already.
     pub(super) fn ask(&self, done: TillDone) -> Option<(u64, oneshot::Receiver<Choice>)> {
+        self.put(Asks::Again(done))
+    }
+
+    /// Asks for the card that paid what is to be given back; nothing where something is asked already.
+    pub(super) fn ask_card(&self, cents: Cents) -> Option<(u64, oneshot::Receiver<Choice>)> {
+        self.put(Asks::Card(cents))
+    }
+
+    fn put(&self, asks: Asks) -> Option<(u64, oneshot::Receiver<Choice>)> {
         let mut inner = self.lock();
         if inner.question.is_some() {
             return None;
         }
         inner.questions = inner.questions.saturating_add(1);
         let (id, (reply, answer)) = (inner.questions, oneshot::channel());
-        inner.question = Some(Question { id, done, reply });
+        inner.question = Some(Question { id, asks, reply });
         Some((id, answer))
     }
 
@@ -203,9 +256,10 @@ impl Desk {
         drop(self.lock().question.take_if(|question| question.id == id));
     }
 
-    /// The cashier answers; false where this is asked no longer.
+    /// The cashier answers; false where this is asked no longer, or is no answer to it.
     pub(crate) fn answer(&self, id: u64, choice: Choice) -> bool {
-        let asked = self.lock().question.take_if(|question| question.id == id);
+        let fits = |asks: &Asks| choice == Choice::Cancel || matches!(asks, Asks::Again(_));
+        let asked = self.lock().question.take_if(|question| question.id == id && fits(&question.asks));
         asked.is_some_and(|question| question.reply.send(choice).is_ok())
     }
 
@@ -247,19 +301,7 @@ impl Desk {
             let is_fresh = now.since_s(*at) <= shown_s;
             is_fresh.then(|| json!({ "number": number, "cents": cents.get(), "state": name }))
         });
-        let question = inner.question.as_ref().map(|question| {
-            let words = texts.both(match question.done.action {
-                TillAction::Debit => "till-again",
-                TillAction::Refund | TillAction::Cancel => "till-again-back",
-            });
-            let mut view = done_json(&question.done, now);
-            if let Value::Object(view) = &mut view {
-                view.insert(String::from("question"), json!(question.id));
-                view.insert(String::from("message_fr"), json!(words.message_fr));
-                view.insert(String::from("message_en"), json!(words.message_en));
-            }
-            view
-        });
+        let question = inner.question.as_ref().map(|question| question.json(texts, now));
         json!({
             "address": address,
             "listening": inner.is_listening(),

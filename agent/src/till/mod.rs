@@ -181,26 +181,38 @@ async fn operate_anyhow(service: &Service, ask: TillAsk, manner: Manner, gone: i
             Err(refusal) => return refusal.into(),
         }
     }
-    match same_again(service, &ask, &manner).await {
-        Ok(None) => {}
-        Ok(Some(done)) => match ask_cashier(service, &done, &mut patience).await {
-            Ok(Choice::Resend) => return Ended::Done(Box::new(done), patience.left),
-            Ok(Choice::Cancel) => return Why::Operator.into(),
-            Ok(Choice::New) => drop(service.till_told(done.request, true).await),
-            Err(why) => return why.into(),
-        },
-        Err(refusal) => return refusal.into(),
-    }
-    let Some(request) = taken_up.or_else(new_request) else { return Why::NotCompleted.into() };
-    if taken_up.is_none()
-        && let Err(refusal) = service.till_asks(request, ask.clone()).await
-    {
-        return refusal.into();
-    }
-    match ask.action {
-        TillAction::Debit => debit(service, request, (&ask, manner), patience).await,
-        TillAction::Refund => undo::refund(service, request, &ask).await,
-        TillAction::Cancel => undo::cancel(service, request, &ask).await,
+    loop {
+        match same_again(service, &ask, &manner).await {
+            Ok(None) => {}
+            Ok(Some(done)) => match ask_cashier(service, &done, &mut patience).await {
+                Ok(Choice::Resend) => {
+                    // Its page may ask under this key once more, and is to be told the same.
+                    if manner.is_keyed
+                        && let Err(refusal) = service.till_known_as(done.request, ask.reference.clone()).await
+                    {
+                        return refusal.into();
+                    }
+                    return Ended::Done(Box::new(done), patience.left);
+                }
+                Ok(Choice::Cancel) => return Why::Operator.into(),
+                Ok(Choice::New) => drop(service.till_told(done.request, true).await),
+                Err(why) => return why.into(),
+            },
+            Err(refusal) => return refusal.into(),
+        }
+        let is_taken_up = taken_up.is_some();
+        let Some(request) = taken_up.take().or_else(new_request) else { return Why::NotCompleted.into() };
+        if !is_taken_up && let Err(refusal) = service.till_asks(request, ask.clone()).await {
+            return refusal.into();
+        }
+        return match ask.action {
+            TillAction::Debit => match debit(service, request, (&ask, &manner), &mut patience).await {
+                Some(ended) => ended,
+                None => continue,
+            },
+            TillAction::Refund => undo::refund(service, request, &ask, patience).await,
+            TillAction::Cancel => undo::cancel(service, request, &ask).await,
+        };
     }
 }
 
@@ -237,22 +249,24 @@ async fn ask_cashier<G: Future<Output = Left>>(
     chosen
 }
 
+/// One sale until its end. Nothing where it was taken back because its card had paid before, unknown to the till, what may be
+/// the same: that is asked about first.
 async fn debit<G: Future<Output = Left>>(
     service: &Service,
     request: RequestId,
-    (ask, manner): (&TillAsk, Manner),
-    mut patience: Patience<G>,
-) -> Ended {
+    (ask, manner): (&TillAsk, &Manner),
+    patience: &mut Patience<G>,
+) -> Option<Ended> {
     let Some(category) = service.categories().named(&service.till.category()) else {
         tracing::error!("a till's sale falls in a category that the shop does not have");
-        return Why::NotCompleted.into();
+        return Some(Why::NotCompleted.into());
     };
     let lines = vec![AskedLine { category, requested: ask.cents }];
     let mut events = service.events();
-    let Manner { till_ref, takes_part, .. } = manner;
+    let Manner { till_ref, takes_part, .. } = manner.clone();
     let begin = BeginAsk { request, till_ref, lines, training: false, from_till: true, takes_part };
     if let Err(refusal) = service.begin_by(By::Program, begin).await {
-        return refusal.into();
+        return Some(refusal.into());
     }
     let mut taken_back = None;
     let mut last_card = Box::pin(tokio::time::sleep(DEADLINE.saturating_add(LAST_CARD)));
@@ -261,11 +275,18 @@ async fn debit<G: Future<Output = Left>>(
             Some(SaleState::Waiting | SaleState::Authorizing | SaleState::Offered) => {}
             // Its card may come again until the time is over.
             Some(SaleState::InDoubt) if taken_back.is_none() => {}
-            state => return end(service, request, (state, taken_back), patience.left).await,
+            state => return Some(end(service, request, (state, taken_back), patience.left).await),
+        }
+        if taken_back.is_none()
+            && service.till_paid_before(request)
+            && let Ok(Some(_)) = same_again(service, ask, manner).await
+            && service.cancel(request).await.is_ok()
+        {
+            return None;
         }
         tokio::select! {
             event = events.recv() => if let Err(RecvError::Closed) = event {
-                return Ended::Unknown;
+                return Some(Ended::Unknown);
             },
             why = patience.ends() => {
                 taken_back = Some(why);
@@ -275,7 +296,7 @@ async fn debit<G: Future<Output = Left>>(
             }
             () = &mut last_card => {
                 let state = service.till_state(request);
-                return end(service, request, (state, taken_back.or(Some(Why::TimedOut))), patience.left).await;
+                return Some(end(service, request, (state, taken_back.or(Some(Why::TimedOut))), patience.left).await);
             }
         }
     }

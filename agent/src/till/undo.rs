@@ -1,29 +1,69 @@
-//! Money back for a till. Neither request names a sale or brings a card, and money must never go to another household: so a
-//! refund is done only where one sale of that till and day alone can be meant, and a cancellation only of its last one.
+//! Money back for a till, which must never go to another household. A refund names its sale by the till's own reference, or by
+//! the card that paid: an amount alone could be another member's. A cancellation is of the till's last operation alone.
 //! Everything else is refused; the list on the cashier's page names each sale.
 
 use cabas_protocol::RequestId;
 
-use super::{Ended, Why};
+use super::{Ended, Left, Patience, Why, why_of};
 use crate::core::undo::UndoRefusal;
 use crate::journal::{RefundAsk, SaleRef, TillAction, TillAsk, TillDone};
 use crate::service::{By, Refusal, Service};
+use cabas_protocol::CardRef;
 
-/// Money back for the only sale of this till and day with this amount, and this reference where the till gives one.
-pub(super) async fn refund(service: &Service, request: RequestId, ask: &TillAsk) -> Ended {
-    let today = match service.till_today(ask.clone()).await {
-        Ok(today) => today,
+/// Money back for a sale of this till with this amount: the only one of its reference, or the newest of the card that is held
+/// to the reader.
+pub(super) async fn refund<G: Future<Output = Left>>(
+    service: &Service,
+    request: RequestId,
+    ask: &TillAsk,
+    mut patience: Patience<G>,
+) -> Ended {
+    let sales = match service.till_sales(ask.clone()).await {
+        Ok(sales) => sales,
         Err(refusal) => return refusal.into(),
     };
-    let is_meant = |done: &TillDone, reference: &str| {
-        let same_reference = ask.reference.is_empty() || reference == ask.reference;
-        done.action == TillAction::Debit && done.cents == ask.cents && !done.is_undone && same_reference
-    };
-    let mut meant = today.iter().filter(|(done, reference)| is_meant(done, reference));
-    match (meant.next(), meant.next()) {
-        (Some((sale, _)), None) => give_back(service, request, sale).await,
-        (None, _) | (Some(_), Some(_)) => Why::Selection.into(),
+    let named: Vec<_> =
+        sales.iter().filter(|(_, reference)| !ask.reference.is_empty() && *reference == ask.reference).collect();
+    if let [(sale, _)] = named.as_slice() {
+        return give_back(service, request, sale).await;
     }
+    if sales.is_empty() {
+        return Why::Selection.into();
+    }
+    let card = match card_of(service, ask, &mut patience).await {
+        Ok(card) => card,
+        Err(why) => return why.into(),
+    };
+    let is_meant = |sale: &&TillDone| sale.sale.sale.card == card;
+    let meant = named.into_iter().map(|(sale, _)| sale).find(is_meant);
+    match meant.or_else(|| sales.iter().map(|(sale, _)| sale).find(is_meant)) {
+        Some(sale) => match give_back(service, request, sale).await {
+            Ended::Done(done, None) => Ended::Done(done, patience.left),
+            ended @ (Ended::Done(..) | Ended::Not(_) | Ended::Unknown) => ended,
+        },
+        None => Why::Selection.into(),
+    }
+}
+
+/// The card that is held to the reader, for what the screens ask.
+async fn card_of<G: Future<Output = Left>>(
+    service: &Service,
+    ask: &TillAsk,
+    patience: &mut Patience<G>,
+) -> Result<CardRef, Why> {
+    let (id, taken_back) = service.till.ask_card(ask.cents).ok_or(Why::Operator)?;
+    service.till_changed();
+    let card = tokio::select! {
+        biased;
+        card = service.till_card() => card.map_err(|refusal| {
+            if refusal == Refusal::NoCard { Why::TimedOut } else { why_of(&refusal) }
+        }),
+        _cancelled = taken_back => Err(Why::Operator),
+        why = patience.ends() => Err(why),
+    };
+    service.till.withdraw(id);
+    service.till_changed();
+    card
 }
 
 /// The till's last operation undone, where it is a sale of this amount.

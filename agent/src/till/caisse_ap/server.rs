@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::message::{ACK, Action, CAN, Cause, MESSAGE_BYTES_MAX, Message, Proof, Request, Scan, scan};
 use crate::journal::{TillAction, TillAsk, TillDone};
 use crate::service::Service;
+use crate::till::desk::blind_of;
 use crate::till::gate::Gate;
 use crate::till::{Ended, Left, Manner, Why, operate, operate_as};
 
@@ -136,7 +137,7 @@ impl Drop for Telling<'_> {
     }
 }
 
-/// BA=1: the till is told that it was asked, and learns the end from the cashier.
+/// BA=1: the till is told that it was asked. How it ends the screens say, also where not even a sale comes of it.
 async fn at_once_then(
     message: &Message,
     ask: TillAsk,
@@ -147,10 +148,16 @@ async fn at_once_then(
         return answer(from, to, &message.refused(Cause::Operator)).await;
     }
     answer(from, to, &message.taken()).await;
-    if let Ended::Done(done, _) = operate(service, ask, std::future::pending()).await {
+    let (desk, cents) = (&service.till, ask.cents);
+    let number = desk.blind_begins(cents, service.till_now());
+    service.till_changed();
+    let ended = operate(service, ask, std::future::pending()).await;
+    if let Ended::Done(done, _) = &ended {
         // It did not want to know: nothing is left to be confirmed.
         drop(service.till_told(done.request, false).await);
     }
+    desk.blind_ends(number, blind_of(&ended), service.till_now());
+    service.till_changed();
 }
 
 /// The bytes of one request; nothing where the till went first.

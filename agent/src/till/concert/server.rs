@@ -20,7 +20,7 @@ use super::session::{Out, Session};
 use crate::core::amount;
 use crate::journal::{TillAction, TillAsk, TillDone};
 use crate::service::Service;
-use crate::till::desk::Blind;
+use crate::till::desk::{Blind, blind_of};
 use crate::till::gate::Gate;
 use crate::till::{Ended, Left, operate};
 
@@ -357,13 +357,5 @@ impl Talk<'_> {
             None if asked.done.is_none() => self.blind(None, cents, Blind::NotPaid),
             None => {}
         }
-    }
-}
-
-const fn blind_of(ended: &Ended) -> Blind {
-    match ended {
-        Ended::Done(..) => Blind::Paid,
-        Ended::Not(_) => Blind::NotPaid,
-        Ended::Unknown => Blind::Unknown,
     }
 }

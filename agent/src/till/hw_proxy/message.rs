@@ -27,7 +27,7 @@ pub enum Wrong {
     #[error("only the payment mode card is taken")]
     Mode,
     /// An id or a reference too long, or not of printable characters.
-    #[error("payment_id or order_id is too long or not text")]
+    #[error("payment_id, order_id or terminal_id is too long or not text")]
     Reference,
 }
 
@@ -42,6 +42,8 @@ pub struct Payment {
     pub is_keyed: bool,
     /// The order, for lists and exports.
     pub order: Option<String>,
+    /// The terminal's name at the point of sale, which its page repeats as it asks for the end; empty where it has none.
+    pub terminal: String,
 }
 
 impl Payment {
@@ -70,7 +72,8 @@ impl Payment {
         let (id, order) = (text_of(&info, "payment_id")?, text_of(&info, "order_id")?);
         let is_keyed = is_uuid(&id);
         let reference = if is_keyed { id.to_ascii_lowercase() } else { format!("{order} {id}").trim().to_owned() };
-        Ok(Self { cents, reference, is_keyed, order: (!order.is_empty()).then_some(order) })
+        let terminal = text_of(&info, "terminal_id")?;
+        Ok(Self { cents, reference, is_keyed, order: (!order.is_empty()).then_some(order), terminal })
     }
 
     /// The number that stands for it in the point of sale: the same whenever it is asked for again, also after a start.
@@ -78,6 +81,12 @@ impl Payment {
     pub fn transaction(&self) -> u64 {
         transaction_of(&self.reference)
     }
+}
+
+/// The terminal's name in the parameters of a call; empty where there is none.
+#[must_use]
+pub fn terminal_of(params: &Value) -> String {
+    params.as_object().and_then(|params| text_of(params, "terminal_id").ok()).unwrap_or_default()
 }
 
 /// The number of what a reference stands for: 48 bits, exact in a browser.

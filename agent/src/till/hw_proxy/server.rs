@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::message::{Payment, answer, call, fault, transaction_of, words_of};
+use super::message::{Payment, answer, call, fault, terminal_of, transaction_of, words_of};
 use super::table::{Begun, Client, State, Table};
 use crate::journal::{TillAction, TillAsk, TillDone};
 use crate::service::Service;
@@ -220,7 +220,7 @@ impl Proxy {
         let result = match verb.as_str() {
             "handshake" => Value::Bool(true),
             "status_json" => {
-                let (transactions, carried) = self.table.json(&client);
+                let (transactions, carried) = self.table.json(&client, &terminal_of(&params));
                 reads(read_of, carried);
                 json!({ DRIVER: { "status": "connected", "messages": [], "is_terminal": true, "transactions": transactions } })
             }
@@ -263,7 +263,7 @@ impl Proxy {
             .inspect_err(|error| tracing::warn!(%error, "what a point of sale asked for is no payment"))
             .ok()?;
         let id = payment.transaction();
-        match self.table.begin(id, payment.cents, client, is_waited_for) {
+        match self.table.begin(id, &payment, client, is_waited_for) {
             Begun::Joined => {}
             Begun::Conflict => return None,
             Begun::New => {
@@ -277,7 +277,7 @@ impl Proxy {
     }
 
     async fn pay(&self, id: u64, payment: Payment, takes_part: bool) {
-        let Payment { cents, reference, is_keyed, order } = payment;
+        let Payment { cents, reference, is_keyed, order, terminal: _ } = payment;
         let (peer, till) = (PEER.to_owned(), String::new());
         let ask = TillAsk { peer, till, action: TillAction::Debit, cents, reference };
         let manner = Manner { till_ref: order, takes_part, is_keyed };
@@ -319,7 +319,9 @@ impl Proxy {
         match self.service.till_today(ask).await {
             Ok(today) => {
                 for (done, reference) in today.iter().rev().filter(|(done, _)| !done.is_undone) {
-                    self.table.restore(transaction_of(reference), done.cents, done_of(done));
+                    for key in reference.lines() {
+                        self.table.restore(transaction_of(key), done.cents, done_of(done));
+                    }
                 }
             }
             Err(refusal) => tracing::warn!(%refusal, "what points of sale asked for today could not be read"),

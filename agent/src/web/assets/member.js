@@ -142,9 +142,16 @@ export function memberView(root, onNeutral = () => {}) {
     draw();
   }
 
+  // Money that a till asks back: the card that paid names its sale.
+  function refund() {
+    const question = status?.till?.question;
+    return question?.kind === "card" && !isOpen(sale) ? question : null;
+  }
+
   // A failure of ours never looks like the member's, and how a sale was stopped is nobody's business.
   function said() {
     if (asking) return say("page-approach");
+    if (refund()) return words(refund(), language);
     if (!sale || sale.state === "cancelled") return say("page-welcome");
     if (sale.reversed) return words(sale, language);
     if (sale.state === "accepted") return say("page-thanks");
@@ -163,13 +170,13 @@ export function memberView(root, onNeutral = () => {}) {
     root.lang = language;
     const open = isOpen(sale);
     const reversed = Boolean(sale?.reversed);
-    const accepted = sale?.state === "accepted" && !reversed;
-    root.dataset.state = asking ? "open" : open ? "open" : reversed ? "reversed" : accepted ? "accepted" : sale ? "stopped" : "idle";
+    const accepted = sale?.state === "accepted" && !reversed && !refund();
+    root.dataset.state = asking || refund() ? "open" : open ? "open" : reversed ? "reversed" : accepted ? "accepted" : sale ? "stopped" : "idle";
     const set = (element, text) => { if (element.textContent !== text) element.textContent = text; element.hidden = text === ""; };
     set(training, status?.training || sale?.training ? say("page-training-banner") : "");
     set(shop, status?.terminal.shop_name || "");
-    set(amount, sale && sale.cents !== null && (open || accepted || reversed) && !secret ? money(sale.cents, language) : "");
-    set(mark, secret ? "" : accepted ? "✓" : reversed ? "←" : sale?.state === "in_doubt" ? "↻" : asking || sale?.state === "waiting" ? ")))" : "");
+    set(amount, refund() && !secret ? money(refund().cents, language) : sale && sale.cents !== null && (open || accepted || reversed) && !secret ? money(sale.cents, language) : "");
+    set(mark, secret ? "" : refund() ? ")))" : accepted ? "✓" : reversed ? "←" : sale?.state === "in_doubt" ? "↻" : asking || sale?.state === "waiting" ? ")))" : "");
     set(message, secret ? "" : said());
     detail.hidden = !secret;
     const inside = secret ? secret.lines().map((line) => make("p", { textContent: line })) : [];

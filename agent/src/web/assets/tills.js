@@ -10,6 +10,11 @@ const what = (done) => money(done.cents) + " · " + word("page-number") + " " + 
 const answer = (question, name) => () => attempt(async () => { await ask("POST", "/api/till/answer", { question, answer: name }); app.refresh(); });
 
 function asked(question) {
+  // A card is waited for, which names the sale: a person can only take it back.
+  if (question.kind === "card") {
+    return [make("p", { className: "words", textContent: money(question.cents) + " · " + words(question) }),
+      make("div", { className: "choices" }, button("page-till-cancel", answer(question.question, "cancel")))];
+  }
   const one = (id, name, className) => button(id, answer(question.question, name), className);
   return [make("p", { className: "words", textContent: words(question) }), make("p", { textContent: what(question) }),
     make("div", { className: "choices" }, one("page-till-resend", "resend", "main"), one("page-till-new", "new"), one("page-till-cancel", "cancel"))];

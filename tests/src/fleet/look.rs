@@ -81,6 +81,14 @@ impl World {
              GROUP BY households.code",
         )?;
         let mut rows = read.query([])?;
+        let advanced: u64 =
+            conn.query_row("SELECT ifnull(sum(debits - credits), 0) FROM accounts WHERE id >> 56 = 8", [], |row| {
+                row.get(0)
+            })?;
+        if advanced > self.audit.goodwill.1 {
+            let detail = format!("{advanced} advanced, {} allowed", self.audit.goodwill.1);
+            return Err(Broken::new("goodwill stays within the fund's limit", detail));
+        }
         let mut beyond = 0;
         while let Some(row) = rows.next()? {
             let (code, paid): (String, i64) = (row.get(0)?, row.get(1)?);

@@ -59,6 +59,7 @@ impl World {
             let inbound = objects.inbound(state.hub.cursor, answer);
             let applied = till.journal()?.apply(now, &inbound)?;
             self.no_alarm(till, &applied)?;
+            self.not_quarantined(till)?;
             held = match page {
                 Some(page) if !page.is_end => Some(page.last),
                 Some(_) => None,
@@ -116,6 +117,15 @@ impl World {
     pub(super) fn arrives(&mut self) -> Checked {
         let Some((at, request)) = self.late.pop_front() else { return Ok(()) };
         self.hear((at, &request), false).map(drop)
+    }
+
+    /// A terminal that nothing was done to is never taken for a forked one.
+    fn not_quarantined(&self, till: &mut Till) -> Checked {
+        let at = (till.terminal.get(), till.epoch.get());
+        if till.journal()?.state().hub.standing == Standing::Quarantined && !self.audit.tainted.contains(&at) {
+            return Err(Broken::new("an honest terminal is not quarantined", format!("shop {}", till.shop)));
+        }
+        Ok(())
     }
 
     /// A terminal that nothing was done to has nothing to complain of.

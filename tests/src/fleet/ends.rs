@@ -66,9 +66,9 @@ impl World {
         }
         let lacks = (0..self.shape.households).find(|one| !self.gone.contains(one) && !who.contains(one));
         let is_new = |one: &&u16| self.gone.contains(one) && !self.audit.was_credited(**one, month);
-        // A restore forgets who left; they leave again when it has ended.
-        let should_not = who.iter().filter(|_| self.hub.restores() == 0).find(is_new);
-        if let Some(household) = lacks.as_ref().or(should_not) {
+        let should_not = who.iter().find(is_new);
+        // A restore forgets who left and, while it lasts, credits nobody: people do both again when it has ended.
+        if let Some(household) = lacks.as_ref().or(should_not).filter(|_| self.hub.restores() == 0) {
             let detail = format!("household {household}, month {month}, left: {:?}", self.gone);
             return Err(Broken::new("who is there is credited, and who left is not", detail));
         }

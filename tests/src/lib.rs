@@ -7,6 +7,7 @@ pub mod counter;
 pub mod cpu;
 pub mod devices;
 pub mod disk;
+pub mod disk_syncs;
 pub mod example;
 pub mod fdatasync;
 pub mod fleet;

@@ -1,6 +1,7 @@
 //! What a sale costs the disk, counted by strace on the real agent.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
+use cabas_tests::disk_syncs;
 use cabas_tests::example::Cards;
 use cabas_tests::hub::{Hub, http_client};
 use cabas_tests::shop::Shop;
@@ -17,13 +18,9 @@ async fn a_sale_with_a_plain_card_costs_exactly_one_sync_of_the_disk() {
     hub.kill_9().unwrap();
     shop.stop().unwrap();
     let trace = dir.path().join("trace");
-    shop.wrapper = ["strace", "-f", "--quiet=all", "-e", "trace=fsync,fdatasync,sync_file_range,msync", "-o"]
-        .into_iter()
-        .map(str::to_owned)
-        .chain([trace.display().to_string()])
-        .collect();
+    shop.wrapper = disk_syncs::listed_in(&trace);
     shop.start().await.unwrap();
-    let syncs = || std::fs::read_to_string(&trace).unwrap().lines().filter(|line| line.contains("sync")).count();
+    let syncs = || disk_syncs::counted(&trace).unwrap();
     // The first sale after a start is not the steady state.
     shop.sell(100, cards.uid(1), "first").await.unwrap();
     for number in 0..3 {
@@ -36,4 +33,7 @@ async fn a_sale_with_a_plain_card_costs_exactly_one_sync_of_the_disk() {
         card.remove();
         shop.wait("the card to be gone", |s| (s["reader"]["card_present"] != true).then_some(())).await.unwrap();
     }
+    let address = shop.address();
+    drop(shop);
+    assert!(std::net::TcpStream::connect(address).is_err(), "what strace started ends with the test");
 }

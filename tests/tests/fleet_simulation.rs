@@ -3,11 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use cabas_tests::fleet::plan::{HARD_LIFE, Shape, events};
+use cabas_tests::fleet::figures::Figures;
+use cabas_tests::fleet::plan::{HARD_LIFE, events};
 use cabas_tests::fleet::policies::{Judged, chart, policies, table};
 use cabas_tests::fleet::run::play;
+use cabas_tests::fleet::shape::Shape;
 use cabas_tests::fleet::template::Template;
-use cabas_tests::fleet::world::Figures;
 
 /// In memory, where it can be.
 fn parent() -> PathBuf {

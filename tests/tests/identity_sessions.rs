@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
 use cabas_card::identity::PUBLIC_FILE;
+use cabas_tests::disk_syncs;
 use cabas_tests::hub::{Hub, http_client};
 use cabas_tests::program::Said;
 use cabas_tests::shop::Shop;
@@ -190,13 +191,9 @@ async fn a_sale_with_an_identity_card_costs_exactly_one_sync_of_the_disk() {
     world.hub.kill_9().unwrap();
     world.admin.stop().unwrap();
     let trace = world.dir.path().join("trace");
-    world.admin.wrapper = ["strace", "-f", "--quiet=all", "-e", "trace=fsync,fdatasync,sync_file_range,msync", "-o"]
-        .into_iter()
-        .map(str::to_owned)
-        .chain([trace.display().to_string()])
-        .collect();
+    world.admin.wrapper = disk_syncs::listed_in(&trace);
     world.admin.start().await.unwrap();
-    let syncs = || std::fs::read_to_string(&trace).unwrap().lines().filter(|line| line.contains("sync")).count();
+    let syncs = || disk_syncs::counted(&trace).unwrap();
     // The first sale after a start is not the steady state.
     assert_eq!(world.admin.sell_to(100, &chip, "first").await.unwrap()["state"], "accepted");
     for number in 0..3 {

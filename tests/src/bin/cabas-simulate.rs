@@ -14,12 +14,13 @@ use std::sync::mpsc::channel;
 use cabas_hub::clock::Stopwatch;
 use cabas_tests::fleet::auditor::Broken;
 use cabas_tests::fleet::event::Event;
-use cabas_tests::fleet::plan::{Shape, events};
+use cabas_tests::fleet::figures::Figures;
+use cabas_tests::fleet::plan::events;
 use cabas_tests::fleet::policies::{Judged, Policy, chart, policies, table};
 use cabas_tests::fleet::run::{Outcome, play};
+use cabas_tests::fleet::shape::Shape;
 use cabas_tests::fleet::shrink::shrink;
 use cabas_tests::fleet::template::Template;
-use cabas_tests::fleet::world::Figures;
 use clap::Parser;
 
 /// Plays a fund's shops, cards and households, whatever goes wrong, and looks after every event whether the rules hold
@@ -44,6 +45,9 @@ struct Simulate {
     /// Threads; as many as there are processors where it is not said
     #[arg(long)]
     threads: Option<usize>,
+    /// Only these kinds of faults in every seed, by their numbers (tests/src/fleet/plan.rs); each seed picks its own where none is named
+    #[arg(long, value_delimiter = ',')]
+    kinds: Vec<u32>,
     /// Stop at the first seed that fails, and shrink nothing
     #[arg(long)]
     stop: bool,
@@ -74,7 +78,9 @@ struct Failure {
 
 fn main() -> ExitCode {
     let asked = Simulate::parse();
-    let shape = Shape { shops: asked.shops, households: asked.households, ..Shape::fund(asked.days) };
+    let kinds = asked.kinds.iter().fold(0, |kinds, kind| kinds | 1_u32.checked_shl(*kind).unwrap_or(0));
+    let kinds = (!asked.kinds.is_empty()).then_some(kinds);
+    let shape = Shape { shops: asked.shops, households: asked.households, kinds, ..Shape::fund(asked.days) };
     let done = if asked.policies { compare(&asked, shape) } else { simulate(&asked, shape) };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -203,7 +209,8 @@ fn summary(asked: &Simulate, sum: &Figures, failed: usize, (setup_ms, run_ms): (
     println!(
         "{} seeds of {} days, {} shops, {} households: {} failed\n\
          {} events, {} exchanges, {} purchases, {} accepted ({} cents; {} in part), {} in doubt, {} power cuts, {} copied numbers\n\
-         {} cards renewed or issued, {} left meanwhile; {} slot keys renewed; {} cents expired, {} advanced as goodwill; {} enrolments forgotten\n\
+         {} cards renewed or issued, {} left meanwhile; {} slot keys renewed; {} cents expired, {} advanced as goodwill; {} enrolments and {} cards forgotten; \
+         {} signing keys made or taken back; {} households left\n\
          refused though funded: {} ({} cents); asked for over the right, not paid: {} cents\n\
          setting up {setup_ms} ms, playing {run_ms} ms: {} terminal-days a second, {} events a second",
         asked.seeds,
@@ -226,6 +233,9 @@ fn summary(asked: &Simulate, sum: &Figures, failed: usize, (setup_ms, run_ms): (
         sum.expired_cents,
         sum.advanced_cents,
         sum.forgotten,
+        sum.forgotten_cards,
+        sum.signing_keys,
+        sum.left,
         sum.refused_funded,
         sum.refused_cents,
         sum.over_right_cents,

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cabas_protocol::row::Tier;
 use cabas_protocol::sign::peek_type;
 use cabas_protocol::sync::{SyncAnswer, SyncRequest};
-use cabas_protocol::{ObjectType, PurseRef, Row, RowBody, Scope, Signed, SignedBalance};
+use cabas_protocol::{KeyId, ObjectType, PurseRef, Row, RowBody, Scope, Signed, SignedBalance};
 
 use super::hub::FUND;
 
@@ -119,8 +119,14 @@ pub struct Auditor {
     pub closed: BTreeSet<Enrolled>,
     /// Enrolments that a restore of the hub forgot: nothing of them can be claimed any more.
     pub forgotten: BTreeSet<Enrolled>,
-    /// Months that were credited.
-    months: BTreeSet<u8>,
+    /// Months that each household was credited.
+    months: BTreeMap<u16, BTreeSet<u8>>,
+    /// Purses of cards that a restore forgot: nothing of them can be claimed any more.
+    pub forgotten_purses: BTreeSet<PurseRef>,
+    /// Signing keys that were taken back.
+    pub taken_back: BTreeSet<KeyId>,
+    /// By which key each enrolment was answered last.
+    pub answered_by: BTreeMap<Enrolled, KeyId>,
     /// What goodwill may advance to a household, and to all; nothing before it was switched on.
     pub goodwill: (u64, u64),
     /// What households may spend beyond what they were given.
@@ -132,7 +138,7 @@ pub struct Auditor {
     /// What the hub gave back of lost purse cards, and what it says they claimed; asked for when needed.
     pub released: BTreeSet<PurseRef>,
     /// Households whose money moved since it was looked at last.
-    touched: BTreeSet<u16>,
+    pub(super) touched: BTreeSet<u16>,
 }
 
 impl Auditor {
@@ -149,11 +155,25 @@ impl Auditor {
         }
     }
 
-    /// Every household is credited, once a month.
-    pub fn credit(&mut self, month: u8, cents: u64) {
-        if self.months.insert(month) {
-            self.credited.iter_mut().for_each(|credited| *credited += cents);
+    /// A household is credited, once a month.
+    pub fn credit(&mut self, household: u16, month: u8, cents: u64) {
+        if self.months.entry(household).or_default().insert(month)
+            && let Some(credited) = self.credited.get_mut(usize::from(household))
+        {
+            *credited += cents;
         }
+    }
+
+    /// Whether a household was credited of a month.
+    #[must_use]
+    pub fn was_credited(&self, household: u16, month: u8) -> bool {
+        self.months.get(&household).is_some_and(|months| months.contains(&month))
+    }
+
+    /// The months that anybody was credited.
+    #[must_use]
+    pub fn months(&self) -> BTreeSet<u8> {
+        self.months.values().flatten().copied().collect()
     }
 
     /// Money was taken from a household, or given to it.
@@ -163,8 +183,8 @@ impl Auditor {
 
     /// What a household was credited of a month and those after it.
     #[must_use]
-    pub fn credited_from(&self, month: u8, cents: u64) -> u64 {
-        self.months.range(month..).map(|_| cents).sum()
+    pub fn credited_from(&self, household: u16, month: u8, cents: u64) -> u64 {
+        self.months.get(&household).map_or(0, |months| months.range(month..).map(|_| cents).sum())
     }
 
     /// A terminal's request arrived at the hub.
@@ -194,16 +214,29 @@ impl Auditor {
     /// # Errors
     /// [`Broken`].
     pub fn said(&mut self, at: Enrolled, body: &[u8], arrives: bool) -> Checked {
-        let answer = Signed::<SyncAnswer>::from_bytes(body.to_vec())?.peek()?;
+        let signed = Signed::<SyncAnswer>::from_bytes(body.to_vec())?;
+        let (key, answer) = (signed.kid()?, signed.peek()?);
+        self.not_taken_back(key)?;
+        self.answered_by.insert(at, key);
         self.acknowledged(at, answer.acked.seq.get());
         if !arrives {
             return Ok(());
         }
         self.news += u64::try_from(answer.objects.len())?;
         for object in &answer.objects {
+            // Whatever it is: the key's number stands in the envelope.
+            self.not_taken_back(Signed::<SyncAnswer>::from_bytes(object.to_vec())?.kid()?)?;
             if peek_type(object)? == ObjectType::Balance {
                 self.signed(&Signed::<SignedBalance>::from_bytes(object.to_vec())?.peek()?)?;
             }
+        }
+        Ok(())
+    }
+
+    /// A key that was taken back signs nothing, and what it signed is told to nobody.
+    fn not_taken_back(&self, key: KeyId) -> Checked {
+        if self.taken_back.contains(&key) {
+            return Err(Broken::new("a key that was taken back signs nothing", key.to_string()));
         }
         Ok(())
     }
@@ -358,109 +391,5 @@ impl Auditor {
         } else {
             Err(Broken::new("one tap, one debit", format!("sale {id} of {cents} debited card {card} {debited} in all")))
         }
-    }
-
-    /// What the hub's signed words can still cost each household whose money moved: at most what it was given. `hub` is asked
-    /// for what only the hub knows: what closed enrolments claimed, and what was given back of lost cards.
-    ///
-    /// # Errors
-    /// [`Broken`].
-    pub fn conserved(&mut self, hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>) -> Checked {
-        let touched = std::mem::take(&mut self.touched);
-        if touched.is_empty() {
-            return Ok(());
-        }
-        let mut sums: BTreeMap<u16, u64> = BTreeMap::new();
-        for (counter, (_, allowed)) in &self.allowed {
-            let (Counter::Slice(_, purse) | Counter::Card(purse)) = counter;
-            let Some(household) = self.owner.get(purse).filter(|household| touched.contains(household)) else {
-                continue;
-            };
-            *sums.entry(*household).or_default() +=
-                allowed.saturating_sub(self.returned.get(counter).copied().unwrap_or_default());
-        }
-        for (household, sum) in sums {
-            let beyond = self.beyond_given(household, sum, hub)?;
-            if beyond > self.goodwill.0 {
-                return Err(Broken::new(
-                    "conservation: signed words allow no more than was given",
-                    format!("household {household} may spend {beyond} beyond what it was given"),
-                ));
-            }
-            if beyond == 0 {
-                self.beyond.remove(&household);
-            } else {
-                self.beyond.insert(household, beyond);
-            }
-        }
-        if self.beyond.values().sum::<u64>() > self.goodwill.1 {
-            // What others may spend can have become less, without a word that was signed.
-            for household in self.beyond.keys().copied().collect::<Vec<_>>() {
-                let beyond = self.beyond_given(household, u64::MAX, hub)?;
-                self.beyond.insert(household, beyond);
-            }
-            if self.beyond.values().sum::<u64>() > self.goodwill.1 {
-                let detail = format!("beyond what was given, of {} in all: {:?}", self.goodwill.1, self.beyond);
-                return Err(Broken::new("goodwill stays within the fund's limit", detail));
-            }
-        }
-        Ok(())
-    }
-
-    /// What a household may spend beyond what it was given: `sum` at the most, where it is right.
-    fn beyond_given(
-        &self,
-        household: u16,
-        sum: u64,
-        hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>,
-    ) -> Checked<u64> {
-        let place = usize::from(household);
-        let credited = self.credited.get(place).copied().unwrap_or_default();
-        let given = credited + self.refunded.get(place).copied().unwrap_or_default();
-        let taken = if self.takes { hub(self, Asked::Taken(household))?.unwrap_or_default() } else { 0 };
-        if sum <= given.saturating_sub(taken) {
-            return Ok(0);
-        }
-        let exact = self.exactly(household, hub)?;
-        let given = given.max(credited + self.refunds_of_copies(household, hub)?);
-        let beyond = exact.saturating_sub(given.saturating_sub(taken));
-        if beyond == 0 || !self.holds_at_a_copy(household) {
-            return Ok(beyond);
-        }
-        // What a terminal handed back is at its copy all the same. A restored hub that hears of the copy before the rows that
-        // handed it back cannot know better: it counts that money twice until people close the enrolment, and says so.
-        Ok(beyond.saturating_sub(hub(self, Asked::Missing(household))?.unwrap_or_default()))
-    }
-
-    /// Whether money of a household lies at an enrolment that was copied, and that nobody closed yet.
-    fn holds_at_a_copy(&self, household: u16) -> bool {
-        self.allowed.keys().any(|counter| match counter {
-            Counter::Slice(at, purse) => {
-                self.tainted.contains(at) && !self.closed.contains(at) && self.owner.get(purse) == Some(&household)
-            }
-            Counter::Card(_) => false,
-        })
-    }
-
-    /// Rows of copied journals are not followed: what they had refunded, and all else, the hub says.
-    fn refunds_of_copies(
-        &self,
-        household: u16,
-        hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>,
-    ) -> Checked<u64> {
-        if self.tainted.is_empty() { Ok(0) } else { Ok(hub(self, Asked::Refunds(household))?.unwrap_or_default()) }
-    }
-
-    fn exactly(&self, household: u16, hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>) -> Checked<u64> {
-        let mut sum = 0;
-        for (counter, (_, allowed)) in &self.allowed {
-            let (Counter::Slice(_, purse) | Counter::Card(purse)) = counter;
-            if self.owner.get(purse) != Some(&household) {
-                continue;
-            }
-            let returned = self.returned.get(counter).copied().unwrap_or_default();
-            sum += hub(self, Asked::Used(*counter))?.unwrap_or_else(|| allowed.saturating_sub(returned)).min(*allowed);
-        }
-        Ok(sum)
     }
 }

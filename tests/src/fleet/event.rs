@@ -217,6 +217,8 @@ pub enum What {
         card: u16,
         /// True for one that counts for itself.
         is_purse: bool,
+        /// True where the hub is backed up after it.
+        is_backed_up: bool,
         /// What goes wrong.
         mishap: Mishap,
     },
@@ -243,6 +245,20 @@ pub enum What {
         cents: u32,
         /// True where it gets more.
         is_up: bool,
+    },
+    /// The hub gets a new signing key.
+    NewKey,
+    /// The oldest signing key in force is taken back, where another one is.
+    KeyBack,
+    /// A household leaves the fund.
+    Leave {
+        /// Which.
+        household: u16,
+    },
+    /// It comes back, and its cards are unblocked.
+    Return {
+        /// Which.
+        household: u16,
     },
     /// The hub is backed up.
     Backup,

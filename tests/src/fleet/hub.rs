@@ -8,10 +8,10 @@ use cabas_hub::api::direct::DirectHub;
 use cabas_hub::core::household_rules::{Household, Rule};
 use cabas_hub::core::period::Period;
 use cabas_hub::core::slices::Shares;
-use cabas_hub::keys::HubSecrets;
+use cabas_hub::keys::{HubSecrets, load_certs};
 use cabas_hub::store::{
-    CardName, CloseOrder, CorrectionOrder, Db, GoodwillRule, ImportCard, ImportHousehold, ImportPlan, ImportShop,
-    InitFund, NewCode, OpenMode, PolicyLimits, RestorePlan, StoreError, Tx, restore,
+    Db, ImportCard, ImportHousehold, ImportPlan, ImportShop, InitFund, NewCode, OpenMode, PolicyLimits, RestorePlan,
+    StoreError, Tx, restore,
 };
 use cabas_protocol::enrol::{Code, CodeKeys};
 use cabas_protocol::head::HeadContext;
@@ -19,47 +19,26 @@ use cabas_protocol::keys::KeyCert;
 use cabas_protocol::objects::Category;
 use cabas_protocol::row::Tier;
 use cabas_protocol::{
-    CardRef, CategoryId, Cents, Epoch, FundId, Incarnation, ObjectType, PurseRef, Signer, TerminalId, TimeEpoch,
-    Timestamp,
+    CategoryId, Cents, FundId, Incarnation, ObjectType, PurseRef, Signer, TerminalId, TimeEpoch, Timestamp,
 };
 
 use super::card::MemberCard;
-use super::plan::{LARGE_PERMILLE, Shape};
+use super::hub_people::{ADA, Done};
+use super::shape::{LARGE_PERMILLE, Shape};
 
 /// The fund.
 pub const FUND: FundId = FundId::new(8);
 /// Backups of a copied fund are numbered from here: those of the one it is copied from lie beside them.
 const COPIED: u32 = 10_000;
-const ADA: &str = "Ada";
-const BO: &str = "Bo";
-
-/// What people did since the newest backup: after a restore they do it again.
-#[derive(Clone, Copy, Debug)]
-pub enum Done {
-    /// A month was credited.
-    Credit(u8),
-    /// A card was blocked.
-    Block(u32),
-    /// A card was unblocked.
-    Unblock(u32),
-    /// A card was replaced by a plain one.
-    Replace(u32, u32, CardRef),
-    /// Two people closed an epoch.
-    Close(TerminalId, Epoch),
-    /// Goodwill was switched on or off.
-    Goodwill(bool),
-    /// Money of a month expired.
-    Expire(u8),
-    /// Two people gave a household more, or less.
-    Correct(u16, u32, bool),
-}
 
 /// The hub.
 #[derive(Debug)]
 pub struct Hub {
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     direct: Option<DirectHub>,
-    done: Vec<Done>,
+    pub(super) done: Vec<Done>,
+    /// Households that are to leave once a restore has ended.
+    pub(super) postponed: Vec<u16>,
     backup: Option<PathBuf>,
     backups: u32,
     codes: u32,
@@ -102,7 +81,17 @@ impl Hub {
         let direct = DirectHub::new(db, HubSecrets::load(&dir.join("keys"))?)?;
         let life = Incarnation::new(1);
         let (dir, direct) = (dir.to_owned(), Some(direct));
-        Ok(Self { dir, direct, done: Vec::new(), backup: None, backups: 0, codes: 0, life, shares })
+        Ok(Self {
+            dir,
+            direct,
+            done: Vec::new(),
+            postponed: Vec::new(),
+            backup: None,
+            backups: 0,
+            codes: 0,
+            life,
+            shares,
+        })
     }
 
     /// The hub itself.
@@ -200,6 +189,7 @@ impl Hub {
     /// # Errors
     /// [`StoreError`].
     pub fn jobs(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        self.leave_at_last(now)?;
         self.write(|tx| {
             tx.release_cards(now)?;
             tx.expire_left(now)?;
@@ -209,91 +199,6 @@ impl Hub {
         while self.write(|tx| tx.renew_cards(now))? {}
         while self.write(|tx| tx.allocate_pending(now))?.more {}
         Ok(())
-    }
-
-    /// People do something; done again it changes nothing. False where it is refused.
-    ///
-    /// # Errors
-    /// Where the ledger fails.
-    pub fn people(&mut self, done: Done, now: Timestamp) -> anyhow::Result<bool> {
-        let is_done = self.try_people(done, now)?;
-        if is_done {
-            self.done.push(done);
-        }
-        Ok(is_done)
-    }
-
-    fn try_people(&mut self, done: Done, now: Timestamp) -> anyhow::Result<bool> {
-        let tried = match done {
-            Done::Credit(month) => loop {
-                match self.direct()?.db.write(|tx| tx.credit_book(period(month)?, "Ville", now)) {
-                    Ok(report) if report.more => {}
-                    Ok(_) => break Ok(()),
-                    Err(error) => break Err(error),
-                }
-            },
-            Done::Goodwill(is_on) => self.direct()?.db.write(|tx| tx.goodwill_set(goodwill(is_on)?)),
-            Done::Expire(month) => {
-                let mut from = 0;
-                loop {
-                    match self.direct()?.db.write(|tx| tx.expiry_book(period(month)?, from, now)) {
-                        Ok((_, Some(next))) => from = next,
-                        Ok((_, None)) => break Ok(()),
-                        Err(error) => break Err(error),
-                    }
-                }
-            }
-            Done::Correct(household, cents, is_up) => {
-                let db = &mut self.direct()?.db;
-                let order = |cents| CorrectionOrder {
-                    household: household_code(household),
-                    cents,
-                    is_up,
-                    source: "Ville".to_owned(),
-                    reason: "played".to_owned(),
-                    by: ADA.to_owned(),
-                };
-                db.write(|tx| {
-                    let proposed = tx.correction_propose(&order(Cents::new(cents.into())?), now)?;
-                    tx.correction_end(proposed, BO, true, now)
-                })
-            }
-            Done::Block(card) => self.direct()?.db.write(|tx| tx.card_block(CardName::Number(card), now)).map(drop),
-            Done::Unblock(card) => self.direct()?.db.write(|tx| tx.card_unblock(CardName::Number(card), now)).map(drop),
-            Done::Replace(old, new, name) => {
-                self.direct()?.db.write(|tx| tx.card_replace(old, new, name, now)).map(drop)
-            }
-            Done::Close(terminal, epoch) => {
-                let order = |by: &str| CloseOrder { terminal, epoch: Some(epoch), at: None, by: by.to_owned() };
-                let db = &mut self.direct()?.db;
-                let first = db.write(|tx| tx.terminal_close(&order(ADA), now));
-                first.and_then(|_| db.write(|tx| tx.terminal_close(&order(BO), now))).map(drop)
-            }
-        };
-        match tried {
-            Ok(()) => Ok(true),
-            Err(error @ (StoreError::Sqlite(_) | StoreError::Damaged(_) | StoreError::Ledger(_))) => Err(error.into()),
-            Err(_) => Ok(false),
-        }
-    }
-
-    /// Two people settle, where there is something to settle.
-    ///
-    /// # Errors
-    /// Where the ledger fails.
-    pub fn settle(&mut self, now: Timestamp) -> anyhow::Result<()> {
-        let prepared = self.direct()?.db.write(|tx| {
-            let cut = tx.settlement_cut()?;
-            tx.settlement_prepare(&cut, ADA, now)
-        });
-        match prepared {
-            Ok(Some(prepared)) => {
-                let number = prepared.settlement.number;
-                self.write(|tx| tx.settlement_approve(number, BO, now)).map(drop)
-            }
-            Ok(None) | Err(StoreError::Restoring(_) | StoreError::PaymentsUnknown { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// Backs it up.
@@ -319,7 +224,8 @@ impl Hub {
         let Some(backup) = self.backup.clone() else { return Ok(false) };
         self.direct = None;
         let database = self.database();
-        let plan = RestorePlan { backup: &backup, database: &database, newest_life: self.life, certs: &[] };
+        let certs = load_certs(&self.dir.join("keys"))?;
+        let plan = RestorePlan { backup: &backup, database: &database, newest_life: self.life, certs: &certs };
         let report = restore(&plan, now)?;
         self.life = report.incarnation;
         if let Some(moved) = report.moved_to {
@@ -328,19 +234,9 @@ impl Hub {
         let db = Db::open(&database, OpenMode::Existing)?.with_shares(self.shares);
         self.direct = Some(DirectHub::new(db, HubSecrets::load(&self.dir.join("keys"))?)?);
         self.write(|tx| tx.payments_checked())?;
-        for done in self.done.clone() {
-            self.try_people(done, now)?;
-        }
+        self.do_again(now)?;
         Ok(true)
     }
-}
-
-/// What one household is advanced at the most, and all together.
-pub const GOODWILL_CENTS: (u64, u64) = (2_000, 5_000);
-
-fn goodwill(is_on: bool) -> Result<GoodwillRule, StoreError> {
-    let (per_household, total) = (Cents::new(GOODWILL_CENTS.0)?, Cents::new(GOODWILL_CENTS.1)?);
-    Ok(GoodwillRule { is_on, per_household, total, silent_days: 1 })
 }
 
 /// As the fund's own, and what was not spent expires with the next month's end.
@@ -351,7 +247,7 @@ fn rule() -> Result<Rule, StoreError> {
 }
 
 /// Months are counted from October 2026.
-fn period(month: u8) -> Result<Period, StoreError> {
+pub(super) fn period(month: u8) -> Result<Period, StoreError> {
     let month = month.saturating_add(9);
     let (years, month) = (month.checked_div(12).unwrap_or(0), month.checked_rem(12).unwrap_or(0));
     Period::new(2026_u16.saturating_add(years.into()), month.saturating_add(1)).ok_or(StoreError::Exhausted("months"))

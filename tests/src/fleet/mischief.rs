@@ -6,7 +6,7 @@ use cabas_protocol::sync::Standing;
 
 use super::auditor::{Broken, Checked};
 use super::event::{Mishap, Net};
-use super::hub::Done;
+use super::hub_people::Done;
 use super::till::{Clocks, Till};
 use super::world::{RungUp, World, lines, request_id};
 

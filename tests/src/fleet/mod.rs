@@ -3,19 +3,28 @@
 
 pub mod auditor;
 pub mod card;
+mod conserved;
+mod ends;
 pub mod event;
+pub mod figures;
 pub mod hub;
+pub mod hub_people;
 mod in_process;
 mod look;
 mod mischief;
+mod network;
 mod part;
 pub mod plan;
+mod plan_faults;
 pub mod policies;
 pub mod power;
 mod purse;
 mod readers;
 pub mod run;
+mod selling;
+pub mod shape;
 pub mod shrink;
+mod signing;
 pub mod template;
 pub mod till;
 mod voted;

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use cabas_hub::core::slices::Shares;
 
-use super::plan::{HARD_LIFE, Shape};
-use super::world::Figures;
+use super::figures::Figures;
+use super::plan::HARD_LIFE;
+use super::shape::Shape;
 
 /// A policy.
 #[derive(Clone, Debug)]

@@ -8,7 +8,8 @@ use cabas_protocol::row::Tier;
 use super::auditor::{Broken, Checked};
 use super::card::{Chip, MemberCard};
 use super::event::Mishap;
-use super::hub::{Done, household_code, purse_ref, shop_code};
+use super::hub::{household_code, purse_ref, shop_code};
+use super::hub_people::Done;
 use super::till::Till;
 use super::world::World;
 
@@ -50,14 +51,22 @@ impl World {
     }
 
     /// A card is replaced by a new one. Where it left meanwhile, it comes again.
-    pub(super) fn issue_new(&mut self, shop: u8, place: u16, is_purse: bool, mishap: Mishap) -> Checked {
+    pub(super) fn issue_new(
+        &mut self,
+        shop: u8,
+        place: u16,
+        (is_purse, is_backed_up): (bool, bool),
+        mishap: Mishap,
+    ) -> Checked {
         let Some(old) = self.cards.get(usize::from(place)).cloned() else { return Ok(()) };
         let Some((terminal, _)) = self.reader(shop) else { return Ok(()) };
         let time = self.time();
         let new = match self.half_issued.get(&place) {
             Some(half) => half.clone(),
             None => {
-                if !self.hub.people(Done::Block(old.number), time)? {
+                // One that a restore forgot is not known: there is nothing to block.
+                let is_forgotten = self.forgotten_cards.contains(&old.number);
+                if !is_forgotten && !self.hub.people(Done::Block(old.number), time)? {
                     return Ok(());
                 }
                 self.issued += 1;
@@ -77,8 +86,9 @@ impl World {
                 if let Some(at) = self.cards.get_mut(usize::from(place)) {
                     *at = new;
                 }
-                // The card is in somebody's hand: a restore that forgets it is not played.
-                self.hub.back_up(time)?;
+                if is_backed_up {
+                    self.hub.back_up(time)?;
+                }
             }
             Session::Left if mishap == Mishap::None => {
                 return Err(Broken::new("a card that is held still is issued", format!("for {place}")));
@@ -161,6 +171,6 @@ impl World {
 }
 
 /// The purse of a card that is issued later.
-fn purse_of(card: &MemberCard) -> cabas_protocol::PurseRef {
+pub(super) fn purse_of(card: &MemberCard) -> cabas_protocol::PurseRef {
     purse_ref(ISSUED_PURSES + card.number)
 }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::auditor::{Broken, Checked};
 use super::event::Event;
-use super::plan::Shape;
+use super::figures::Figures;
+use super::shape::Shape;
 use super::template::Template;
-use super::world::Figures;
 
 /// What a run came to: its figures, or the place of the event after which a rule did not hold.
 pub type Outcome = Result<Figures, (usize, Broken)>;

@@ -12,7 +12,7 @@ use super::auditor::{Auditor, Checked};
 use super::card::{Chip, MemberCard};
 use super::event::Net;
 use super::hub::{Hub, household_code, purse_ref};
-use super::plan::Shape;
+use super::shape::Shape;
 use super::till::{Clocks, Till};
 use super::world::{BEGINS, World};
 

@@ -2,7 +2,7 @@
 #![allow(clippy::arithmetic_side_effects, reason = "sums of a model, checked in this build")]
 
 use super::auditor::{Broken, Checked};
-use super::hub::{Done, GOODWILL_CENTS};
+use super::hub_people::{Done, GOODWILL_CENTS};
 use super::look::{enrolments, expired};
 use super::template::MONTH_CENTS;
 use super::world::World;
@@ -33,10 +33,10 @@ impl World {
         let audit = &self.audit;
         let is_known = audit.tainted.is_empty() && audit.closed.is_empty() && self.dead.is_empty();
         let is_known = is_known && self.hub.restores() == 0;
-        let stays = self.audit.credited_from(month, MONTH_CENTS);
         for (household, has) in all.zip(has) {
             let of = |sums: &std::collections::BTreeMap<u16, u64>| sums.get(&household).copied().unwrap_or_default();
             let cents = of(&after) - of(&before);
+            let stays = self.audit.credited_from(household, month, MONTH_CENTS);
             self.figures.expired_cents += cents;
             if is_known && cents > has.saturating_sub(stays) {
                 return Err(Broken::new(
@@ -77,6 +77,11 @@ impl World {
             if !known.contains(&at) && self.audit.forgotten.insert(at) {
                 self.figures.forgotten += 1;
             }
+        }
+        self.forget_cards()?;
+        self.stay_after_all()?;
+        for month in self.audit.months() {
+            self.credited(month)?;
         }
         // Cards may have keys of which the hub knows nothing any more.
         self.keys_changed = self.keys_changed.map(|_| u32::MAX);

@@ -26,7 +26,7 @@ use cabas_hub::server::{Listening, run};
 use cabas_protocol::{Cents, Timestamp};
 use tokio::sync::{mpsc, watch};
 
-use crate::fleet::plan::Shape;
+use crate::fleet::shape::Shape;
 use crate::fleet::template::Template;
 use crate::fleet::world::{BEGINS, World};
 

@@ -1,0 +1,112 @@
+//! The auditor's conservation: what the hub's signed words can still cost a household, and what it was given.
+#![allow(clippy::arithmetic_side_effects, reason = "sums of a model in u64, checked in this build")]
+
+use std::collections::BTreeMap;
+
+use super::auditor::{Asked, Auditor, Broken, Checked, Counter};
+
+impl Auditor {
+    /// What the hub's signed words can still cost each household whose money moved: at most what it was given. `hub` is asked
+    /// for what only the hub knows: what closed enrolments claimed, and what was given back of lost cards.
+    ///
+    /// # Errors
+    /// [`Broken`].
+    pub fn conserved(&mut self, hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>) -> Checked {
+        let touched = std::mem::take(&mut self.touched);
+        if touched.is_empty() {
+            return Ok(());
+        }
+        let mut sums: BTreeMap<u16, u64> = BTreeMap::new();
+        for (counter, (_, allowed)) in &self.allowed {
+            let (Counter::Slice(_, purse) | Counter::Card(purse)) = counter;
+            let Some(household) = self.owner.get(purse).filter(|household| touched.contains(household)) else {
+                continue;
+            };
+            *sums.entry(*household).or_default() +=
+                allowed.saturating_sub(self.returned.get(counter).copied().unwrap_or_default());
+        }
+        for (household, sum) in sums {
+            let beyond = self.beyond_given(household, sum, hub)?;
+            if beyond > self.goodwill.0 {
+                return Err(Broken::new(
+                    "conservation: signed words allow no more than was given",
+                    format!("household {household} may spend {beyond} beyond what it was given"),
+                ));
+            }
+            if beyond == 0 {
+                self.beyond.remove(&household);
+            } else {
+                self.beyond.insert(household, beyond);
+            }
+        }
+        if self.beyond.values().sum::<u64>() > self.goodwill.1 {
+            // What others may spend can have become less, without a word that was signed.
+            for household in self.beyond.keys().copied().collect::<Vec<_>>() {
+                let beyond = self.beyond_given(household, u64::MAX, hub)?;
+                self.beyond.insert(household, beyond);
+            }
+            if self.beyond.values().sum::<u64>() > self.goodwill.1 {
+                let detail = format!("beyond what was given, of {} in all: {:?}", self.goodwill.1, self.beyond);
+                return Err(Broken::new("goodwill stays within the fund's limit", detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a household may spend beyond what it was given: `sum` at the most, where it is right.
+    fn beyond_given(
+        &self,
+        household: u16,
+        sum: u64,
+        hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>,
+    ) -> Checked<u64> {
+        let place = usize::from(household);
+        let credited = self.credited.get(place).copied().unwrap_or_default();
+        let given = credited + self.refunded.get(place).copied().unwrap_or_default();
+        let taken = if self.takes { hub(self, Asked::Taken(household))?.unwrap_or_default() } else { 0 };
+        if sum <= given.saturating_sub(taken) {
+            return Ok(0);
+        }
+        let exact = self.exactly(household, hub)?;
+        let given = given.max(credited + self.refunds_of_copies(household, hub)?);
+        let beyond = exact.saturating_sub(given.saturating_sub(taken));
+        if beyond == 0 || !self.holds_at_a_copy(household) {
+            return Ok(beyond);
+        }
+        // What a terminal handed back is at its copy all the same. A restored hub that hears of the copy before the rows that
+        // handed it back cannot know better: it counts that money twice until people close the enrolment, and says so.
+        Ok(beyond.saturating_sub(hub(self, Asked::Missing(household))?.unwrap_or_default()))
+    }
+
+    /// Whether money of a household lies at an enrolment that was copied, and that nobody closed yet.
+    fn holds_at_a_copy(&self, household: u16) -> bool {
+        self.allowed.keys().any(|counter| match counter {
+            Counter::Slice(at, purse) => {
+                self.tainted.contains(at) && !self.closed.contains(at) && self.owner.get(purse) == Some(&household)
+            }
+            Counter::Card(_) => false,
+        })
+    }
+
+    /// Rows of copied journals are not followed: what they had refunded, and all else, the hub says.
+    fn refunds_of_copies(
+        &self,
+        household: u16,
+        hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>,
+    ) -> Checked<u64> {
+        if self.tainted.is_empty() { Ok(0) } else { Ok(hub(self, Asked::Refunds(household))?.unwrap_or_default()) }
+    }
+
+    fn exactly(&self, household: u16, hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>) -> Checked<u64> {
+        let mut sum = 0;
+        for (counter, (_, allowed)) in &self.allowed {
+            let (Counter::Slice(_, purse) | Counter::Card(purse)) = counter;
+            if self.owner.get(purse) != Some(&household) {
+                continue;
+            }
+            let returned = self.returned.get(counter).copied().unwrap_or_default();
+            sum += hub(self, Asked::Used(*counter))?.unwrap_or_else(|| allowed.saturating_sub(returned)).min(*allowed);
+        }
+        Ok(sum)
+    }
+}

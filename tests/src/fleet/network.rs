@@ -1,0 +1,147 @@
+//! What is carried between terminals and the hub, and what networks make of it.
+#![allow(clippy::arithmetic_side_effects, reason = "figures of a simulation, checked in this build")]
+
+use cabas_agent::journal::{Applied, HeldKey};
+use cabas_agent::sync::{CallError, Checked as CheckedObjects, read_answer, standing_of, sync_request};
+use cabas_protocol::Verified;
+use cabas_protocol::sync::{Standing, SyncAnswer};
+
+use super::auditor::{Broken, Checked, Enrolled};
+use super::event::Net;
+use super::till::Till;
+use super::world::World;
+
+/// Exchanges until both sides have said all.
+const EXCHANGES_MAX: u32 = 60;
+/// Messages that the network holds back.
+const LATE_MAX: usize = 16;
+
+impl World {
+    /// Exchanges until neither side has news.
+    pub(super) fn sync(&mut self, till: &mut Till, net: Net) -> Checked {
+        let mut held: Option<Option<HeldKey>> = None;
+        for _ in 0..EXCHANGES_MAX {
+            self.figures.exchanges += 1;
+            let mut unsent = till.journal()?.unsent()?;
+            let page = match held {
+                Some(after) => Some(till.journal()?.held_after(after)?),
+                None => None,
+            };
+            if page.is_some() {
+                unsent.rows.clear();
+            }
+            let state = std::sync::Arc::clone(&unsent.state);
+            let now = till.clocks.moment(self.now());
+            let asked = sync_request(unsent, page.as_ref().map(|page| page.balances.clone()), (now, self.nonce()));
+            let request = till.signer()?.sign(&asked);
+            let Some((status, body)) = self.carry(till, net, request.as_bytes())? else { return Ok(()) };
+            let answer: Result<Verified<SyncAnswer>, CallError> = read_answer(&request, &state.keys, status, body);
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(CallError::Refused(code)) => {
+                    if let Some(standing) = standing_of(code) {
+                        till.journal()?.set_standing(now, standing)?;
+                    }
+                    return Ok(());
+                }
+                Err(error) => {
+                    let at = (till.terminal.get(), till.epoch.get());
+                    if matches!(net, Net::Fine | Net::Twice) && !self.audit.tainted.contains(&at) {
+                        let detail = format!("shop {}: {error}", till.shop);
+                        return Err(Broken::new("an answer that arrives is understood", detail));
+                    }
+                    return Ok(());
+                }
+            };
+            let (more, want_held) = (answer.payload().more, answer.payload().want_held);
+            let mut objects = CheckedObjects::by(&state.keys);
+            answer.payload().objects.iter().for_each(|bytes| objects.take(bytes));
+            let inbound = objects.inbound(state.hub.cursor, answer);
+            let applied = till.journal()?.apply(now, &inbound)?;
+            self.no_alarm(till, &applied)?;
+            self.not_quarantined(till)?;
+            held = match page {
+                Some(page) if !page.is_end => Some(page.last),
+                Some(_) => None,
+                None if want_held => Some(None),
+                None => None,
+            };
+            let is_done = !more && held.is_none() && till.journal()?.state().unsent_rows() == 0;
+            if is_done {
+                self.has_news_of.insert((till.terminal.get(), till.epoch.get()), self.at);
+            }
+            if is_done || !matches!(net, Net::Fine | Net::Twice) {
+                return Ok(());
+            }
+        }
+        let state = till.journal()?.state();
+        let may_wait = state.hub.standing != Standing::Live || self.is_restoring()?;
+        if may_wait { Ok(()) } else { Err(Broken::new("an exchange comes to an end", format!("shop {}", till.shop))) }
+    }
+
+    /// Carries a request to the hub and its answer back, or what the network makes of it.
+    fn carry(&mut self, till: &Till, net: Net, request: &[u8]) -> Checked<Option<(u16, Vec<u8>)>> {
+        let at = (till.terminal.get(), till.epoch.get());
+        let portal = || Some((200, b"<html><body>Bienvenue sur notre Wi-Fi</body></html>".to_vec()));
+        if matches!(net, Net::Twice | Net::Late) && self.late.len() < LATE_MAX {
+            self.late.push_back((at, request.to_vec()));
+        }
+        match net {
+            Net::RequestLost | Net::Late => return Ok(None),
+            Net::Portal => return Ok(portal()),
+            Net::Fine | Net::AnswerLost | Net::Twice | Net::Proxy | Net::OldAnswer => {}
+        }
+        let said = self.hear((at, request), matches!(net, Net::Fine | Net::Twice))?;
+        let old = self.old_answers.insert(till.shop, said.clone());
+        Ok(match net {
+            Net::AnswerLost => None,
+            Net::Proxy => Some((502, b"<html><body>Bad Gateway</body></html>".to_vec())),
+            Net::OldAnswer => old.or_else(portal),
+            Net::Fine | Net::Twice | Net::RequestLost | Net::Late | Net::Portal => Some(said),
+        })
+    }
+
+    /// The hub hears a request.
+    fn hear(&mut self, (at, request): (Enrolled, &[u8]), arrives: bool) -> Checked<(u16, Vec<u8>)> {
+        self.audit.arrived(request)?;
+        let time = self.time();
+        let said = self.hub.direct()?.sync(request.to_vec(), time);
+        if said.0 == 200 {
+            self.audit.said(at, &said.1, arrives)?;
+        } else if said.0 >= 500 {
+            return Err(Broken::new("no row is refused", format!("{at:?}: status {}", said.0)));
+        }
+        Ok(said)
+    }
+
+    pub(super) fn arrives(&mut self) -> Checked {
+        let Some((at, request)) = self.late.pop_front() else { return Ok(()) };
+        self.hear((at, &request), false).map(drop)
+    }
+
+    /// A terminal that nothing was done to is never taken for a forked one.
+    fn not_quarantined(&self, till: &mut Till) -> Checked {
+        let at = (till.terminal.get(), till.epoch.get());
+        if till.journal()?.state().hub.standing == Standing::Quarantined && !self.audit.tainted.contains(&at) {
+            return Err(Broken::new("an honest terminal is not quarantined", format!("shop {}", till.shop)));
+        }
+        Ok(())
+    }
+
+    /// A terminal that nothing was done to has nothing to complain of.
+    fn no_alarm(&self, till: &Till, applied: &Applied) -> Checked {
+        let at = (till.terminal.get(), till.epoch.get());
+        if applied.alarms.is_empty() || self.audit.tainted.contains(&at) {
+            return Ok(());
+        }
+        Err(Broken::new("an honest terminal hears no alarm", format!("shop {}: {:?}", till.shop, applied.alarms)))
+    }
+
+    pub(super) fn forget_late(&mut self) -> Option<(Enrolled, Vec<u8>)> {
+        self.late.pop_front()
+    }
+
+    pub(super) fn hear_late(&mut self, (at, request): (Enrolled, Vec<u8>)) -> Checked {
+        self.hear((at, &request), false).map(drop)
+    }
+}

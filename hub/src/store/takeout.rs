@@ -320,7 +320,7 @@ impl Tx<'_> {
     pub fn take_out(&self, table: &Table, out: impl Write) -> Result<u64, StoreError> {
         let mut out = csv::Writer::from_writer(out);
         let mut read = self.conn.prepare(table.query)?;
-        let columns: Vec<String> = read.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = read.column_names().map(str::to_owned).collect();
         out.write_record(columns.iter().map(|column| column.split(':').next().unwrap_or(column))).map_err(written)?;
         let kinds: Vec<bool> = columns.iter().map(|column| column.ends_with(":transfer")).collect();
         let mut rows = read.query([])?;
@@ -451,7 +451,20 @@ impl Told {
                 undoes: reversal.sale.to_string(),
                 lines: Vec::new(),
             }),
-            _ => Err(StoreError::Damaged("a row's kind")),
+            RowBody::Start(_)
+            | RowBody::Return(_)
+            | RowBody::ListApplied(_)
+            | RowBody::Intent(_)
+            | RowBody::InDoubt(_)
+            | RowBody::DoubtResolved(_)
+            | RowBody::Courier(_)
+            | RowBody::Close(_)
+            | RowBody::CashierChange(_)
+            | RowBody::Training(_)
+            | RowBody::ClockSet(_)
+            | RowBody::Configured(_)
+            | RowBody::CardWritten(_)
+            | RowBody::Unknown { .. } => Err(StoreError::Damaged("a row's kind")),
         }
     }
 

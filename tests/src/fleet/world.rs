@@ -139,7 +139,7 @@ impl World {
     /// Lets an event happen.
     ///
     /// # Errors
-    /// [`Broken`] where a rule does not hold then.
+    /// [`super::auditor::Broken`] where a rule does not hold then.
     pub fn apply(&mut self, event: &Event) -> Checked {
         self.at = event.at;
         self.figures.events += 1;

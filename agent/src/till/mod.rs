@@ -241,7 +241,11 @@ async fn ask_cashier<G: Future<Output = Left>>(
     let chosen = tokio::select! {
         biased;
         answer = answer => Ok(answer.unwrap_or(Choice::Resend)),
-        why = patience.ends() => Err(why),
+        why = patience.ends() => match why {
+            // What is durably paid is never told as not done, however late it is asked about.
+            Why::TimedOut => Ok(Choice::Resend),
+            why => Err(why),
+        },
         () = tokio::time::sleep(service.till.answer_within()) => Ok(Choice::Resend),
     };
     service.till.withdraw(id);

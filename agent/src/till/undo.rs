@@ -10,8 +10,8 @@ use crate::journal::{RefundAsk, SaleRef, TillAction, TillAsk, TillDone};
 use crate::service::{By, Refusal, Service};
 use cabas_protocol::CardRef;
 
-/// Money back for a sale of this till with this amount: the only one of its reference, or the newest of the card that is held
-/// to the reader.
+/// Money back for a sale of this till with this amount: the only one of this day with its reference, or the newest of the card
+/// that is held to the reader.
 pub(super) async fn refund<G: Future<Output = Left>>(
     service: &Service,
     request: RequestId,
@@ -24,7 +24,9 @@ pub(super) async fn refund<G: Future<Output = Left>>(
     };
     let named: Vec<_> =
         sales.iter().filter(|(_, reference)| !ask.reference.is_empty() && *reference == ask.reference).collect();
-    if let [(sale, _)] = named.as_slice() {
+    if let [(sale, _)] = named.as_slice()
+        && is_todays_only(service, ask, sale).await
+    {
         return give_back(service, request, sale).await;
     }
     if sales.is_empty() {
@@ -43,6 +45,16 @@ pub(super) async fn refund<G: Future<Output = Left>>(
         },
         None => Why::Selection.into(),
     }
+}
+
+/// Whether a sale is the only one of this day with the till's reference, whatever the amounts: some tills send the same words with
+/// each sale.
+async fn is_todays_only(service: &Service, ask: &TillAsk, sale: &TillDone) -> bool {
+    let Ok(today) = service.till_today(ask.clone()).await else { return false };
+    let of_it =
+        |(done, reference): &&(TillDone, String)| done.action == TillAction::Debit && *reference == ask.reference;
+    let mut named = today.iter().filter(of_it);
+    named.next().is_some_and(|(done, _)| done.request == sale.request) && named.next().is_none()
 }
 
 /// The card that is held to the reader, for what the screens ask.

@@ -1,13 +1,13 @@
 //! `export all`: everything that the fund's books hold, in a folder, for who leaves this software or keeps its data elsewhere.
 
 use std::fs::{DirBuilder, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use cabas_protocol::Timestamp;
-use cabas_protocol::sign::sha256;
+use cabas_protocol::{Hash, Timestamp};
 use clap::Args;
+use ring::digest;
 use serde::Serialize;
 
 use super::Context;
@@ -20,6 +20,7 @@ use crate::store::{Db, LINES, OpenMode, PURCHASES, StoreError, TABLES, Table};
 const MEMBERS: &str = "members";
 const COPY: &str = "hub.db";
 const CHECKSUMS: &str = "SHA256SUMS";
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// Where to, and whether with names.
 #[derive(Args, Debug)]
@@ -110,7 +111,7 @@ fn make_folder(folder: &Path) -> Result<(), Failure> {
 
 fn members(context: &Context, copy: &mut Db, folder: &Path) -> Result<u64, Failure> {
     let secrets = HubSecrets::load(&context.config.keys_dir())?;
-    let sealed = copy.read(|tx| tx.all_members())?;
+    let sealed = copy.read(|tx| tx.all_members(u32::MAX))?;
     let mut lines = 0_u64;
     write_whole(&csv(folder, MEMBERS), |out| {
         let mut out = csv::Writer::from_writer(out);
@@ -159,7 +160,20 @@ fn checksums(folder: &Path) -> io::Result<String> {
         }
     }
     names.sort();
-    names.iter().map(|name| Ok(format!("{}  {name}\n", sha256(&[&std::fs::read(folder.join(name))?])))).collect()
+    names.iter().map(|name| Ok(format!("{}  {name}\n", checksum(&folder.join(name))?))).collect()
+}
+
+/// A ledger of years is larger than a small server's memory: it is read piece by piece.
+fn checksum(file: &Path) -> io::Result<Hash> {
+    let (mut file, mut piece) = (File::open(file)?, vec![0; PIECE_BYTES]);
+    let mut sum = digest::Context::new(&digest::SHA256);
+    loop {
+        match file.read(&mut piece)? {
+            0 => break,
+            read => sum.update(piece.get(..read).unwrap_or_default()),
+        }
+    }
+    sum.finish().as_ref().try_into().map(Hash::new).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 fn readme(exported: &Exported, now: Timestamp) -> String {
@@ -171,16 +185,20 @@ fn readme(exported: &Exported, now: Timestamp) -> String {
     let names = if exported.names {
         "members.csv names people: keep it as you would a register, and delete it when it is no longer needed.\n"
     } else {
-        "Names of members are not written out; in hub.db they are sealed by the fund's keys (`export all --names`).\n"
+        "Names of members are not written out (`export all --names` does).\n"
     };
     format!(
         "All data of the fund, exported by cabas-hub {} at {} seconds since 1970-01-01 UTC.\n\n\
-         Tables are CSV (UTF-8, comma, a header, RFC 4180). Amounts are whole cents, times UTC.\n\
+         Tables are CSV (UTF-8, comma, a header, RFC 4180). Amounts are whole cents, times UTC. A text that a spreadsheet would take for a\n\
+         formula begins with '. `cause` of a movement is a `number`, `credit`, `entry` … of the table of its kind; of Sale, Return, Reversal and\n\
+         Refund it is the `number` of a purchase or of another row in hub.db.\n\n\
          {tables}\n\
-         hub.db is the whole ledger as one SQLite file, all of the above and every signed row of every terminal in it.\n\
-         documents/ holds {} documents, each under the SHA-256 of its bytes. {CHECKSUMS}: `sha256sum --check {CHECKSUMS}`.\n\
+         hub.db is the whole ledger as one SQLite file: all of the above, every signed row of every terminal, and what is left out above\n\
+         (what cards proved, balances that were signed, votes that were not decided).\n\
+         documents/ holds {} documents, each under the SHA-256 of its bytes. {CHECKSUMS}: `sha256sum --check {CHECKSUMS}`.\n\n\
          {names}\
-         The keys are not here: without them signatures are still checked, but no name and no text of the bank is read.\n",
+         What people wrote is here in clear: reasons, references, the words of steps, documents. hub.db also holds names and texts of the bank,\n\
+         sealed by the fund's keys, and what proves logins: whoever has it and the keys reads all of it. The keys are not here.\n",
         env!("CARGO_PKG_VERSION"),
         now.get(),
         exported.documents,

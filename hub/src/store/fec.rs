@@ -115,8 +115,10 @@ impl Tx<'_> {
     }
 }
 
-/// When the cause of each transfer was booked, where it has a time of its own.
-pub(super) const TRANSFERS: &str = "SELECT id, debit, credit, cents, kind, CASE
+/// Every transfer in order, and when its cause was booked, where that has a time of its own.
+macro_rules! transfers {
+    () => {
+        "SELECT id, debit, credit, cents, kind, CASE
     WHEN kind = 1 THEN (SELECT booked_at FROM credits WHERE credits.id = cause)
     WHEN kind IN (3, 6, 7, 12) THEN (SELECT received_at FROM rows WHERE rows.key = cause)
     WHEN kind = 5 THEN (SELECT closed_at FROM settlements WHERE number = cause)
@@ -128,7 +130,12 @@ pub(super) const TRANSFERS: &str = "SELECT id, debit, credit, cents, kind, CASE
     WHEN kind IN (40, 41) THEN (SELECT said_at FROM money_in WHERE money_in.id = cause)
     WHEN kind IN (42, 43) THEN (SELECT matched_at FROM banked WHERE banked.money_in = cause)
     WHEN kind IN (31, 32) THEN (SELECT booked_at FROM payouts_back WHERE place = cause)
-    END FROM transfers ORDER BY id";
+    END AS at FROM transfers ORDER BY id"
+    };
+}
+pub(super) use transfers;
+
+pub(super) const TRANSFERS: &str = transfers!();
 
 fn moved(row: &Row<'_>) -> Result<Moved, StoreError> {
     let kind = TransferKind::of_number(row.get(4)?).ok_or(StoreError::Damaged("a transfer's kind"))?;

@@ -250,15 +250,15 @@ impl Tx<'_> {
         Ok(read.query_map([code], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
     }
 
-    /// The sealed names of all, each with its household's code, at most [`NAMES_SEARCHED_MAX`].
+    /// The sealed names of all, each with its household's code, so many at the most.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
-    pub fn all_members(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    pub fn all_members(&self, at_most: u32) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let mut read = self.conn.prepare(
             "SELECT code, name_sealed FROM members JOIN households ON households.number = household ORDER BY code LIMIT ?1",
         )?;
-        Ok(read.query_map([NAMES_SEARCHED_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+        Ok(read.query_map([at_most], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
     }
 
     /// Notes a name, sealed.

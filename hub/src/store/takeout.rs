@@ -9,6 +9,7 @@ use rusqlite::types::ValueRef;
 
 use super::db::Db;
 use super::error::StoreError;
+use super::fec::transfers;
 use super::sql::col;
 use super::tx::Tx;
 use crate::core::ledger::{RowKey, TransferKind};
@@ -114,7 +115,7 @@ pub const TABLES: &[Table] = &[
         name: "terminals",
         about: "each enrolment of each terminal, and the newest row that the fund has of it",
         query: concat!(
-            "SELECT terminals.number AS terminal, epochs.epoch AS epoch, code AS shop, ", time!("opened_at"), " AS opened_at,
+            "SELECT epochs.number AS number, terminals.number AS terminal, epochs.epoch AS epoch, code AS shop, ", time!("opened_at"), " AS opened_at,
              CASE standing WHEN 0 THEN 'live' WHEN 1 THEN 'quarantined' WHEN 2 THEN 'revoked' ELSE 'closed' END AS standing,
              lower(hex(key)) AS public_key, acked_seq AS newest_row
              FROM epochs JOIN terminals ON terminals.number = epochs.terminal JOIN shops ON shops.number = terminals.shop
@@ -188,7 +189,7 @@ pub const TABLES: &[Table] = &[
         about: "what each settlement came to for each shop",
         query: concat!(
             "SELECT settlement, code AS shop, ", time!("closed_at"), " AS closed_at, sales, settled AS settled_cents,
-             late AS late_cents, over_right AS over_right_cents, reversed AS reversed_cents, refunded AS refunded_cents,
+             late AS late_cents, over_right AS over_right_cents, disputed AS disputed_cents, reversed AS reversed_cents, refunded AS refunded_cents,
              brought AS brought_by_cards_cents, returned AS returned_payouts_cents, carried AS carried_cents,
              carry_on AS carried_on_cents, payout AS payout_cents
              FROM settlement_shops JOIN settlements ON settlements.number = settlement
@@ -199,12 +200,84 @@ pub const TABLES: &[Table] = &[
         name: "payouts",
         about: "what the bank said of payouts: paid, or back",
         query: concat!(
-            "SELECT settlement, code AS shop, cents, state, by, at FROM (
-                 SELECT settlement, shop, cents, 'paid' AS state, matched_by AS by, ", time!("matched_at"), " AS at
+            "SELECT number, settlement, code AS shop, cents, state, by, at FROM (
+                 SELECT id AS number, settlement, shop, cents, 'paid' AS state, matched_by AS by, ", time!("matched_at"), " AS at
                  FROM payouts_paid UNION ALL
-                 SELECT settlement, shop, cents, 'back', said_by, ", time!("booked_at"), " FROM payouts_back)
+                 SELECT place, settlement, shop, cents, 'back', said_by, ", time!("booked_at"), " FROM payouts_back)
              JOIN shops ON shops.number = shop ORDER BY settlement, code, at"
         ),
+    },
+    Table {
+        name: "brought_sales",
+        about: "sales with purse cards that their terminal did not tell of and that cards told elsewhere (kind CarriedSale)",
+        query: concat!(
+            "SELECT place AS number, terminal, epoch, seq AS row, code AS shop,
+             (SELECT min(cards.number) FROM cards WHERE cards.purse = card_records.account & 4294967295) AS card_number,
+             settled AS settled_cents, over_right AS not_paid_cents, why, ",
+            time!("booked_at"),
+            " AS booked_at FROM carried_sales JOIN card_records ON card_records.id = carried_sales.record
+             JOIN shops ON shops.number = carried_sales.shop ORDER BY place"
+        ),
+    },
+    Table {
+        name: "disputed",
+        about: "rows that are authentic and do not fit their journal: kept as evidence, never paid",
+        query: concat!(
+            "SELECT disputed.id AS number, terminal, epochs.epoch AS epoch, seq AS row, kind, claimed AS claimed_cents, ",
+            time!("received_at"),
+            " AS received_at FROM disputed JOIN epochs ON epochs.number = disputed.epoch ORDER BY disputed.id"
+        ),
+    },
+    Table {
+        name: "closings",
+        about: "enrolments that two people closed (kind Void)",
+        query: concat!(
+            "SELECT id AS number, terminal, epochs.epoch AS epoch, at_seq AS up_to_row, proposed_by, ",
+            time!("proposed_at"),
+            " AS proposed_at, CASE state WHEN 0 THEN 'waiting' WHEN 1 THEN 'closed' ELSE 'withdrawn' END AS state, ended_by, ",
+            time!("ended_at"),
+            " AS ended_at FROM closings JOIN epochs ON epochs.number = closings.epoch ORDER BY id"
+        ),
+    },
+    Table {
+        name: "card_releases",
+        about: "what went back from purse cards that were lost (kind Unload)",
+        query: concat!(
+            "SELECT id AS number, (SELECT min(cards.number) FROM cards WHERE cards.purse = account & 4294967295) AS card_number,
+             cents, ",
+            time!("released_at"),
+            " AS released_at FROM card_releases ORDER BY id"
+        ),
+    },
+    Table {
+        name: "card_repayments",
+        about: "what purse cards counted as spent without goods, given back by two people (kind CardRepay)",
+        query: concat!(
+            "SELECT id AS number, (SELECT min(cards.number) FROM cards WHERE cards.purse = account & 4294967295) AS card_number,
+             from_cents, to_cents, settled AS given_back_cents, reason, proposed_by, ",
+            time!("proposed_at"),
+            " AS proposed_at, CASE state WHEN 0 THEN 'waiting' WHEN 1 THEN 'booked' ELSE 'withdrawn' END AS state, ended_by, ",
+            time!("ended_at"),
+            " AS ended_at FROM card_repayments ORDER BY id"
+        ),
+    },
+    Table {
+        name: "goodwill_advances",
+        about: "goodwill that was advanced to households (kind Advance)",
+        query: concat!(
+            "SELECT id AS number, code AS household, cents, ",
+            time!("advanced_at"),
+            " AS advanced_at FROM goodwill_advances JOIN purses ON purses.number = goodwill_advances.purse
+             JOIN households ON households.number = purses.household ORDER BY id"
+        ),
+    },
+    Table {
+        name: "categories",
+        about: "categories of goods and what part of them the fund covers, by version and from which day on; for one shop or, where it \
+                is empty, for all",
+        query: "SELECT grids.version AS version, date(valid_from_day * 86400, 'unixepoch') AS valid_from, code AS shop, category,
+             share_percent, label_fr, label_en FROM grids JOIN grid_categories ON grid_categories.version = grids.version
+             LEFT JOIN shops ON shops.number = grids.shop ORDER BY grids.version, place",
     },
     Table {
         name: "bank_entries",
@@ -217,7 +290,10 @@ pub const TABLES: &[Table] = &[
         name: "joinings",
         about: "how shops joined: each step, by whom and in which words; documents lie in documents/ under `sha256`",
         query: concat!(
-            "SELECT joinings.code AS code, joinings.name AS name, joinings.kind AS kind, joining_steps.step AS step,
+            "SELECT joining_steps.id AS number, joinings.code AS code, joinings.name AS name, joinings.kind AS kind,
+             CASE joining_steps.step WHEN 1 THEN 'propose' WHEN 2 THEN 'pair' WHEN 3 THEN 'visit' WHEN 4 THEN 'present'
+                WHEN 5 THEN 'consent' WHEN 6 THEN 'object' WHEN 7 THEN 'amend' WHEN 8 THEN 'sign' WHEN 9 THEN 'open'
+                WHEN 10 THEN 'suspend' ELSE 'close' END AS step,
              date(day * 86400, 'unixepoch') AS day, by, words, ", time!("recorded_at"), " AS recorded_at,
              joining_documents.name AS document, lower(hex(hash)) AS sha256
              FROM joining_steps JOIN joinings ON joinings.id = joining_steps.joining
@@ -228,7 +304,8 @@ pub const TABLES: &[Table] = &[
         name: "logins",
         about: "who worked with the web site",
         query: concat!(
-            "SELECT users.name AS name, role, shops.code AS shop, ", time!("users.created_at"), " AS since, ",
+            "SELECT users.name AS name, CASE role WHEN 1 THEN 'admin' WHEN 2 THEN 'treasurer' WHEN 3 THEN 'evaluator'
+                ELSE 'shop' END AS role, shops.code AS shop, ", time!("users.created_at"), " AS since, ",
             time!("disabled_at"), " AS disabled_at FROM users LEFT JOIN shops ON shops.number = users.shop ORDER BY users.number"
         ),
     },
@@ -249,11 +326,16 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "movements",
-        about: "every movement of money, in order: so many cents from one account to another; `cause` is a number of the \
+        about: "every movement of money, in order: so many cents from one account to another; `cause` is the number, in the \
                 table that the kind names (hub/ledger.md)",
         query: concat!(
             "SELECT id AS movement, kind AS 'kind:transfer', debit AS from_account, ", account!("debit"), " AS from_name,
-             credit AS to_account, ", account!("credit"), " AS to_name, cents, cause FROM transfers ORDER BY id"
+             credit AS to_account, ", account!("credit"), " AS to_name, cents,
+             (SELECT cause FROM transfers AS own WHERE own.id = booked.id) AS cause, ",
+            time!("at"),
+            " AS at FROM (",
+            transfers!(),
+            ") AS booked"
         ),
     },
 ];
@@ -261,26 +343,31 @@ pub const TABLES: &[Table] = &[
 /// What terminals told of purchases: made from the signed rows.
 pub const PURCHASES: Table = Table {
     name: "purchases",
-    about: "every sale, reversal and request of a refund that terminals told of: what was asked, what of it the fund pays, \
-            and what was settled (of a sale for the shop, of the two others back from it); `why` says by which rule of \
-            hub/ledger.md something was not",
+    about: "every sale, reversal and refund that terminals told of and that fits their journal: what was asked, what of it the fund \
+            pays, and what was settled (of a sale for the shop, of the two others back from it); `why` says by which rule of \
+            hub/ledger.md something was not. A refund is decided by the hub: `state`",
     query: "SELECT key, (SELECT terminal FROM epochs WHERE number = key >> 32),
         (SELECT epoch FROM epochs WHERE number = key >> 32), strftime('%Y-%m-%dT%H:%M:%SZ', happened_at, 'unixepoch'),
         strftime('%Y-%m-%dT%H:%M:%SZ', received_at, 'unixepoch'),
-        CASE kind WHEN 3 THEN ifnull((SELECT cents FROM refunds WHERE row = key AND state = 1), 0) ELSE settled END,
-        over_right, why, (SELECT settlement FROM settlement_cuts WHERE epoch = key >> 32 AND from_seq < (key & 4294967295)
-            AND to_seq >= (key & 4294967295)), envelope
-        FROM rows WHERE kind IN (2, 3, 4) ORDER BY key",
+        CASE WHEN refunds.row IS NULL THEN settled WHEN refunds.state = 1 THEN refunds.cents ELSE 0 END,
+        CASE WHEN refunds.row IS NULL THEN over_right WHEN refunds.state = 2 THEN refunds.cents ELSE 0 END,
+        max(rows.why, ifnull(refunds.why, 0)),
+        CASE refunds.state WHEN 0 THEN 'waiting' WHEN 1 THEN 'granted' WHEN 2 THEN 'refused' ELSE 'booked' END,
+        CASE WHEN refunds.row IS NULL THEN (SELECT settlement FROM settlement_cuts
+                WHERE epoch = key >> 32 AND from_seq < (key & 4294967295) AND to_seq >= (key & 4294967295))
+            ELSE (SELECT min(number) FROM settlements WHERE refunded_upto >= refunds.place) END,
+        envelope FROM rows LEFT JOIN refunds ON refunds.row = rows.key WHERE kind IN (2, 3, 4) ORDER BY key",
 };
 
 /// The amounts of purchases by category.
 pub const LINES: Table = Table {
     name: "purchase_lines",
-    about: "the amounts of each purchase by category of goods (`grids`)",
+    about: "the amounts of each purchase by category of goods (`categories`)",
     query: PURCHASES.query,
 };
 
-const PURCHASE_COLUMNS: [&str; 15] = [
+const PURCHASE_COLUMNS: [&str; 17] = [
+    "number",
     "terminal",
     "epoch",
     "row",
@@ -295,6 +382,7 @@ const PURCHASE_COLUMNS: [&str; 15] = [
     "settled_cents",
     "not_paid_cents",
     "why",
+    "state",
     "settlement",
 ];
 const LINE_COLUMNS: [&str; 7] = ["terminal", "epoch", "row", "category", "asked_cents", "fund_cents", "member_cents"];
@@ -323,12 +411,15 @@ impl Tx<'_> {
         let columns: Vec<String> = read.column_names().map(str::to_owned).collect();
         out.write_record(columns.iter().map(|column| column.split(':').next().unwrap_or(column))).map_err(written)?;
         let kinds: Vec<bool> = columns.iter().map(|column| column.ends_with(":transfer")).collect();
+        // What is read back by `import` stays as it is.
+        let is_imported = ["households", "shops"].contains(&table.name);
         let mut rows = read.query([])?;
         let mut lines = 0_u64;
         while let Some(row) = rows.next()? {
             for (place, is_kind) in kinds.iter().enumerate() {
                 let field = row.get_ref(place)?;
                 let text = if *is_kind { kind_name(field)? } else { text_of(field)? };
+                let text = if is_imported { text } else { no_formula(text) };
                 out.write_field(text).map_err(written)?;
             }
             out.write_record(None::<&[u8]>).map_err(written)?;
@@ -356,7 +447,7 @@ impl Tx<'_> {
         let mut count = (0_u64, 0_u64);
         while let Some(row) = rows.next()? {
             let key = [text_of(row.get_ref(1)?)?, text_of(row.get_ref(2)?)?, seq_of(row)?];
-            let told = Told::read(fund, row.get_ref(9)?.as_blob().unwrap_or_default())?;
+            let told = Told::read(fund, row.get_ref(10)?.as_blob().unwrap_or_default())?;
             let household: Option<String> =
                 households.query_row([told.purse.as_slice()], |row| row.get(0)).optional()?;
             let card: Option<u32> = match &told.card {
@@ -364,9 +455,10 @@ impl Tx<'_> {
                 None => None,
             };
             let [terminal, epoch, seq] = &key;
-            let asked = told.sum(|line| line.asked)?;
-            let from_fund = told.sum(|line| line.fund)?;
+            let asked = told.whole.map_or_else(|| told.sum(|line| line.asked), Ok)?;
+            let from_fund = told.whole.map_or_else(|| told.sum(|line| line.fund), Ok)?;
             let mut fields = vec![
+                text_of(row.get_ref(0)?)?,
                 terminal.clone(),
                 epoch.clone(),
                 seq.clone(),
@@ -379,7 +471,7 @@ impl Tx<'_> {
                 fields.push(text_of(row.get_ref(place)?)?);
             }
             fields.extend([asked.get().to_string(), from_fund.get().to_string()]);
-            for place in 5..=8 {
+            for place in 5..=9 {
                 fields.push(text_of(row.get_ref(place)?)?);
             }
             purchases.write_record(&fields).map_err(written)?;
@@ -404,6 +496,8 @@ struct Told {
     card: Option<Vec<u8>>,
     /// The sale that is undone or refunded: terminal/epoch/row, or the row of the same enrolment.
     undoes: String,
+    /// What a reversal undoes, which has no lines.
+    whole: Option<Cents>,
     lines: Vec<ToldLine>,
 }
 
@@ -432,6 +526,7 @@ impl Told {
                 purse: sale.purse.as_bytes().to_vec(),
                 card: Some(sale.card.as_bytes().to_vec()),
                 undoes: String::new(),
+                whole: None,
                 lines: lines(sale.lines),
             }),
             RowBody::RefundRequest(refund) => {
@@ -441,6 +536,7 @@ impl Told {
                     purse: refund.purse.as_bytes().to_vec(),
                     card: None,
                     undoes: format!("{}/{}/{}", of.terminal, of.epoch, of.seq),
+                    whole: None,
                     lines: lines(refund.lines),
                 })
             }
@@ -449,6 +545,7 @@ impl Told {
                 purse: reversal.purse.as_bytes().to_vec(),
                 card: None,
                 undoes: reversal.sale.to_string(),
+                whole: Some(reversal.cents),
                 lines: Vec::new(),
             }),
             RowBody::Start(_)
@@ -490,6 +587,11 @@ fn text_of(field: ValueRef<'_>) -> Result<String, StoreError> {
         ValueRef::Text(text) => Ok(String::from_utf8_lossy(text).into_owned()),
         ValueRef::Real(_) | ValueRef::Blob(_) => Err(StoreError::Damaged("a value that is to be text")),
     }
+}
+
+/// A text that a spreadsheet would run is none any more.
+fn no_formula(text: String) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
 }
 
 fn written(error: csv::Error) -> StoreError {

@@ -70,22 +70,28 @@ impl Auditor {
         let exact = self.exactly(household, hub)?;
         let given = given.max(credited + self.refunds_of_copies(household, hub)?);
         let beyond = exact.saturating_sub(given.saturating_sub(taken));
-        if beyond == 0 || !self.holds_at_a_copy(household) {
+        let at_copies = self.returned_at_copies(household);
+        if beyond == 0 || at_copies == 0 {
             return Ok(beyond);
         }
         // What a terminal handed back is at its copy all the same. A restored hub that hears of the copy before the rows that
         // handed it back cannot know better: it counts that money twice until people close the enrolment, and says so.
-        Ok(beyond.saturating_sub(hub(self, Asked::Missing(household))?.unwrap_or_default()))
+        Ok(beyond.saturating_sub(hub(self, Asked::Missing(household))?.unwrap_or_default().min(at_copies)))
     }
 
-    /// Whether money of a household lies at an enrolment that was copied, and that nobody closed yet.
-    fn holds_at_a_copy(&self, household: u16) -> bool {
-        self.allowed.keys().any(|counter| match counter {
-            Counter::Slice(at, purse) => {
-                self.tainted.contains(at) && !self.closed.contains(at) && self.owner.get(purse) == Some(&household)
+    /// What of a household's money enrolments handed back that were copied, and that nobody closed yet.
+    fn returned_at_copies(&self, household: u16) -> u64 {
+        let back = |(counter, cents): (&Counter, &u64)| match counter {
+            Counter::Slice(at, purse)
+                if self.tainted.contains(at)
+                    && !self.closed.contains(at)
+                    && self.owner.get(purse) == Some(&household) =>
+            {
+                *cents
             }
-            Counter::Card(_) => false,
-        })
+            Counter::Slice(..) | Counter::Card(_) => 0,
+        };
+        self.returned.iter().map(back).sum()
     }
 
     /// Rows of copied journals are not followed: what they had refunded, and all else, the hub says.

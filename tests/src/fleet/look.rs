@@ -81,6 +81,18 @@ impl World {
              GROUP BY households.code",
         )?;
         let mut rows = read.query([])?;
+        // Goodwill is advanced for what lies at silent terminals, less what is to be withheld of it: only that may be free.
+        let kept: u64 = conn.query_row(
+            "SELECT count(*) FROM accounts AS owed JOIN accounts AS free ON free.id = (4 << 56) | (owed.id & 4294967295)
+             LEFT JOIN accounts AS goodwill ON goodwill.id = (8 << 56) | (owed.id & 4294967295)
+             WHERE owed.id >> 56 = 11 AND owed.debits > owed.credits
+                AND free.credits - free.debits > ifnull(goodwill.debits - goodwill.credits, 0)",
+            [],
+            |row| row.get(0),
+        )?;
+        if kept > 0 {
+            return Err(Broken::new("what is to be withheld is taken from what is free", format!("not of {kept}")));
+        }
         let advanced: u64 =
             conn.query_row("SELECT ifnull(sum(debits - credits), 0) FROM accounts WHERE id >> 56 = 8", [], |row| {
                 row.get(0)

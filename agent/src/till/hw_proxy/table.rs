@@ -164,8 +164,9 @@ impl Table {
         let (mut view, mut carried) = (Map::new(), Vec::new());
         for known in self.lock().iter_mut() {
             let is_its = known.client.as_ref() == Some(client);
-            let is_waiting_page = known.terminal == terminal && known.seen.elapsed() <= self.pace;
-            if is_its && !known.is_waited_for {
+            let is_its_terminal = known.terminal == terminal;
+            let is_waiting_page = is_its_terminal && known.seen.elapsed() <= self.pace;
+            if is_its && is_its_terminal && !known.is_waited_for {
                 known.seen = Stopwatch::start();
             }
             if let State::Done { request, .. } = &known.state

@@ -4,7 +4,7 @@ import { $, ask, button, follow, isOpen, money, setText, show, why, word, words 
 import { app, confirmed, open, say, showBanner } from "/assets/app.js";
 import { canSpeak, play, speak } from "/assets/sound.js";
 import { page } from "/assets/page.js";
-import { clear, refill, used } from "/assets/till.js";
+import { clear, isPending, lostAgain, refill, used } from "/assets/till.js";
 import { turn } from "/assets/turned.js";
 
 // A second click where another button was before it changed is no choice.
@@ -135,12 +135,15 @@ export function statusOfSale(status) {
 export async function comeBack(status) {
   const kept = JSON.parse(localStorage.getItem("open-sale") || "null");
   if (!kept || status.sale) return;
-  localStorage.removeItem("open-sale");
-  if (Date.now() - kept.at > REMEMBERED_MS) return;
+  const forget = () => localStorage.removeItem("open-sale");
+  if (Date.now() - kept.at > REMEMBERED_MS && !isPending(kept.id)) { forget(); return; }
   try {
     const sale = await ask("GET", "/api/sales/" + kept.id);
+    forget();
     if (!app.sale) showSale(sale);
   } catch (error) {
+    if (!error.code) { lostAgain(); return; }
+    forget();
     if (error.code === "error_not_found") setText("error", word("page-broken-off"));
   }
 }

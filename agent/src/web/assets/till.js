@@ -151,6 +151,7 @@ export async function charge() {
     if (["error_busy", "error_training", "error_not_training"].includes(error.code)) app.refresh();
   }
   busy = false;
+  if (lost) app.refresh();
 }
 
 /// Whether a sale is to be asked for, because the answer to it was lost; true once.
@@ -159,6 +160,14 @@ export function answerLost() {
   if (was) lost = false;
   return was;
 }
+
+/// It was asked for, and that answer was lost as well.
+export function lostAgain() {
+  lost = true;
+}
+
+/// Whether a sale was sent whose answer is still to come.
+export const isPending = (id) => pending?.id === id;
 
 async function begin() {
   const { id, body } = pending;

@@ -12,7 +12,7 @@ use super::{Card, households, is_admin, opened};
 use crate::admin::frame::{Fault, Frame, answer, page};
 use crate::admin::sent::Sent;
 use crate::admin::visit::{Visit, Wrong};
-use crate::store::{HouseholdFilter, StoreError, Tx};
+use crate::store::{HouseholdFilter, NAMES_SEARCHED_MAX, StoreError, Tx};
 
 /// Households that are shown of what was found.
 const FOUND_MAX: usize = 20;
@@ -128,7 +128,7 @@ async fn by_name(visit: &Visit, search: &str) -> Result<Vec<String>, Wrong> {
     if !is_admin(visit) || wanted.chars().count() < NAME_CHARS_MIN {
         return Ok(Vec::new());
     }
-    let sealed = visit.store(|tx| tx.all_members()).await?;
+    let sealed = visit.store(|tx| tx.all_members(NAMES_SEARCHED_MAX)).await?;
     let app = std::sync::Arc::clone(&visit.app);
     let look = move || {
         let fits = |(code, name): &(String, Vec<u8>)| {

@@ -144,7 +144,7 @@ async fn the_month_ends_as_its_page_says() {
     let account =
         ["shop", "account", SHOP, "--iban", "FR1420041010050500013M02606", "--name", "Platanes", "--by", "ADA"];
     hub.ok(&account).unwrap();
-    assert_eq!(world.sell(1_234, world.cards.uid(0), "bread").await["state"], "accepted");
+    assert_eq!(world.sell(1_234, world.cards.uid(1), "bread").await["state"], "accepted");
 
     let mut page = Page::open("months-end", &folder);
     let verified = page.follow("", &world.at_hub());
@@ -167,7 +167,7 @@ async fn the_month_ends_as_its_page_says() {
 #[tokio::test]
 async fn a_lost_card_is_blocked_and_another_pays_as_its_page_says() {
     let world = World::with(Vec::new()).await;
-    let lost = world.cards.uid(0);
+    let lost = world.cards.uid(1);
     let mut page = Page::open("lost-card", &world.folder());
     let shown = page.follow("", &world.at_hub());
     assert!(shown.out.contains("card 1\n"), "{}", shown.out);
@@ -186,7 +186,7 @@ async fn a_lost_card_is_blocked_and_another_pays_as_its_page_says() {
 #[tokio::test]
 async fn a_card_that_is_found_again_pays_as_its_page_says() {
     let world = World::with(Vec::new()).await;
-    let card = world.cards.uid(0);
+    let card = world.cards.uid(1);
     let mut page = Page::open("lost-card", &world.folder());
     page.follow("", &world.at_hub());
     world.list(2).await;
@@ -204,7 +204,7 @@ async fn a_broken_terminal_is_replaced_and_what_it_sold_is_paid_as_its_page_says
     let stick = tempfile::tempdir().unwrap();
     let setting = ("CABAS_AGENT_SECOND_JOURNAL".to_owned(), stick.path().display().to_string());
     let mut world = World::with(vec![setting]).await;
-    let card = world.cards.uid(0).to_vec();
+    let card = world.cards.uid(1).to_vec();
     assert_eq!(world.sell(1_000, &card, "told").await["state"], "accepted");
     // The network goes, the shop sells, the machine breaks.
     world.hub.stop().unwrap();
@@ -243,7 +243,7 @@ async fn a_broken_terminal_is_replaced_and_what_it_sold_is_paid_as_its_page_says
 #[tokio::test]
 async fn a_stolen_terminal_sells_no_more_and_its_shop_goes_on_as_the_page_says() {
     let world = World::with(Vec::new()).await;
-    let card = world.cards.uid(0);
+    let card = world.cards.uid(1);
     let mut page = Page::open("broken-terminal", &world.folder());
     page.follow("stolen", &world.at_hub());
     let revoked = |status: &Value| (status["standing"] == "revoked").then_some(());
@@ -270,14 +270,14 @@ async fn a_signing_key_is_renewed_and_taken_back_as_its_page_says() {
     let listed = page.follow("", &world.at_hub());
     assert!(listed.out.contains(&first), "{}", listed.out);
     world.shop.wait_until_synced().await.unwrap();
-    assert_eq!(world.sell(400, world.cards.uid(0), "new key").await["state"], "accepted");
+    assert_eq!(world.sell(400, world.cards.uid(1), "new key").await["state"], "accepted");
     page.follow("", &world.at_hub());
     page.end();
     let listed = world.hub.ok(&["key", "list"]).unwrap();
     let back = listed["keys"].as_array().unwrap().iter().filter(|key| key["revoked"] == true);
     assert_eq!(back.map(|key| key["kid"].as_str().unwrap()).collect::<Vec<_>>(), [first], "{listed}");
     world.shop.wait_until_synced().await.unwrap();
-    assert_eq!(world.sell(400, world.cards.uid(0), "newest key").await["state"], "accepted");
+    assert_eq!(world.sell(400, world.cards.uid(1), "newest key").await["state"], "accepted");
     world.hub.verify().unwrap();
 }
 
@@ -300,7 +300,7 @@ async fn until_paused(shop: &Shop) {
 #[tokio::test]
 async fn who_leaves_takes_everything_along_as_its_page_says() {
     let world = World::with(Vec::new()).await;
-    assert_eq!(world.sell(1_234, world.cards.uid(0), "bread").await["state"], "accepted");
+    assert_eq!(world.sell(1_234, world.cards.uid(1), "bread").await["state"], "accepted");
     let folder = world.folder();
     let mut page = Page::open("leaving", &folder);
     page.put("/var/lib/cabas-hub/keys", world.hub.data_dir().join("keys").display().to_string());

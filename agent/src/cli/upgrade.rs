@@ -26,7 +26,7 @@ pub(super) enum Upgrade {
     /// Let a version that failed be taken again, where it was not the program's fault: a full disk, a power supply
     Again {
         /// The version, such as 0.2.0
-        #[arg(value_name = "VERSION")]
+        #[arg(id = "release", value_name = "VERSION")]
         version: String,
     },
 }

@@ -1,5 +1,7 @@
 //! The files of the pages, inside the program: they work with no network, and nothing else is ever fetched.
 
+use std::borrow::Cow;
+
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{Html, IntoResponse as _, Response};
@@ -67,10 +69,19 @@ pub(super) async fn openapi() -> Response {
 pub(super) async fn asset(State(app): State<App>, Path(name): Path<String>) -> Response {
     match FILES.iter().find(|(file, _, _)| *file == name) {
         Some((_, kind, text)) => {
-            ([(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, "no-cache")], *text).into_response()
+            ([(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, "no-cache")], served(kind, text)).into_response()
         }
         None => wrong(404, "error-unknown-path", app.service.texts()),
     }
+}
+
+/// What a file is sent as: remarks are for who reads the source, and would be a tenth of what a telephone loads.
+fn served(kind: &str, text: &'static str) -> Cow<'static, str> {
+    if kind != SCRIPT {
+        return Cow::Borrowed(text);
+    }
+    let code = text.split_inclusive('\n').filter(|line| !line.trim_start().starts_with("//"));
+    Cow::Owned(code.collect())
 }
 
 #[cfg(test)]

@@ -200,10 +200,10 @@ pub const TABLES: &[Table] = &[
         name: "payouts",
         about: "what the bank said of payouts: paid, or back",
         query: concat!(
-            "SELECT number, settlement, code AS shop, cents, state, by, at FROM (
+            "SELECT booked.number AS number, settlement, code AS shop, cents, state, by, at FROM (
                  SELECT id AS number, settlement, shop, cents, 'paid' AS state, matched_by AS by, ", time!("matched_at"), " AS at
                  FROM payouts_paid UNION ALL
-                 SELECT place, settlement, shop, cents, 'back', said_by, ", time!("booked_at"), " FROM payouts_back)
+                 SELECT place, settlement, shop, cents, 'back', said_by, ", time!("booked_at"), " FROM payouts_back) AS booked
              JOIN shops ON shops.number = shop ORDER BY settlement, code, at"
         ),
     },

@@ -244,7 +244,9 @@ async fn ask_cashier<G: Future<Output = Left>>(
         why = patience.ends() => match why {
             // What is durably paid is never told as not done, however late it is asked about.
             Why::TimedOut => Ok(Choice::Resend),
-            why => Err(why),
+            why @ (Why::Refused | Why::Forbidden | Why::Operator | Why::Selection | Why::Left(_) | Why::NotCompleted) => {
+                Err(why)
+            }
         },
         () = tokio::time::sleep(service.till.answer_within()) => Ok(Choice::Resend),
     };

@@ -176,7 +176,7 @@ async fn a_release_that_crashes_or_hangs_is_put_back_and_not_taken_again() {
     }
     assert_eq!(world.status()["bad"].as_array().unwrap().len(), 2);
     // What only adds to the journal may be tried; it does not touch the real one before it runs.
-    offer(&world.hub, &world.releases.broken("0.4.0", "additive", 9).unwrap()).unwrap();
+    offer(&world.hub, &world.releases.broken("0.4.0", "additive", 10).unwrap()).unwrap();
     world
         .until("0.4.0 rolled back", |status| {
             status["upgrade"]["version"] == "0.4.0" && status["upgrade"]["phase"] == "rolled_back"
@@ -190,7 +190,7 @@ async fn a_release_that_crashes_or_hangs_is_put_back_and_not_taken_again() {
 async fn a_release_that_fails_its_trial_or_could_not_be_undone_is_never_started() {
     let mut world = World::new().await;
     let cases =
-        [("0.2.0", "self-test", 8, "I do not like this journal"), ("0.3.0", "no-way-back", 99, "could not go back")];
+        [("0.2.0", "self-test", 9, "I do not like this journal"), ("0.3.0", "no-way-back", 99, "could not go back")];
     for (version, plan, form, why) in cases {
         offer(&world.hub, &world.releases.broken(version, plan, form).unwrap()).unwrap();
         refused(&mut world, version, why).await;

@@ -94,9 +94,12 @@ impl Journal {
     pub fn held_after(&mut self, after: Option<HeldKey>) -> Result<HeldPage, JournalError> {
         self.read(|db, _| {
             let mut select = db.prepare_cached(
-                "SELECT purse, scope, bytes FROM balances WHERE (purse, scope) > (?1, ?2) ORDER BY purse, scope LIMIT ?3",
+                "SELECT purse, scope, bytes FROM balances WHERE (purse, scope) > (?1, ?2)
+                    AND (purse, scope, bytes) NOT IN (SELECT * FROM void_words)
+                 ORDER BY purse, scope LIMIT ?3",
             )?;
-            let (purse, scope) = after.map_or((Vec::new(), 0), |HeldKey(purse, scope)| (purse.as_bytes().to_vec(), scope));
+            let (purse, scope) =
+                after.map_or((Vec::new(), 0), |HeldKey(purse, scope)| (purse.as_bytes().to_vec(), scope));
             let held = select.query_map(params![purse, scope, OBJECTS_MAX], |row| {
                 Ok((HeldKey(PurseRef::new(row.get(0)?), row.get(1)?), ByteVec::from(row.get::<_, Vec<u8>>(2)?)))
             })?;

@@ -168,6 +168,36 @@ fn a_higher_serial_that_allows_less_is_an_alarm_and_changes_nothing() {
 }
 
 #[test]
+fn a_word_of_a_key_that_was_taken_back_is_spent_until_the_next_which_may_allow_less() {
+    let (folder, mut fund) = (folder(), Fund::default());
+    let mut journal = fund.ready(folder.path(), 1000);
+    accepted(journal.sell(moment(1, 1), &ask(1, 1, 600)).unwrap());
+    let (old, new) = (*fund.hub.public(), Signer::from_seed(&[7; 32]).unwrap());
+    let cert = |key, revoked| {
+        let head = fund.context().head(cabas_protocol::ObjectType::KeyCert);
+        fund.root
+            .sign(&cabas_protocol::keys::KeyCert { head, key, issued_at: Timestamp::new(HUB_TIME), revoked })
+            .into_bytes()
+    };
+    let (made, taken_back) = (cert(*new.public(), false), cert(old, true));
+    fund.give(&mut journal, vec![made, taken_back]);
+    // It is spent as before, and a restored hub that would not believe it is not handed it.
+    accepted(journal.sell(moment(1, 2), &ask(2, 1, 100)).unwrap());
+    assert!(journal.held_after(None).unwrap().balances.is_empty());
+    fund.hub = new;
+    let applied = fund.give(&mut journal, vec![fund.balance(1, 1001, 650).into_bytes()]);
+    assert_eq!((applied.taken, applied.alarms.len()), (1, 0), "{applied:?}");
+    let declined = journal.sell(moment(1, 3), &ask(3, 1, 1)).unwrap();
+    assert!(matches!(declined, Sold::Declined(_)), "700 are spent of 650: {declined:?}");
+    assert_eq!(journal.held_after(None).unwrap().balances.len(), 1);
+    // The new word binds as every word does.
+    let applied = fund.give(&mut journal, vec![fund.balance(1, 1002, 649).into_bytes()]);
+    assert!(matches!(applied.alarms.as_slice(), [Alarm::LowerAllowed { .. }]), "{applied:?}");
+    drop(journal);
+    assert_sound(folder.path(), &fund);
+}
+
+#[test]
 fn alarms_on_the_screen_are_bounded() {
     let (folder, fund) = (folder(), Fund::default());
     let mut journal = fund.ready(folder.path(), 1000);
@@ -374,6 +404,9 @@ fn a_copy_can_be_verified_where_nothing_can_be_written() {
     std::fs::set_permissions(copies.path(), std::fs::Permissions::from_mode(0o500)).unwrap();
     assert!(verify::verify(&copy, None).unwrap().sound);
     std::fs::set_permissions(copies.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let older = "DROP TRIGGER allowed_never_goes_down; DROP TABLE void_words; PRAGMA user_version = 8";
+    Connection::open(&copy).unwrap().execute_batch(older).unwrap();
+    assert!(verify::verify(&copy, None).unwrap().sound, "of an older program's form");
 }
 
 #[test]
@@ -386,7 +419,7 @@ fn a_file_of_a_newer_program_or_of_something_else_stops_the_start() {
     let db = Connection::open(&path).unwrap();
     db.execute_batch("PRAGMA user_version = 99").unwrap();
     let error = open();
-    assert!(matches!(error, JournalError::Newer { found: 99, known: 8, .. }), "{error}");
+    assert!(matches!(error, JournalError::Newer { found: 99, known: FORM, .. }), "{error}");
     assert!(error.to_string().contains("install the newer program"));
     db.execute_batch("PRAGMA user_version = 3; PRAGMA application_id = 5").unwrap();
     assert!(matches!(open(), JournalError::NotAJournal(_)));

@@ -85,8 +85,12 @@ impl Tx<'_> {
         holes.map(|hole| hole?.ok_or(StoreError::Damaged("a hole"))).collect()
     }
 
+    /// What a serial allows; nothing where it was never given. Of those that a restore skipped, or that only the balance
+    /// after them is known of, none allowed more than the next one that is known.
     pub(super) fn allowed_by(&self, id: AccountId, serial: Serial) -> Result<Option<Cents>, StoreError> {
-        let mut read = self.conn.prepare_cached("SELECT allowed FROM serials WHERE slice = ?1 AND serial = ?2")?;
+        let mut read = self
+            .conn
+            .prepare_cached("SELECT allowed FROM serials WHERE slice = ?1 AND serial >= ?2 ORDER BY serial LIMIT 1")?;
         Ok(read.query_row(params![Sql(id), Sql(serial)], |row| col(row, 0)).optional()?)
     }
 }

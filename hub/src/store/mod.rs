@@ -106,7 +106,7 @@ pub use exposure::{CardExposure, EpochExposure, Exposure, GoodwillRule};
 pub use fec::FecReport;
 pub use figures::Thresholds;
 pub use goodwill_votes::{GoodwillProposal, GoodwillRefusal, PROPOSAL_VALID_S, ProposalState, SILENT_DAYS_MAX};
-pub use held::{HandBack, SERIALS_AHEAD_MAX};
+pub use held::HandBack;
 pub use joinings::{
     DOCUMENTS_MAX, Joining, JoiningDocument, JoiningDone, JoiningRefusal, JoiningStep, JoiningView, StepView,
     WORDS_BYTES_MAX,

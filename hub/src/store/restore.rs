@@ -16,7 +16,8 @@ use super::sql::{Sql, col, col_opt};
 use super::terminals::EpochRecord;
 use super::tx::Tx;
 
-/// By how much numbers jump at a restore, so that nothing which terminals took after the backup hides what comes now.
+/// By how much numbers jump at a restore, for each life since the backup's, so that nothing which terminals took after the
+/// backup hides what comes now.
 pub const RESTORE_GAP: u32 = 1_000;
 /// Epochs that an error names.
 const NAMED_MAX: usize = 10;
@@ -158,17 +159,24 @@ impl Tx<'_> {
         newest_life: Incarnation,
         now: Timestamp,
     ) -> Result<(Incarnation, Vec<(TerminalId, Epoch)>), StoreError> {
-        let newest = self.fund()?.incarnation.max(newest_life).get();
-        let life = newest.checked_add(1).ok_or(StoreError::Exhausted("life of the hub"))?;
+        let of_backup = self.fund()?.incarnation;
+        let life = of_backup.max(newest_life).get().checked_add(1).ok_or(StoreError::Exhausted("life of the hub"))?;
+        // The same backup can be put back again: what a life between gave is not given again either.
+        let lives = life.saturating_sub(of_backup.get());
+        let jump = lives.checked_mul(RESTORE_GAP).ok_or(StoreError::Exhausted("life of the hub"))?;
+        // A life that was still waiting in the backup may have ended since, and made serials jump: these go above them.
+        let waiting = "SELECT ifnull(sum(jump), 0) FROM lives WHERE ended_at IS NULL";
+        let waiting: u32 = self.conn.query_row(waiting, [], |row| row.get(0))?;
+        let serial_jump = waiting.checked_add(jump).ok_or(StoreError::Exhausted("life of the hub"))?;
         self.conn.execute("UPDATE fund SET incarnation = ?1", [life])?;
         self.conn.execute("UPDATE lives SET ended_at = ?1 WHERE ended_at IS NULL", [Sql(now)])?;
         self.conn.execute(
-            "INSERT INTO lives (incarnation, restored_at, settlement, payments_checked, terminal_from, hot_list_from)
-             VALUES (?1, ?2, (SELECT ifnull(max(number), 0) FROM settlements), 0,
+            "INSERT INTO lives (incarnation, restored_at, settlement, payments_checked, jump, terminal_from, hot_list_from)
+             VALUES (?1, ?2, (SELECT ifnull(max(number), 0) FROM settlements), 0, ?4,
                 (SELECT ifnull(max(number), 0) FROM terminals) + 1 + ?3,
                 max((SELECT version FROM hot_list), (SELECT ifnull(max(hot_list), 0) FROM contacts),
                     (SELECT ifnull(max(list_applied), 0) FROM epochs)) + ?3)",
-            params![life, Sql(now), RESTORE_GAP],
+            params![life, Sql(now), jump, serial_jump],
         )?;
         self.conn.execute("DELETE FROM hand_backs", [])?;
         self.conn.execute("INSERT INTO hand_backs (epoch) SELECT number FROM epochs WHERE standing <> 3", [])?;
@@ -176,30 +184,30 @@ impl Tx<'_> {
         self.conn.execute("UPDATE epochs SET backed_up_seq = 0, keys_confirmed = 0, cards_confirmed = 0", [])?;
         // Cards may carry balances that were sent after the backup and are not known here.
         self.conn.execute("UPDATE card_balances SET sure_from = NULL", [])?;
-        self.renumber(now)?;
+        self.renumber(jump, now)?;
         self.end_if_all_handed_back(now)?;
         let missing = self.missing()?;
         Ok((Incarnation::new(life), missing.0))
     }
 
     /// Gives what terminals take numbers above those that they may have taken after the backup.
-    fn renumber(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        self.conn.execute("UPDATE cards SET version = version + ?1", [RESTORE_GAP])?;
-        self.conn.execute("UPDATE epochs SET config_version = config_version + ?1", [RESTORE_GAP])?;
+    fn renumber(&mut self, jump: u32, now: Timestamp) -> Result<(), StoreError> {
+        self.conn.execute("UPDATE cards SET version = version + ?1", [jump])?;
+        self.conn.execute("UPDATE epochs SET config_version = config_version + ?1", [jump])?;
         let change = self.change_for_all()?;
         self.conn.execute(
             "INSERT INTO policies (id, sale_cents_max, plain_sale_cents_max, plain_day_cents_max, plain_list_age_s_max,
                 part_payment, created_at, change)
              SELECT id + ?1, sale_cents_max, plain_sale_cents_max, plain_day_cents_max, plain_list_age_s_max,
                 part_payment, ?2, ?3 FROM policies ORDER BY id DESC LIMIT 1",
-            params![RESTORE_GAP, Sql(now), Sql(change)],
+            params![jump, Sql(now), Sql(change)],
         )?;
         let grids = self
             .conn
             .prepare("SELECT version FROM grids ORDER BY version")?
             .query_map([], |row| row.get(0))?
             .collect::<Result<Vec<u32>, _>>()?;
-        let shift = grids.last().copied().unwrap_or(0).saturating_add(RESTORE_GAP);
+        let shift = grids.last().copied().unwrap_or(0).saturating_add(jump);
         for grid in grids {
             let change = self.change_for_all()?;
             self.conn.execute(
@@ -251,6 +259,7 @@ impl Tx<'_> {
         if !self.is_restoring()? || !self.missing()?.0.is_empty() {
             return Ok(());
         }
+        self.jump_serials()?;
         self.conn.execute("UPDATE lives SET ended_at = ?1 WHERE ended_at IS NULL", [Sql(now)])?;
         // While it lasted, cursors went past balances and recalls that were not given.
         for (table, key) in [("slices", "id"), ("recalls", "slice")] {
@@ -272,6 +281,31 @@ impl Tx<'_> {
         self.allocate_all()?;
         self.wake(Wake::All);
         tracing::info!("the restore has ended: every open epoch handed back what it holds, or was closed");
+        Ok(())
+    }
+
+    /// Gives every balance that may still be sent a serial above all that may have been given after the backup and were not
+    /// handed back: a copied terminal, a card or a machine that is gone may carry one. It allows what is known; a row that
+    /// names a serial between is judged by it.
+    fn jump_serials(&self) -> Result<(), StoreError> {
+        let jump: u32 = self.conn.query_row("SELECT jump FROM lives WHERE ended_at IS NULL", [], |row| row.get(0))?;
+        for (table, of_whom) in [
+            ("slices", "epoch IN (SELECT number FROM epochs WHERE standing <> 3)"),
+            ("card_balances", "id NOT IN (SELECT account FROM card_releases)"),
+        ] {
+            let of_whom = format!("{table}.serial > 0 AND {table}.{of_whom}");
+            for work in [
+                format!("INSERT INTO serial_jumps (slice, serial) SELECT id, serial + ?1 FROM {table} WHERE {of_whom}"),
+                format!(
+                    "INSERT INTO serials (slice, serial, allowed)
+                     SELECT slice, {table}.serial + ?1, allowed FROM {table}
+                     JOIN serials ON serials.slice = {table}.id AND serials.serial = {table}.serial WHERE {of_whom}"
+                ),
+                format!("UPDATE {table} SET serial = serial + ?1 WHERE {of_whom}"),
+            ] {
+                self.conn.execute(&work, [jump])?;
+            }
+        }
         Ok(())
     }
 

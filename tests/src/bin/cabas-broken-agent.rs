@@ -49,6 +49,7 @@ fn hang() -> ! {
 
 fn self_test(plan: &str, stamp: &Stamp<'_>, copy: Option<&Path>) -> ExitCode {
     let form = u32::from(stamp.journal_form);
+    let before = form.saturating_sub(1);
     let migration = match plan {
         "self-test" => {
             eprintln!("cabas-agent: I do not like this journal");
@@ -56,7 +57,7 @@ fn self_test(plan: &str, stamp: &Stamp<'_>, copy: Option<&Path>) -> ExitCode {
         }
         "no-way-back" => format!("PRAGMA user_version = {form}"),
         "additive" => format!(
-            "CREATE TABLE opens_from (form INTEGER PRIMARY KEY, oldest INTEGER NOT NULL); INSERT INTO opens_from VALUES (9, 8); \
+            "INSERT INTO opens_from VALUES ({form}, {before}); \
              CREATE TABLE new (it INTEGER); PRAGMA user_version = {form}"
         ),
         _ => String::new(),

@@ -135,8 +135,16 @@ pub struct Auditor {
     pub news: u64,
     /// True once money expired, or was taken back.
     pub takes: bool,
-    /// What the hub gave back of lost purse cards, and what it says they claimed; asked for when needed.
+    /// Purse cards whose money the hub gave back before it was restored: every terminal had them on its list.
     pub released: BTreeSet<PurseRef>,
+    /// The newest word on each purse card at each enrolment that heard it.
+    heard: BTreeMap<PurseRef, BTreeMap<Enrolled, (u32, u64)>>,
+    /// By which key the newest word on each counter is signed.
+    signed_by: BTreeMap<Counter, KeyId>,
+    /// True once the hub was restored from a backup.
+    pub is_restored: bool,
+    /// Counters of which a word counts no more that a key had signed which was taken back, and whose backup a restore lacks.
+    pub out_of_hand: BTreeSet<Counter>,
     /// Households whose money moved since it was looked at last.
     pub(super) touched: BTreeSet<u16>,
 }
@@ -227,7 +235,7 @@ impl Auditor {
             // Whatever it is: the key's number stands in the envelope.
             self.not_taken_back(Signed::<SyncAnswer>::from_bytes(object.to_vec())?.kid()?)?;
             if peek_type(object)? == ObjectType::Balance {
-                self.signed(&Signed::<SignedBalance>::from_bytes(object.to_vec())?.peek()?)?;
+                self.signed(at, &Signed::from_bytes(object.to_vec())?)?;
             }
         }
         Ok(())
@@ -281,11 +289,12 @@ impl Auditor {
         }
     }
 
-    /// The hub signed a balance.
+    /// The hub signed a balance, and an enrolment heard it.
     ///
     /// # Errors
     /// [`Broken`] where a newer word allows less, or one serial says two things.
-    pub fn signed(&mut self, balance: &SignedBalance) -> Checked {
+    pub fn signed(&mut self, at: Enrolled, signed: &Signed<SignedBalance>) -> Checked {
+        let (key, balance) = (signed.kid()?, signed.peek()?);
         let counter = match balance.scope {
             Scope::Card => Counter::Card(balance.purse),
             Scope::Terminal(terminal, epoch) => Counter::Slice((terminal.get(), epoch.get()), balance.purse),
@@ -295,7 +304,7 @@ impl Auditor {
         let fits = match serial.cmp(&before.0) {
             std::cmp::Ordering::Less => allowed <= before.1,
             std::cmp::Ordering::Equal => allowed == before.1,
-            std::cmp::Ordering::Greater => allowed >= before.1,
+            std::cmp::Ordering::Greater => allowed >= before.1 || self.may_forget(counter, before),
         };
         if !fits {
             return Err(Broken::new(
@@ -304,10 +313,34 @@ impl Auditor {
             ));
         }
         if serial > before.0 {
+            if allowed < before.1 {
+                self.out_of_hand.insert(counter);
+            }
             self.allowed.insert(counter, (serial, allowed));
+            self.signed_by.insert(counter, key);
             self.touch(balance.purse);
         }
+        if let Counter::Card(purse) = counter {
+            let heard = self.heard.entry(purse).or_default().entry(at).or_default();
+            *heard = (*heard).max((serial, allowed));
+        }
         Ok(())
+    }
+
+    /// Whether a hub that was restored may know nothing of a word that it signed: by a key that was taken back since, to a
+    /// terminal that was copied or put back and hands back less, or on a card, where nobody who is left heard it.
+    fn may_forget(&self, counter: Counter, before: (u32, u64)) -> bool {
+        let is_lost =
+            |at: &Enrolled| self.tainted.contains(at) || self.closed.contains(at) || self.forgotten.contains(at);
+        let is_out = match counter {
+            Counter::Slice(at, _) => self.tainted.contains(&at),
+            Counter::Card(purse) => self
+                .heard
+                .get(&purse)
+                .is_some_and(|heard| heard.iter().all(|(at, heard)| heard.0 < before.0 || is_lost(at))),
+        };
+        let is_taken_back = self.signed_by.get(&counter).is_some_and(|key| self.taken_back.contains(key));
+        self.is_restored && (is_out || is_taken_back)
     }
 
     /// Somebody was shown that a sale is accepted.

@@ -76,6 +76,28 @@ impl World {
         Ok(())
     }
 
+    /// In the end, whatever was restored, who is there has every month that was credited.
+    pub(super) fn all_credited(&mut self) -> Checked {
+        if self.is_restoring()? {
+            return Ok(());
+        }
+        let conn = open(&self.hub.database())?;
+        let mut read = conn.prepare(
+            "SELECT households.code FROM households WHERE left_at IS NULL AND NOT EXISTS (
+                SELECT 1 FROM credits WHERE credits.household = households.number AND credits.period = ?1)",
+        )?;
+        for month in self.audit.months() {
+            let lacking = read.query_map([period(month)?.to_string()], |row| row.get::<_, String>(0))?;
+            for code in lacking.collect::<Result<Vec<_>, _>>()? {
+                let household: u16 = code.trim_start_matches('H').parse()?;
+                if self.audit.was_credited(household, month) {
+                    return Err(Broken::new("what was credited stays credited", format!("{code}, month {month}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// A restored hub does not know that somebody left before the restore has ended: their cards are not blocked.
     pub(super) fn stay_after_all(&mut self) -> Checked {
         for (place, card) in (0_u16..).zip(&self.cards) {
@@ -123,12 +145,18 @@ impl World {
              JOIN purses ON purses.number = accounts.id & 4294967295
              JOIN households ON households.number = purses.household
              WHERE accounts.id >> 56 = 5 AND households.code = ?1 AND epochs.terminal = ?2 AND epochs.epoch = ?3";
+        // A blocked card's money goes back once every open terminal has the list.
+        let on_cards = "SELECT ifnull(sum(accounts.credits - accounts.debits), 0) FROM accounts JOIN cards ON accounts.id = (12 << 56) | cards.purse
+             JOIN purses ON purses.number = cards.purse JOIN households ON households.number = purses.household
+             WHERE households.code = ?1
+                AND blocked_in <= (SELECT min(list_applied) FROM epochs WHERE standing <> 3)";
         for household in &self.gone {
             let code = household_code(*household);
             if !conn.query_row(left, [&code], |row| row.get::<_, bool>(0))? {
                 return Err(Broken::new("who left has left", code));
             }
             let mut cents: i64 = conn.query_row(free, [&code], |row| row.get(0))?;
+            cents += conn.query_row(on_cards, [&code], |row| row.get::<_, i64>(0))?;
             for till in self.tills.iter().flatten() {
                 let at = (till.terminal.get(), till.epoch.get());
                 if !self.audit.tainted.contains(&at) && !self.audit.forgotten.contains(&at) {

@@ -37,8 +37,8 @@ pub struct Hub {
     pub(super) dir: PathBuf,
     direct: Option<DirectHub>,
     pub(super) done: Vec<Done>,
-    /// Households that are to leave once a restore has ended.
-    pub(super) postponed: Vec<u16>,
+    /// Months that are to be credited and households that are to leave once a restore has ended.
+    pub(super) postponed: Vec<Done>,
     backup: Option<PathBuf>,
     backups: u32,
     codes: u32,
@@ -184,12 +184,13 @@ impl Hub {
         Ok((locator, stretched()))
     }
 
-    /// Does what the hub does by itself every hour.
+    /// Does what the hub does by itself every hour, and people what waited for a restore's end; gives the months that they
+    /// credited.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn jobs(&mut self, now: Timestamp) -> anyhow::Result<()> {
-        self.leave_at_last(now)?;
+    pub fn jobs(&mut self, now: Timestamp) -> anyhow::Result<Vec<u8>> {
+        let months = self.do_at_last(now)?;
         self.write(|tx| {
             tx.release_cards(now)?;
             tx.expire_left(now)?;
@@ -198,7 +199,7 @@ impl Hub {
         })?;
         while self.write(|tx| tx.renew_cards(now))? {}
         while self.write(|tx| tx.allocate_pending(now))?.more {}
-        Ok(())
+        Ok(months)
     }
 
     /// Backs it up.

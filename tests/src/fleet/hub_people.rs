@@ -93,7 +93,7 @@ impl Hub {
                 self.direct()?.db.write(|tx| tx.household_leave(&household_code(household), now)).map(drop)
             }
             Done::Return(household) => {
-                self.postponed.retain(|postponed| *postponed != household);
+                self.postponed.retain(|done| !matches!(done, Done::Leave(who) if *who == household));
                 self.direct()?.db.write(|tx| tx.household_return(&household_code(household)))
             }
             Done::Block(card) => self.direct()?.db.write(|tx| tx.card_block(CardName::Number(card), now)).map(drop),
@@ -138,26 +138,29 @@ impl Hub {
     pub(super) fn do_again(&mut self, now: Timestamp) -> anyhow::Result<()> {
         for done in std::mem::take(&mut self.done) {
             match (self.try_people(done, now)?, done) {
-                (false, Done::Leave(household)) => self.postponed.push(household),
+                (false, done @ (Done::Leave(_) | Done::Credit(_))) => self.postponed.push(done),
                 (true | false, done) => self.done.push(done),
             }
         }
         Ok(())
     }
 
-    /// Households leave that could not while a restore lasted.
-    pub(super) fn leave_at_last(&mut self, now: Timestamp) -> anyhow::Result<()> {
-        for household in std::mem::take(&mut self.postponed) {
-            if !self.people(Done::Leave(household), now)? {
-                self.postponed.push(household);
+    /// Months are credited and households leave that could not while a restore lasted; gives the months.
+    pub(super) fn do_at_last(&mut self, now: Timestamp) -> anyhow::Result<Vec<u8>> {
+        let mut months = Vec::new();
+        for done in std::mem::take(&mut self.postponed) {
+            match (self.people(done, now)?, done) {
+                (false, done) => self.postponed.push(done),
+                (true, Done::Credit(month)) => months.push(month),
+                (true, _) => {}
             }
         }
-        Ok(())
+        Ok(months)
     }
 
     /// Whether a household's leaving waits for a restore's end.
     #[must_use]
     pub fn is_postponed(&self, household: u16) -> bool {
-        self.postponed.contains(&household)
+        self.postponed.iter().any(|done| matches!(done, Done::Leave(who) if *who == household))
     }
 }

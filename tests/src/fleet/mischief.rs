@@ -138,7 +138,7 @@ impl World {
             *place = Some(till);
         }
         self.dead.remove(&shop);
-        self.hub.jobs(time)?;
+        self.jobs()?;
         self.with_till(shop, |world, till| world.sync(till, Net::Fine))?;
         if is_backed_up {
             self.hub.back_up(time)?;

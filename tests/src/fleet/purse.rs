@@ -211,7 +211,7 @@ impl World {
         let Some(balance) = verified_balance(&state.keys, &bytes, purse) else {
             return Err(Broken::new("an extension brings the hub's word", format!("{purse:?}")));
         };
-        self.audit.signed(balance.1.payload())?;
+        self.audit.signed((till.terminal.get(), till.epoch.get()), &balance.0)?;
         let is_enough = balance.1.payload().allowed >= level;
         let now = till.clocks.moment(self.now());
         let applied = till.journal()?.apply_balance(now, balance)?;

@@ -3,7 +3,7 @@
 
 use super::auditor::{Broken, Checked};
 use super::hub_people::{Done, GOODWILL_CENTS};
-use super::look::{enrolments, expired};
+use super::look::{enrolments, expired, released};
 use super::template::MONTH_CENTS;
 use super::world::World;
 use cabas_protocol::TerminalId;
@@ -65,10 +65,12 @@ impl World {
 
     /// The hub is restored from its newest backup: terminals that were enrolled since are not in it.
     pub(super) fn restore(&mut self) -> Checked {
-        let time = self.time();
+        let (time, released) = (self.time(), released(&self.hub.database())?);
         if !self.hub.restore(time)? {
             return Ok(());
         }
+        self.audit.is_restored = true;
+        self.audit.released.extend(released);
         let known = enrolments(&self.hub.database())?;
         let tills = self.tills.iter().flatten().chain(self.twins.values());
         let here = tills.map(|till| (till.terminal.get(), till.epoch.get()));

@@ -175,7 +175,7 @@ impl World {
             What::Destroyed { shop } => self.destroyed(shop),
             What::Repair { shop, is_backed_up } => self.repair(shop, is_backed_up)?,
             What::Credit { month } => self.credit(month)?,
-            What::Jobs => self.hub.jobs(self.time())?,
+            What::Jobs => self.jobs()?,
             What::Block { card } => self.people(card, Done::Block)?,
             What::Unblock { card } => self.people(card, Done::Unblock)?,
             What::Replace { card } => self.replace(card)?,
@@ -245,8 +245,18 @@ impl World {
         let time = self.time();
         if self.hub.people(Done::Credit(month), time)? {
             self.credited(month)?;
+        } else {
+            self.hub.postponed.push(Done::Credit(month));
         }
-        self.hub.jobs(time)?;
+        self.jobs()
+    }
+
+    /// What is done every hour.
+    pub(super) fn jobs(&mut self) -> Checked {
+        let time = self.time();
+        for month in self.hub.jobs(time)? {
+            self.credited(month)?;
+        }
         Ok(())
     }
 

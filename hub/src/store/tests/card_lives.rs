@@ -424,7 +424,7 @@ impl Life {
         let outcome = self.world.ingest(&sender.upload_of(sender.head_at(from), &sender.journal[from..until]));
         let acked = usize::try_from(outcome.acked.seq.get()).unwrap();
         for row in known..acked {
-            let allowed = |card: usize, serial: u32| serials.get(&(OWN_PURSES[card], serial)).copied();
+            let allowed = |card: usize, serial: u32| allowed_by(&serials, OWN_PURSES[card], serial);
             let body = sender.journal[row].peek().unwrap().body;
             let is_refuted = self.is_refuted(epoch, row, &body);
             self.model.take(epoch, &body, is_refuted, allowed);
@@ -472,7 +472,7 @@ impl Life {
             let found: u32 = conn.query_row(read, [OWN_PURSES[card], epoch], |row| row.get(0)).unwrap();
             u64::from(found)
         };
-        self.model.book(|card, serial| serials.get(&(OWN_PURSES[card], serial)).copied(), proven);
+        self.model.book(|card, serial| allowed_by(serials, OWN_PURSES[card], serial), proven);
     }
 
     fn release(&mut self) {
@@ -557,6 +557,11 @@ impl Life {
         assert_eq!(self.world.owed().1, cents(self.model.sold.values().sum()));
         self.world.audit();
     }
+}
+
+/// What a serial allows: one that a restore skipped, as much as the next that is known.
+fn allowed_by(serials: &BTreeMap<(u32, u32), u64>, purse: u32, serial: u32) -> Option<u64> {
+    serials.range((purse, serial)..=(purse, u32::MAX)).next().map(|(_, allowed)| *allowed)
 }
 
 impl World {

@@ -562,7 +562,7 @@ impl Life {
         for row in known..acked {
             let allowed = |purse: u8, serial: u32| {
                 let slice = account(5, u64::from(epoch) << 32 | u64::from(purse));
-                let read = "SELECT allowed FROM serials WHERE slice = ?1 AND serial = ?2";
+                let read = "SELECT allowed FROM serials WHERE slice = ?1 AND serial >= ?2 ORDER BY serial LIMIT 1";
                 conn.query_row(read, [slice, i64::from(serial)], |row| row.get::<_, i64>(0))
                     .ok()
                     .map(|cents| u64::try_from(cents).unwrap())

@@ -98,7 +98,8 @@ impl Naive {
             match *deed {
                 Deed::Sale((purse, from, to, serial)) => {
                     let (reversed, _) = self.reversed.get(&(epoch, purse)).copied().unwrap_or_default();
-                    let allowed = self.allowed.get(&(epoch, purse, serial)).map_or(0, |allowed| allowed + reversed);
+                    let mut known = self.allowed.range((epoch, purse, serial)..=(epoch, purse, u32::MAX));
+                    let allowed = known.next().map_or(0, |(_, allowed)| allowed + reversed);
                     let settled = self.settled.entry((epoch, purse)).or_default();
                     let before = settled.len();
                     settled.extend((from + 1..=to).filter(|cent| *cent <= allowed));

@@ -11,7 +11,7 @@ use crate::core::ledger::OverRight;
 use crate::core::period::Period;
 use crate::store::{
     CardName, Contact, CorrectionRefusal, Deliverable, FindingKind, IngestOutcome, NewsLimits, PurseCardView,
-    PurseView, StoreError, Wake,
+    PurseView, RESTORE_GAP, StoreError, Wake,
 };
 
 impl World {
@@ -523,7 +523,7 @@ fn after_a_restore_any_terminal_hands_back_a_cards_balance_and_its_sales_wait_fo
     world.hand_back(&b, signed(&held), false);
     world.hand_back(&b, signed(&held), true);
     let card = world.card(1);
-    assert_eq!((card.allowed, card.serial.get()), (cents(15_000), 2));
+    assert_eq!((card.allowed, card.serial.get()), (cents(15_000), 2 + RESTORE_GAP));
     let view = world.view(1);
     assert_eq!((view.free, view.missing), (Cents::ZERO, cents(4_500)), "3 000 were free");
     for terminal in [&mut a, &mut b] {

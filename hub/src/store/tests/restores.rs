@@ -154,6 +154,63 @@ fn a_row_under_a_balance_that_the_backup_lacks_waits_for_the_balance() {
 }
 
 #[test]
+fn a_serial_that_nobody_handed_back_is_not_given_again_whatever_is_restored_how_often() {
+    let mut world = World::credited();
+    let mut terminal = world.terminal("A");
+    let backup = world.backup("b.db");
+    let mut given = vec![world.all_balances(&terminal)[0].clone()];
+    for life in 2..=4 {
+        // The word is lost: the terminal was put back to what it held before, and hands nothing back.
+        let lost = world.extend(&terminal, 1, 9_000 + u64::from(life) * 500).unwrap();
+        assert!(given.iter().all(|before| before.serial < lost.serial), "{lost:?}");
+        given.push(lost);
+        assert_eq!(world.restore(&backup).incarnation, Incarnation::new(life));
+        terminal.incarnation = Incarnation::new(life);
+        world.hand_back(&terminal, Vec::new(), true);
+        let now = world.all_balances(&terminal)[0].clone();
+        assert!(given.iter().all(|before| before.serial < now.serial), "{now:?}");
+        world.audit();
+        given.push(now);
+    }
+    // A backup of a life that still waited: it went on, ended and jumped before that backup was put back.
+    world.restore(&backup);
+    let waiting = world.backup("waiting.db");
+    for life in [5, 6, 7] {
+        terminal.incarnation = Incarnation::new(life);
+        world.hand_back(&terminal, Vec::new(), true);
+        let now = world.all_balances(&terminal)[0].clone();
+        assert!(given.iter().all(|before| before.serial < now.serial), "{now:?}");
+        world.audit();
+        given.push(now);
+        world.restore(&waiting);
+    }
+    world.hand_back(&terminal, Vec::new(), true);
+    terminal.incarnation = Incarnation::new(8);
+    // What a machine sold under a lost word is paid as far as the hub knows of its money, and not a cent beyond.
+    let allowed = world.all_balances(&terminal)[0].allowed.get();
+    terminal.sale(1, allowed + 700, allowed + 700, given[1].serial.get());
+    let outcome = world.sync(&mut terminal);
+    assert_eq!((outcome.settled, outcome.over_right), (cents(allowed), cents(700)));
+    world.audit();
+    // A hole in the serials that no restore left is found.
+    world.tamper("DELETE FROM serials WHERE serial = 1");
+    assert!(world.verify().findings.iter().any(|finding| finding.kind == FindingKind::Serial));
+}
+
+#[test]
+fn the_auditor_sees_a_jump_that_no_restore_made_or_that_allows_more() {
+    let mut world = World::credited();
+    let terminal = world.terminal("A");
+    let backup = world.backup("b.db");
+    world.restore(&backup);
+    world.hand_back(&terminal, Vec::new(), true);
+    world.audit();
+    world.tamper("DROP TRIGGER jumps_remain; DELETE FROM serial_jumps");
+    let report = world.verify();
+    assert_eq!(report.findings.iter().filter(|finding| finding.kind == FindingKind::Serial).count(), 3);
+}
+
+#[test]
 fn nothing_is_signed_settled_or_credited_too_early() {
     let Yesterday { mut world, terminal, backup, held } = yesterday();
     world.restore(&backup);

@@ -69,7 +69,7 @@ impl Tx<'_> {
     fn check_bindings(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
         let mut read = self.conn.prepare(
             "SELECT card_balances.id, card_balances.serial, ifnull(accounts.credits, 0),
-                (SELECT count(*) FROM serials WHERE slice = card_balances.id),
+                (SELECT ifnull(max(serial), 0) FROM serials WHERE slice = card_balances.id),
                 (SELECT allowed FROM serials WHERE slice = card_balances.id AND serial = card_balances.serial),
                 card_balances.id >> 56 = 12 AND cards.tier = 1 AND cards.purse = card_balances.id & 4294967295
                     AND (SELECT count(*) FROM cards AS other WHERE other.purse = cards.purse) = 1
@@ -84,10 +84,10 @@ impl Tx<'_> {
                 report.add(FindingKind::Card, "a purse card", "its account is not one of the chart");
                 continue;
             };
-            let (serial, given, count): (u64, Cents, u64) = (col(row, 1)?, col(row, 2)?, col(row, 3)?);
+            let (serial, given, newest): (u64, Cents, u64) = (col(row, 1)?, col(row, 2)?, col(row, 3)?);
             let allowed: Cents = col_opt(row, 4)?.unwrap_or_default();
-            if serial != count || allowed != given {
-                let detail = format!("serial {serial} of {count} allows {allowed}, the card was given {given}");
+            if serial != newest || allowed != given {
+                let detail = format!("serial {serial} of {newest} allows {allowed}, the card was given {given}");
                 report.add(FindingKind::Serial, id.to_string(), detail);
             }
             if row.get::<_, Option<bool>>(5)? != Some(true) {

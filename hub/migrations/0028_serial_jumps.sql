@@ -4,8 +4,10 @@
 ALTER TABLE lives ADD COLUMN jump INTEGER NOT NULL DEFAULT 1000 CHECK (jump > 0);
 
 CREATE TABLE serial_jumps (
-    slice  INTEGER NOT NULL,
-    serial INTEGER NOT NULL CHECK (serial > 0),
+    slice    INTEGER NOT NULL,
+    serial   INTEGER NOT NULL CHECK (serial > 0),
+    -- 1 for the first that was ever given, in a life that followed a restore.
+    is_first INTEGER NOT NULL DEFAULT 0 CHECK (is_first IN (0, 1)),
     PRIMARY KEY (slice, serial)
 ) STRICT, WITHOUT ROWID;
 

@@ -79,6 +79,18 @@ impl HubKeys {
         Ok(cert)
     }
 
+    /// True where any key was taken back.
+    #[must_use]
+    pub fn any_revoked(&self) -> bool {
+        self.signing.values().any(|(_, revoked)| *revoked)
+    }
+
+    /// True where a key was taken back.
+    #[must_use]
+    pub fn is_revoked(&self, key: KeyId) -> bool {
+        self.signing.get(&key).is_some_and(|(_, revoked)| *revoked)
+    }
+
     /// Checks an object of the hub.
     ///
     /// # Errors

@@ -12,6 +12,8 @@ use serde_json::Value;
 use crate::hub::Hub;
 use crate::program::{binary, run};
 
+/// The form of the journal that the real agent writes.
+pub const FORM: u16 = 9;
 /// Bytes of a broken program's plan.
 pub const PLAN_BYTES: usize = 33;
 const PLAN_MARK: &[u8] = b"\x01cabas-plan\x01";
@@ -61,7 +63,7 @@ impl Releases {
     /// # Errors
     /// Where it cannot be made.
     pub fn agent(&self, version: &str) -> anyhow::Result<PathBuf> {
-        let bytes = stamped(stripped(&self.dir, "cabas-agent")?, version, 8)?;
+        let bytes = stamped(stripped(&self.dir, "cabas-agent")?, version, FORM)?;
         self.signed(&format!("agent-{version}"), &bytes)
     }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use cabas_tests::example::Cards;
 use cabas_tests::hub::{Hub, http_client};
-use cabas_tests::release::{Releases, offer, stamped, told};
+use cabas_tests::release::{FORM, Releases, offer, stamped, told};
 use cabas_tests::shop::Shop;
 use cabas_tests::sweep::{Fault, What, folder};
 use serde_json::Value;
@@ -123,7 +123,7 @@ async fn a_terminal_takes_a_signed_release_between_sales_and_a_person_takes_it_b
     world.sells().await;
     // What another key signed the hub does not take, and a program beside its release neither.
     let other = Releases::new(&world.dir.path().join("others")).unwrap();
-    let forged = other.broken("0.2.0", "crash", 8).unwrap();
+    let forged = other.broken("0.2.0", "crash", FORM).unwrap();
     assert_eq!(world.hub.said(&["release", "add", &forged.display().to_string()]).unwrap().code, Some(1));
     let beside = format!("{}.release", program.display());
     let wrong = ["release", "add", &forged.display().to_string(), "--release", &beside];
@@ -155,7 +155,7 @@ async fn a_terminal_takes_a_signed_release_between_sales_and_a_person_takes_it_b
 async fn a_release_that_crashes_or_hangs_is_put_back_and_not_taken_again() {
     let mut world = World::new().await;
     for (version, plan) in [("0.2.0", "crash"), ("0.3.0", "hang")] {
-        offer(&world.hub, &world.releases.broken(version, plan, 8).unwrap()).unwrap();
+        offer(&world.hub, &world.releases.broken(version, plan, FORM).unwrap()).unwrap();
         let back = format!("{version} rolled back");
         world
             .until(&back, |status| {
@@ -176,7 +176,7 @@ async fn a_release_that_crashes_or_hangs_is_put_back_and_not_taken_again() {
     }
     assert_eq!(world.status()["bad"].as_array().unwrap().len(), 2);
     // What only adds to the journal may be tried; it does not touch the real one before it runs.
-    offer(&world.hub, &world.releases.broken("0.4.0", "additive", 10).unwrap()).unwrap();
+    offer(&world.hub, &world.releases.broken("0.4.0", "additive", FORM + 1).unwrap()).unwrap();
     world
         .until("0.4.0 rolled back", |status| {
             status["upgrade"]["version"] == "0.4.0" && status["upgrade"]["phase"] == "rolled_back"
@@ -190,21 +190,21 @@ async fn a_release_that_crashes_or_hangs_is_put_back_and_not_taken_again() {
 async fn a_release_that_fails_its_trial_or_could_not_be_undone_is_never_started() {
     let mut world = World::new().await;
     let cases =
-        [("0.2.0", "self-test", 9, "I do not like this journal"), ("0.3.0", "no-way-back", 99, "could not go back")];
+        [("0.2.0", "self-test", FORM, "I do not like this journal"), ("0.3.0", "no-way-back", 99, "could not go back")];
     for (version, plan, form, why) in cases {
         offer(&world.hub, &world.releases.broken(version, plan, form).unwrap()).unwrap();
         refused(&mut world, version, why).await;
     }
     // For another machine, whatever its stamp says.
-    let file = std::fs::read(world.releases.broken("0.4.0", "crash", 8).unwrap()).unwrap();
-    let mut other = stamped(file, "0.4.0", 8).unwrap();
+    let file = std::fs::read(world.releases.broken("0.4.0", "crash", FORM).unwrap()).unwrap();
+    let mut other = stamped(file, "0.4.0", FORM).unwrap();
     other[18] = 0xf3;
     offer(&world.hub, &world.releases.signed("riscv", &other).unwrap()).unwrap();
     refused(&mut world, "0.4.0", "a release was not taken").await;
     // The hub was broken into: it offers what the fund's key did not sign.
     let other = Releases::new(&world.dir.path().join("others")).unwrap();
     world.hub.environment.push(("CABAS_HUB_RELEASE_KEY".to_owned(), other.key.clone()));
-    offer(&world.hub, &other.broken("0.5.0", "crash", 8).unwrap()).unwrap();
+    offer(&world.hub, &other.broken("0.5.0", "crash", FORM).unwrap()).unwrap();
     world
         .until("forged", |status| status["upgrade"]["note"].as_str().is_some_and(|note| note.contains("did not sign")))
         .await;

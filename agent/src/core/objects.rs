@@ -161,6 +161,8 @@ pub struct HeldBalance {
     pub allowed: Cents,
     /// When the hub made it.
     pub issued_at: Timestamp,
+    /// False where its key was taken back: a hub that was restored from before may allow less.
+    pub binds: bool,
 }
 
 /// Whether a balance is taken.
@@ -186,7 +188,7 @@ pub fn balance(me: Me, held: Option<HeldBalance>, offered: &SignedBalance) -> Ve
         // Signed again with a later date: the same authority, renewed.
         std::cmp::Ordering::Equal if offered.issued_at > held.issued_at => Verdict::Take,
         std::cmp::Ordering::Equal => Verdict::Ignore,
-        std::cmp::Ordering::Greater if offered.allowed < held.allowed => Verdict::Reject(lower),
+        std::cmp::Ordering::Greater if held.binds && offered.allowed < held.allowed => Verdict::Reject(lower),
         std::cmp::Ordering::Greater => Verdict::Take,
     }
 }

@@ -31,7 +31,7 @@ fn offered(scope: Scope, serial: u32, allowed: u64, issued_at: u64) -> SignedBal
 
 #[test]
 fn a_balance_is_taken_by_serial_and_never_allows_less() {
-    let held = HeldBalance { serial: Serial::new(5), allowed: cents(1000), issued_at: Timestamp::new(1) };
+    let held = HeldBalance { serial: Serial::new(5), allowed: cents(1000), issued_at: Timestamp::new(1), binds: true };
     let mine = Scope::Terminal(ME.terminal, ME.epoch);
     for (serial, allowed, issued_at, verdict) in [
         (6, 1001, 2, "take"),
@@ -56,6 +56,10 @@ fn a_balance_is_taken_by_serial_and_never_allows_less() {
         assert_eq!(found, verdict, "serial {serial}, allowed {allowed}");
     }
     assert_eq!(balance(ME, None, &offered(mine, 1, 0, 0)), Verdict::Take);
+    // Of a key that was taken back: only a newer word may allow less.
+    let void = HeldBalance { binds: false, ..held };
+    assert_eq!(balance(ME, Some(void), &offered(mine, 6, 999, 2)), Verdict::Take);
+    assert_eq!(balance(ME, Some(void), &offered(mine, 4, 999, 2)), Verdict::Ignore);
 }
 
 #[test]

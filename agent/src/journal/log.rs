@@ -89,7 +89,7 @@ fn words<const N: usize>(head: &[u8]) -> [u32; N] {
 }
 
 /// How many commits stand in the log behind the last frame whose sum holds.
-fn unreadable(log: &Path) -> io::Result<u64> {
+pub(super) fn unreadable(log: &Path) -> io::Result<u64> {
     let file = File::open(log)?;
     let size = file.metadata()?.len();
     let (mut file, mut head) = (BufReader::new(file), [0; HEAD]);

@@ -148,8 +148,9 @@ impl Journal {
     ) -> Result<Self, JournalError> {
         log::check(path)?;
         let db = schema::open(path, false)?;
-        // A log that was cut off is carried over and begun anew, so that no torn end stands in a log that goes on.
-        if let Err(error) = checkpoint(&db, "PASSIVE") {
+        // A log that was cut off is carried over and emptied, so that no torn end stands in a log that goes on. To begin it anew
+        // is not enough: where its first commit was torn, SQLite takes the same salts again.
+        if let Err(error) = checkpoint(&db, "TRUNCATE") {
             tracing::warn!(%error, "the log cannot be carried over yet");
         }
         check(&db)?;

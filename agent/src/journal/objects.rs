@@ -12,7 +12,7 @@ use cabas_protocol::objects::{Binding, Grid, Policy, TerminalConfig};
 use cabas_protocol::row::{ListApplied, RowBody, Tier};
 use cabas_protocol::sign::Payload;
 use cabas_protocol::sync::{Recall, RefundDecision};
-use cabas_protocol::{KeyId, PurseRef, Serial, Signed, Timestamp, Verified, Version};
+use cabas_protocol::{PurseRef, Serial, Signed, Timestamp, Verified, Version};
 use rusqlite::{OptionalExtension as _, params};
 use std::sync::Arc;
 
@@ -76,17 +76,20 @@ impl Writer<'_> {
             Scope::Terminal(..) => 1,
         };
         let mut select = self.tx.prepare_cached(
-            "SELECT serial, issued_at, allowed_cents, (purse, scope, bytes) IN (SELECT * FROM void_words) FROM balances
-             WHERE purse = ?1 AND scope = ?2",
+            "SELECT serial, issued_at, allowed_cents, bytes FROM balances WHERE purse = ?1 AND scope = ?2",
         )?;
         let held = select.query_row(params![balance.purse.as_bytes(), scope], |row| {
             let (serial, issued_at) = (Serial::new(row.get(0)?), Timestamp::new(row.get(1)?));
-            Ok((HeldBalance { serial, issued_at, allowed: cents_of(row, 2)? }, row.get(3)?))
+            let (allowed, bytes) = (cents_of(row, 2)?, row.get::<_, Vec<u8>>(3)?);
+            let binds = !self.state.is_void(&bytes);
+            Ok((HeldBalance { serial, issued_at, allowed, binds }, bytes))
         });
-        let held: Option<(HeldBalance, bool)> = held.optional()?;
-        let is_new = held.is_none();
-        let held = held.and_then(|(held, is_void)| (!is_void).then_some(held));
+        let (held, bytes) = held.optional()?.unzip();
         let verdict = objects::balance(self.state.id.me(), held, balance);
+        if let (Verdict::Take, Some(HeldBalance { binds: false, .. }), Some(bytes)) = (&verdict, held, bytes) {
+            let keep = "INSERT OR IGNORE INTO void_words (purse, scope, bytes) VALUES (?1, ?2, ?3)";
+            self.tx.prepare_cached(keep)?.execute(params![balance.purse.as_bytes(), scope, bytes])?;
+        }
         if verdict == Verdict::Take {
             let mut upsert = self.tx.prepare_cached(
                 "INSERT INTO balances (purse, scope, serial, allowed_cents, issued_at, valid_for_s, bytes) \
@@ -102,7 +105,7 @@ impl Writer<'_> {
                 balance.valid_for_s,
                 signed.as_bytes(),
             ])?;
-            if is_new {
+            if held.is_none() {
                 self.state.balances = count_balances(self.tx)?;
             }
         }
@@ -217,27 +220,7 @@ impl Writer<'_> {
         }
         self.store(signed, id)?;
         self.state.keys = Arc::new(keys);
-        if cert.revoked {
-            self.void_words_of(cert.key.id())?;
-        }
         Ok(Verdict::Take)
-    }
-
-    /// What a key signed that was taken back is spent until the hub's next word, which may allow less: the hub does not
-    /// believe what it is handed back of that key after a restore.
-    fn void_words_of(&self, key: KeyId) -> Result<(), JournalError> {
-        let mut select = self.tx.prepare_cached("SELECT purse, scope, bytes FROM balances")?;
-        let mut void =
-            self.tx.prepare_cached("INSERT OR IGNORE INTO void_words (purse, scope, bytes) VALUES (?1, ?2, ?3)")?;
-        let mut rows = select.query([])?;
-        while let Some(row) = rows.next()? {
-            let (purse, scope, bytes): (Vec<u8>, u8, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let signed = Signed::<SignedBalance>::from_bytes(bytes.clone());
-            if signed.ok().and_then(|signed| signed.kid().ok()) == Some(key) {
-                void.execute(params![purse, scope, bytes])?;
-            }
-        }
-        Ok(())
     }
 
     /// Stores the only document of its type.

@@ -12,7 +12,8 @@ use cabas_protocol::keys::HubKeys;
 use cabas_protocol::objects::{Grid, Policy, TerminalConfig};
 use cabas_protocol::sync::Standing;
 use cabas_protocol::{
-    Cents, Epoch, FundId, MoneyError, PublicKey, PurseRef, RequestId, Seq, Stan, TerminalId, Timestamp, Version,
+    Cents, Epoch, FundId, MoneyError, PublicKey, PurseRef, RequestId, Seq, Signed, SignedBalance, Stan, TerminalId,
+    Timestamp, Version,
 };
 use std::sync::Arc;
 
@@ -195,6 +196,13 @@ impl State {
     pub fn context(&self) -> HeadContext {
         let HubLife { incarnation, time_epoch } = self.hub.life;
         HeadContext { fund: self.id.fund, incarnation, time_epoch }
+    }
+
+    /// True for a balance whose key was taken back: it is spent until the hub's next word, which may allow less.
+    #[must_use]
+    pub fn is_void(&self, balance: &[u8]) -> bool {
+        let key = || Signed::<SignedBalance>::from_bytes(balance.to_vec()).ok()?.kid().ok();
+        self.keys.any_revoked() && key().is_none_or(|key| self.keys.is_revoked(key))
     }
 
     /// Whether it may sell at all.

@@ -197,6 +197,28 @@ fn a_word_of_a_key_that_was_taken_back_is_spent_until_the_next_which_may_allow_l
     assert_sound(folder.path(), &fund);
 }
 
+/// SQLite begins a log anew under the same salts where a power cut tore its very first commit: what is left behind it would
+/// count as a second torn commit at the next cut.
+#[test]
+fn a_torn_commit_leaves_nothing_behind_the_next_start() {
+    let (folder, fund, torn) = (folder(), Fund::default(), self::folder());
+    let mut journal = fund.ready(folder.path(), 5000);
+    checkpoint(&journal.db, "PASSIVE").unwrap();
+    accepted(journal.sell(moment(1, 1), &ask(1, 1, 600)).unwrap());
+    for entry in std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()) {
+        if !entry.to_string_lossy().ends_with("-shm") {
+            std::fs::copy(&entry, torn.path().join(entry.file_name().unwrap())).unwrap();
+        }
+    }
+    let log = log::path_of(&torn.path().join(FILE));
+    let mut bytes = std::fs::read(&log).unwrap();
+    bytes[100] ^= 1;
+    std::io::Write::write_all(&mut std::fs::File::create(&log).unwrap(), &bytes).unwrap();
+    assert_eq!(log::unreadable(&log).unwrap(), 1);
+    let _journal = fund.open(torn.path(), moment(2, 1));
+    assert_eq!(log::unreadable(&log).unwrap(), 0);
+}
+
 #[test]
 fn alarms_on_the_screen_are_bounded() {
     let (folder, fund) = (folder(), Fund::default());

@@ -85,12 +85,23 @@ impl Tx<'_> {
         holes.map(|hole| hole?.ok_or(StoreError::Damaged("a hole"))).collect()
     }
 
-    /// What a serial allows; nothing where it was never given. Of those that a restore skipped, or that only the balance
-    /// after them is known of, none allowed more than the next one that is known.
+    /// What a serial allows; nothing where it was never given. One that a restore skipped is judged by the next that is known,
+    /// whatever it said: nobody handed it back, or the balance after it was handed back.
     pub(super) fn allowed_by(&self, id: AccountId, serial: Serial) -> Result<Option<Cents>, StoreError> {
+        if serial == Serial::new(0) {
+            return Ok(None);
+        }
         let mut read = self
             .conn
             .prepare_cached("SELECT allowed FROM serials WHERE slice = ?1 AND serial >= ?2 ORDER BY serial LIMIT 1")?;
         Ok(read.query_row(params![Sql(id), Sql(serial)], |row| col(row, 0)).optional()?)
+    }
+
+    /// What the newest serial before another one allowed.
+    pub(super) fn allowed_before(&self, id: AccountId, serial: Serial) -> Result<Cents, StoreError> {
+        let mut read = self.conn.prepare_cached(
+            "SELECT allowed FROM serials WHERE slice = ?1 AND serial < ?2 ORDER BY serial DESC LIMIT 1",
+        )?;
+        Ok(read.query_row(params![Sql(id), Sql(serial)], |row| col(row, 0)).optional()?.unwrap_or(Cents::ZERO))
     }
 }

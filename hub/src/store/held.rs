@@ -12,6 +12,9 @@ use super::terminals::EpochRecord;
 use super::tx::Tx;
 use crate::core::ledger::{AccountId, AccountKind, Entry, PurseNo, TransferKind};
 
+/// A serial above it is no honest hub's: the next jumps would leave the numbers.
+const SERIAL_MAX: u32 = u32::MAX / 2;
+
 /// What a terminal handed back.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct HandBack {
@@ -105,6 +108,9 @@ impl Tx<'_> {
         let to = balance.serial.get().max(least);
         if to == newest {
             return Ok(());
+        }
+        if to > SERIAL_MAX {
+            return self.keep_unplaced(record, balance, envelope, now);
         }
         let first = newest.saturating_add(1);
         let (from_free, from_nothing) = self.fund_catch_up(books, &counter, more, first)?;

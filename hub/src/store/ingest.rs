@@ -153,7 +153,7 @@ impl Tx<'_> {
         if row.seq() <= intake.acked.seq {
             return self.take_known(intake, row);
         }
-        if intake.waits || self.must_wait(row)? {
+        if intake.waits || self.must_wait(intake, row)? {
             intake.waits = true;
             return Ok(());
         }
@@ -169,12 +169,22 @@ impl Tx<'_> {
     }
 
     /// A purse card's sale may name a balance that only another terminal hands back, and what cards prove is over such
-    /// balances: it waits at its terminal until the restore has ended.
-    fn must_wait(&self, row: &UploadRow) -> Result<bool, StoreError> {
+    /// balances: it waits at its terminal until the restore has ended. So does what names a serial that nobody handed back,
+    /// for it is judged by the one that the restore's end makes.
+    fn must_wait(&self, intake: &Intake<'_>, row: &UploadRow) -> Result<bool, StoreError> {
+        if !self.is_restoring()? {
+            return Ok(false);
+        }
         let body = &row.row().body;
-        let is_of_card = matches!(body, RowBody::Sale(sale) if sale.tier == Tier::Purse)
-            || matches!(body, RowBody::CardWritten(_) | RowBody::Courier(_));
-        Ok(is_of_card && self.is_restoring()?)
+        if matches!(body, RowBody::Sale(sale) if sale.tier == Tier::Purse)
+            || matches!(body, RowBody::CardWritten(_) | RowBody::Courier(_))
+        {
+            return Ok(true);
+        }
+        let Effect::Claim(claim) = effect(body) else { return Ok(false) };
+        let Some(purse) = self.purse_no(claim.purse)? else { return Ok(false) };
+        let slice = self.slice(AccountId::slice(intake.record.number, purse))?;
+        Ok(slice.is_some_and(|slice| slice.serial < claim.serial))
     }
 
     fn take_known(&self, intake: &mut Intake<'_>, row: &UploadRow) -> Result<(), StoreError> {

@@ -218,7 +218,7 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.not_restoring()?;
-        let serial = card.serial.next().ok_or(StoreError::Exhausted("serial"))?;
+        let serial = self.serial_after(card.id, card.serial)?;
         let (debit, kind, cause) = (AccountId::purse(card.shared), TransferKind::Load, u64::from(serial.get()));
         books.post(Entry { debit, credit: card.id, cents, kind, cause })?;
         self.sign_card_anew(fund, card.id, serial, books.account(card.id)?.credits, now)
@@ -301,7 +301,7 @@ impl Tx<'_> {
         }
         let fund = self.fund()?;
         for (card, serial) in &old {
-            let serial = serial.next().ok_or(StoreError::Exhausted("serial"))?;
+            let serial = self.serial_after(*card, *serial)?;
             self.sign_card_anew(&fund, *card, serial, self.account(*card)?.credits, now)?;
         }
         self.wake(Wake::All);

@@ -11,6 +11,7 @@ use rusqlite::{OptionalExtension as _, params};
 use super::error::StoreError;
 use super::ledger::Books;
 use super::model::{FundInfo, Wake};
+use super::restore::RESTORE_GAP;
 use super::sql::{Sql, col, col_opt};
 use super::terminals::{EpochRecord, standing_number};
 use super::tx::Tx;
@@ -303,7 +304,20 @@ impl Tx<'_> {
 
     fn next_serial(&self, slice: AccountId) -> Result<Serial, StoreError> {
         let newest = self.slice(slice)?.map_or(Serial::new(0), |slice| slice.serial);
-        newest.next().ok_or(StoreError::Exhausted("serial"))
+        self.serial_after(slice, newest)
+    }
+
+    /// The serial after the newest one. The first is above all that lives may have given which a restore forgot.
+    pub(super) fn serial_after(&self, id: AccountId, newest: Serial) -> Result<Serial, StoreError> {
+        let lives_before = self.fund()?.incarnation.get().saturating_sub(1);
+        if newest > Serial::new(0) || lives_before == 0 {
+            return newest.next().ok_or(StoreError::Exhausted("serial"));
+        }
+        let first = Serial::new(lives_before.saturating_mul(RESTORE_GAP).saturating_add(1));
+        self.conn
+            .prepare_cached("INSERT INTO serial_jumps (slice, serial, is_first) VALUES (?1, ?2, 1)")?
+            .execute(params![Sql(id), Sql(first)])?;
+        Ok(first)
     }
 
     /// Notes what a new serial allows, and that the terminal is to have it.

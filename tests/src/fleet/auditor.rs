@@ -41,6 +41,9 @@ impl<E: Into<anyhow::Error>> From<E> for Broken {
 /// Whether a rule holds.
 pub type Checked<T = ()> = Result<T, Broken>;
 
+/// Why a row is over-right that is above what its serial allowed (hub/ledger.md).
+const ABOVE_ALLOWED: u32 = 1;
+
 /// A terminal and its epoch.
 pub type Enrolled = (u32, u32);
 
@@ -141,10 +144,10 @@ pub struct Auditor {
     heard: BTreeMap<PurseRef, BTreeMap<Enrolled, (u32, u64)>>,
     /// By which key the newest word on each counter is signed.
     signed_by: BTreeMap<Counter, KeyId>,
-    /// True once the hub was restored from a backup.
-    pub is_restored: bool,
-    /// Counters of which a word counts no more that a key had signed which was taken back, and whose backup a restore lacks.
-    pub out_of_hand: BTreeSet<Counter>,
+    /// Counters whose newest word the backup lacks that the hub was restored from, until their next word.
+    pub lacking: BTreeSet<Counter>,
+    /// Words that a restored hub knows nothing of: the serial, and what the next word allowed.
+    pub lost: BTreeMap<Counter, (u32, u64)>,
     /// Households whose money moved since it was looked at last.
     pub(super) touched: BTreeSet<u16>,
 }
@@ -313,8 +316,9 @@ impl Auditor {
             ));
         }
         if serial > before.0 {
-            if allowed < before.1 {
-                self.out_of_hand.insert(counter);
+            let is_lacking = self.lacking.remove(&counter);
+            if is_lacking && allowed < before.1 {
+                self.lost.insert(counter, (before.0, allowed));
             }
             self.allowed.insert(counter, (serial, allowed));
             self.signed_by.insert(counter, key);
@@ -340,7 +344,20 @@ impl Auditor {
                 .is_some_and(|heard| heard.iter().all(|(at, heard)| heard.0 < before.0 || is_lost(at))),
         };
         let is_taken_back = self.signed_by.get(&counter).is_some_and(|key| self.taken_back.contains(key));
-        self.is_restored && (is_out || is_taken_back)
+        self.lacking.contains(&counter) && (is_out || is_taken_back)
+    }
+
+    /// Whether a sale names a word that a restored hub knows nothing of, and is paid as far as it knows of that money.
+    #[must_use]
+    pub fn is_of_lost_word(&self, row: &Row, (at, purse): (Enrolled, PurseRef), settled: u64, why: u32) -> bool {
+        let RowBody::Sale(sale) = &row.body else { return false };
+        let counters = [Counter::Slice(at, purse), Counter::Card(purse)];
+        let lost = counters.iter().find_map(|counter| self.lost.get(counter));
+        let fund: u64 = sale.lines.iter().map(|line| line.fund.get()).sum();
+        let from = sale.spent_after.get().saturating_sub(fund);
+        lost.is_some_and(|(serial, allowed)| {
+            sale.serial.get() <= *serial && why == ABOVE_ALLOWED && settled == allowed.saturating_sub(from).min(fund)
+        })
     }
 
     /// Somebody was shown that a sale is accepted.

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use cabas_protocol::PurseRef;
+
 use super::auditor::{Asked, Auditor, Broken, Checked, Counter};
 
 impl Auditor {
@@ -70,13 +72,21 @@ impl Auditor {
         let exact = self.exactly(household, hub)?;
         let given = given.max(credited + self.refunds_of_copies(household, hub)?);
         let beyond = exact.saturating_sub(given.saturating_sub(taken));
-        let at_copies = self.returned_at_copies(household);
-        if beyond == 0 || at_copies == 0 {
+        let twice = self.returned_at_copies(household) + self.released_before(household);
+        if beyond == 0 || twice == 0 {
             return Ok(beyond);
         }
         // What a terminal handed back is at its copy all the same. A restored hub that hears of the copy before the rows that
-        // handed it back cannot know better: it counts that money twice until people close the enrolment, and says so.
-        Ok(beyond.saturating_sub(hub(self, Asked::Missing(household))?.unwrap_or_default().min(at_copies)))
+        // handed it back cannot know better: it counts that money twice until people close the enrolment, and says so. The same with the money
+        // of a blocked card that went back after the backup, until it goes back again.
+        Ok(beyond.saturating_sub(hub(self, Asked::Missing(household))?.unwrap_or_default().min(twice)))
+    }
+
+    /// What the words allow on cards of a household whose money went back before a restore.
+    fn released_before(&self, household: u16) -> u64 {
+        let of = |purse: &&PurseRef| self.owner.get(purse) == Some(&household);
+        let cards = self.released.iter().filter(of);
+        cards.filter_map(|purse| self.allowed.get(&Counter::Card(*purse))).map(|(_, allowed)| allowed).sum()
     }
 
     /// What of a household's money enrolments handed back that were copied, and that nobody closed yet.

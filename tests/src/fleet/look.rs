@@ -256,13 +256,19 @@ impl World {
                     format!("{shown:?}, acked {acked}"),
                 ));
             }
-            // Of a card that a restore forgot the hub knows nothing, nor of a word that nobody handed back: two people may pay.
-            let counters = [Counter::Slice(shown.at, shown.purse), Counter::Card(shown.purse)];
-            let is_out_of_hand = audit.forgotten_purses.contains(&shown.purse)
-                || counters.iter().any(|counter| audit.out_of_hand.contains(counter));
             match sales.get(&((number << 32) | i64::from(shown.seq))) {
                 Some((settled, 0, _, _)) if *settled == shown.cents => {}
-                Some((settled, over, _, _)) if is_out_of_hand && settled + over == shown.cents => {}
+                // Of a card that a restore forgot the hub knows nothing: two people may pay it.
+                Some((0, over, 3, _)) if *over == shown.cents && audit.forgotten_purses.contains(&shown.purse) => {}
+                Some((settled, over, why, envelope)) if *settled + *over == shown.cents => {
+                    let row = Signed::<Row>::from_bytes(envelope.clone())?.read_trusted(FUND)?.into_payload();
+                    if !audit.is_of_lost_word(&row, (shown.at, shown.purse), *settled, *why) {
+                        return Err(Broken::new(
+                            "an honest sale is paid in full",
+                            format!("{shown:?}: {settled}, {why}"),
+                        ));
+                    }
+                }
                 found => {
                     let found = found.map(|(settled, over, why, _)| (settled, over, why));
                     return Err(Broken::new("an honest sale is paid in full", format!("{shown:?}: {found:?}")));
@@ -296,6 +302,29 @@ pub(super) fn released(path: &std::path::Path) -> Checked<BTreeSet<PurseRef>> {
         .prepare("SELECT ref FROM purses JOIN card_releases ON card_releases.account = (12 << 56) | purses.number")?;
     let found = read.query_map([], |row| row.get(0).map(PurseRef::new))?;
     Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// The newest serial of each counter.
+pub(super) fn newest_serials(path: &std::path::Path) -> Checked<BTreeMap<Counter, u32>> {
+    let conn = open(path)?;
+    let mut found = BTreeMap::new();
+    let mut read = conn.prepare(
+        "SELECT terminal, epochs.epoch, ref, serial FROM slices JOIN epochs ON epochs.number = slices.epoch
+         JOIN purses ON purses.number = slices.id & 4294967295",
+    )?;
+    let mut rows = read.query([])?;
+    while let Some(row) = rows.next()? {
+        let at = (row.get(0)?, row.get(1)?);
+        found.insert(Counter::Slice(at, PurseRef::new(row.get(2)?)), row.get(3)?);
+    }
+    let mut read = conn.prepare(
+        "SELECT ref, serial FROM card_balances JOIN purses ON purses.number = card_balances.id & 4294967295",
+    )?;
+    let mut rows = read.query([])?;
+    while let Some(row) = rows.next()? {
+        found.insert(Counter::Card(PurseRef::new(row.get(0)?)), row.get(1)?);
+    }
+    Ok(found)
 }
 
 /// What expired of each household's money.
@@ -372,13 +401,12 @@ fn used(conn: &Connection, counter: Counter, audit: &Auditor, was_restored: bool
             Ok(Some(signed.saturating_sub(returned)))
         }
         Counter::Slice(..) => Ok(None),
-        Counter::Card(purse_ref) => {
-            let Some(purse) = number(purse_ref)? else { return Ok(None) };
+        Counter::Card(purse) => {
+            let Some(purse) = number(purse)? else { return Ok(None) };
             let account: i64 = (12 << 56) | purse;
             let read = "SELECT EXISTS (SELECT 1 FROM card_releases WHERE account = ?1)";
             let is_released: bool = conn.query_row(read, [account], |row| row.get(0))?;
-            // What was released was on every terminal's list; the restored hub will release it again.
-            if is_released || audit.released.contains(&purse_ref) { paid(account).map(Some) } else { Ok(None) }
+            if is_released { paid(account).map(Some) } else { Ok(None) }
         }
     }
 }

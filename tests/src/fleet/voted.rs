@@ -1,9 +1,9 @@
 //! What the fund decides: goodwill, what expires, corrections, and restores of its hub.
 #![allow(clippy::arithmetic_side_effects, reason = "sums of a model, checked in this build")]
 
-use super::auditor::{Broken, Checked};
+use super::auditor::{Broken, Checked, Counter};
 use super::hub_people::{Done, GOODWILL_CENTS};
-use super::look::{enrolments, expired, released};
+use super::look::{enrolments, expired, newest_serials, released};
 use super::template::MONTH_CENTS;
 use super::world::World;
 use cabas_protocol::TerminalId;
@@ -69,7 +69,12 @@ impl World {
         if !self.hub.restore(time)? {
             return Ok(());
         }
-        self.audit.is_restored = true;
+        let known = newest_serials(&self.hub.database())?;
+        let is_lacking = |(counter, (serial, _)): (&Counter, &(u32, u64))| {
+            (*serial > known.get(counter).copied().unwrap_or_default()).then_some(*counter)
+        };
+        let lacking: Vec<_> = self.audit.allowed.iter().filter_map(is_lacking).collect();
+        self.audit.lacking.extend(lacking);
         self.audit.released.extend(released);
         let known = enrolments(&self.hub.database())?;
         let tills = self.tills.iter().flatten().chain(self.twins.values());

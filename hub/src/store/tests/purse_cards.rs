@@ -29,7 +29,7 @@ impl World {
         self.db.read(|tx| tx.household_money(&format!("H{household}"))).unwrap().unwrap()
     }
 
-    fn card(&mut self, household: u8) -> PurseCardView {
+    pub(super) fn card(&mut self, household: u8) -> PurseCardView {
         self.view(household).cards[0]
     }
 
@@ -490,6 +490,9 @@ fn old_balances_of_cards_are_made_anew_and_allow_no_more() {
     renew(&mut world, 31);
     assert_eq!(world.card(1).serial.get(), 2);
     assert_eq!(world.card(2).serial.get(), 1, "a blocked card's balance is left to grow old");
+    // A key was taken back: no day has passed, and terminals do not believe what they hold.
+    assert!(!world.db.write(|tx| tx.balances_anew(at(30 * DAY + 1))).unwrap());
+    assert_eq!((world.card(1).serial.get(), world.card(1).allowed), (3, cents(7_500)));
     world.audit();
 }
 

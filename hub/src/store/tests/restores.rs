@@ -198,6 +198,48 @@ fn a_serial_that_nobody_handed_back_is_not_given_again_whatever_is_restored_how_
 }
 
 #[test]
+fn a_row_that_names_a_serial_which_is_lost_waits_for_the_restores_end_wherever_it_is() {
+    let mut world = World::credited();
+    let (mut a, b) = (world.terminal("A"), world.terminal("B"));
+    let backup = world.backup("b.db");
+    let lost = world.extend(&a, 1, 12_000).unwrap();
+    a.sale(1, 600, 600, lost.serial.get());
+    world.restore(&backup);
+    // It hands nothing back: the key that signed it was taken back. Another terminal is still missing.
+    world.hand_back(&a, Vec::new(), true);
+    let outcome = world.sync(&mut a);
+    assert_eq!((outcome.acked.seq, outcome.over_right), (Seq::NONE, Cents::ZERO));
+    world.hand_back(&b, Vec::new(), true);
+    a.incarnation = Incarnation::new(2);
+    let outcome = world.sync(&mut a);
+    assert_eq!((outcome.settled, outcome.over_right), (cents(600), Cents::ZERO));
+    world.audit();
+}
+
+#[test]
+fn what_had_no_serial_in_the_backup_gets_none_that_was_given_since() {
+    let mut world = World::credited();
+    let backup = world.backup("b.db");
+    let (_, lost) = (world.purse_card(51, 1), world.card(1));
+    world.restore(&backup);
+    world.purse_card(51, 1);
+    assert!(world.card(1).serial > lost.serial && world.card(1).serial.get() > RESTORE_GAP);
+    let terminal = world.terminal("A");
+    assert!(world.all_balances(&terminal).iter().all(|balance| balance.serial.get() > RESTORE_GAP));
+    world.audit();
+}
+
+#[test]
+fn a_serial_that_leaves_no_room_for_jumps_is_kept_as_evidence() {
+    let Yesterday { mut world, terminal, backup, mut held } = yesterday();
+    world.restore(&backup);
+    held[0].serial = cabas_protocol::Serial::new(u32::MAX - 1);
+    world.hand_back(&terminal, signed(&held), true);
+    assert_eq!(world.db.read(|tx| tx.restore_view()).unwrap().unwrap().unplaced, 1);
+    world.audit();
+}
+
+#[test]
 fn the_auditor_sees_a_jump_that_no_restore_made_or_that_allows_more() {
     let mut world = World::credited();
     let terminal = world.terminal("A");

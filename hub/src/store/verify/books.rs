@@ -102,13 +102,9 @@ impl Tx<'_> {
             return Ok(Some("it raises another household's slice or card"));
         }
         let Ok(serial) = u32::try_from(transfer.cause) else { return Ok(Some("its serial is none")) };
-        let before = serial.checked_sub(1).map(Serial::new);
         let now = self.allowed_by(transfer.credit, Serial::new(serial))?;
-        let before = match before {
-            Some(before) if before.get() > 0 => self.allowed_by(transfer.credit, before)?,
-            Some(_) | None => Some(Cents::ZERO),
-        };
-        let raised = now.zip(before).and_then(|(now, before)| now.minus(before).ok());
+        let before = self.allowed_before(transfer.credit, Serial::new(serial))?;
+        let raised = now.and_then(|now| now.minus(before).ok());
         let parts = self.held_parts(transfer.credit, serial)?;
         let expected = match (transfer.kind, parts) {
             (TransferKind::Recover | TransferKind::CardRecover, None) => {
@@ -301,7 +297,7 @@ impl Tx<'_> {
             report.add(FindingKind::Account, id.to_string(), format!("{kept} came back, {booked} was booked"));
         }
         let mut read = self.conn.prepare(
-            "SELECT serials.slice, serials.serial, allowed, held.from_serial, serial_jumps.serial IS NOT NULL FROM serials
+            "SELECT serials.slice, serials.serial, allowed, held.from_serial, serial_jumps.is_first FROM serials
              LEFT JOIN held_balances AS held ON held.slice = serials.slice AND held.to_serial = serials.serial
              LEFT JOIN serial_jumps ON serial_jumps.slice = serials.slice AND serial_jumps.serial = serials.serial
              ORDER BY serials.slice, serials.serial",
@@ -314,10 +310,15 @@ impl Tx<'_> {
                 Some((slice, serial, allowed)) if slice == id => (serial, allowed),
                 Some(_) | None => (0, Cents::ZERO),
             };
-            // Only a restore leaves serials out: below a balance that was handed back, and where it jumped.
-            let (held_from, is_jump): (Option<u64>, bool) = (col_opt(row, 3)?, row.get(4)?);
+            // Only a restore leaves serials out: below a balance that was handed back, where it jumped, and below the first one
+            // that a later life gave.
+            let (held_from, is_first): (Option<u64>, Option<bool>) = (col_opt(row, 3)?, row.get(4)?);
             let follows = [Some(serial), held_from].contains(&last.checked_add(1));
-            let is_right = if is_jump { serial > last && allowed == least } else { follows && allowed >= least };
+            let is_right = match is_first {
+                Some(true) => last == 0,
+                Some(false) => last > 0 && allowed == least,
+                None => follows && allowed >= least,
+            };
             if !is_right {
                 let detail = format!("serial {serial} allows {allowed} after serial {last} with {least}");
                 report.add(FindingKind::Serial, id.to_string(), detail);

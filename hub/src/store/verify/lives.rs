@@ -147,10 +147,7 @@ impl Tx<'_> {
                 report.add(FindingKind::Held, subject, "no key of the hub signed it");
                 continue;
             };
-            let before = match from.checked_sub(1) {
-                Some(before @ 1..) => self.allowed_by(slice, Serial::new(before))?.unwrap_or(Cents::ZERO),
-                Some(0) | None => Cents::ZERO,
-            };
+            let before = self.allowed_before(slice, Serial::new(from))?;
             let raised = free.plus(nothing)?;
             let allowed = self.allowed_by(slice, to)?;
             let as_it_says = raised.is_zero() || allowed == Some(balance.allowed);

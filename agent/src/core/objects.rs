@@ -186,7 +186,7 @@ pub fn balance(me: Me, held: Option<HeldBalance>, offered: &SignedBalance) -> Ve
             Verdict::Reject(Alarm::SameNumber { what: "a balance", number: offered.serial.get() })
         }
         // Signed again with a later date: the same authority, renewed.
-        std::cmp::Ordering::Equal if offered.issued_at > held.issued_at => Verdict::Take,
+        std::cmp::Ordering::Equal if offered.issued_at > held.issued_at || !held.binds => Verdict::Take,
         std::cmp::Ordering::Equal => Verdict::Ignore,
         std::cmp::Ordering::Greater if held.binds && offered.allowed < held.allowed => Verdict::Reject(lower),
         std::cmp::Ordering::Greater => Verdict::Take,

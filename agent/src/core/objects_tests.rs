@@ -59,6 +59,7 @@ fn a_balance_is_taken_by_serial_and_never_allows_less() {
     // Of a key that was taken back: only a newer word may allow less.
     let void = HeldBalance { binds: false, ..held };
     assert_eq!(balance(ME, Some(void), &offered(mine, 6, 999, 2)), Verdict::Take);
+    assert_eq!(balance(ME, Some(void), &offered(mine, 5, 1000, 1)), Verdict::Take, "the same word by another key");
     assert_eq!(balance(ME, Some(void), &offered(mine, 4, 999, 2)), Verdict::Ignore);
 }
 

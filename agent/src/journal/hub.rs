@@ -95,25 +95,27 @@ impl Journal {
         let state = Arc::clone(&self.state);
         self.read(|db, _| {
             let mut select = db.prepare_cached(
-                "SELECT purse, scope, bytes FROM balances WHERE (purse, scope) > (?1, ?2) ORDER BY purse, scope LIMIT ?3",
+                "SELECT purse, scope, bytes FROM balances WHERE (purse, scope) > (?1, ?2) ORDER BY purse, scope",
             )?;
             let (purse, scope) =
                 after.map_or((Vec::new(), 0), |HeldKey(purse, scope)| (purse.as_bytes().to_vec(), scope));
-            let held = select.query_map(params![purse, scope, OBJECTS_MAX], |row| {
+            let held = select.query_map(params![purse, scope], |row| {
                 Ok((HeldKey(PurseRef::new(row.get(0)?), row.get(1)?), ByteVec::from(row.get::<_, Vec<u8>>(2)?)))
             })?;
             let mut page = HeldPage { last: after, balances: Vec::new(), is_end: true };
-            let mut seen = 0_usize;
             for balance in held {
                 let (key, bytes) = balance?;
                 page.last = Some(key);
-                seen = seen.saturating_add(1);
-                // The hub would not believe it.
+                // What is void the hub would not believe.
                 if !state.is_void(&bytes) {
                     page.balances.push(bytes);
                 }
+                // A page that is not full is the last one, on the wire too.
+                if page.balances.len() == OBJECTS_MAX {
+                    page.is_end = false;
+                    break;
+                }
             }
-            page.is_end = seen < OBJECTS_MAX;
             Ok(page)
         })
     }

@@ -148,11 +148,6 @@ impl Journal {
     ) -> Result<Self, JournalError> {
         log::check(path)?;
         let db = schema::open(path, false)?;
-        // A log that was cut off is carried over and emptied, so that no torn end stands in a log that goes on. To begin it anew
-        // is not enough: where its first commit was torn, SQLite takes the same salts again.
-        if let Err(error) = checkpoint(&db, "TRUNCATE") {
-            tracing::warn!(%error, "the log cannot be carried over yet");
-        }
         check(&db)?;
         let state = State::load(&db)?;
         if state.id.key != *signer.public() {
@@ -343,6 +338,7 @@ impl Journal {
     }
 }
 
+/// Carries the write-ahead log over into the file, as far as readers let it; false where they do not.
 fn checkpoint(db: &Connection, mode: &str) -> Result<bool, JournalError> {
     let busy: i64 = db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get(0))?;
     Ok(busy == 0)

@@ -23,6 +23,8 @@ pub const FORM: u32 = 9;
 const APPLICATION_ID: u32 = 0x4341_4241;
 /// How long a reader in another process (`journal verify`) may hold up a write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a start waits for such a reader to empty the log.
+const READERS_WAIT: Duration = Duration::from_millis(200);
 /// Pages of the write-ahead log after which SQLite itself carries them over. The journal's thread does it earlier, when
 /// nobody waits.
 const CHECKPOINT_PAGES: u32 = 10_000;
@@ -44,9 +46,22 @@ pub(super) fn open(path: &Path, create: bool) -> Result<Connection, JournalError
     set(&db, "trusted_schema", "OFF", "0")?;
     set(&db, "wal_autocheckpoint", &CHECKPOINT_PAGES.to_string(), &CHECKPOINT_PAGES.to_string())?;
     set(&db, "cache_size", "-1024", "-1024")?;
+    empty_log(&db)?;
     migrate(&mut db, path)?;
     db.set_prepared_statement_cache_capacity(32);
     Ok(db)
+}
+
+/// A log that was cut off is carried over and emptied, so that no torn end stands in a log that goes on, before anything is
+/// written. To begin it anew is not enough: where its first commit was torn, SQLite takes the same salts again.
+fn empty_log(db: &Connection) -> Result<(), JournalError> {
+    db.busy_timeout(READERS_WAIT)?;
+    match super::checkpoint(db, "TRUNCATE") {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!("somebody reads the journal: its log is not emptied before the next start"),
+        Err(error) => tracing::warn!(%error, "the log cannot be carried over yet"),
+    }
+    Ok(db.busy_timeout(BUSY_TIMEOUT)?)
 }
 
 /// Opens a file for reading only: a running agent's, or a copy.

@@ -99,6 +99,30 @@ async fn exactly_full_pages_end_with_an_empty_one() {
 }
 
 #[tokio::test]
+async fn a_word_of_a_key_that_was_taken_back_makes_no_page_look_like_the_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut fund = Fund::default();
+    let mut journal = fund.ready(folder.path(), 100);
+    let new = [70; 32];
+    fund.give(&mut journal, vec![cert(&fund, new, &fund.root, false)]);
+    let old = std::mem::replace(&mut fund.hub, Signer::from_seed(&new).unwrap());
+    for number in 0..u32::try_from(OBJECTS_MAX).unwrap() {
+        let mut balance = fund.balance(2, 1, 100).read_trusted(fund.id).unwrap().into_payload();
+        let [a, b, c, d] = number.to_be_bytes();
+        balance.purse = PurseRef::new([9, 9, 9, 9, a, b, c, d]);
+        fund.give(&mut journal, vec![fund.hub.sign(&balance).into_bytes()]);
+    }
+    let mut taken_back = fund.cert(&old).read_trusted(fund.id).unwrap().into_payload();
+    taken_back.revoked = true;
+    fund.give(&mut journal, vec![fund.root.sign(&taken_back).into_bytes()]);
+    // What `held_end` says on the wire is whether a page is full.
+    let first = journal.held_after(None).unwrap();
+    assert_eq!((first.balances.len(), first.is_end), (OBJECTS_MAX, false));
+    let second = journal.held_after(first.last).unwrap();
+    assert_eq!((second.balances.len(), second.is_end), (0, true));
+}
+
+#[tokio::test]
 async fn a_hub_that_never_has_enough_does_not_keep_the_terminal_busy() {
     let folder = tempfile::tempdir().unwrap();
     let (app, url) = start_hub().await;

@@ -13,7 +13,7 @@ use super::tx::Tx;
 use crate::core::ledger::{AccountId, AccountKind, Entry, PurseNo, TransferKind};
 
 /// A serial above it is no honest hub's: the next jumps would leave the numbers.
-const SERIAL_MAX: u32 = u32::MAX / 2;
+const SERIAL_MAX: u32 = u32::MAX >> 1;
 
 /// What a terminal handed back.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

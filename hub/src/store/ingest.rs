@@ -184,7 +184,7 @@ impl Tx<'_> {
         let Effect::Claim(claim) = effect(body) else { return Ok(false) };
         let Some(purse) = self.purse_no(claim.purse)? else { return Ok(false) };
         let slice = self.slice(AccountId::slice(intake.record.number, purse))?;
-        Ok(slice.is_some_and(|slice| slice.serial < claim.serial))
+        Ok(slice.is_none_or(|slice| slice.serial < claim.serial))
     }
 
     fn take_known(&self, intake: &mut Intake<'_>, row: &UploadRow) -> Result<(), StoreError> {

@@ -43,6 +43,8 @@ pub type Checked<T = ()> = Result<T, Broken>;
 
 /// Why a row is over-right that is above what its serial allowed (hub/ledger.md).
 const ABOVE_ALLOWED: u32 = 1;
+/// Why one is of which the hub has no slice.
+const NO_SLICE: u32 = 4;
 
 /// A terminal and its epoch.
 pub type Enrolled = (u32, u32);
@@ -355,8 +357,11 @@ impl Auditor {
         let lost = counters.iter().find_map(|counter| self.lost.get(counter));
         let fund: u64 = sale.lines.iter().map(|line| line.fund.get()).sum();
         let from = sale.spent_after.get().saturating_sub(fund);
+        let reversed = self.spent.get(&(at, purse)).map_or(0, |(_, reversed)| *reversed);
         lost.is_some_and(|(serial, allowed)| {
-            sale.serial.get() <= *serial && why == ABOVE_ALLOWED && settled == allowed.saturating_sub(from).min(fund)
+            let known = (allowed + reversed).saturating_sub(from).min(fund);
+            let is_of_it = why == NO_SLICE && settled == 0 || why == ABOVE_ALLOWED && settled <= known;
+            sale.serial.get() <= *serial && is_of_it
         })
     }
 

@@ -81,6 +81,11 @@ impl Place {
     }
 }
 
+/// The first serial of a slice or a card in a life, by how many there were before it.
+pub(super) const fn first_serial(lives_before: u32) -> Serial {
+    Serial::new(lives_before.saturating_mul(RESTORE_GAP).saturating_add(1))
+}
+
 impl Tx<'_> {
     /// Raises the slice of a purse at a terminal from the purse's free money until it allows at least the level, or as
     /// far as the money goes; gives the newest balance, or nothing where there is none. Repeated it raises no more. An
@@ -313,7 +318,7 @@ impl Tx<'_> {
         if newest > Serial::new(0) || lives_before == 0 {
             return newest.next().ok_or(StoreError::Exhausted("serial"));
         }
-        let first = Serial::new(lives_before.saturating_mul(RESTORE_GAP).saturating_add(1));
+        let first = first_serial(lives_before);
         self.conn
             .prepare_cached("INSERT INTO serial_jumps (slice, serial, is_first) VALUES (?1, ?2, 1)")?
             .execute(params![Sql(id), Sql(first)])?;

@@ -190,7 +190,8 @@ impl World {
     pub(super) fn tamper(&mut self, sql: &str) {
         let conn = rusqlite::Connection::open(self.path()).unwrap();
         conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;").unwrap();
-        const KEPT: [&str; 35] = [
+        const KEPT: [&str; 36] = [
+            "jumps",
             "rows",
             "moves",
             "serials",

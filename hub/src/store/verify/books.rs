@@ -1,5 +1,7 @@
 //! The ledger, recomputed from its transfers, and each transfer held against its cause.
 
+use std::collections::BTreeSet;
+
 use cabas_protocol::{Cents, Serial};
 use rusqlite::{OptionalExtension as _, Row, params};
 
@@ -7,6 +9,7 @@ use super::super::debts::owed;
 use super::super::error::StoreError;
 use super::super::import::people;
 use super::super::settlements::REVERSAL;
+use super::super::slices::first_serial;
 use super::super::sql::{Sql, col, col_opt};
 use super::super::tx::Tx;
 use super::{FindingKind, VerifyReport};
@@ -106,6 +109,11 @@ impl Tx<'_> {
         let before = self.allowed_before(transfer.credit, Serial::new(serial))?;
         let raised = now.and_then(|now| now.minus(before).ok());
         let parts = self.held_parts(transfer.credit, serial)?;
+        let mut given =
+            self.conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM serials WHERE slice = ?1 AND serial = ?2)")?;
+        if parts.is_none() && !given.query_row(params![Sql(transfer.credit), serial], |row| row.get::<_, bool>(0))? {
+            return Ok(Some("its serial was never given"));
+        }
         let expected = match (transfer.kind, parts) {
             (TransferKind::Recover | TransferKind::CardRecover, None) => {
                 return Ok(Some("no balance was handed back for it"));
@@ -296,6 +304,11 @@ impl Tx<'_> {
             let (id, kept, booked): (AccountId, Cents, Cents) = (col(row, 0)?, col(row, 1)?, col(row, 2)?);
             report.add(FindingKind::Account, id.to_string(), format!("{kept} came back, {booked} was booked"));
         }
+        // By how much the lives of this ledger jumped as their restores ended, and the first serials that each life could give.
+        let mut read = self.conn.prepare("SELECT jump FROM lives WHERE ended_at IS NOT NULL")?;
+        let jumps = read.query_map([], |row| col(row, 0))?.collect::<Result<BTreeSet<u64>, _>>()?;
+        let lives_before = 1..self.fund()?.incarnation.get();
+        let firsts: BTreeSet<u64> = lives_before.map(|before| u64::from(first_serial(before).get())).collect();
         let mut read = self.conn.prepare(
             "SELECT serials.slice, serials.serial, allowed, held.from_serial, serial_jumps.is_first FROM serials
              LEFT JOIN held_balances AS held ON held.slice = serials.slice AND held.to_serial = serials.serial
@@ -315,8 +328,8 @@ impl Tx<'_> {
             let (held_from, is_first): (Option<u64>, Option<bool>) = (col_opt(row, 3)?, row.get(4)?);
             let follows = [Some(serial), held_from].contains(&last.checked_add(1));
             let is_right = match is_first {
-                Some(true) => last == 0,
-                Some(false) => last > 0 && allowed == least,
+                Some(true) => last == 0 && firsts.contains(&serial),
+                Some(false) => allowed == least && serial.checked_sub(last).is_some_and(|by| jumps.contains(&by)),
                 None => follows && allowed >= least,
             };
             if !is_right {

@@ -109,7 +109,12 @@ async fn an_agent_killed_inside_any_write_of_a_card_sale_sells_once_when_the_sam
         wait_for("strace to hold the agent", || is_held(pid)).unwrap();
         // Either the agent falls, or the sale has fewer writes than that and is accepted.
         let over = world.shop.hold_until_over(&id, &world.chip).await.ok();
+        let has_fallen = over.is_none();
         let shown = over.is_some_and(|sale| sale["state"] == "accepted");
+        // Its connections break a moment before it is gone.
+        if has_fallen {
+            drop(wait_for("the agent to be gone", || Ok((!world.shop.runs()?).then_some(()))));
+        }
         if world.shop.runs().unwrap() {
             tracer.kill().unwrap();
             world.shop.kill_9().unwrap();

@@ -140,7 +140,7 @@ pub struct Auditor {
     pub news: u64,
     /// True once money expired, or was taken back.
     pub takes: bool,
-    /// Purse cards whose money the hub gave back before it was restored: every terminal had them on its list.
+    /// Purse cards whose money the hub gave back after the backup that it was restored from: every terminal had them on its list.
     pub released: BTreeSet<PurseRef>,
     /// The newest word on each purse card at each enrolment that heard it.
     heard: BTreeMap<PurseRef, BTreeMap<Enrolled, (u32, u64)>>,

@@ -72,7 +72,7 @@ impl Auditor {
         let exact = self.exactly(household, hub)?;
         let given = given.max(credited + self.refunds_of_copies(household, hub)?);
         let beyond = exact.saturating_sub(given.saturating_sub(taken));
-        let twice = self.returned_at_copies(household) + self.released_before(household);
+        let twice = self.returned_at_copies(household) + self.released_before(household, hub)?;
         if beyond == 0 || twice == 0 {
             return Ok(beyond);
         }
@@ -82,11 +82,20 @@ impl Auditor {
         Ok(beyond.saturating_sub(hub(self, Asked::Missing(household))?.unwrap_or_default().min(twice)))
     }
 
-    /// What the words allow on cards of a household whose money went back before a restore.
-    fn released_before(&self, household: u16) -> u64 {
-        let of = |purse: &&PurseRef| self.owner.get(purse) == Some(&household);
-        let cards = self.released.iter().filter(of);
-        cards.filter_map(|purse| self.allowed.get(&Counter::Card(*purse))).map(|(_, allowed)| allowed).sum()
+    /// What the words allow on cards of a household whose money had gone back as the hub was restored, and has not again.
+    fn released_before(
+        &self,
+        household: u16,
+        hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>,
+    ) -> Checked<u64> {
+        let mut sum = 0;
+        for purse in self.released.iter().filter(|purse| self.owner.get(purse) == Some(&household)) {
+            let counter = Counter::Card(*purse);
+            if let (Some((_, allowed)), None) = (self.allowed.get(&counter), hub(self, Asked::Used(counter))?) {
+                sum += allowed;
+            }
+        }
+        Ok(sum)
     }
 
     /// What of a household's money enrolments handed back that were copied, and that nobody closed yet.

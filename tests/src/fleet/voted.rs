@@ -3,7 +3,7 @@
 
 use super::auditor::{Broken, Checked, Counter};
 use super::hub_people::{Done, GOODWILL_CENTS};
-use super::look::{enrolments, expired, newest_serials, released};
+use super::look::{enrolments, expired, newest_serials, released_cards};
 use super::template::MONTH_CENTS;
 use super::world::World;
 use cabas_protocol::TerminalId;
@@ -65,7 +65,7 @@ impl World {
 
     /// The hub is restored from its newest backup: terminals that were enrolled since are not in it.
     pub(super) fn restore(&mut self) -> Checked {
-        let (time, released) = (self.time(), released(&self.hub.database())?);
+        let (time, released) = (self.time(), released_cards(&self.hub.database())?);
         if !self.hub.restore(time)? {
             return Ok(());
         }
@@ -75,7 +75,8 @@ impl World {
         };
         let lacking: Vec<_> = self.audit.allowed.iter().filter_map(is_lacking).collect();
         self.audit.lacking.extend(lacking);
-        self.audit.released.extend(released);
+        let still = released_cards(&self.hub.database())?;
+        self.audit.released.extend(released.difference(&still));
         let known = enrolments(&self.hub.database())?;
         let tills = self.tills.iter().flatten().chain(self.twins.values());
         let here = tills.map(|till| (till.terminal.get(), till.epoch.get()));

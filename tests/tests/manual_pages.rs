@@ -122,7 +122,20 @@ impl World {
         self.shop.wait_until_synced().await.unwrap();
         sale
     }
+
+    /// Sells as soon as the terminal knows the card.
+    async fn sells_soon(&self, cents: u64, uid: &[u8]) -> bool {
+        for number in 0..TRIES {
+            if self.sell(cents, uid, &format!("try-{number}")).await["state"] == "accepted" {
+                return true;
+            }
+        }
+        false
+    }
 }
+
+/// Purchases that are tried until a terminal has heard of a card.
+const TRIES: u32 = 20;
 
 /// The bank's statement of a payment file, made by the Python of the hub's own tests.
 fn statement(file: &Path, out: &Path) {
@@ -175,8 +188,7 @@ async fn a_lost_card_is_blocked_and_another_pays_as_its_page_says() {
     assert_eq!(world.sell(500, lost, "lost").await["state"], "declined");
     page.follow("", &world.at_hub());
     page.follow("", &world.at_hub());
-    world.shop.wait_until_synced().await.unwrap();
-    assert_eq!(world.sell(500, &NEW_UID, "new").await["state"], "accepted");
+    assert!(world.sells_soon(500, &NEW_UID).await, "a terminal hears of a new card within seconds");
     assert_eq!(world.sell(500, lost, "still lost").await["state"], "declined");
     page.pass("found");
     page.end();

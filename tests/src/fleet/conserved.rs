@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use cabas_protocol::PurseRef;
-
 use super::auditor::{Asked, Auditor, Broken, Checked, Counter};
 
 impl Auditor {

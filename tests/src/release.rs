@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
+pub use cabas_agent::journal::FORM;
 use cabas_protocol::stamp::{Stamp, made};
 use serde_json::Value;
 
 use crate::hub::Hub;
 use crate::program::{binary, run};
 
-/// The form of the journal that the real agent writes.
-pub const FORM: u16 = 9;
 /// Bytes of a broken program's plan.
 pub const PLAN_BYTES: usize = 33;
 const PLAN_MARK: &[u8] = b"\x01cabas-plan\x01";
@@ -71,7 +70,7 @@ impl Releases {
     ///
     /// # Errors
     /// Where it cannot be made.
-    pub fn broken(&self, version: &str, plan: &str, form: u16) -> anyhow::Result<PathBuf> {
+    pub fn broken(&self, version: &str, plan: &str, form: u32) -> anyhow::Result<PathBuf> {
         let mut bytes = stamped(stripped(&self.dir, "cabas-broken-agent")?, version, form)?;
         let at = bytes.windows(PLAN_BYTES).position(|window| plan_of(window).is_some()).context("no plan in it")?;
         let text = [PLAN_MARK, format!("{plan:<20}").as_bytes(), &[PLAN_END]].concat();
@@ -138,7 +137,7 @@ fn stripped(dir: &Path, name: &str) -> anyhow::Result<Vec<u8>> {
 ///
 /// # Errors
 /// Where it has none.
-pub fn stamped(mut program: Vec<u8>, version: &str, form: u16) -> anyhow::Result<Vec<u8>> {
+pub fn stamped(mut program: Vec<u8>, version: &str, form: u32) -> anyhow::Result<Vec<u8>> {
     let (at, target) = match Stamp::find(&program) {
         Ok((at, stamp)) => (at, stamp.target.to_owned()),
         Err(error) => bail!("{error}"),

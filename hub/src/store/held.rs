@@ -182,7 +182,7 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         tracing::error!(
             terminal.id = %record.terminal, terminal.epoch = %record.epoch, allowed_cents = balance.allowed.get(),
-            "a balance was handed back whose purse this ledger does not know, and is kept as evidence"
+            "a balance was handed back that this ledger cannot place (an unknown purse, or a serial that is none), and is kept as evidence"
         );
         self.conn.execute(
             "INSERT OR REPLACE INTO held_unplaced (epoch, purse, allowed, taken_at, envelope)

@@ -314,8 +314,11 @@ impl Tx<'_> {
 
     /// The serial after the newest one. The first is above all that lives may have given which a restore forgot.
     pub(super) fn serial_after(&self, id: AccountId, newest: Serial) -> Result<Serial, StoreError> {
-        let lives_before = self.fund()?.incarnation.get().saturating_sub(1);
-        if newest > Serial::new(0) || lives_before == 0 {
+        let lives_before = match newest.get() {
+            0 => self.fund()?.incarnation.get().saturating_sub(1),
+            1.. => 0,
+        };
+        if lives_before == 0 {
             return newest.next().ok_or(StoreError::Exhausted("serial"));
         }
         let first = first_serial(lives_before);

@@ -159,36 +159,34 @@ fn a_serial_that_nobody_handed_back_is_not_given_again_whatever_is_restored_how_
     let mut terminal = world.terminal("A");
     let backup = world.backup("b.db");
     let mut given = vec![world.all_balances(&terminal)[0].clone()];
+    let mut is_new = |word: SignedBalance| {
+        assert!(given.iter().all(|before| before.serial < word.serial), "{word:?}");
+        given.push(word);
+        given[1].serial.get()
+    };
+    let mut lost = 0;
     for life in 2..=4 {
         // The word is lost: the terminal was put back to what it held before, and hands nothing back.
-        let lost = world.extend(&terminal, 1, 9_000 + u64::from(life) * 500).unwrap();
-        assert!(given.iter().all(|before| before.serial < lost.serial), "{lost:?}");
-        given.push(lost);
+        lost = is_new(world.extend(&terminal, 1, 9_000 + u64::from(life) * 500).unwrap());
         assert_eq!(world.restore(&backup).incarnation, Incarnation::new(life));
-        terminal.incarnation = Incarnation::new(life);
         world.hand_back(&terminal, Vec::new(), true);
-        let now = world.all_balances(&terminal)[0].clone();
-        assert!(given.iter().all(|before| before.serial < now.serial), "{now:?}");
+        is_new(world.all_balances(&terminal)[0].clone());
         world.audit();
-        given.push(now);
     }
     // A backup of a life that still waited: it went on, ended and jumped before that backup was put back.
     world.restore(&backup);
     let waiting = world.backup("waiting.db");
-    for life in [5, 6, 7] {
-        terminal.incarnation = Incarnation::new(life);
+    for _ in 5..=7 {
         world.hand_back(&terminal, Vec::new(), true);
-        let now = world.all_balances(&terminal)[0].clone();
-        assert!(given.iter().all(|before| before.serial < now.serial), "{now:?}");
+        is_new(world.all_balances(&terminal)[0].clone());
         world.audit();
-        given.push(now);
         world.restore(&waiting);
     }
     world.hand_back(&terminal, Vec::new(), true);
     terminal.incarnation = Incarnation::new(8);
     // What a machine sold under a lost word is paid as far as the hub knows of its money, and not a cent beyond.
     let allowed = world.all_balances(&terminal)[0].allowed.get();
-    terminal.sale(1, allowed + 700, allowed + 700, given[1].serial.get());
+    terminal.sale(1, allowed + 700, allowed + 700, lost);
     let outcome = world.sync(&mut terminal);
     assert_eq!((outcome.settled, outcome.over_right), (cents(allowed), cents(700)));
     world.audit();
@@ -240,7 +238,7 @@ fn a_serial_that_leaves_no_room_for_jumps_is_kept_as_evidence() {
 }
 
 #[test]
-fn the_auditor_sees_a_jump_that_no_restore_made_or_that_allows_more() {
+fn the_auditor_sees_a_jump_that_no_restore_made() {
     let mut world = World::credited();
     let terminal = world.terminal("A");
     let backup = world.backup("b.db");

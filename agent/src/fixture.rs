@@ -254,6 +254,7 @@ impl Fund {
             more: false,
             objects: objects.into_iter().map(ByteVec::from).collect(),
             want_held: false,
+            want_list: None,
         }
     }
 

@@ -33,7 +33,7 @@ macro_rules! target {
 
 /// Version, machine, form of the journal, capabilities; a test holds the numbers against what they stand for.
 #[used]
-static STAMP: [u8; STAMP_BYTES] = made(concat!(env!("CARGO_PKG_VERSION"), " ", target!(), " 9 1"));
+static STAMP: [u8; STAMP_BYTES] = made(concat!(env!("CARGO_PKG_VERSION"), " ", target!(), " 9 1,2,3"));
 
 /// What this program says of itself. Read at run time: the bytes in the file count, not what the compiler saw.
 #[must_use]

@@ -349,6 +349,7 @@ impl Till {
             status: status(),
             held: Vec::new(),
             held_end: false,
+            held_list: None,
         }
     }
 }

@@ -25,6 +25,11 @@ const TYPES: [&str; 7] = [
 #[must_use]
 pub fn media_type(contents: &[u8]) -> Option<&'static str> {
     let found = infer::get(contents).map(|kind| kind.mime_type());
+    // A program that has a PDF's mark somewhere is no PDF, whatever readers make of it.
+    let begins = contents.strip_prefix(b"\xef\xbb\xbf").unwrap_or(contents);
+    if found == Some("application/pdf") && !begins.starts_with(b"%PDF-") {
+        return None;
+    }
     if let Some(found) = found {
         return TYPES.into_iter().find(|known| *known == found);
     }

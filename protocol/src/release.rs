@@ -25,6 +25,40 @@ pub const TARGET_BYTES_MAX: usize = 48;
 pub const CAPABILITIES_MAX: usize = 64;
 /// Bytes of what a terminal says about an upgrade.
 pub const NOTE_BYTES_MAX: usize = 160;
+/// Troubles that are told.
+pub const TROUBLES_MAX: usize = 16;
+
+/// What does not work at a terminal, and keeps or will keep it from selling as it should. A number that is not known is
+/// kept as it came.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Trouble(u16);
+
+impl Trouble {
+    /// The disk has not much room.
+    pub const DISK_LOW: Self = Self(1);
+    /// The disk is full.
+    pub const DISK_FULL: Self = Self(2);
+    /// The journal cannot be written: nothing is sold.
+    pub const JOURNAL: Self = Self(3);
+    /// There is no card reader: nothing is sold.
+    pub const READER: Self = Self(4);
+    /// The printer does not print.
+    pub const PRINTER: Self = Self(5);
+    /// The journal's second copy is not made.
+    pub const SECOND_COPY: Self = Self(6);
+
+    /// Takes a number from the wire.
+    #[must_use]
+    pub const fn new(number: u16) -> Self {
+        Self(number)
+    }
+
+    /// The number on the wire.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+}
 
 /// What one side can do beyond the first form of the protocol. A number is never used again; one that is not known says
 /// nothing.
@@ -34,6 +68,10 @@ pub struct Capability(u16);
 impl Capability {
     /// Releases are offered and taken: `/v1/about` names one, `/v1/program` gives its pieces.
     pub const RELEASES: Self = Self(1);
+    /// A terminal's troubles: [`AboutRequest::troubles`].
+    pub const TROUBLES: Self = Self(2);
+    /// After a restore the hot list is handed back too: [`crate::sync::SyncAnswer::want_list`].
+    pub const HELD_LISTS: Self = Self(3);
 
     /// The number on the wire.
     #[must_use]
@@ -43,7 +81,7 @@ impl Capability {
 }
 
 /// What this program can do, in ascending order.
-pub const CAPABILITIES: &[Capability] = &[Capability::RELEASES];
+pub const CAPABILITIES: &[Capability] = &[Capability::RELEASES, Capability::TROUBLES, Capability::HELD_LISTS];
 
 /// The numbers of what this program can do.
 #[must_use]
@@ -211,6 +249,9 @@ pub struct AboutRequest {
     /// What there is to say about it, in English, for the admin.
     #[n(9)]
     pub note: String,
+    /// Numbers of [`Trouble`], ascending; nothing where the hub is not known to take them.
+    #[n(10)]
+    pub troubles: Option<Vec<u16>>,
 }
 
 impl Payload for AboutRequest {
@@ -225,6 +266,11 @@ impl Payload for AboutRequest {
         codec::text("program", &self.program, VERSION_BYTES_MAX)?;
         codec::text("target", &self.target, TARGET_BYTES_MAX)?;
         codec::text("note", &self.note, NOTE_BYTES_MAX)?;
+        let troubles = self.troubles.as_deref().unwrap_or_default();
+        codec::at_most("troubles", troubles.len(), TROUBLES_MAX)?;
+        if !troubles.is_sorted_by(|a, b| a < b) {
+            return Err(CodecError::Limit("troubles"));
+        }
         check_capabilities(&self.capabilities)
     }
 }

@@ -5,7 +5,8 @@ use crate::cents::Cents;
 use crate::chain::ChainHead;
 use crate::codec::{self, CodecError};
 use crate::head::{Head, ObjectType};
-use crate::ids::{Epoch, Hash, PurseRef, RequestId, Seq, TerminalId, Timestamp, Version};
+use crate::hot_list::ENTRIES_MAX;
+use crate::ids::{CardRef, Epoch, Hash, PurseRef, RequestId, Seq, TerminalId, Timestamp, Version};
 use crate::row::{ClockQuality, PROGRAM_VERSION_BYTES_MAX};
 use crate::sign::Payload;
 use minicbor::bytes::ByteVec;
@@ -78,6 +79,21 @@ pub struct SyncRequest {
     /// True with the last page of what was asked for, be it empty: the hub has then seen all of it.
     #[n(10)]
     pub held_end: bool,
+    /// With the last page, where the hub asked for it: what the terminal knows as blocked ([`SyncAnswer::want_list`]).
+    #[n(11)]
+    pub held_list: Option<HeldList>,
+}
+
+/// The hot list as a terminal holds it: its own word, for it keeps no envelope.
+#[derive(Clone, Debug, Eq, PartialEq, minicbor::Encode, minicbor::Decode)]
+#[cbor(map)]
+pub struct HeldList {
+    /// The list's version.
+    #[n(0)]
+    pub version: Version,
+    /// Cards that buy nothing.
+    #[n(1)]
+    pub cards: Vec<CardRef>,
 }
 
 impl Payload for SyncRequest {
@@ -91,6 +107,7 @@ impl Payload for SyncRequest {
     fn check(&self) -> Result<(), CodecError> {
         codec::at_most("rows", self.rows.len(), ROWS_MAX)?;
         codec::at_most("held", self.held.len(), OBJECTS_MAX)?;
+        codec::at_most("held_list", self.held_list.as_ref().map_or(0, |list| list.cards.len()), ENTRIES_MAX)?;
         codec::text("program", &self.status.program, PROGRAM_VERSION_BYTES_MAX)?;
         if self.wait_ms > WAIT_MS_MAX { Err(CodecError::Limit("wait_ms")) } else { Ok(()) }
     }
@@ -148,6 +165,9 @@ pub struct SyncAnswer {
     /// True where the hub asks for the hub-signed balances that the terminal holds.
     #[n(9)]
     pub want_held: bool,
+    /// True where it asks for the hot list as well; left out where not, and where the terminal did not say that it can.
+    #[n(10)]
+    pub want_list: Option<bool>,
 }
 
 impl Payload for SyncAnswer {

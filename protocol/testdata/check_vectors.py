@@ -148,6 +148,13 @@ def objects():
         0: head(12), 1: HASH, 2: NOW, 3: 0, 4: [2, HASH], 5: 1, 6: 1240, 7: False, 8: [made["balance_terminal"]],
         9: False,
     })
+    made["sync_request_list"] = TERM.sign({
+        0: head(11), 1: TERMINAL, 2: EPOCH, 3: REQUEST, 4: [0, genesis], 5: [], 6: 1234, 7: 25000,
+        8: status, 9: [], 10: True, 11: {0: 9, 1: [CARD]},
+    })
+    made["sync_answer_list"] = HUB.sign({
+        0: head(12), 1: HASH, 2: NOW, 3: 0, 4: [2, HASH], 5: 1, 6: 1240, 7: False, 8: [], 9: True, 10: True,
+    })
     made["extend_request"] = TERM.sign({0: head(13), 1: TERMINAL, 2: EPOCH, 3: REQUEST, 4: PURSE, 5: 5000})
     made["extend_answer"] = HUB.sign({0: head(14), 1: HASH, 2: NOW, 3: made["balance_terminal"]})
     made["card_session_request"] = TERM.sign(
@@ -169,6 +176,7 @@ def objects():
     made["release"] = release
     about = {0: head(24), 1: TERMINAL, 2: EPOCH, 3: REQUEST, 4: "0.1.0", 5: "aarch64-linux-gnu", 6: [1]}
     made["about_request"] = TERM.sign({**about, 7: 5, 8: HASH, 9: "0.2.0: it failed"})
+    made["about_request_troubles"] = TERM.sign({**about, 7: 5, 8: HASH, 9: "0.2.0: it failed", 10: [1, 300]})
     made["about_request_none"] = TERM.sign({**about, 7: 0, 9: "0.2.0: it failed"})
     made["about_answer"] = HUB.sign({0: head(25), 1: HASH, 2: NOW, 3: "0.1.0", 4: [1], 5: release})
     made["about_answer_none"] = HUB.sign({0: head(25), 1: HASH, 2: NOW, 3: "0.1.0", 4: [1]})

@@ -291,6 +291,7 @@ impl Terminal {
             },
             held: held.into_iter().flat_map(|held| held.values().cloned().map(Into::into)).collect(),
             held_end: held.is_some(),
+            held_list: None,
         }))
     }
 

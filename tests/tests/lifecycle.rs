@@ -5,8 +5,10 @@ use std::process::Command;
 
 use cabas_protocol::sync::Standing;
 use cabas_protocol::{Cents, PurseRef, RefusalCode, Version};
+use cabas_tests::example::Cards;
 use cabas_tests::hub::{Hub, http_client};
 use cabas_tests::program::{Said, binary, run};
+use cabas_tests::shop::Shop;
 use cabas_tests::terminal::{Answer, Terminal};
 use serde_json::Value;
 
@@ -325,4 +327,51 @@ async fn a_pause_of_the_fund_reaches_the_terminals() {
     assert_eq!(fund.hub.ok(&["fund", "resume"]).unwrap()["changed"], true);
     let goodwill = fund.hub.ok(&["goodwill", "show"]).unwrap();
     assert_eq!((&goodwill["on"], &goodwill["outstanding_cents"]), (&false.into(), &0.into()));
+}
+
+#[tokio::test]
+async fn a_card_that_was_blocked_after_the_backup_is_blocked_again_by_what_a_terminal_knows() {
+    let mut fund = fund().await;
+    fund.hub.credit("2026-11").unwrap();
+    let shop = Shop::enrolled(&fund.dir.path().join("shop"), &fund.http, &fund.hub, SHOP).await.unwrap();
+    let cards = Cards::read().unwrap();
+    // It has said what it can: that is asked once, at its start.
+    let told = "SELECT count(*) FROM abouts";
+    let count = |fund: &Fund| -> u64 {
+        let conn = rusqlite::Connection::open(fund.hub.data_dir().join("hub.db")).unwrap();
+        conn.query_row(told, [], |row| row.get(0)).unwrap()
+    };
+    let mut tries = 0;
+    while count(&fund) == 0 {
+        assert!(tries < 100, "the terminal does not say what it is");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tries += 1;
+    }
+    let backup = fund.backup("yesterday.db");
+    let version = fund.hub.ok(&["card", "block", "--card-number", "1"]).unwrap()["hot_list_version"].as_u64().unwrap();
+    shop.wait("the list", |status| (status["hot_list"]["version"].as_u64()? >= version).then_some(())).await.unwrap();
+    let thief = shop.sell(500, cards.uid(1), "thief").await.unwrap();
+    assert_eq!(thief["state"], "declined", "{thief}");
+
+    fund.hub.stop().unwrap();
+    fund.hub.ok(&["restore", &backup, "--move-away"]).unwrap();
+    fund.hub.start().unwrap();
+    shop.wait_until_synced().await.unwrap();
+    let mut tries = 0;
+    let restore = loop {
+        let restore = fund.hub.ok(&["status"]).unwrap()["restore"].clone();
+        if restore["ended_at"].is_u64() || tries == 200 {
+            break restore;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tries += 1;
+    };
+    assert!(restore["ended_at"].is_u64() && restore["blocked_again"] == 1, "{restore}");
+    // A terminal that was never there before knows it too.
+    let other = Shop::enrolled(&fund.dir.path().join("other"), &fund.http, &fund.hub, OTHER_SHOP).await.unwrap();
+    let thief = other.sell(500, cards.uid(1), "thief").await.unwrap();
+    assert_eq!(thief["state"], "declined", "{thief}");
+    let honest = other.sell(500, cards.uid(2), "honest").await.unwrap();
+    assert_eq!(honest["state"], "accepted", "{honest}");
+    fund.hub.verify().unwrap();
 }

@@ -206,3 +206,50 @@ async fn doctor_speaks_beside_a_terminal_that_runs_and_where_none_does_and_chang
     let (code, found) = report(&world.shop, &["--json", "doctor"]);
     assert_eq!((code, verdict(&found, "settings")), (Some(2), Some("wrong")), "{found}");
 }
+
+#[tokio::test]
+async fn a_terminal_tells_the_fund_what_does_not_work_there_until_it_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let hub = Hub::with_example_fund(&dir.path().join("hub")).unwrap();
+    hub.credit("2026-11").unwrap();
+    let stick = dir.path().join("stick");
+    let environment = vec![
+        ("CABAS_AGENT_UPGRADE_CHECK_S".to_owned(), "1".to_owned()),
+        ("CABAS_AGENT_SECOND_JOURNAL".to_owned(), stick.display().to_string()),
+    ];
+    let http = http_client().unwrap();
+    let shop = Shop::enrolled_with(&dir.path().join("shop"), &http, &hub, SHOP, environment).await.unwrap();
+    let told = || -> Vec<String> {
+        let status = hub.ok(&["status"]).unwrap();
+        let troubles = status["terminals"][0]["troubles"].as_array().unwrap().clone();
+        troubles.iter().map(|trouble| trouble["kind"].as_str().unwrap().to_owned()).collect()
+    };
+    let until = async |wanted: &[&str]| {
+        for _ in 0..100 {
+            if told() == wanted {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+        panic!("the hub is told {:?}, not {wanted:?}", told());
+    };
+    until(&["second_copy"]).await;
+    let shown = hub.said(&["status"]).unwrap().out;
+    assert!(shown.contains("second_copy since "), "{shown}");
+
+    // Nobody is called for what has just begun; a day later somebody is.
+    let of = |code: &str| {
+        let report: Value = serde_json::from_str(&hub.said(&["doctor", "--json"]).unwrap().out).unwrap();
+        verdict(&report, code).unwrap().to_owned()
+    };
+    assert_eq!(of("terminal_copy"), "fine");
+    let ledger = rusqlite::Connection::open(hub.data_dir().join("hub.db")).unwrap();
+    ledger.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+    ledger.execute("UPDATE troubles SET since = since - 86400", []).unwrap();
+    assert_eq!((of("terminal_copy").as_str(), of("terminal_reader").as_str()), ("look", "fine"));
+
+    std::fs::create_dir(&stick).unwrap();
+    until(&[]).await;
+    assert_eq!(of("terminal_copy"), "fine");
+    drop(shop);
+}

@@ -12,8 +12,8 @@ use cabas_protocol::balance::SignedBalance;
 use cabas_protocol::chain::ChainHead;
 use cabas_protocol::head::Head;
 use cabas_protocol::row::{Configured, RowBody};
-use cabas_protocol::sync::{OBJECTS_MAX, ROWS_MAX, Standing, SyncAnswer};
-use cabas_protocol::{Hash, PolicyId, PurseRef, Signed, Timestamp, Verified, Version};
+use cabas_protocol::sync::{HeldList, OBJECTS_MAX, ROWS_MAX, Standing, SyncAnswer};
+use cabas_protocol::{CardRef, Hash, PolicyId, PurseRef, Signed, Timestamp, Verified, Version};
 use minicbor::bytes::ByteVec;
 use rusqlite::{OptionalExtension as _, params};
 use std::sync::Arc;
@@ -56,6 +56,8 @@ pub struct HeldPage {
     pub last: Option<HeldKey>,
     /// The balances, as the hub signed them.
     pub balances: Vec<ByteVec>,
+    /// With the last page: what is known as blocked here.
+    pub list: Option<HeldList>,
     /// True where no page follows.
     pub is_end: bool,
 }
@@ -87,7 +89,7 @@ impl Journal {
         Ok(Unsent { base, rows, state })
     }
 
-    /// Signed balances held, the page after `after`.
+    /// Signed balances held, the page after `after`; with the last one the hot list.
     ///
     /// # Errors
     /// [`JournalError`].
@@ -102,7 +104,7 @@ impl Journal {
             let held = select.query_map(params![purse, scope], |row| {
                 Ok((HeldKey(PurseRef::new(row.get(0)?), row.get(1)?), ByteVec::from(row.get::<_, Vec<u8>>(2)?)))
             })?;
-            let mut page = HeldPage { last: after, balances: Vec::new(), is_end: true };
+            let mut page = HeldPage { last: after, balances: Vec::new(), list: None, is_end: true };
             for balance in held {
                 let (key, bytes) = balance?;
                 page.last = Some(key);
@@ -115,6 +117,11 @@ impl Journal {
                     page.is_end = false;
                     break;
                 }
+            }
+            if page.is_end {
+                let mut select = db.prepare_cached("SELECT ref FROM hot WHERE kind = 1 ORDER BY ref")?;
+                let cards = select.query_map([], |row| row.get(0).map(CardRef::new))?.collect::<Result<_, _>>()?;
+                page.list = Some(HeldList { version: state.hub.hot_list, cards });
             }
             Ok(page)
         })

@@ -8,6 +8,7 @@ use crate::journal::second::Second;
 use crate::printer::PrinterState;
 use crate::sync::NetworkState;
 use crate::texts::Texts;
+use cabas_protocol::release::Trouble as Told;
 use cabas_protocol::row::{ClockQuality, ClosePeriod};
 use serde_json::{Value, json};
 
@@ -233,6 +234,29 @@ const fn closing(due: Option<ClosePeriod>) -> Option<Advice> {
         Some(ClosePeriod::Day) => Some(info("closing_day_due")),
         Some(ClosePeriod::Month) => Some(info("closing_month_due")),
         Some(ClosePeriod::Year) => Some(info("closing_year_due")),
+    }
+}
+
+/// What of it the fund is told, for somebody there may have to do something about it.
+#[must_use]
+pub fn troubles(advice: &[Advice]) -> Vec<Told> {
+    let mut told: Vec<Told> = advice.iter().filter_map(|advice| told(advice.code)).collect();
+    told.sort_unstable();
+    told.dedup();
+    told
+}
+
+fn told(code: &str) -> Option<Told> {
+    match code {
+        "disk_low" => Some(Told::DISK_LOW),
+        "disk_full" | "journal_disk_full" => Some(Told::DISK_FULL),
+        "journal_read_only" | "journal_io_error" | "journal_corrupt" | "journal_other" => Some(Told::JOURNAL),
+        "reader_no_service" | "reader_none" | "reader_lost" => Some(Told::READER),
+        "printer_paper_out" | "printer_cover_open" | "printer_offline" | "printer_unreachable" | "printer_hanging" => {
+            Some(Told::PRINTER)
+        }
+        "second_absent" | "second_full" | "second_failing" | "second_other" => Some(Told::SECOND_COPY),
+        _ => None,
     }
 }
 

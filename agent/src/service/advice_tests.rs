@@ -147,3 +147,23 @@ fn every_code_has_words_and_something_to_do_in_both_languages() {
         assert!(said.contains(code.as_str()), "{id} is said of nothing");
     }
 }
+
+#[test]
+fn the_fund_is_told_what_it_may_have_to_mend_and_nothing_of_what_a_cashier_sees_to() {
+    let of = |seen: &Seen| troubles(&advice(seen));
+    assert_eq!(of(&well()), []);
+    let mut told: BTreeSet<Told> = BTreeSet::new();
+    for (seen, wrong) in wrongs() {
+        let found = of(&seen);
+        let words = wrong.code.split('_').next().unwrap_or_default();
+        let is_the_machines = ["journal", "disk", "reader", "second"].contains(&words)
+            || (words == "printer" && wrong.code != "printer_unsure");
+        assert_eq!(found.len(), usize::from(is_the_machines), "{}", wrong.code);
+        told.extend(found);
+    }
+    let all = [Told::DISK_LOW, Told::DISK_FULL, Told::JOURNAL, Told::READER, Told::PRINTER, Told::SECOND_COPY];
+    assert_eq!(told, BTreeSet::from(all), "each of them");
+    // Two ways to say the same are one trouble.
+    let full = Seen { disk: Disk::Full, trouble: Some(Trouble::DiskFull), reader: ReaderState::Lost, ..well() };
+    assert_eq!(of(&full), [Told::DISK_FULL, Told::READER]);
+}

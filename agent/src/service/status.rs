@@ -23,6 +23,15 @@ const LIST_AGE_UNKNOWN_S: u64 = 100 * 365 * 86_400;
 const ALARMS_SHOWN: usize = 10;
 
 impl Service {
+    /// What does not work here, for the fund.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<cabas_protocol::release::Trouble> {
+        let Published { state, trouble } = self.journal.published();
+        let (board, at_counter) = (self.board().clone(), self.at_counter());
+        let disk = self.free_bytes().map_or(Disk::Ok, Disk::of);
+        advice::troubles(&advice::advice(&self.seen(&state, trouble, &board, (disk, &at_counter), self.clock.now())))
+    }
+
     /// How the terminal is.
     #[must_use]
     pub fn status(&self) -> Value {

@@ -1,11 +1,13 @@
 //! The hub's life: put back from a backup, new keys, keys taken back; and money that it asks back.
 use super::*;
 use crate::core::ages::Moment;
+use crate::fixture::card;
 use crate::journal::{RefundAsk, RefundProgress, SaleRef, Undone};
+use cabas_protocol::hot_list::HotList;
 use cabas_protocol::keys::KeyCert;
 use cabas_protocol::row::RowBody;
-use cabas_protocol::sync::OBJECTS_MAX;
-use cabas_protocol::{Incarnation, PurseRef, Serial};
+use cabas_protocol::sync::{HeldList, OBJECTS_MAX};
+use cabas_protocol::{Incarnation, PurseRef, Serial, Version};
 use tokio::task::JoinHandle;
 
 /// The loop at work, asking for news for a minute at a time.
@@ -79,6 +81,45 @@ async fn a_hub_that_was_put_back_gets_every_balance_and_every_row_again() {
     assert!(matches!(sell(&handle, 6, 10).await, Sold::Accepted(_)));
     until(&app, |hub| hub.acked().seq.get() == all.get() + 1).await;
     running.abort();
+}
+
+#[tokio::test]
+async fn the_hot_list_goes_back_with_the_last_page_and_only_to_a_hub_that_asks_for_it() {
+    for wants_list in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let (app, url) = start_hub().await;
+        let (link, handle, clock) = link(folder.path(), &url);
+        once(&link).await.unwrap();
+        app.with(|hub| {
+            let list = HotList {
+                head: hub.fund.context().head(ObjectType::HotList),
+                version: Version::new(40),
+                base: Version::new(0),
+                issued_at: Timestamp::new(HUB_TIME),
+                cards: vec![card(3), card(7)],
+                purses: vec![purse(9)],
+                cards_removed: vec![],
+                purses_removed: vec![],
+            };
+            let list = hub.fund.hub.sign(&list).into_bytes();
+            publish(hub, vec![list]);
+        });
+        once(&link).await.unwrap();
+        assert_eq!(handle.published().state.hub.hot_list, Version::new(40));
+        app.with(|hub| {
+            let context = hub.fund.context();
+            hub.fund.incarnation = Incarnation::new(context.incarnation.get() + 1);
+            (hub.wants_held, hub.wants_list) = (true, wants_list);
+            hub.objects.clear();
+            hub.lists.clear();
+        });
+        let (running, _seen) = start_loop(link, clock);
+        until(&app, |hub| !hub.wants_held).await;
+        let told = app.with(|hub| hub.lists.clone());
+        let list = HeldList { version: Version::new(40), cards: vec![card(3), card(7)] };
+        assert_eq!(told, [None, wants_list.then_some(list)], "first it does not know that anything is wanted");
+        running.abort();
+    }
 }
 
 #[tokio::test]

@@ -4,16 +4,16 @@ use super::client::{CallError, HubClient};
 use super::verify::verify_object;
 use crate::clock::Clock;
 use crate::core::objects::Alarm;
-use crate::journal::{Applied, HubObject, Inbound, JournalError, JournalHandle, State, Unsent};
+use crate::journal::{Applied, HeldPage, HubObject, Inbound, JournalError, JournalHandle, State, Unsent};
 use cabas_protocol::extend::{ExtendAnswer, ExtendRequest};
 use cabas_protocol::head::ObjectType;
 use cabas_protocol::keys::HubKeys;
-use cabas_protocol::sync::{OBJECTS_MAX, Standing, SyncAnswer, SyncRequest, TerminalStatus};
+use cabas_protocol::sync::{Standing, SyncAnswer, SyncRequest, TerminalStatus};
 use cabas_protocol::{Cents, PurseRef, RefusalCode, RequestId, Signed, SignedBalance, Signer, Verified};
 use minicbor::bytes::ByteVec;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 /// What an exchange may take beside the time that the hub was asked to wait.
@@ -44,6 +44,8 @@ pub struct Synced {
     pub more: bool,
     /// True where the hub asks for the balances held.
     pub want_held: bool,
+    /// True where it asks for the hot list with them.
+    pub want_list: bool,
     /// True where rows were sent and the hub acknowledged none of them.
     pub stuck: bool,
 }
@@ -56,13 +58,22 @@ pub struct HubLink {
     journal: JournalHandle,
     clock: Clock,
     refused_unfunded: AtomicU32,
+    /// True where the hub said that it listens to what does not work here.
+    pub(super) hears_troubles: AtomicBool,
 }
 
 impl HubLink {
     /// Ties a client to a terminal's key and journal.
     #[must_use]
     pub const fn new(client: HubClient, signer: Signer, journal: JournalHandle, clock: Clock) -> Self {
-        Self { client, signer, journal, clock, refused_unfunded: AtomicU32::new(0) }
+        Self {
+            client,
+            signer,
+            journal,
+            clock,
+            refused_unfunded: AtomicU32::new(0),
+            hears_troubles: AtomicBool::new(false),
+        }
     }
 
     /// The journal.
@@ -96,12 +107,11 @@ impl HubLink {
         self.refused_unfunded.load(Ordering::Relaxed)
     }
 
-    /// Sends what the hub does not have and takes what it has. `held` is a page of the balances held, where the hub asked
-    /// for them: one that is not full is the last.
+    /// Sends what the hub does not have and takes what it has. `held` is a page of what is held, where the hub asked for it.
     ///
     /// # Errors
     /// [`SyncError`].
-    pub async fn sync(&self, unsent: Unsent, held: Option<Vec<ByteVec>>, wait: Duration) -> Result<Synced, SyncError> {
+    pub async fn sync(&self, unsent: Unsent, held: Option<HeldPage>, wait: Duration) -> Result<Synced, SyncError> {
         let Unsent { base, rows, state } = unsent;
         let sent = rows.len();
         let now = self.clock.now();
@@ -113,7 +123,7 @@ impl HubLink {
         let timeout = EXCHANGE_TIMEOUT.saturating_add(wait);
         let answer = self.client.call("/v1/sync", &request, &state.keys, timeout).await;
         let answer: Verified<SyncAnswer> = self.note_refusal(answer).await?;
-        let (more, want_held) = (answer.payload().more, answer.payload().want_held);
+        let SyncAnswer { more, want_held, want_list, .. } = *answer.payload();
         // Before it has seen what is held a restored hub takes no row, and that is no failure.
         let stuck = sent > 0 && answer.payload().acked == base && !want_held;
         let inbound = verify_all(&state, answer).await;
@@ -122,7 +132,7 @@ impl HubLink {
         for alarm in &applied.alarms {
             tracing::error!(%alarm, "somebody at the fund has to look at this");
         }
-        Ok(Synced { applied, more, want_held, stuck })
+        Ok(Synced { applied, more, want_held, want_list: want_list == Some(true), stuck })
     }
 
     /// Asks for a larger slice of a purse, within a time that a customer waits. True where one came, or where what is asked
@@ -177,10 +187,11 @@ impl HubLink {
 #[must_use]
 pub fn sync_request(
     unsent: Unsent,
-    held: Option<Vec<ByteVec>>,
+    held: Option<HeldPage>,
     (now, nonce): (crate::core::ages::Moment, RequestId),
 ) -> SyncRequest {
     let Unsent { base, rows, state } = unsent;
+    let HeldPage { balances: held, list: held_list, is_end: held_end, .. } = held.unwrap_or_default();
     SyncRequest {
         head: state.context().head(ObjectType::SyncRequest),
         terminal: state.id.terminal,
@@ -198,8 +209,9 @@ pub fn sync_request(
             newest: state.newest.chain.seq,
             refused_unfunded: 0,
         },
-        held_end: held.as_ref().is_some_and(|page| page.len() < OBJECTS_MAX),
-        held: held.unwrap_or_default(),
+        held,
+        held_end,
+        held_list,
     }
 }
 

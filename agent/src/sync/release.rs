@@ -5,9 +5,11 @@ use super::client::{Answer, CallError};
 use super::link::{HubLink, SyncError, random_request};
 use cabas_protocol::head::ObjectType;
 use cabas_protocol::release::{
-    AboutAnswer, AboutRequest, NOTE_BYTES_MAX, PieceAnswer, PieceRequest, Release, UpgradePhase, own_capabilities,
+    AboutAnswer, AboutRequest, Capability, NOTE_BYTES_MAX, PieceAnswer, PieceRequest, Release, Trouble, UpgradePhase,
+    own_capabilities,
 };
 use cabas_protocol::{Hash, PublicKey, Signed, Verified};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How long an answer may take: on a bad line a piece takes its time.
@@ -34,6 +36,8 @@ pub struct Told {
     pub release: Option<Hash>,
     /// What there is to say.
     pub note: String,
+    /// What does not work here; told to a hub that said that it listens.
+    pub troubles: Vec<Trouble>,
 }
 
 impl HubLink {
@@ -59,9 +63,15 @@ impl HubLink {
             phase: told.phase,
             release: told.release,
             note,
+            troubles: self.hears_troubles.load(Ordering::Relaxed).then(|| numbers(&told.troubles)),
         });
-        let answer: Verified<AboutAnswer> = self.client().call("/v1/about", &request, &state.keys, TIMEOUT).await?;
-        Ok(answer.into_payload())
+        let answer: Result<Verified<AboutAnswer>, _> =
+            self.client().call("/v1/about", &request, &state.keys, TIMEOUT).await;
+        // An older program may run there since, and would refuse what it does not know.
+        let hears =
+            |answer: &Verified<AboutAnswer>| answer.payload().capabilities.contains(&Capability::TROUBLES.number());
+        self.hears_troubles.store(answer.as_ref().is_ok_and(hears), Ordering::Relaxed);
+        Ok(answer?.into_payload())
     }
 
     /// Fetches a piece of a program.
@@ -82,6 +92,13 @@ impl HubLink {
         let answer: Verified<PieceAnswer> = self.client().call("/v1/program", &request, &state.keys, TIMEOUT).await?;
         Ok(answer.into_payload().bytes.to_vec())
     }
+}
+
+fn numbers(troubles: &[Trouble]) -> Vec<u16> {
+    let mut numbers: Vec<u16> = troubles.iter().map(|trouble| trouble.number()).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
 }
 
 /// What the release key says, where it says it.

@@ -5,7 +5,7 @@ use super::pause::Pause;
 use crate::clock::{Clock, Stopwatch};
 use crate::core::ages::Moment;
 use crate::journal::handle::Published;
-use crate::journal::{HeldKey, Unsent};
+use crate::journal::{HeldKey, HeldPage, Unsent};
 use cabas_protocol::Seq;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::sync::Arc;
@@ -72,6 +72,7 @@ pub async fn run(link: Arc<HubLink>, clock: Clock, timing: Timing, network: watc
                 again = synced.more;
                 let in_vain = held.given && synced.want_held;
                 held.asked = held.asked || synced.want_held;
+                held.list_asked = synced.want_list;
                 if synced.stuck || in_vain {
                     again = false;
                     wait_for(pause.after_failure(chance()), &mut journal, None).await;
@@ -101,6 +102,8 @@ pub async fn run(link: Arc<HubLink>, clock: Clock, timing: Timing, network: watc
 #[derive(Debug, Default)]
 struct Held {
     asked: bool,
+    /// True where the hub asks for the hot list too.
+    list_asked: bool,
     after: Option<HeldKey>,
     /// True where the last exchange carried the last page.
     given: bool,
@@ -137,12 +140,15 @@ async fn hand_back(link: &HubLink, held: &mut Held) -> Result<Synced, SyncError>
     // Until it has all of it, the hub takes no row.
     let unsent = Unsent { rows: Vec::new(), ..unsent };
     let page = link.journal().sync(move |journal| journal.held_after(after)).await?;
-    let synced = link.sync(unsent, Some(page.balances), Duration::ZERO).await?;
-    *held = if page.is_end {
-        tracing::info!("the balances held were handed back to the hub");
-        Held { asked: false, after: None, given: true }
+    // A hub that does not ask for the list would not understand it.
+    let page = HeldPage { list: page.list.filter(|_| held.list_asked), ..page };
+    let (is_end, last) = (page.is_end, page.last);
+    let synced = link.sync(unsent, Some(page), Duration::ZERO).await?;
+    *held = if is_end {
+        tracing::info!("what is held was handed back to the hub");
+        Held { given: true, ..Held::default() }
     } else {
-        Held { asked: true, after: page.last, given: false }
+        Held { asked: true, after: last, ..Held::default() }
     };
     Ok(synced)
 }

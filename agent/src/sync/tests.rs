@@ -21,7 +21,7 @@ use cabas_protocol::enrol::{Code, EnrolAnswer, EnrolRequest, TerminalSecrets};
 use cabas_protocol::extend::{ExtendAnswer, ExtendRequest};
 use cabas_protocol::head::ObjectType;
 use cabas_protocol::refusal::Refusal;
-use cabas_protocol::sync::{Standing, SyncRequest};
+use cabas_protocol::sync::{HeldList, Standing, SyncRequest};
 use cabas_protocol::{Epoch, FundId, Hash, RefusalCode, Row, Signed, Signer, Timestamp};
 use minicbor::bytes::ByteVec;
 use std::path::Path;
@@ -58,6 +58,9 @@ struct Hub {
     /// True after a restore: it wants what terminals hold, and takes no row before.
     wants_held: bool,
     held: Vec<(usize, bool)>,
+    /// True where it asks for the hot list too; what it was told.
+    wants_list: bool,
+    lists: Vec<Option<HeldList>>,
     never_has_enough: bool,
     signer: [u8; 32],
 }
@@ -91,6 +94,7 @@ impl Hub {
             cabas_protocol::chain::ChainId { fund: self.fund.id, terminal: self.fund.terminal, epoch: self.fund.epoch };
         if self.wants_held {
             self.held.push((asked.held.len(), asked.held_end));
+            self.lists.push(asked.held_list.clone());
             self.wants_held = !asked.held_end || self.never_has_enough;
             if !asked.held_end {
                 return;
@@ -115,6 +119,7 @@ impl Hub {
         let mut answer = self.fund.answer(self.acked(), objects, HUB_TIME + 60, self.cursor);
         answer.request = request;
         answer.want_held = self.wants_held;
+        answer.want_list = (self.wants_held && self.wants_list).then_some(true);
         let mut signer = Signer::from_seed(&self.signer).unwrap();
         match self.mood {
             Mood::OtherRequest => answer.request = Hash::new([1; 32]),
@@ -221,6 +226,8 @@ async fn start_hub() -> (App, String) {
         code,
         wants_held: false,
         held: vec![],
+        wants_list: false,
+        lists: vec![],
         never_has_enough: false,
         signer: [2; 32],
     };

@@ -11,7 +11,7 @@ pub mod take;
 
 use crate::sync::Told;
 use cabas_protocol::Hash;
-use cabas_protocol::release::UpgradePhase;
+use cabas_protocol::release::{Trouble, UpgradePhase};
 use serde_json::{Value, json};
 use std::sync::{Mutex, PoisonError};
 
@@ -42,8 +42,9 @@ impl View {
         Self { note: note.into(), ..self }
     }
 
-    fn told(&self) -> Told {
-        Told { phase: self.phase, release: self.release.as_ref().map(|(release, _)| *release), note: self.note.clone() }
+    fn told(&self, troubles: Vec<Trouble>) -> Told {
+        let release = self.release.as_ref().map(|(release, _)| *release);
+        Told { phase: self.phase, release, note: self.note.clone(), troubles }
     }
 }
 

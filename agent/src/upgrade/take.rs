@@ -8,7 +8,7 @@ use super::state::{Bad, Held, Slot, State, Why};
 use super::{Board, View};
 use crate::journal::FORM;
 use crate::service::Service;
-use crate::sync::{CallError, HubLink, SyncError, verified_release};
+use crate::sync::{CallError, HubLink, SyncError, Told, verified_release};
 use cabas_protocol::release::{AboutAnswer, Capability, PIECE_BYTES_MAX, UpgradePhase};
 use cabas_protocol::{Hash, PublicKey, RefusalCode};
 use std::net::SocketAddr;
@@ -107,6 +107,10 @@ impl Upgrader {
         &self.service.upgrade
     }
 
+    fn told(&self, view: &View) -> Told {
+        view.told(self.service.troubles())
+    }
+
     /// The hub is told of the trial, but not waited for. False where the program lives and does not work: its next start
     /// counts, and after the last one the program before comes back.
     async fn on_trial(&self, folder: &Folder, state: &State, slot: Slot) -> bool {
@@ -149,7 +153,7 @@ impl Upgrader {
 
     /// Asks the hub and takes what it offers. True where the program is to be started again.
     async fn ask(&self, folder: &Folder) -> Result<bool, SyncError> {
-        let answer = match self.link.about(self.board().view().told()).await {
+        let answer = match self.link.about(self.told(&self.board().view())).await {
             Err(SyncError::Call(CallError::Refused(RefusalCode::NotSupported))) => {
                 tracing::debug!("the hub knows nothing of releases");
                 return Ok(false);
@@ -208,7 +212,7 @@ impl Upgrader {
             return;
         }
         self.board().set(view.clone());
-        if let Err(error) = self.link.about(view.told()).await {
+        if let Err(error) = self.link.about(self.told(&view)).await {
             tracing::debug!(%error, "the hub was not told of the upgrade");
         }
     }
@@ -358,7 +362,7 @@ impl Upgrader {
 
     async fn is_still_offered(&self, offered: &Offered) -> bool {
         let Some(key) = &self.setting.key else { return false };
-        match self.link.about(self.board().view().told()).await {
+        match self.link.about(self.told(&self.board().view())).await {
             Ok(answer) => matches!(offer_of(&answer, key), Ok(Some(now)) if now.id == offered.id),
             Err(_) => true,
         }

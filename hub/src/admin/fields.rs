@@ -15,6 +15,7 @@ const EPOCH: Date = Date::constant(1970, 1, 1);
 /// An amount as people type it: `12,5`, `12.50 €`, `1 234,50`; nothing where it is none.
 #[must_use]
 pub fn cents(text: &str) -> Option<Cents> {
+    let text = text.trim();
     if text.chars().count() > TYPED_CHARS_MAX {
         return None;
     }

@@ -1,6 +1,6 @@
 //! The fund at one glance: how each terminal stands, and what was credited, spent and is owed. No person, no purse.
 
-use cabas_protocol::release::UpgradePhase;
+use cabas_protocol::release::{Trouble, UpgradePhase};
 use cabas_protocol::row::ClockQuality;
 use cabas_protocol::sync::Standing;
 use cabas_protocol::{Cents, Epoch, MoneyError, TerminalId, Timestamp};
@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::core::ledger::AccountKind;
-use crate::store::{AlarmKind, Quarantine, RestoreView, StoreError, TerminalView, TrialLine, Tx};
+use crate::store::{AlarmKind, Quarantine, RestoreView, StoreError, TerminalView, TrialLine, TroubleView, Tx};
 
 /// A live terminal that has not called for so long is looked after, in seconds.
 pub const STALE_S: u64 = 86_400;
@@ -49,6 +49,8 @@ pub struct RestoreLine {
     pub missing_cents: u64,
     /// Balances that were handed back for purses which the backup does not have.
     pub unplaced_balances: u64,
+    /// Cards blocked again as it ended: terminals knew them as blocked, and the backup did not.
+    pub blocked_again: u64,
     /// The newest settlement in the backup.
     pub newest_settlement: u32,
     /// True once somebody has said that no later settlement was paid.
@@ -116,10 +118,36 @@ pub struct TerminalLine {
     pub unsynced_rows: Option<u32>,
     /// How good its clock is: `unknown`, `carried` or `synced`.
     pub clock: Option<&'static str>,
+    /// What it says does not work, for the admin.
+    pub troubles: Vec<TroubleLine>,
     /// What needs a person's eyes.
     pub alarms: Vec<AlarmLine>,
     /// When its unused code expires.
     pub code_expires_at: Option<u64>,
+}
+
+/// Something that does not work at a terminal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, JsonSchema, Serialize)]
+pub struct TroubleLine {
+    /// `disk_low`, `disk_full`, `journal`, `reader`, `printer`, `second_copy`; `other` where a newer terminal says it.
+    pub kind: &'static str,
+    /// Since when the hub has heard of it.
+    pub since: u64,
+}
+
+impl TroubleLine {
+    fn of(view: TroubleView) -> Self {
+        let kind = match view.trouble {
+            Trouble::DISK_LOW => "disk_low",
+            Trouble::DISK_FULL => "disk_full",
+            Trouble::JOURNAL => "journal",
+            Trouble::READER => "reader",
+            Trouble::PRINTER => "printer",
+            Trouble::SECOND_COPY => "second_copy",
+            _ => "other",
+        };
+        Self { kind, since: view.since.get() }
+    }
 }
 
 /// Alarms of one kind.
@@ -164,6 +192,7 @@ fn restore_line(view: RestoreView, balance: &[TrialLine]) -> Result<RestoreLine,
         waiting_for: view.missing.0.into_iter().map(epoch).collect(),
         missing_cents: restored.map_or(Ok(Cents::ZERO), |line| line.debits.minus(line.credits))?.get(),
         unplaced_balances: view.unplaced,
+        blocked_again: view.blocked_again,
         newest_settlement: view.settlement,
         payments_checked: view.payments_checked,
     })
@@ -227,6 +256,8 @@ pub fn terminal_line(view: TerminalView) -> TerminalLine {
         quarantine: enrolment.and_then(|enrolment| enrolment.quarantine).map(|reason| reason.to_string()),
         quarantine_kind: enrolment.and_then(|enrolment| enrolment.quarantine).map(quarantine_name),
         program: status.map(|status| status.program.clone()),
+        troubles: enrolment
+            .map_or_else(Vec::new, |enrolment| enrolment.troubles.iter().copied().map(TroubleLine::of).collect()),
         hot_list: status.map(|status| status.hot_list.get()),
         refused_unfunded: status.map(|status| status.refused_unfunded),
         current_at: enrolment.and_then(|enrolment| enrolment.current_at).map(Timestamp::get),

@@ -26,7 +26,8 @@ pub struct Letter {
 #[must_use]
 pub fn page_of(code: &str) -> Option<&'static str> {
     match code {
-        "silent" | "list_old" | "forks" | "terminal_clock" => Some("/terminals"),
+        "silent" | "list_old" | "forks" => Some("/terminals"),
+        _ if code.starts_with("terminal_") => Some("/terminals"),
         "ledger" => Some("/works"),
         _ => None,
     }

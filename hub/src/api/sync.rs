@@ -51,6 +51,7 @@ pub(super) struct Found {
     acked: ChainHead,
     backed_up: Seq,
     want_held: bool,
+    want_list: bool,
     pub(super) keys: Vec<SigningKey>,
     pub(super) keys_confirmed: u64,
     news: News,
@@ -89,7 +90,7 @@ pub(super) fn read(
     let contact = Contact { terminal: request.terminal, epoch: request.epoch, status, cursor };
     // What is handed back without having been asked for in this life says nothing of what else there is.
     let balances: Vec<Vec<u8>> = std::mem::take(&mut request.held).into_iter().map(Into::into).collect();
-    let handed = HandBack { balances, is_end: request.held_end };
+    let handed = HandBack { balances, list: request.held_list.take(), is_end: request.held_end };
     let handed = Some(handed).filter(|handed| incarnation == context.incarnation && *handed != HandBack::default());
     let asked = Asked { hash, contact, wait: Duration::from_millis(u64::from(request.wait_ms)), handed };
     if request.rows.is_empty() {
@@ -140,8 +141,8 @@ fn look(tx: &mut Tx<'_>, asked: &Contact, now: Timestamp) -> Result<Found, Store
     let news = tx.news(asked.terminal, asked.epoch, asked.cursor, LIMITS, now)?;
     let keys = tx.signing_keys()?;
     let keys_confirmed = tx.keys_confirmed(asked.terminal, asked.epoch, asked.cursor)?;
-    let TerminalKey { standing, acked, backed_up, want_held, .. } = terminal;
-    Ok(Found { standing, acked, backed_up, want_held, keys, keys_confirmed, news })
+    let TerminalKey { standing, acked, backed_up, want_held, want_list, .. } = terminal;
+    Ok(Found { standing, acked, backed_up, want_held, want_list, keys, keys_confirmed, news })
 }
 
 fn count(app: &App, asked: &Asked, ingested: &IngestOutcome) {
@@ -209,7 +210,7 @@ pub(super) fn make(
     (request, time): (Hash, Timestamp),
     found: Found,
 ) -> (Signed<SyncAnswer>, Vec<Signed<SignedBalance>>) {
-    let Found { standing, acked, backed_up, want_held, news, .. } = found;
+    let Found { standing, acked, backed_up, want_held, want_list, news, .. } = found;
     let mut cards = Vec::new();
     let objects = news.items.into_iter().filter_map(|item| object(hub, signer, item, &mut cards)).collect();
     let answer = SyncAnswer {
@@ -223,6 +224,7 @@ pub(super) fn make(
         more: news.more,
         objects,
         want_held,
+        want_list: want_list.then_some(true),
     };
     (signer.sign(&answer), cards)
 }

@@ -259,6 +259,13 @@ fn restore_text(text: &mut String, restore: &RestoreLine) -> std::fmt::Result {
     if restore.unplaced_balances > 0 {
         writeln!(text, "  {} balances of purses that are not in the backup", restore.unplaced_balances)?;
     }
+    if restore.blocked_again > 0 {
+        writeln!(
+            text,
+            "  {} cards blocked again, as terminals knew them; card unblock undoes it",
+            restore.blocked_again
+        )?;
+    }
     if !restore.payments_checked {
         writeln!(
             text,

@@ -183,6 +183,9 @@ pub(super) fn table(terminals: &[TerminalLine]) -> Result<String, std::fmt::Erro
         for alarm in &line.alarms {
             write!(text, " [{} x{}]", alarm.kind, alarm.count)?;
         }
+        for trouble in &line.troubles {
+            write!(text, " [{} since {}]", trouble.kind, trouble.since)?;
+        }
         text.push('\n');
     }
     Ok(text)

@@ -67,6 +67,7 @@ fn prepared(rows: Vec<Vec<u8>>) -> Result<Upload, PrepareError> {
         },
         held: Vec::new(),
         held_end: false,
+        held_list: None,
     };
     prepare(chain(), signer(3).public(), Incarnation::new(2), request)
 }

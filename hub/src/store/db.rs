@@ -26,7 +26,7 @@ const STATEMENTS_KEPT: usize = 128;
 pub(super) const APPLICATION_ID: i64 = 0x4361_6261;
 
 /// Every migration, oldest first; never edited, only added to.
-pub(super) const MIGRATIONS: [&str; 26] = [
+pub(super) const MIGRATIONS: [&str; 27] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_lifecycle.sql"),
     include_str!("../../migrations/0003_undo.sql"),
@@ -53,9 +53,10 @@ pub(super) const MIGRATIONS: [&str; 26] = [
     include_str!("../../migrations/0026_releases.sql"),
     include_str!("../../migrations/0027_alerts.sql"),
     include_str!("../../migrations/0028_serial_jumps.sql"),
+    include_str!("../../migrations/0029_lists_troubles_keys.sql"),
 ];
 /// The form that this program writes.
-pub const SCHEMA_VERSION: i64 = 26;
+pub const SCHEMA_VERSION: i64 = 27;
 
 /// What may be done with the file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,13 +1,14 @@
 //! Balances that terminals hand back after a restore: the hub's own signed word, by which the ledger catches up.
 
 use cabas_protocol::keys::HubKeys;
-use cabas_protocol::{Cents, Epoch, Scope, Serial, Signed, SignedBalance, TerminalId, Timestamp};
+use cabas_protocol::sync::{HeldList, Standing};
+use cabas_protocol::{CardRef, Cents, Epoch, Scope, Serial, Signed, SignedBalance, TerminalId, Timestamp, Version};
 use rusqlite::params;
 
 use super::error::StoreError;
 use super::ledger::Books;
-use super::model::AlarmKind;
-use super::sql::Sql;
+use super::model::{AlarmKind, CardName};
+use super::sql::{Sql, col};
 use super::terminals::EpochRecord;
 use super::tx::Tx;
 use crate::core::ledger::{AccountId, AccountKind, Entry, PurseNo, TransferKind};
@@ -20,6 +21,8 @@ const SERIAL_MAX: u32 = u32::MAX >> 1;
 pub struct HandBack {
     /// Signed balances.
     pub balances: Vec<Vec<u8>>,
+    /// What the terminal knows as blocked, where it was asked for that.
+    pub list: Option<HeldList>,
     /// True where these are the last.
     pub is_end: bool,
 }
@@ -81,7 +84,56 @@ impl Tx<'_> {
                 "what was handed back is not the hub's word to this terminal, and counts for nothing"
             );
         }
+        if let Some(list) = handed.list.as_ref().filter(|_| handed.is_end && record.standing == Standing::Live) {
+            self.keep_list(list)?;
+        }
         if handed.is_end { self.hand_back_done(&record, now) } else { Ok(()) }
+    }
+
+    /// Keeps a list that is newer than the backup's until the restore ends. It is the terminal's own word: it can block cards,
+    /// which people see and undo, and nothing else.
+    fn keep_list(&self, list: &HeldList) -> Result<(), StoreError> {
+        let of_backup: Version =
+            self.conn.query_row("SELECT hot_list FROM lives WHERE ended_at IS NULL", [], |row| col(row, 0))?;
+        if list.version <= of_backup {
+            return Ok(());
+        }
+        self.conn.execute("INSERT OR IGNORE INTO held_lists (version) VALUES (?1)", [Sql(list.version)])?;
+        for card in &list.cards {
+            self.conn.execute(
+                "INSERT OR IGNORE INTO held_list_cards (version, card) VALUES (?1, ?2)",
+                params![Sql(list.version), Sql(*card)],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Blocks what the newest list that was handed back names: who stole a card after the backup does not get it back.
+    pub(super) fn block_again(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let cards = self
+            .conn
+            .prepare(
+                "SELECT ref FROM cards JOIN held_list_cards ON held_list_cards.card = cards.ref
+                 WHERE held_list_cards.version = (SELECT max(version) FROM held_lists) AND blocked_at IS NULL ORDER BY ref",
+            )?
+            .query_map([], |row| col(row, 0))?
+            .collect::<Result<Vec<CardRef>, _>>()?;
+        let mut blocked = 0_u64;
+        for card in cards {
+            match self.card_block(CardName::Ref(card), now) {
+                Ok(_) => blocked = blocked.saturating_add(1),
+                Err(StoreError::HotListFull) => {
+                    tracing::error!("the hot list is full: not all cards that terminals know as blocked are on it");
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.conn.execute("UPDATE lives SET blocked_again = ?1 WHERE ended_at IS NULL", [Sql(blocked)])?;
+        if blocked > 0 {
+            tracing::warn!(cards.count = blocked, "cards that were blocked after the backup are blocked again");
+        }
+        Ok(())
     }
 
     fn catch_up(

@@ -11,6 +11,7 @@ use cabas_protocol::head::HeadContext;
 use cabas_protocol::hot_list::HotList;
 use cabas_protocol::keys::KeyCert;
 use cabas_protocol::objects::{Binding, Category, Grid, Policy, TerminalConfig};
+use cabas_protocol::release::Trouble;
 use cabas_protocol::row::Tier;
 use cabas_protocol::sync::{Recall, RefundDecision, Standing, TerminalStatus};
 use cabas_protocol::{
@@ -150,6 +151,8 @@ pub struct TerminalKey {
     pub backed_up: Seq,
     /// True where the hub asks for the balances that the terminal holds.
     pub want_held: bool,
+    /// True where it asks for the hot list with them, and the terminal said that it can.
+    pub want_list: bool,
     /// The newest change of a signing key that the terminal has confirmed.
     pub keys_confirmed: u64,
 }
@@ -207,6 +210,17 @@ pub struct EnrolmentView {
     pub current_at: Option<Timestamp>,
     /// What needs a person's eyes, one entry a kind.
     pub alarms: Vec<AlarmView>,
+    /// What does not work there, as it says itself.
+    pub troubles: Vec<TroubleView>,
+}
+
+/// Something that does not work at a terminal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TroubleView {
+    /// What.
+    pub trouble: Trouble,
+    /// Since when the hub has heard of it.
+    pub since: Timestamp,
 }
 
 /// Why a terminal is quarantined.

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use cabas_protocol::release::{AboutRequest, ProgramVersion, Release, UpgradePhase};
+use cabas_protocol::release::{AboutRequest, Capability, ProgramVersion, Release, Trouble, UpgradePhase};
 use cabas_protocol::{Epoch, Hash, Signed, TerminalId, Timestamp, Verified};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
+use super::model::TroubleView;
 use super::sql::{Sql, col, col_opt};
 use super::tx::Tx;
+use crate::core::ledger::EpochNo;
 
 /// Releases that are kept.
 pub const RELEASES_MAX: u32 = 256;
@@ -282,7 +284,43 @@ impl Tx<'_> {
                 ],
             )?;
         }
+        self.note_troubles(epoch.number, about, now)?;
         self.offer_for(about)
+    }
+
+    /// What does not work at a terminal, each with the time since which the hub has heard of it. A terminal that did not say what
+    /// troubles it this time changes nothing, for it knows not yet that the hub listens; one that cannot say has none.
+    fn note_troubles(&self, epoch: EpochNo, about: &AboutRequest, now: Timestamp) -> Result<(), StoreError> {
+        let can = about.capabilities.contains(&Capability::TROUBLES.number());
+        let Some(told) = about.troubles.as_deref().or(if can { None } else { Some(&[]) }) else { return Ok(()) };
+        let known = self.troubles(epoch)?;
+        for over in known.iter().filter(|known| !told.contains(&known.trouble.number())) {
+            let delete = "DELETE FROM troubles WHERE epoch = ?1 AND number = ?2";
+            self.conn.execute(delete, params![Sql(epoch), over.trouble.number()])?;
+        }
+        for new in told.iter().filter(|number| !known.iter().any(|known| known.trouble.number() == **number)) {
+            let insert = "INSERT INTO troubles (epoch, number, since) VALUES (?1, ?2, ?3)";
+            self.conn.execute(insert, params![Sql(epoch), new, Sql(now)])?;
+        }
+        Ok(())
+    }
+
+    /// What does not work at a terminal.
+    pub(super) fn troubles(&self, epoch: EpochNo) -> Result<Vec<TroubleView>, StoreError> {
+        let mut read =
+            self.conn.prepare_cached("SELECT number, since FROM troubles WHERE epoch = ?1 ORDER BY number")?;
+        let found = read.query_map([Sql(epoch)], |row| {
+            Ok(TroubleView { trouble: Trouble::new(row.get(0)?), since: col(row, 1)? })
+        })?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether a terminal said that it can do something.
+    pub(super) fn can(&self, epoch: EpochNo, capability: Capability) -> Result<bool, StoreError> {
+        let mut read = self.conn.prepare_cached("SELECT capabilities FROM abouts WHERE epoch = ?1")?;
+        let told: Option<String> = read.query_row([Sql(epoch)], |row| row.get(0)).optional()?;
+        let number = capability.number().to_string();
+        Ok(told.is_some_and(|told| told.split(',').any(|told| told == number)))
     }
 
     fn offer_for(&self, about: &AboutRequest) -> Result<Option<Vec<u8>>, StoreError> {

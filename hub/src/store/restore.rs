@@ -80,6 +80,8 @@ pub struct RestoreView {
     pub payments_checked: bool,
     /// Balances handed back whose purse is not in the backup.
     pub unplaced: u64,
+    /// Cards that were blocked again as it ended, for terminals knew them as blocked after the backup.
+    pub blocked_again: u64,
 }
 
 /// Puts a backup in the place of the database, as a new life of the hub. A database that is there is moved away under a
@@ -171,14 +173,16 @@ impl Tx<'_> {
         self.conn.execute("UPDATE fund SET incarnation = ?1", [life])?;
         self.conn.execute("UPDATE lives SET ended_at = ?1 WHERE ended_at IS NULL", [Sql(now)])?;
         self.conn.execute(
-            "INSERT INTO lives (incarnation, restored_at, settlement, payments_checked, jump, terminal_from, hot_list_from)
-             VALUES (?1, ?2, (SELECT ifnull(max(number), 0) FROM settlements), 0, ?4,
+            "INSERT INTO lives (incarnation, restored_at, settlement, payments_checked, jump, hot_list, terminal_from, hot_list_from)
+             VALUES (?1, ?2, (SELECT ifnull(max(number), 0) FROM settlements), 0, ?4, (SELECT version FROM hot_list),
                 (SELECT ifnull(max(number), 0) FROM terminals) + 1 + ?3,
                 max((SELECT version FROM hot_list), (SELECT ifnull(max(hot_list), 0) FROM contacts),
                     (SELECT ifnull(max(list_applied), 0) FROM epochs)) + ?3)",
             params![life, Sql(now), jump, serial_jump],
         )?;
-        self.conn.execute("DELETE FROM hand_backs", [])?;
+        for table in ["hand_backs", "held_list_cards", "held_lists"] {
+            self.conn.execute(&format!("DELETE FROM {table}"), [])?;
+        }
         self.conn.execute("INSERT INTO hand_backs (epoch) SELECT number FROM epochs WHERE standing <> 3", [])?;
         // What a backup of another life covers is not covered in this one.
         self.conn.execute("UPDATE epochs SET backed_up_seq = 0, keys_confirmed = 0, cards_confirmed = 0", [])?;
@@ -260,6 +264,7 @@ impl Tx<'_> {
             return Ok(());
         }
         self.jump_serials()?;
+        self.block_again(now)?;
         self.conn.execute("UPDATE lives SET ended_at = ?1 WHERE ended_at IS NULL", [Sql(now)])?;
         // While it lasted, cursors went past balances and recalls that were not given.
         for (table, key) in [("slices", "id"), ("recalls", "slice")] {
@@ -331,7 +336,7 @@ impl Tx<'_> {
     /// [`StoreError::Sqlite`].
     pub fn restore_view(&self) -> Result<Option<RestoreView>, StoreError> {
         let read = "SELECT incarnation, restored_at, ended_at, settlement, payments_checked,
-                (SELECT count(*) FROM held_unplaced) FROM lives ORDER BY incarnation DESC LIMIT 1";
+                (SELECT count(*) FROM held_unplaced), blocked_again FROM lives ORDER BY incarnation DESC LIMIT 1";
         let missing = self.missing()?;
         let view = self.conn.query_row(read, [], |row| {
             Ok(RestoreView {
@@ -342,6 +347,7 @@ impl Tx<'_> {
                 settlement: row.get(3)?,
                 payments_checked: row.get(4)?,
                 unplaced: col(row, 5)?,
+                blocked_again: col(row, 6)?,
             })
         });
         Ok(view.optional()?)

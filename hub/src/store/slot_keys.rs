@@ -96,12 +96,17 @@ impl Tx<'_> {
         }
         // Identity cards have a key that several slots share: it is renewed with each of them.
         let (shared, shared_version) = self.shared_due(slot)?;
+        // Each version between: a card that left while it was given one may have it, and nobody knows.
         let told = self.conn.execute(
-            "INSERT INTO keys_ahead (card, slot, version, change)
-             SELECT card, slot, iif(tier = 2, ?4, ?2), (SELECT change FROM fund) + row_number() OVER (ORDER BY card)
-             FROM card_slots JOIN cards ON cards.number = card_slots.card
-             WHERE tier = 1 AND slot = ?1 AND card_slots.version < ?2 OR tier = 2 AND slot = ?3 AND card_slots.version < ?4
-             ON CONFLICT (card, slot) DO UPDATE SET version = excluded.version, change = excluded.change",
+            "WITH RECURSIVE ahead (card, slot, version, upto) AS (
+                SELECT card, slot, 1 + max(card_slots.version, ifnull((SELECT max(version) FROM keys_ahead
+                    WHERE keys_ahead.card = card_slots.card AND keys_ahead.slot = card_slots.slot), 0)), iif(tier = 2, ?4, ?2)
+                FROM card_slots JOIN cards ON cards.number = card_slots.card
+                WHERE tier = 1 AND slot = ?1 AND card_slots.version < ?2 OR tier = 2 AND slot = ?3 AND card_slots.version < ?4
+                UNION ALL SELECT card, slot, version + 1, upto FROM ahead WHERE version < upto)
+             INSERT INTO keys_ahead (card, slot, version, change)
+             SELECT card, slot, version, (SELECT change FROM fund) + row_number() OVER (ORDER BY card, version)
+             FROM ahead WHERE version <= upto",
             params![slot, version, shared, shared_version],
         )?;
         let told = i64::try_from(told).map_err(|_| StoreError::Exhausted("change"))?;
@@ -138,13 +143,13 @@ impl Tx<'_> {
         // A next key always comes after the one that the card has.
         let ahead = self
             .conn
-            .prepare_cached("SELECT slot FROM keys_ahead WHERE card = ?1 ORDER BY slot")?
-            .query_map([number], |row| row.get(0))?
-            .collect::<Result<Vec<u8>, _>>()?;
-        for slot in ahead {
+            .prepare_cached("SELECT slot, version FROM keys_ahead WHERE card = ?1 ORDER BY slot, version")?
+            .query_map([number], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<Vec<(u8, u8)>, _>>()?;
+        for (slot, version) in ahead {
             let change = self.change_for_all()?;
-            let renumber = "UPDATE keys_ahead SET change = ?3 WHERE card = ?1 AND slot = ?2";
-            self.conn.execute(renumber, params![number, slot, Sql(change)])?;
+            let renumber = "UPDATE keys_ahead SET change = ?4 WHERE card = ?1 AND slot = ?2 AND version = ?3";
+            self.conn.execute(renumber, params![number, slot, version, Sql(change)])?;
         }
         Ok(())
     }
@@ -168,8 +173,11 @@ impl Tx<'_> {
         for (slot, version) in due {
             self.conn
                 .prepare_cached(
-                    "INSERT INTO keys_ahead (card, slot, version, change) SELECT card, slot, ?3, 0 FROM card_slots
-                     WHERE card = ?1 AND slot = ?2 AND version < ?3 ON CONFLICT (card, slot) DO NOTHING",
+                    "WITH RECURSIVE ahead (card, slot, version) AS (
+                        SELECT card, slot, version + 1 FROM card_slots WHERE card = ?1 AND slot = ?2 AND version < ?3
+                        UNION ALL SELECT card, slot, version + 1 FROM ahead WHERE version < ?3)
+                     INSERT INTO keys_ahead (card, slot, version, change) SELECT card, slot, version, 0 FROM ahead
+                     WHERE true ON CONFLICT DO NOTHING",
                 )?
                 .execute(params![number, slot, version])?;
         }

@@ -1,5 +1,6 @@
 //! Terminals and how their enrolments stand.
 
+use cabas_protocol::release::Capability;
 use cabas_protocol::row::ClockQuality;
 use cabas_protocol::sync::{Standing, TerminalStatus};
 use cabas_protocol::{ChainHead, Epoch, PublicKey, Seq, TerminalId, Timestamp};
@@ -57,7 +58,8 @@ impl Tx<'_> {
     pub fn terminal_key(&self, terminal: TerminalId, epoch: Epoch) -> Result<TerminalKey, StoreError> {
         let record = self.epoch(terminal, epoch)?;
         let EpochRecord { key, standing, acked, backed_up, to_hand_back, keys_confirmed, .. } = record;
-        Ok(TerminalKey { key, standing, acked, backed_up, want_held: to_hand_back, keys_confirmed })
+        let want_list = to_hand_back && self.can(record.number, Capability::HELD_LISTS)?;
+        Ok(TerminalKey { key, standing, acked, backed_up, want_held: to_hand_back, want_list, keys_confirmed })
     }
 
     /// Notes the signing keys that a terminal has, and of which cards it has the newest keys, by the news it says it took.
@@ -146,9 +148,10 @@ impl Tx<'_> {
                 last_contact_at,
                 current_at: col_opt(row, 3)?,
                 alarms: Vec::new(),
+                troubles: Vec::new(),
             })
         })?;
-        Ok(EnrolmentView { alarms: self.alarms(record.number)?, ..view })
+        Ok(EnrolmentView { alarms: self.alarms(record.number)?, troubles: self.troubles(record.number)?, ..view })
     }
 
     fn alarms(&self, epoch: EpochNo) -> Result<Vec<AlarmView>, StoreError> {

@@ -179,6 +179,7 @@ impl Terminal {
             },
             held: Vec::new(),
             held_end: false,
+            held_list: None,
         }
     }
 

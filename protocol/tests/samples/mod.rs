@@ -27,7 +27,7 @@ use cabas_protocol::row::{
 };
 use cabas_protocol::sign::Payload;
 use cabas_protocol::statement::{LineKind, Part, SettlementStatement, StatementLine};
-use cabas_protocol::sync::{Recall, RefundDecision, Standing, SyncAnswer, SyncRequest, TerminalStatus};
+use cabas_protocol::sync::{HeldList, Recall, RefundDecision, Standing, SyncAnswer, SyncRequest, TerminalStatus};
 use cabas_protocol::*;
 use minicbor::bytes::ByteVec;
 
@@ -326,7 +326,9 @@ fn releases() -> Vec<(String, Vec<u8>)> {
         phase: UpgradePhase::Refused,
         release: Some(HASH),
         note: "0.2.0: it failed".to_owned(),
+        troubles: None,
     };
+    let troubled = AboutRequest { troubles: Some(vec![1, 300]), ..about.clone() };
     let answer = AboutAnswer {
         head: head(ObjectType::AboutAnswer),
         request: HASH,
@@ -348,6 +350,7 @@ fn releases() -> Vec<(String, Vec<u8>)> {
     vec![
         signed("release", &root(), &release),
         signed("about_request", &terminal(), &about),
+        signed("about_request_troubles", &terminal(), &troubled),
         signed("about_request_none", &terminal(), &AboutRequest { phase: UpgradePhase::None, release: None, ..about }),
         signed("about_answer", &hub(), &answer),
         signed("about_answer_none", &hub(), &AboutAnswer { release: None, ..answer }),
@@ -431,6 +434,7 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
         },
         held: vec![],
         held_end: false,
+        held_list: None,
     };
     let sync_answer = SyncAnswer {
         head: head(ObjectType::SyncAnswer),
@@ -443,7 +447,15 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
         more: false,
         objects: vec![bytes(hub.sign(&balance(Scope::Terminal(TERMINAL, EPOCH))))],
         want_held: false,
+        want_list: None,
     };
+    let handed_back = SyncRequest {
+        rows: vec![],
+        held_end: true,
+        held_list: Some(HeldList { version: Version::new(9), cards: vec![CARD] }),
+        ..sync_request.clone()
+    };
+    let asks_for_list = SyncAnswer { objects: vec![], want_held: true, want_list: Some(true), ..sync_answer.clone() };
     let extend_request = ExtendRequest {
         head: head(ObjectType::ExtendRequest),
         terminal: TERMINAL,
@@ -519,7 +531,9 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
         ("enrol_request".to_owned(), request.as_bytes().to_vec()),
         signed("enrol_answer", &hub, &enrol_answer(request.hash())),
         signed("sync_request", &terminal, &sync_request),
+        signed("sync_request_list", &terminal, &handed_back),
         signed("sync_answer", &hub, &sync_answer),
+        signed("sync_answer_list", &hub, &asks_for_list),
         signed("extend_request", &terminal, &extend_request),
         signed("extend_answer", &hub, &extend_answer),
         signed("card_session_request", &terminal, &card_request),

@@ -12,7 +12,7 @@ use cabas_protocol::stamp::{STAMP_BYTES, Stamp, made};
 const PLAN_BYTES: usize = 33;
 
 #[used]
-static STAMP: [u8; STAMP_BYTES] = made("0.0.1 x86_64-linux-gnu 9 1");
+static STAMP: [u8; STAMP_BYTES] = made("0.0.1 x86_64-linux-gnu 9 1,2,3");
 #[used]
 static PLAN: [u8; PLAN_BYTES] = *b"\x01cabas-plan\x01crash               \x02";
 

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use cabas_hub::clock::Stopwatch;
 use cabas_tests::fleet::auditor::Broken;
@@ -48,6 +49,9 @@ struct Simulate {
     /// Only these kinds of faults in every seed, by their numbers (tests/src/fleet/plan.rs); each seed picks its own where none is named
     #[arg(long, value_delimiter = ',')]
     kinds: Vec<u32>,
+    /// Begin no seed after so many minutes, however many were asked for
+    #[arg(long)]
+    minutes: Option<u64>,
     /// Stop at the first seed that fails, and shrink nothing
     #[arg(long)]
     stop: bool,
@@ -102,10 +106,14 @@ fn parent(asked: &Simulate) -> PathBuf {
 type Failed = Vec<(u64, usize, Broken)>;
 
 /// Plays every seed, a thread a processor.
-fn play_all(asked: &Simulate, template: &Template, shape: Shape, is_told: bool) -> (Figures, Failed) {
+fn play_all(asked: &Simulate, template: &Template, shape: Shape, is_told: bool) -> (u64, Figures, Failed) {
     let parent = parent(asked);
     let threads = asked.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let next = AtomicU64::new(0);
+    let began = Stopwatch::start();
+    let is_over =
+        || asked.minutes.is_some_and(|minutes| began.elapsed() >= Duration::from_secs(minutes.saturating_mul(60)));
+    let is_over = &is_over;
     let (told, heard) = channel::<(u64, Outcome)>();
     let (mut sum, mut failed, mut done) = (Figures::default(), Vec::new(), 0_u64);
     std::thread::scope(|scope| {
@@ -117,6 +125,7 @@ fn play_all(asked: &Simulate, template: &Template, shape: Shape, is_told: bool) 
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let seed = asked.first_seed.saturating_add(place);
                     if place >= asked.seeds
+                        || is_over()
                         || told.send((seed, play(template, parent, shape, &events(seed, shape)))).is_err()
                     {
                         return;
@@ -130,6 +139,9 @@ fn play_all(asked: &Simulate, template: &Template, shape: Shape, is_told: bool) 
             match outcome {
                 Ok(figures) => sum.add(&figures),
                 Err((place, broken)) => {
+                    if is_told {
+                        eprintln!("seed {seed} breaks the rule: {}", broken.rule);
+                    }
                     failed.push((seed, place, broken));
                     if asked.stop {
                         next.store(asked.seeds, Ordering::Relaxed);
@@ -142,7 +154,7 @@ fn play_all(asked: &Simulate, template: &Template, shape: Shape, is_told: bool) 
         }
     });
     failed.sort_by_key(|(seed, ..)| *seed);
-    (sum, failed)
+    (done, sum, failed)
 }
 
 fn simulate(asked: &Simulate, shape: Shape) -> Result<bool, Broken> {
@@ -151,8 +163,8 @@ fn simulate(asked: &Simulate, shape: Shape) -> Result<bool, Broken> {
     let template = Template::make(&parent, shape)?;
     let setup_ms = began.elapsed().as_millis();
     let began = Stopwatch::start();
-    let (sum, failed) = play_all(asked, &template, shape, true);
-    summary(asked, &sum, failed.len(), (setup_ms, began.elapsed().as_millis()));
+    let (played, sum, failed) = play_all(asked, &template, shape, true);
+    summary(asked, &sum, (played, failed.len()), (setup_ms, began.elapsed().as_millis()));
     for (seed, place, broken) in failed.iter().take(SHRUNK_MAX) {
         let mut list = events(*seed, shape);
         list.truncate(place.saturating_add(1));
@@ -177,7 +189,7 @@ fn compare(asked: &Simulate, shape: Shape) -> Result<bool, Broken> {
     let (mut judged, mut all_held) = (Vec::new(), true);
     for Policy { name, shape } in policies(shape) {
         let template = Template::make(&parent(asked), shape)?;
-        let (figures, failed) = play_all(asked, &template, shape, false);
+        let (_, figures, failed) = play_all(asked, &template, shape, false);
         eprintln!("{name}: {} refused though funded of {}", figures.refused_funded, figures.tried);
         for (seed, _, broken) in &failed {
             all_held = false;
@@ -204,7 +216,7 @@ fn progress(done: u64, all: u64, failed: usize) {
     }
 }
 
-fn summary(asked: &Simulate, sum: &Figures, failed: usize, (setup_ms, run_ms): (u128, u128)) {
+fn summary(asked: &Simulate, sum: &Figures, (played, failed): (u64, usize), (setup_ms, run_ms): (u128, u128)) {
     let per_second = |count: u64| u128::from(count).saturating_mul(1_000).checked_div(run_ms.max(1)).unwrap_or(0);
     println!(
         "{} seeds of {} days, {} shops, {} households: {} failed\n\
@@ -213,7 +225,7 @@ fn summary(asked: &Simulate, sum: &Figures, failed: usize, (setup_ms, run_ms): (
          {} signing keys made or taken back; {} households left\n\
          refused though funded: {} ({} cents); asked for over the right, not paid: {} cents\n\
          setting up {setup_ms} ms, playing {run_ms} ms: {} terminal-days a second, {} events a second",
-        asked.seeds,
+        played,
         asked.days,
         asked.shops,
         asked.households,

@@ -30,7 +30,10 @@ impl Auditor {
             if beyond > self.goodwill.0 {
                 return Err(Broken::new(
                     "conservation: signed words allow no more than was given",
-                    format!("household {household} may spend {beyond} beyond what it was given"),
+                    format!(
+                        "household {household} may spend {beyond} beyond what it was given: {}",
+                        self.parts(household, hub)?
+                    ),
                 ));
             }
             if beyond == 0 {
@@ -70,13 +73,15 @@ impl Auditor {
         let exact = self.exactly(household, hub)?;
         let given = given.max(credited + self.refunds_of_copies(household, hub)?);
         let beyond = exact.saturating_sub(given.saturating_sub(taken));
-        let twice = self.returned_at_copies(household) + self.released_before(household, hub)?;
+        let twice = self.returned_at_copies(household)
+            + self.released_before(household, hub)?
+            + self.refunds_forgotten(household, hub)?;
         if beyond == 0 || twice == 0 {
             return Ok(beyond);
         }
         // What a terminal handed back is at its copy all the same. A restored hub that hears of the copy before the rows that
         // handed it back cannot know better: it counts that money twice until people close the enrolment, and says so. The same with the money
-        // of a blocked card that went back after the backup, until it goes back again.
+        // of a blocked card that went back after the backup, until it goes back again, and with what a copied terminal had refunded.
         Ok(beyond.saturating_sub(hub(self, Asked::Missing(household))?.unwrap_or_default().min(twice)))
     }
 
@@ -98,17 +103,18 @@ impl Auditor {
 
     /// What of a household's money enrolments handed back that were copied, and that nobody closed yet.
     fn returned_at_copies(&self, household: u16) -> u64 {
-        let back = |(counter, cents): (&Counter, &u64)| match counter {
-            Counter::Slice(at, purse)
-                if self.tainted.contains(at)
-                    && !self.closed.contains(at)
-                    && self.owner.get(purse) == Some(&household) =>
-            {
-                *cents
+        let is_at_a_copy = |counter: &Counter| match counter {
+            Counter::Slice(at, purse) => {
+                self.tainted.contains(at) && !self.closed.contains(at) && self.owner.get(purse) == Some(&household)
             }
-            Counter::Slice(..) | Counter::Card(_) => 0,
+            Counter::Card(_) => false,
         };
-        self.returned.iter().map(back).sum()
+        let mut back = self.copies_returned.clone();
+        for (counter, cents) in &self.returned {
+            let most = back.entry(*counter).or_default();
+            *most = (*most).max(*cents);
+        }
+        back.iter().filter(|(counter, _)| is_at_a_copy(counter)).map(|(_, cents)| cents).sum()
     }
 
     /// Rows of copied journals are not followed: what they had refunded, and all else, the hub says.
@@ -118,6 +124,43 @@ impl Auditor {
         hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>,
     ) -> Checked<u64> {
         if self.tainted.is_empty() { Ok(0) } else { Ok(hub(self, Asked::Refunds(household))?.unwrap_or_default()) }
+    }
+
+    /// What was refunded to a household by rows that a restored hub has not, or does not believe: their journal was copied.
+    fn refunds_forgotten(
+        &self,
+        household: u16,
+        hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>,
+    ) -> Checked<u64> {
+        let before = self.refunded_before.get(&household).copied().unwrap_or_default();
+        if before == 0 { Ok(0) } else { Ok(before.saturating_sub(self.refunds_of_copies(household, hub)?)) }
+    }
+
+    /// The parts of a household's sum, for who looks into a seed that broke the rule.
+    fn parts(&self, household: u16, hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>) -> Checked<String> {
+        let place = usize::from(household);
+        let mut parts = format!(
+            "credited {:?}, refunded {:?}, of copies {}, taken {:?}, missing {:?}, returned at copies {}, released before {}, refunds forgotten {}",
+            self.credited.get(place),
+            self.refunded.get(place),
+            self.refunds_of_copies(household, hub)?,
+            hub(self, Asked::Taken(household))?,
+            hub(self, Asked::Missing(household))?,
+            self.returned_at_copies(household),
+            self.released_before(household, hub)?,
+            self.refunds_forgotten(household, hub)?,
+        );
+        for (counter, (serial, allowed)) in &self.allowed {
+            let (Counter::Slice(_, purse) | Counter::Card(purse)) = counter;
+            if self.owner.get(purse) == Some(&household) {
+                let returned = self.returned.get(counter).copied().unwrap_or_default();
+                let used = hub(self, Asked::Used(*counter))?;
+                parts.push_str(&format!(
+                    "; {counter:?} serial {serial} allows {allowed}, back {returned}, used {used:?}"
+                ));
+            }
+        }
+        Ok(parts)
     }
 
     fn exactly(&self, household: u16, hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>) -> Checked<u64> {

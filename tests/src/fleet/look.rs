@@ -304,6 +304,20 @@ pub(super) fn released_cards(path: &std::path::Path) -> Checked<BTreeSet<PurseRe
     Ok(found.collect::<Result<_, _>>()?)
 }
 
+/// What each slice handed back.
+pub(super) fn returned(path: &std::path::Path) -> Checked<BTreeMap<Counter, u64>> {
+    let conn = open(path)?;
+    let mut read = conn.prepare(
+        "SELECT terminal, epochs.epoch, ref, returned_cents FROM slices JOIN epochs ON epochs.number = slices.epoch
+         JOIN purses ON purses.number = slices.id & 4294967295 WHERE returned_cents > 0",
+    )?;
+    let found = read.query_map([], |row| {
+        let at = (row.get(0)?, row.get(1)?);
+        Ok((Counter::Slice(at, PurseRef::new(row.get(2)?)), row.get(3)?))
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
 /// The newest serial of each counter.
 pub(super) fn newest_serials(path: &std::path::Path) -> Checked<BTreeMap<Counter, u32>> {
     let conn = open(path)?;
@@ -364,6 +378,12 @@ fn missing(conn: &Connection, household: u16) -> Checked<u64> {
 }
 
 /// What was refunded to a household.
+/// What was refunded to each household.
+pub(super) fn refunds(path: &std::path::Path, households: u16) -> Checked<Vec<(u16, u64)>> {
+    let conn = open(path)?;
+    (0..households).map(|household| Ok((household, refunded(&conn, household)?))).collect()
+}
+
 fn refunded(conn: &Connection, household: u16) -> Checked<u64> {
     let read = "SELECT ifnull(sum(refunds.cents), 0) FROM refunds JOIN purses ON purses.number = refunds.purse
          JOIN households ON households.number = purses.household WHERE state = 1 AND households.code = ?1";

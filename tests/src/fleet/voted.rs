@@ -3,7 +3,7 @@
 
 use super::auditor::{Broken, Checked, Counter};
 use super::hub_people::{Done, GOODWILL_CENTS};
-use super::look::{enrolments, expired, newest_serials, released_cards};
+use super::look::{enrolments, expired, newest_serials, refunds, released_cards, returned};
 use super::template::MONTH_CENTS;
 use super::world::World;
 use cabas_protocol::TerminalId;
@@ -65,9 +65,22 @@ impl World {
 
     /// The hub is restored from its newest backup: terminals that were enrolled since are not in it.
     pub(super) fn restore(&mut self) -> Checked {
-        let (time, released) = (self.time(), released_cards(&self.hub.database())?);
+        let (time, database) = (self.time(), self.hub.database());
+        let (released, returned) = (released_cards(&database)?, returned(&database)?);
+        let refunded =
+            if self.audit.tainted.is_empty() { Vec::new() } else { refunds(&database, self.shape.households)? };
         if !self.hub.restore(time)? {
             return Ok(());
+        }
+        for (household, cents) in refunded {
+            let most = self.audit.refunded_before.entry(household).or_default();
+            *most = (*most).max(cents);
+        }
+        for (counter, cents) in returned {
+            if matches!(counter, Counter::Slice(at, _) if self.audit.tainted.contains(&at)) {
+                let most = self.audit.copies_returned.entry(counter).or_default();
+                *most = (*most).max(cents);
+            }
         }
         let known = newest_serials(&self.hub.database())?;
         let is_lacking = |(counter, (serial, _)): (&Counter, &(u32, u64))| {

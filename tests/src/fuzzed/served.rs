@@ -58,10 +58,10 @@ struct Answer {
     body: Vec<u8>,
 }
 
-/// Sends one request and reads its answer.
-fn ask(address: SocketAddr, head: &str, body: &[u8]) -> Option<Answer> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+/// Sends one request and reads its answer; what is wrong where there is none.
+fn ask(address: SocketAddr, head: &str, body: &[u8]) -> Result<Answer, String> {
+    let mut stream = TcpStream::connect(address).map_err(|error| format!("not connected: {error}"))?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(|error| error.to_string())?;
     let kind = match body.first() {
         Some(b'{' | b'[') => "application/json",
         _ => "application/x-www-form-urlencoded",
@@ -70,17 +70,26 @@ fn ask(address: SocketAddr, head: &str, body: &[u8]) -> Option<Answer> {
     let head = format!(
         "{head}Host: {address}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
     );
-    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(head.as_bytes()).map_err(|error| format!("not sent: {error}"))?;
     // One that is refused by its head may be answered before all of it is read.
     _ = stream.write_all(body);
     let mut said = Vec::new();
     let mut part = [0; 4_096];
+    let mut end = String::from("closed");
     while said.len() < ANSWER_BYTES_MAX {
         match stream.read(&mut part) {
             Ok(read @ 1..) => said.extend_from_slice(part.get(..read).unwrap_or_default()),
-            Ok(0) | Err(_) => break,
+            Ok(0) => break,
+            Err(error) => {
+                end = error.to_string();
+                break;
+            }
         }
     }
+    read(&said).ok_or_else(|| format!("{end} after {} bytes", said.len()))
+}
+
+fn read(said: &[u8]) -> Option<Answer> {
     let end = said.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(said.get(..end)?).to_ascii_lowercase();
     let status = head.split(' ').nth(1)?.parse().ok()?;
@@ -109,8 +118,8 @@ fn request(bytes: &[u8]) -> Option<(&str, String, &[u8])> {
 }
 
 /// What holds of every answer: there is one, it is not our own failure, and what says that it is JSON is.
-fn checked(answer: Option<Answer>, asked: &str) -> Answer {
-    let Some(answer) = answer else { panic!("{asked} is not answered") };
+fn checked(answer: Result<Answer, String>, asked: &str) -> Answer {
+    let answer = answer.unwrap_or_else(|why| panic!("{asked} is not answered: {why}"));
     assert!(answer.status < 500 || answer.status == 503, "{asked}: {}", answer.status);
     if answer.is_json && !asked.starts_with("HEAD") {
         let read: Result<serde_json::Value, _> = serde_json::from_slice(&answer.body);

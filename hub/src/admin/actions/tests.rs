@@ -26,6 +26,7 @@ fn terminal(number: u32, standing: Standing, last_contact_at: Option<Timestamp>)
         last_contact_at,
         current_at: None,
         alarms: Vec::new(),
+        troubles: Vec::new(),
     };
     TerminalView {
         terminal: TerminalId::new(number),
@@ -222,6 +223,7 @@ fn a_restore_that_has_not_ended_comes_first() {
             settlement: 4,
             payments_checked: false,
             unplaced: 0,
+            blocked_again: 0,
         }),
         alert_percent: 100,
         ..Found::default()

@@ -6,6 +6,7 @@
 mod seen;
 
 use cabas_protocol::Timestamp;
+use cabas_protocol::release::Trouble;
 use serde::Serialize;
 
 pub use self::seen::{CertificateSeen, DatabaseSeen, KeysSeen, LedgerSeen, Seen, TerminalSeen};
@@ -30,6 +31,11 @@ pub const CLOCK_BEHIND_S_MAX: u64 = 60;
 pub const UNDELIVERED_S_MAX: u64 = 6 * 3600;
 /// A terminal that has not called for so long is told, unless the configuration says otherwise: a long weekend.
 pub const SILENT_S: u64 = 4 * DAY_S;
+
+/// A terminal that cannot write, or soon cannot, is told after so long: what a restart mends needs nobody at the fund.
+pub const TROUBLE_DISK_S: u64 = 3600;
+/// A missing reader, printer or second copy is told after so long: the shop sees it itself, and may have put it away for the night.
+pub const TROUBLE_DEVICE_S: u64 = DAY_S;
 
 const DAY_S: u64 = 86_400;
 const MIB: u64 = 1024 * 1024;
@@ -74,7 +80,7 @@ pub struct Check {
 }
 
 /// Everything that is looked at, by its word.
-pub const CODES: [&str; 16] = [
+pub const CODES: [&str; 20] = [
     "serving",
     "keys",
     "database",
@@ -91,10 +97,14 @@ pub const CODES: [&str; 16] = [
     "silent",
     "list_old",
     "terminal_clock",
+    "terminal_disk",
+    "terminal_reader",
+    "terminal_printer",
+    "terminal_copy",
 ];
 
 /// Every sentence that says what is wrong.
-pub const SAYINGS: [&str; 28] = [
+pub const SAYINGS: [&str; 32] = [
     "serving_not",
     "keys_missing",
     "keys_open",
@@ -123,11 +133,30 @@ pub const SAYINGS: [&str; 28] = [
     "silent",
     "list_old",
     "terminal_clock",
+    "terminal_disk",
+    "terminal_reader",
+    "terminal_printer",
+    "terminal_copy",
 ];
 
 /// What an alert is sent about. The others are for who looks.
-pub const ALERTED: [&str; 11] =
-    ["ledger", "disk", "log", "clock", "certificate", "backup", "drill", "replica", "forks", "silent", "list_old"];
+pub const ALERTED: [&str; 15] = [
+    "ledger",
+    "disk",
+    "log",
+    "clock",
+    "certificate",
+    "backup",
+    "drill",
+    "replica",
+    "forks",
+    "silent",
+    "list_old",
+    "terminal_disk",
+    "terminal_reader",
+    "terminal_printer",
+    "terminal_copy",
+];
 
 struct Found {
     verdict: Verdict,
@@ -282,7 +311,15 @@ fn days(seconds: u64) -> u64 {
     seconds.checked_div(DAY_S).unwrap_or(0)
 }
 
-fn terminals(seen: &Seen) -> [Check; 4] {
+/// What terminals say does not work: the check, what it is told of, how long it must last, and how much it matters.
+const TROUBLES: [(&str, &[Trouble], u64, Verdict); 4] = [
+    ("terminal_disk", &[Trouble::DISK_LOW, Trouble::DISK_FULL, Trouble::JOURNAL], TROUBLE_DISK_S, Verdict::Wrong),
+    ("terminal_reader", &[Trouble::READER], TROUBLE_DEVICE_S, Verdict::Look),
+    ("terminal_printer", &[Trouble::PRINTER], TROUBLE_DEVICE_S, Verdict::Look),
+    ("terminal_copy", &[Trouble::SECOND_COPY], TROUBLE_DEVICE_S, Verdict::Look),
+];
+
+fn terminals(seen: &Seen) -> Vec<Check> {
     let all = || seen.terminals.iter();
     let live = || all().filter(|terminal| terminal.is_live);
     let of = |terminals: Vec<&TerminalSeen>, code, says, verdict| {
@@ -297,7 +334,7 @@ fn terminals(seen: &Seen) -> [Check; 4] {
     let is_old = |terminal: &&TerminalSeen| seen.now.since_s(terminal.current_at) > seen.list_age_s_max;
     let old = of(live().filter(is_old).collect(), "list_old", "list_old", Verdict::Look);
     let old = Check { value: old.says.map(|_| hours(seen.list_age_s_max)), ..old };
-    [
+    let mut found = vec![
         of(all().filter(|terminal| terminal.is_quarantined).collect(), "forks", "forks", Verdict::Wrong),
         silent,
         old,
@@ -307,7 +344,13 @@ fn terminals(seen: &Seen) -> [Check; 4] {
             "terminal_clock",
             Verdict::Look,
         ),
-    ]
+    ];
+    found.extend(TROUBLES.map(|(code, told, lasts_s, verdict)| {
+        let lasts =
+            |(trouble, since): &(Trouble, Timestamp)| told.contains(trouble) && seen.now.since_s(*since) >= lasts_s;
+        of(live().filter(|terminal| terminal.troubles.iter().any(lasts)).collect(), code, code, verdict)
+    }));
+    found
 }
 
 fn hours(seconds: u64) -> u64 {

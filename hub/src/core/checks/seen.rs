@@ -1,6 +1,7 @@
 //! What is seen of the hub's machine and its terminals.
 
 use cabas_protocol::Timestamp;
+use cabas_protocol::release::Trouble;
 
 /// The keys on disk.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,7 +52,7 @@ pub enum CertificateSeen {
 }
 
 /// A terminal's newest enrolment.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TerminalSeen {
     /// Its number.
     pub terminal: u32,
@@ -61,6 +62,8 @@ pub struct TerminalSeen {
     pub is_quarantined: bool,
     /// True where it says that its clock cannot be trusted.
     pub is_clock_unknown: bool,
+    /// What it says does not work, by the number on the wire, and since when.
+    pub troubles: Vec<(Trouble, Timestamp)>,
     /// When it last called; for one that never did, when it was enrolled.
     pub called_at: Timestamp,
     /// When it last had everything that the hub had for it.

@@ -13,6 +13,7 @@ fn terminal(number: u32) -> TerminalSeen {
         is_live: true,
         is_quarantined: false,
         is_clock_unknown: false,
+        troubles: Vec::new(),
         called_at: at(60),
         current_at: at(60),
     }
@@ -121,6 +122,30 @@ fn terminals_are_told_by_number_and_only_those_that_sell_are_missed() {
     assert_eq!((of("forks").terminals.as_slice(), of("forks").verdict), ([5].as_slice(), Verdict::Wrong));
     assert_eq!(of("terminal_clock").terminals, [6]);
     assert_eq!(worst(&all).exit_code(), 2);
+}
+
+#[test]
+fn what_a_terminal_says_does_not_work_is_told_once_it_lasts() {
+    let of = |trouble, age_s: u64| {
+        let troubled = TerminalSeen { troubles: vec![(trouble, at(age_s))], ..terminal(2) };
+        let revoked = TerminalSeen { terminal: 3, is_live: false, ..troubled.clone() };
+        let seen = Seen { terminals: vec![terminal(1), troubled, revoked], ..fine() };
+        let found = checks(&seen).into_iter().filter(|check| check.verdict != Verdict::Fine).collect::<Vec<_>>();
+        found.into_iter().map(|check| (check.code, check.verdict, check.terminals)).collect::<Vec<_>>()
+    };
+    for (trouble, code, lasts_s, verdict) in [
+        (Trouble::DISK_LOW, "terminal_disk", TROUBLE_DISK_S, Verdict::Wrong),
+        (Trouble::DISK_FULL, "terminal_disk", TROUBLE_DISK_S, Verdict::Wrong),
+        (Trouble::JOURNAL, "terminal_disk", TROUBLE_DISK_S, Verdict::Wrong),
+        (Trouble::READER, "terminal_reader", TROUBLE_DEVICE_S, Verdict::Look),
+        (Trouble::PRINTER, "terminal_printer", TROUBLE_DEVICE_S, Verdict::Look),
+        (Trouble::SECOND_COPY, "terminal_copy", TROUBLE_DEVICE_S, Verdict::Look),
+    ] {
+        assert_eq!(of(trouble, lasts_s - 1), [], "{code}");
+        assert_eq!(of(trouble, lasts_s), [(code, verdict, vec![2])], "a revoked terminal is nobody's worry");
+        assert!(ALERTED.contains(&code) && CODES.contains(&code) && SAYINGS.contains(&code));
+    }
+    assert_eq!(of(Trouble::new(9_000), 9 * DAY_S), [], "a newer terminal's words mean nothing here");
 }
 
 #[test]

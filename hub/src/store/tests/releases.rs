@@ -27,7 +27,7 @@ fn release(version: &str, target: &str, program: u8) -> (Signed<Release>, Verifi
     (signed, verified)
 }
 
-fn about(terminal: TerminalId, program: &str) -> AboutRequest {
+pub(super) fn about(terminal: TerminalId, program: &str) -> AboutRequest {
     AboutRequest {
         head: CONTEXT.head(ObjectType::AboutRequest),
         terminal,
@@ -39,6 +39,7 @@ fn about(terminal: TerminalId, program: &str) -> AboutRequest {
         phase: UpgradePhase::None,
         release: None,
         note: String::new(),
+        troubles: None,
     }
 }
 
@@ -135,6 +136,30 @@ fn of_too_many_releases_the_oldest_goes_that_was_withdrawn_or_followed_and_that_
     let full = add(&mut world, RELEASES_MAX.saturating_add(4));
     assert!(matches!(full, Err(StoreError::Release(ReleaseRefusal::TooMany))), "{full:?}");
     assert_eq!(left(&mut world), ["1.0.0", "1.4.0", "1.5.0"]);
+}
+
+#[test]
+fn a_trouble_is_known_since_it_was_told_first_and_until_it_is_told_no_more() {
+    let mut world = World::new();
+    let terminal = world.terminal("A").id;
+    let mut tell = |troubles: Option<Vec<u16>>, capabilities: Vec<u16>, now: u64| {
+        let said = AboutRequest { troubles, capabilities, ..about(terminal, "0.1.0") };
+        world.db.write(|tx| tx.about(&said, at(now))).unwrap();
+        let view = world.db.read(|tx| tx.terminals()).unwrap().remove(0).enrolment.unwrap();
+        view.troubles.iter().map(|known| (known.trouble.number(), known.since)).collect::<Vec<_>>()
+    };
+    let can = own_capabilities;
+    assert_eq!(tell(None, can(), 5), []);
+    assert_eq!(tell(Some(vec![4, 5]), can(), 10), [(4, at(10)), (5, at(10))]);
+    assert_eq!(tell(Some(vec![4, 9000]), can(), 20), [(4, at(10)), (9000, at(20))], "each has its own time");
+    assert_eq!(
+        tell(None, can(), 30),
+        [(4, at(10)), (9000, at(20))],
+        "a program that just started knows not who listens"
+    );
+    assert_eq!(tell(None, vec![1], 40), [], "an older program would never say that it is over");
+    assert_eq!(tell(Some(vec![4]), can(), 50), [(4, at(50))]);
+    assert_eq!(tell(Some(Vec::new()), can(), 60), []);
 }
 
 #[test]

@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use cabas_protocol::keys::KeyCert;
-use cabas_protocol::{Cents, Epoch, Incarnation, ObjectType, Seq, SignedBalance, TerminalId};
+use cabas_protocol::release::AboutRequest;
+use cabas_protocol::sync::HeldList;
+use cabas_protocol::{Cents, Epoch, Incarnation, ObjectType, Seq, SignedBalance, TerminalId, Version};
 
-use super::world::{CONTEXT, NOW, Terminal, World, at, cents, purse_ref, signer};
+use super::releases::about;
+use super::world::{CONTEXT, NOW, Terminal, World, at, card_ref, cents, purse_ref, signer};
 use crate::core::card_proof::NoWitness;
 use crate::core::ledger::AccountKind;
 use crate::store::{
@@ -35,7 +38,7 @@ impl World {
     }
 
     pub(super) fn hand_back(&mut self, terminal: &Terminal, balances: Vec<Vec<u8>>, is_end: bool) {
-        let handed = HandBack { balances, is_end };
+        let handed = HandBack { balances, list: None, is_end };
         self.db.write(|tx| tx.take_held(terminal.id, terminal.epoch, &handed, NOW)).unwrap();
     }
 
@@ -256,6 +259,64 @@ fn the_auditor_sees_a_jump_that_no_restore_made() {
     assert_eq!(blamed(&mut world), 3);
     world.tamper("DELETE FROM serial_jumps");
     assert_eq!(blamed(&mut world), 3);
+}
+
+#[test]
+fn cards_that_terminals_know_as_blocked_are_blocked_again_as_the_restore_ends() {
+    let mut world = World::credited();
+    let [newest, stale, old, revoked] = ["A", "B", "A", "B"].map(|shop| world.terminal(shop));
+    let backup = world.backup("yesterday.db");
+    let v0 = world.db.write(|tx| tx.card_unblock(CardName::Number(1), NOW)).unwrap();
+    let stale_list = world.db.write(|tx| tx.card_block(CardName::Number(2), NOW)).unwrap();
+    world.db.write(|tx| tx.card_unblock(CardName::Number(2), NOW)).unwrap();
+    let newest_list = world.db.write(|tx| tx.card_block(CardName::Number(3), NOW)).unwrap();
+
+    world.restore(&backup);
+    world.db.write(|tx| tx.terminal_revoke(revoked.id, NOW)).unwrap();
+    let blocked = |world: &World| {
+        let mut read = world.db.conn.prepare("SELECT number FROM cards WHERE blocked_at IS NOT NULL").unwrap();
+        read.query_map([], |row| row.get(0)).unwrap().collect::<Result<Vec<u32>, _>>().unwrap()
+    };
+    let give = |world: &mut World, of: &Terminal, version: Version, cards: &[u8], is_end| {
+        let list = HeldList { version, cards: cards.iter().map(|card| card_ref(*card)).collect() };
+        let handed = HandBack { balances: Vec::new(), list: Some(list), is_end };
+        world.db.write(|tx| tx.take_held(of.id, of.epoch, &handed, NOW)).unwrap();
+    };
+    let far = Version::new(newest_list.get() + 5);
+    give(&mut world, &revoked, far, &[1], true);
+    give(&mut world, &old, v0, &[1], true);
+    give(&mut world, &stale, stale_list, &[2], true);
+    give(&mut world, &newest, far, &[1], false);
+    assert_eq!(blocked(&world), [0; 0], "nothing before the end, and a list comes with the last page only");
+    // Card 99 was issued after the backup.
+    give(&mut world, &newest, newest_list, &[3, 99], true);
+    assert_eq!(blocked(&world), [3], "what the newest list names, and no more");
+    let view = world.db.read(|tx| tx.restore_view()).unwrap().unwrap();
+    assert_eq!((view.ended_at, view.blocked_again), (Some(NOW), 1));
+    let list = world.db.read(|tx| tx.hot_list(&tx.fund()?)).unwrap();
+    assert!(list.version > newest_list && list.cards == [card_ref(3)], "every terminal takes it");
+    // It is a block like any other.
+    world.db.write(|tx| tx.card_unblock(CardName::Number(3), NOW)).unwrap();
+    assert_eq!(blocked(&world), [0; 0]);
+    world.audit();
+}
+
+#[test]
+fn a_hot_list_is_asked_for_only_where_the_terminal_knows_of_that() {
+    let mut world = World::credited();
+    let [old, new] = ["A", "B"].map(|shop| world.terminal(shop));
+    let tells = AboutRequest { terminal: new.id, ..about(new.id, "0.1.0") };
+    world.db.write(|tx| tx.about(&tells, NOW)).unwrap();
+    let backup = world.backup("yesterday.db");
+    let wants = |world: &mut World, of: &Terminal| {
+        let key = world.db.read(|tx| tx.terminal_key(of.id, of.epoch)).unwrap();
+        (key.want_held, key.want_list)
+    };
+    assert_eq!((wants(&mut world, &old), wants(&mut world, &new)), ((false, false), (false, false)));
+    world.restore(&backup);
+    assert_eq!((wants(&mut world, &old), wants(&mut world, &new)), ((true, false), (true, true)));
+    world.hand_back(&new, Vec::new(), true);
+    assert_eq!(wants(&mut world, &new), (false, false));
 }
 
 #[test]

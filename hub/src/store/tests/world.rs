@@ -439,6 +439,7 @@ impl Terminal {
             status: self.status(),
             held: Vec::new(),
             held_end: false,
+            held_list: None,
         }
     }
 

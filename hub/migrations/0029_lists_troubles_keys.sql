@@ -6,22 +6,19 @@ CREATE TABLE troubles (
     PRIMARY KEY (epoch, number)
 ) STRICT, WITHOUT ROWID;
 
--- Hot lists that terminals handed back since the hub was restored, and the cards on each.
-CREATE TABLE held_lists (
-    version INTEGER PRIMARY KEY CHECK (version > 0)
-) STRICT;
-CREATE TABLE held_list_cards (
-    version INTEGER NOT NULL REFERENCES held_lists (version),
-    card    BLOB    NOT NULL CHECK (length(card) = 8),
-    PRIMARY KEY (version, card)
+-- Cards that terminals told as blocked since the hub was restored: which enrolment did, and whether the card was blocked by that. No enrolment: people
+-- unblocked it since, and no list blocks it again.
+CREATE TABLE held_blocks (
+    card    BLOB    PRIMARY KEY CHECK (length(card) = 8),
+    epoch   INTEGER REFERENCES epochs (number),
+    blocked INTEGER NOT NULL CHECK (blocked IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
--- hot_list: the version in the backup. blocked_again: cards of a handed-back list that were not blocked in it.
+-- The hot list's version in the backup, and when an enrolment was asked for its own first.
 ALTER TABLE lives ADD COLUMN hot_list INTEGER NOT NULL DEFAULT 0 CHECK (hot_list >= 0);
-ALTER TABLE lives ADD COLUMN blocked_again INTEGER NOT NULL DEFAULT 0 CHECK (blocked_again >= 0);
-UPDATE lives SET hot_list = (SELECT version FROM hot_list);
+ALTER TABLE hand_backs ADD COLUMN asked_at INTEGER;
 
--- Every key that a card may be given next, where there was only the newest one: a card that left while it was given one may have one between.
+-- The two newest keys that a card may be given, where there was only the newest: a card that left while it was given one may have the other.
 CREATE TABLE all_keys_ahead (
     card    INTEGER NOT NULL REFERENCES issued_cards (card),
     slot    INTEGER NOT NULL REFERENCES slots (slot),
@@ -31,7 +28,7 @@ CREATE TABLE all_keys_ahead (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO all_keys_ahead SELECT card, slot, version, change FROM keys_ahead;
 WITH RECURSIVE between_them (card, slot, version, upto) AS (
-    SELECT card, slot, card_slots.version + 1, keys_ahead.version FROM keys_ahead JOIN card_slots USING (card, slot)
+    SELECT card, slot, max(card_slots.version + 1, keys_ahead.version - 1), keys_ahead.version FROM keys_ahead JOIN card_slots USING (card, slot)
     UNION ALL SELECT card, slot, version + 1, upto FROM between_them WHERE version + 1 < upto)
 INSERT INTO all_keys_ahead (card, slot, version, change)
 SELECT card, slot, version, (SELECT change FROM fund) + row_number() OVER (ORDER BY card, slot, version)

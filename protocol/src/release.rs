@@ -268,7 +268,7 @@ impl Payload for AboutRequest {
         codec::text("note", &self.note, NOTE_BYTES_MAX)?;
         let troubles = self.troubles.as_deref().unwrap_or_default();
         codec::at_most("troubles", troubles.len(), TROUBLES_MAX)?;
-        if !troubles.is_sorted_by(|a, b| a < b) {
+        if !troubles.is_sorted_by(|a, b| a < b) || troubles.first() == Some(&0) {
             return Err(CodecError::Limit("troubles"));
         }
         check_capabilities(&self.capabilities)

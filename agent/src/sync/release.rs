@@ -46,8 +46,15 @@ impl HubLink {
     /// # Errors
     /// [`SyncError`]; a hub that does not know the call refuses it as not supported.
     pub async fn about(&self, told: Told) -> Result<AboutAnswer, SyncError> {
+        let knew = self.hears_troubles.load(Ordering::Relaxed);
+        let answer = self.about_once(&told).await?;
+        // A hub that listens is told at once what it may have heard before a restart mended it.
+        if !knew && self.hears_troubles.load(Ordering::Relaxed) { self.about_once(&told).await } else { Ok(answer) }
+    }
+
+    async fn about_once(&self, told: &Told) -> Result<AboutAnswer, SyncError> {
         let state = self.journal().published().state;
-        let mut note = told.note;
+        let mut note = told.note.clone();
         note.retain(|character| !character.is_control());
         while note.len() > NOTE_BYTES_MAX {
             note.pop();
@@ -67,10 +74,15 @@ impl HubLink {
         });
         let answer: Result<Verified<AboutAnswer>, _> =
             self.client().call("/v1/about", &request, &state.keys, TIMEOUT).await;
-        // An older program may run there since, and would refuse what it does not know.
-        let hears =
-            |answer: &Verified<AboutAnswer>| answer.payload().capabilities.contains(&Capability::TROUBLES.number());
-        self.hears_troubles.store(answer.as_ref().is_ok_and(hears), Ordering::Relaxed);
+        match &answer {
+            Ok(answer) => {
+                let hears = answer.payload().capabilities.contains(&Capability::TROUBLES.number());
+                self.hears_troubles.store(hears, Ordering::Relaxed);
+            }
+            // An older program may run there since, and refuses what it does not know.
+            Err(CallError::Refused(_)) => self.hears_troubles.store(false, Ordering::Relaxed),
+            Err(_) => {}
+        }
         Ok(answer?.into_payload())
     }
 

@@ -1,5 +1,6 @@
 //! The loop: push what is new at once, otherwise wait at the hub for news; pause where it cannot be reached.
 
+use super::client::CallError;
 use super::link::{HubLink, SyncError, Synced};
 use super::pause::Pause;
 use crate::clock::{Clock, Stopwatch};
@@ -89,6 +90,10 @@ pub async fn run(link: Arc<HubLink>, clock: Clock, timing: Timing, network: watc
             }
             Err(error) => {
                 note(&network, &error);
+                if matches!(error, SyncError::Call(CallError::Refused(_))) {
+                    // Another program may answer there than the one that asked for the list.
+                    held.list_asked = false;
+                }
                 again = false;
                 let length = pause.after_failure(chance());
                 tokio::time::sleep(QUIET).await;

@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::core::ledger::AccountKind;
-use crate::store::{AlarmKind, Quarantine, RestoreView, StoreError, TerminalView, TrialLine, TroubleView, Tx};
+use crate::store::{
+    AlarmKind, BlockedAgain, Quarantine, RestoreView, StoreError, TerminalView, TrialLine, TroubleView, Tx,
+};
 
 /// A live terminal that has not called for so long is looked after, in seconds.
 pub const STALE_S: u64 = 86_400;
@@ -49,12 +51,29 @@ pub struct RestoreLine {
     pub missing_cents: u64,
     /// Balances that were handed back for purses which the backup does not have.
     pub unplaced_balances: u64,
-    /// Cards blocked again as it ended: terminals knew them as blocked, and the backup did not.
-    pub blocked_again: u64,
+    /// Cards blocked again: terminals knew them as blocked, and the backup did not.
+    pub blocked_again: Vec<BlockedLine>,
+    /// Cards that terminals know as blocked and that the backup does not have: blocked as they are imported again.
+    pub blocked_unknown: u64,
     /// The newest settlement in the backup.
     pub newest_settlement: u32,
     /// True once somebody has said that no later settlement was paid.
     pub payments_checked: bool,
+}
+
+/// A card that was blocked again after a restore.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, JsonSchema, Serialize)]
+pub struct BlockedLine {
+    /// Its number.
+    pub card_number: u32,
+    /// The terminal that knew it as blocked.
+    pub terminal: u32,
+}
+
+impl BlockedLine {
+    const fn of(view: BlockedAgain) -> Self {
+        Self { card_number: view.card, terminal: view.terminal.get() }
+    }
 }
 
 /// An enrolment.
@@ -192,7 +211,8 @@ fn restore_line(view: RestoreView, balance: &[TrialLine]) -> Result<RestoreLine,
         waiting_for: view.missing.0.into_iter().map(epoch).collect(),
         missing_cents: restored.map_or(Ok(Cents::ZERO), |line| line.debits.minus(line.credits))?.get(),
         unplaced_balances: view.unplaced,
-        blocked_again: view.blocked_again,
+        blocked_again: view.blocked_again.iter().copied().map(BlockedLine::of).collect(),
+        blocked_unknown: view.blocked_unknown,
         newest_settlement: view.settlement,
         payments_checked: view.payments_checked,
     })

@@ -141,7 +141,8 @@ fn look(tx: &mut Tx<'_>, asked: &Contact, now: Timestamp) -> Result<Found, Store
     let news = tx.news(asked.terminal, asked.epoch, asked.cursor, LIMITS, now)?;
     let keys = tx.signing_keys()?;
     let keys_confirmed = tx.keys_confirmed(asked.terminal, asked.epoch, asked.cursor)?;
-    let TerminalKey { standing, acked, backed_up, want_held, want_list, .. } = terminal;
+    let TerminalKey { standing, acked, backed_up, want_held, .. } = terminal;
+    let want_list = tx.wants_list(asked.terminal, asked.epoch, now)?;
     Ok(Found { standing, acked, backed_up, want_held, want_list, keys, keys_confirmed, news })
 }
 

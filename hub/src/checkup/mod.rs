@@ -195,6 +195,7 @@ pub fn terminal(view: &TerminalView) -> Option<TerminalSeen> {
         is_quarantined: enrolment.standing == Standing::Quarantined,
         is_clock_unknown: enrolment.status.as_ref().is_some_and(|status| status.clock == ClockQuality::Unknown),
         troubles: enrolment.troubles.iter().map(|view| (view.trouble, view.since)).collect(),
+        told_at: enrolment.told_at.unwrap_or(enrolment.opened_at),
         called_at: enrolment.last_contact_at.unwrap_or(enrolment.opened_at),
         current_at: enrolment.current_at.unwrap_or(enrolment.opened_at),
     })

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::{Context, terminal};
-use crate::admin::overview::{self, Overview, RestoreLine};
+use crate::admin::overview::{self, BlockedLine, Overview, RestoreLine};
 use crate::keys;
 use crate::out::print;
 use crate::store::{Db, InitFund, OpenMode, PolicyLimits};
@@ -259,12 +259,16 @@ fn restore_text(text: &mut String, restore: &RestoreLine) -> std::fmt::Result {
     if restore.unplaced_balances > 0 {
         writeln!(text, "  {} balances of purses that are not in the backup", restore.unplaced_balances)?;
     }
-    if restore.blocked_again > 0 {
+    for line in &restore.blocked_again {
+        let BlockedLine { card_number, terminal } = line;
         writeln!(
             text,
-            "  {} cards blocked again, as terminals knew them; card unblock undoes it",
-            restore.blocked_again
+            "  card {card_number} was blocked again: terminal {terminal} knew it so (card unblock undoes it)"
         )?;
+    }
+    if restore.blocked_unknown > 0 {
+        let count = restore.blocked_unknown;
+        writeln!(text, "  {count} blocked cards that are not in the backup: blocked as they are imported again")?;
     }
     if !restore.payments_checked {
         writeln!(

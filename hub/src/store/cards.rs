@@ -73,6 +73,10 @@ impl Tx<'_> {
             return Err(StoreError::CardReleased);
         }
         self.conn.execute("UPDATE cards SET blocked_at = NULL, blocked_in = NULL WHERE ref = ?1", [Sql(card)])?;
+        if self.is_restoring()? {
+            let told = "INSERT OR REPLACE INTO held_blocks (card, epoch, blocked) VALUES (?1, NULL, 0)";
+            self.conn.execute(told, [Sql(card)])?;
+        }
         self.hot_list_changed(now)
     }
 

@@ -2,8 +2,8 @@
 
 use cabas_protocol::keys::HubKeys;
 use cabas_protocol::sync::{HeldList, Standing};
-use cabas_protocol::{CardRef, Cents, Epoch, Scope, Serial, Signed, SignedBalance, TerminalId, Timestamp, Version};
-use rusqlite::params;
+use cabas_protocol::{CardRef, Cents, Epoch, Scope, Serial, Signed, SignedBalance, TerminalId, Timestamp};
+use rusqlite::{OptionalExtension as _, params};
 
 use super::error::StoreError;
 use super::ledger::Books;
@@ -85,55 +85,54 @@ impl Tx<'_> {
             );
         }
         if let Some(list) = handed.list.as_ref().filter(|_| handed.is_end && record.standing == Standing::Live) {
-            self.keep_list(list)?;
+            self.take_list(&record, list, now)?;
         }
         if handed.is_end { self.hand_back_done(&record, now) } else { Ok(()) }
     }
 
-    /// Keeps a list that is newer than the backup's until the restore ends. It is the terminal's own word: it can block cards,
-    /// which people see and undo, and nothing else.
-    fn keep_list(&self, list: &HeldList) -> Result<(), StoreError> {
-        let of_backup: Version =
-            self.conn.query_row("SELECT hot_list FROM lives WHERE ended_at IS NULL", [], |row| col(row, 0))?;
-        if list.version <= of_backup {
+    /// Blocks what a terminal knows as blocked and the backup does not: too much is the safe side, and people see and undo it. Only a
+    /// list counts that came after the backup and before this life. Nothing here keeps a restore from its end.
+    fn take_list(&mut self, record: &EpochRecord, list: &HeldList, now: Timestamp) -> Result<(), StoreError> {
+        let window = "SELECT hot_list, hot_list_from FROM lives WHERE ended_at IS NULL";
+        let window: Option<(u64, u64)> =
+            self.conn.query_row(window, [], |row| Ok((col(row, 0)?, col(row, 1)?))).optional()?;
+        let version = u64::from(list.version.get());
+        if window.is_none_or(|(of_backup, from)| version <= of_backup || version >= from) {
             return Ok(());
         }
-        self.conn.execute("INSERT OR IGNORE INTO held_lists (version) VALUES (?1)", [Sql(list.version)])?;
+        let mut blocked = 0_u64;
         for card in &list.cards {
-            self.conn.execute(
-                "INSERT OR IGNORE INTO held_list_cards (version, card) VALUES (?1, ?2)",
-                params![Sql(list.version), Sql(*card)],
-            )?;
+            let new = "INSERT OR IGNORE INTO held_blocks (card, epoch, blocked) VALUES (?1, ?2, 0)";
+            if self.conn.execute(new, params![Sql(*card), Sql(record.number)])? > 0 && self.block_told(*card, now)? {
+                blocked = blocked.saturating_add(1);
+            }
+        }
+        if blocked > 0 {
+            tracing::warn!(
+                terminal.id = %record.terminal, terminal.epoch = %record.epoch, cards.count = blocked,
+                "cards that the terminal knew as blocked are blocked again"
+            );
         }
         Ok(())
     }
 
-    /// Blocks what the newest list that was handed back names: who stole a card after the backup does not get it back.
-    pub(super) fn block_again(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let cards = self
-            .conn
-            .prepare(
-                "SELECT ref FROM cards JOIN held_list_cards ON held_list_cards.card = cards.ref
-                 WHERE held_list_cards.version = (SELECT max(version) FROM held_lists) AND blocked_at IS NULL ORDER BY ref",
-            )?
-            .query_map([], |row| col(row, 0))?
-            .collect::<Result<Vec<CardRef>, _>>()?;
-        let mut blocked = 0_u64;
-        for card in cards {
-            match self.card_block(CardName::Ref(card), now) {
-                Ok(_) => blocked = blocked.saturating_add(1),
-                Err(StoreError::HotListFull) => {
-                    tracing::error!("the hot list is full: not all cards that terminals know as blocked are on it");
-                    break;
-                }
-                Err(error) => return Err(error),
+    /// Blocks a card that was told, where it is known and buys. False where nothing was to be done, or the list is full.
+    pub(super) fn block_told(&mut self, card: CardRef, now: Timestamp) -> Result<bool, StoreError> {
+        let read = "SELECT EXISTS (SELECT 1 FROM cards JOIN held_blocks ON held_blocks.card = cards.ref
+             WHERE ref = ?1 AND blocked_at IS NULL AND held_blocks.epoch IS NOT NULL)";
+        if !self.conn.prepare_cached(read)?.query_row([Sql(card)], |row| row.get::<_, bool>(0))? {
+            return Ok(false);
+        }
+        match self.card_block(CardName::Ref(card), now) {
+            Ok(_) => {}
+            Err(error @ (StoreError::HotListFull | StoreError::Exhausted(_))) => {
+                tracing::error!(%error, "a card that a terminal knows as blocked is not blocked again");
+                return Ok(false);
             }
+            Err(error) => return Err(error),
         }
-        self.conn.execute("UPDATE lives SET blocked_again = ?1 WHERE ended_at IS NULL", [Sql(blocked)])?;
-        if blocked > 0 {
-            tracing::warn!(cards.count = blocked, "cards that were blocked after the backup are blocked again");
-        }
-        Ok(())
+        self.conn.execute("UPDATE held_blocks SET blocked = 1 WHERE card = ?1", [Sql(card)])?;
+        Ok(true)
     }
 
     fn catch_up(

@@ -50,7 +50,7 @@ impl Tx<'_> {
         self.import_members(plan, &mut report)?;
         let mut seen = Seen::default();
         for (place, card) in plan.cards.iter().enumerate() {
-            self.import_card(card, &mut seen, &mut report)?;
+            self.import_card(card, &mut seen, &mut report, now)?;
             report.placed(place);
         }
         if dry_run || !report.conflicts.is_empty() {
@@ -176,7 +176,13 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn import_card(&mut self, card: &ImportCard, seen: &mut Seen, report: &mut ImportReport) -> Result<(), StoreError> {
+    fn import_card(
+        &mut self,
+        card: &ImportCard,
+        seen: &mut Seen,
+        report: &mut ImportReport,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         if let Some(conflict) = seen.conflict(card) {
             report.conflicts.push(conflict);
             return Ok(());
@@ -196,7 +202,9 @@ impl Tx<'_> {
         if known.is_empty() {
             report.cards.added = report.cards.added.saturating_add(1);
             report.changes(ImportChange::Card { number: card.number, household: card.household.clone() });
-            return self.card_bind(card, purse);
+            self.card_bind(card, purse)?;
+            // One that was issued and blocked after the backup that the hub was restored from.
+            return self.block_told(card.card, now).map(drop);
         }
         match known.iter().find_map(|known| known.conflict(card, purse)) {
             Some(conflict) => report.conflicts.push(conflict),

@@ -128,7 +128,7 @@ pub use register::{
     HouseholdLine, MEMBERS_MAX, NAMES_SEARCHED_MAX, RegisterRefusal, Unaware,
 };
 pub use releases::{AboutView, OfferedProgram, RELEASES_MAX, ReleaseRefusal, ReleaseView};
-pub use restore::{Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
+pub use restore::{BlockedAgain, Missing, RESTORE_GAP, RestorePlan, RestoreReport, RestoreView, restore};
 pub use sessions::{
     SESSION_IDLE_S, SESSION_UNPROVEN_S, SESSION_WHOLE_S, SESSIONS_PER_USER_MAX, SessionView, TOKENS_MAX, TokenView,
 };

@@ -151,8 +151,6 @@ pub struct TerminalKey {
     pub backed_up: Seq,
     /// True where the hub asks for the balances that the terminal holds.
     pub want_held: bool,
-    /// True where it asks for the hot list with them, and the terminal said that it can.
-    pub want_list: bool,
     /// The newest change of a signing key that the terminal has confirmed.
     pub keys_confirmed: u64,
 }
@@ -212,6 +210,8 @@ pub struct EnrolmentView {
     pub alarms: Vec<AlarmView>,
     /// What does not work there, as it says itself.
     pub troubles: Vec<TroubleView>,
+    /// When it said last what it is, and what does not work.
+    pub told_at: Option<Timestamp>,
 }
 
 /// Something that does not work at a terminal.

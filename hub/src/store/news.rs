@@ -87,7 +87,7 @@ impl Tx<'_> {
         self.new_policy(found, fund, since)?;
         self.new_grids(found, fund, record.terminal, since)?;
         let changed: u64 = self.conn.query_row("SELECT change FROM hot_list", [], |row| col(row, 0))?;
-        if changed > since {
+        if changed > since && !record.to_hand_back {
             found.insert(changed, Deliverable::HotList(self.hot_list(fund)?));
         }
         if record.standing != Standing::Live {

@@ -80,8 +80,19 @@ pub struct RestoreView {
     pub payments_checked: bool,
     /// Balances handed back whose purse is not in the backup.
     pub unplaced: u64,
-    /// Cards that were blocked again as it ended, for terminals knew them as blocked after the backup.
-    pub blocked_again: u64,
+    /// Cards that were blocked again, for terminals knew them as blocked after the backup.
+    pub blocked_again: Vec<BlockedAgain>,
+    /// Cards that terminals know as blocked, and the backup does not have.
+    pub blocked_unknown: u64,
+}
+
+/// A card that was blocked again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BlockedAgain {
+    /// Its number.
+    pub card: u32,
+    /// The terminal that knew it as blocked.
+    pub terminal: TerminalId,
 }
 
 /// Puts a backup in the place of the database, as a new life of the hub. A database that is there is moved away under a
@@ -176,11 +187,12 @@ impl Tx<'_> {
             "INSERT INTO lives (incarnation, restored_at, settlement, payments_checked, jump, hot_list, terminal_from, hot_list_from)
              VALUES (?1, ?2, (SELECT ifnull(max(number), 0) FROM settlements), 0, ?4, (SELECT version FROM hot_list),
                 (SELECT ifnull(max(number), 0) FROM terminals) + 1 + ?3,
-                max((SELECT version FROM hot_list), (SELECT ifnull(max(hot_list), 0) FROM contacts),
-                    (SELECT ifnull(max(list_applied), 0) FROM epochs)) + ?3)",
-            params![life, Sql(now), jump, serial_jump],
+                max((SELECT version FROM hot_list), min(?5, max((SELECT ifnull(max(hot_list), 0) FROM contacts),
+                    (SELECT ifnull(max(list_applied), 0) FROM epochs)))) + ?3)",
+            // What terminals tell must not drive the numbers to their end.
+            params![life, Sql(now), jump, serial_jump, u32::MAX >> 1],
         )?;
-        for table in ["hand_backs", "held_list_cards", "held_lists"] {
+        for table in ["hand_backs", "held_blocks"] {
             self.conn.execute(&format!("DELETE FROM {table}"), [])?;
         }
         self.conn.execute("INSERT INTO hand_backs (epoch) SELECT number FROM epochs WHERE standing <> 3", [])?;
@@ -255,7 +267,13 @@ impl Tx<'_> {
             "UPDATE hand_backs SET done_at = ?2 WHERE epoch = ?1 AND done_at IS NULL",
             params![Sql(record.number), Sql(now)],
         )?;
-        if done > 0 { self.end_if_all_handed_back(now) } else { Ok(()) }
+        if done == 0 {
+            return Ok(());
+        }
+        // A list of this life was kept from it: what it held before was to come back first.
+        let change = self.change_for_all()?;
+        self.conn.execute("UPDATE hot_list SET change = ?1", [Sql(change)])?;
+        self.end_if_all_handed_back(now)
     }
 
     /// Ends the restore where nothing is missing: every balance is delivered anew, and free money is reserved again.
@@ -264,7 +282,6 @@ impl Tx<'_> {
             return Ok(());
         }
         self.jump_serials()?;
-        self.block_again(now)?;
         self.conn.execute("UPDATE lives SET ended_at = ?1 WHERE ended_at IS NULL", [Sql(now)])?;
         // While it lasted, cursors went past balances and recalls that were not given.
         for (table, key) in [("slices", "id"), ("recalls", "slice")] {
@@ -336,7 +353,7 @@ impl Tx<'_> {
     /// [`StoreError::Sqlite`].
     pub fn restore_view(&self) -> Result<Option<RestoreView>, StoreError> {
         let read = "SELECT incarnation, restored_at, ended_at, settlement, payments_checked,
-                (SELECT count(*) FROM held_unplaced), blocked_again FROM lives ORDER BY incarnation DESC LIMIT 1";
+                (SELECT count(*) FROM held_unplaced) FROM lives ORDER BY incarnation DESC LIMIT 1";
         let missing = self.missing()?;
         let view = self.conn.query_row(read, [], |row| {
             Ok(RestoreView {
@@ -347,10 +364,19 @@ impl Tx<'_> {
                 settlement: row.get(3)?,
                 payments_checked: row.get(4)?,
                 unplaced: col(row, 5)?,
-                blocked_again: col(row, 6)?,
+                blocked_again: Vec::new(),
+                blocked_unknown: 0,
             })
         });
-        Ok(view.optional()?)
+        let Some(view) = view.optional()? else { return Ok(None) };
+        let mut read = self.conn.prepare_cached(
+            "SELECT cards.number, terminal FROM held_blocks JOIN cards ON ref = card JOIN epochs ON epochs.number = held_blocks.epoch
+             WHERE blocked = 1 ORDER BY terminal, cards.number",
+        )?;
+        let blocked = read.query_map([], |row| Ok(BlockedAgain { card: row.get(0)?, terminal: col(row, 1)? }))?;
+        let unknown = "SELECT count(*) FROM held_blocks WHERE card NOT IN (SELECT ref FROM cards)";
+        let blocked_unknown = self.conn.query_row(unknown, [], |row| col(row, 0))?;
+        Ok(Some(RestoreView { blocked_again: blocked.collect::<Result<_, _>>()?, blocked_unknown, ..view }))
     }
 
     /// Somebody has compared the bank's statement with the settlements of the backup: nothing later was paid.

@@ -109,6 +109,12 @@ impl Tx<'_> {
              FROM ahead WHERE version <= upto",
             params![slot, version, shared, shared_version],
         )?;
+        // A terminal keeps no more of a card: an older one of these would drive out the one that a blocked card has.
+        self.conn.execute(
+            "DELETE FROM keys_ahead WHERE version + ?1 <= (SELECT max(version) FROM keys_ahead AS newest
+                WHERE newest.card = keys_ahead.card AND newest.slot = keys_ahead.slot)",
+            [SLOT_KEYS_KEPT.saturating_sub(1)],
+        )?;
         let told = i64::try_from(told).map_err(|_| StoreError::Exhausted("change"))?;
         if told > 0 {
             self.conn.execute("UPDATE fund SET change = change + ?1, change_for_all = change + ?1", [told])?;

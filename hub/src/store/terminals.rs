@@ -14,6 +14,8 @@ use crate::core::ledger::{EpochNo, ShopNo};
 
 /// A contact that says nothing new is written this often, in seconds.
 const CONTACT_EVERY_S: u64 = 60;
+/// How long after its first call a terminal is asked for its hot list, in seconds.
+const LIST_ASKED_S: u64 = 300;
 
 /// An enrolment as the store works with it.
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +60,24 @@ impl Tx<'_> {
     pub fn terminal_key(&self, terminal: TerminalId, epoch: Epoch) -> Result<TerminalKey, StoreError> {
         let record = self.epoch(terminal, epoch)?;
         let EpochRecord { key, standing, acked, backed_up, to_hand_back, keys_confirmed, .. } = record;
-        let want_list = to_hand_back && self.can(record.number, Capability::HELD_LISTS)?;
-        Ok(TerminalKey { key, standing, acked, backed_up, want_held: to_hand_back, want_list, keys_confirmed })
+        Ok(TerminalKey { key, standing, acked, backed_up, want_held: to_hand_back, keys_confirmed })
+    }
+
+    /// Whether a terminal is asked for its hot list with what it hands back: where it said that it can, and for a while. A program from
+    /// before, put back since, does not understand the question, and must come to hand back all the same.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownTerminal`] or [`StoreError::UnknownEpoch`].
+    pub fn wants_list(&mut self, terminal: TerminalId, epoch: Epoch, now: Timestamp) -> Result<bool, StoreError> {
+        let record = self.epoch(terminal, epoch)?;
+        if !record.to_hand_back || !self.can(record.number, Capability::HELD_LISTS)? {
+            return Ok(false);
+        }
+        let first = "UPDATE hand_backs SET asked_at = ?2 WHERE epoch = ?1 AND asked_at IS NULL";
+        self.conn.execute(first, params![Sql(record.number), Sql(now)])?;
+        let read = "SELECT asked_at FROM hand_backs WHERE epoch = ?1";
+        let asked_at: Timestamp = self.conn.query_row(read, [Sql(record.number)], |row| col(row, 0))?;
+        Ok(now.since_s(asked_at) < LIST_ASKED_S)
     }
 
     /// Notes the signing keys that a terminal has, and of which cards it has the newest keys, by the news it says it took.
@@ -133,7 +151,8 @@ impl Tx<'_> {
         let record = self.epoch(terminal, epoch)?;
         let mut read = self.conn.prepare_cached(
             "SELECT opened_at, quarantine, contact_at, current_at, program, wall, clock, hot_list, newest_seq,
-                refused_unfunded FROM epochs LEFT JOIN contacts ON contacts.epoch = epochs.number WHERE number = ?1",
+                refused_unfunded, (SELECT at FROM abouts WHERE abouts.epoch = epochs.number)
+             FROM epochs LEFT JOIN contacts ON contacts.epoch = epochs.number WHERE number = ?1",
         )?;
         let view = read.query_row([Sql(record.number)], |row| {
             let last_contact_at = col_opt(row, 2)?;
@@ -149,6 +168,7 @@ impl Tx<'_> {
                 current_at: col_opt(row, 3)?,
                 alarms: Vec::new(),
                 troubles: Vec::new(),
+                told_at: col_opt(row, 10)?,
             })
         })?;
         Ok(EnrolmentView { alarms: self.alarms(record.number)?, troubles: self.troubles(record.number)?, ..view })

@@ -50,7 +50,7 @@ struct Simulate {
     #[arg(long, value_delimiter = ',')]
     kinds: Vec<u32>,
     /// Begin no seed after so many minutes, however many were asked for
-    #[arg(long)]
+    #[arg(long, conflicts_with = "policies")]
     minutes: Option<u64>,
     /// Stop at the first seed that fails, and shrink nothing
     #[arg(long)]

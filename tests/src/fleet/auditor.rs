@@ -103,8 +103,8 @@ pub struct Auditor {
     pub returned: BTreeMap<Counter, u64>,
     /// The same of copied enrolments, as the hub knew it before it was restored.
     pub copies_returned: BTreeMap<Counter, u64>,
-    /// What was refunded to each household before the hub was restored, while a terminal was copied.
-    pub refunded_before: BTreeMap<u16, u64>,
+    /// What copied enrolments had refunded to each household before the hub was restored.
+    pub refunded_before: BTreeMap<(Enrolled, String), u64>,
     /// What was refunded of each sale, by rows that the hub acknowledged: at most what the fund paid.
     refunded_of: BTreeMap<(Enrolled, u32), u64>,
     /// The same for each household.

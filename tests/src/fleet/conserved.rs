@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::auditor::{Asked, Auditor, Broken, Checked, Counter};
+use super::auditor::{Asked, Auditor, Broken, Checked, Counter, Enrolled};
+use super::hub::household_code;
 
 impl Auditor {
     /// What the hub's signed words can still cost each household whose money moved: at most what it was given. `hub` is asked
@@ -75,7 +76,7 @@ impl Auditor {
         let beyond = exact.saturating_sub(given.saturating_sub(taken));
         let twice = self.returned_at_copies(household)
             + self.released_before(household, hub)?
-            + self.refunds_forgotten(household, hub)?;
+            + self.refunds_forgotten(household);
         if beyond == 0 || twice == 0 {
             return Ok(beyond);
         }
@@ -126,14 +127,12 @@ impl Auditor {
         if self.tainted.is_empty() { Ok(0) } else { Ok(hub(self, Asked::Refunds(household))?.unwrap_or_default()) }
     }
 
-    /// What was refunded to a household by rows that a restored hub has not, or does not believe: their journal was copied.
-    fn refunds_forgotten(
-        &self,
-        household: u16,
-        hub: &mut dyn FnMut(&Self, Asked) -> Checked<Option<u64>>,
-    ) -> Checked<u64> {
-        let before = self.refunded_before.get(&household).copied().unwrap_or_default();
-        if before == 0 { Ok(0) } else { Ok(before.saturating_sub(self.refunds_of_copies(household, hub)?)) }
+    /// What was refunded to a household by rows of copied journals before a restore, until people close the enrolment: the restored
+    /// hub has those rows not yet, or believes them no more.
+    fn refunds_forgotten(&self, household: u16) -> u64 {
+        let code = household_code(household);
+        let is_open = |(at, of): &(Enrolled, String)| *of == code && !self.closed.contains(at);
+        self.refunded_before.iter().filter(|(of, _)| is_open(of)).map(|(_, cents)| cents).sum()
     }
 
     /// The parts of a household's sum, for who looks into a seed that broke the rule.
@@ -148,7 +147,7 @@ impl Auditor {
             hub(self, Asked::Missing(household))?,
             self.returned_at_copies(household),
             self.released_before(household, hub)?,
-            self.refunds_forgotten(household, hub)?,
+            self.refunds_forgotten(household),
         );
         for (counter, (serial, allowed)) in &self.allowed {
             let (Counter::Slice(_, purse) | Counter::Card(purse)) = counter;

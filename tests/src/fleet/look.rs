@@ -377,13 +377,20 @@ fn missing(conn: &Connection, household: u16) -> Checked<u64> {
     Ok(conn.query_row(read, [household_code(household)], |row| row.get(0))?)
 }
 
-/// What was refunded to a household.
-/// What was refunded to each household.
-pub(super) fn refunds(path: &std::path::Path, households: u16) -> Checked<Vec<(u16, u64)>> {
+/// What was refunded to a household by rows of an enrolment.
+pub(super) fn refunds_at(path: &std::path::Path, at: Enrolled) -> Checked<Vec<(String, u64)>> {
     let conn = open(path)?;
-    (0..households).map(|household| Ok((household, refunded(&conn, household)?))).collect()
+    let mut read = conn.prepare(
+        "SELECT households.code, sum(refunds.cents) FROM refunds JOIN epochs ON epochs.number = refunds.row >> 32
+         JOIN purses ON purses.number = refunds.purse
+         JOIN households ON households.number = purses.household
+         WHERE state = 1 AND epochs.terminal = ?1 AND epochs.epoch = ?2 GROUP BY households.code",
+    )?;
+    let found = read.query_map([at.0, at.1], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
+/// What was refunded to a household.
 fn refunded(conn: &Connection, household: u16) -> Checked<u64> {
     let read = "SELECT ifnull(sum(refunds.cents), 0) FROM refunds JOIN purses ON purses.number = refunds.purse
          JOIN households ON households.number = purses.household WHERE state = 1 AND households.code = ?1";

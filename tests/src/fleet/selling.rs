@@ -131,11 +131,17 @@ impl World {
         }
     }
 
+    /// Whether a card is not in the backup that the hub was restored from: it cannot be blocked before it is imported again.
+    fn is_forgotten(&self, card: u16) -> bool {
+        self.cards.get(usize::from(card)).is_some_and(|card| self.forgotten_cards.contains(&card.number))
+    }
+
     /// Notes that somebody saw it accepted.
     pub(super) fn shown(&mut self, shown: Shown, rung_up: RungUp) -> Checked {
         if !self.audit.shown.contains_key(&shown.id)
             && let (Some(blocked), Some(news)) = (self.blocked.get(&rung_up.card), self.has_news_of.get(&shown.at))
             && news > blocked
+            && !self.is_forgotten(rung_up.card)
             && !self.audit.tainted.contains(&shown.at)
             && self.audit.debited_before(shown.id, self.at) != Some(true)
         {

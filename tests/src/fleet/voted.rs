@@ -3,7 +3,7 @@
 
 use super::auditor::{Broken, Checked, Counter};
 use super::hub_people::{Done, GOODWILL_CENTS};
-use super::look::{enrolments, expired, newest_serials, refunds, released_cards, returned};
+use super::look::{enrolments, expired, newest_serials, refunds_at, released_cards, returned};
 use super::template::MONTH_CENTS;
 use super::world::World;
 use cabas_protocol::TerminalId;
@@ -67,13 +67,15 @@ impl World {
     pub(super) fn restore(&mut self) -> Checked {
         let (time, database) = (self.time(), self.hub.database());
         let (released, returned) = (released_cards(&database)?, returned(&database)?);
-        let refunded =
-            if self.audit.tainted.is_empty() { Vec::new() } else { refunds(&database, self.shape.households)? };
+        let mut refunded = Vec::new();
+        for at in self.audit.tainted.difference(&self.audit.closed) {
+            refunded.extend(refunds_at(&database, *at)?.into_iter().map(|(code, cents)| ((*at, code), cents)));
+        }
         if !self.hub.restore(time)? {
             return Ok(());
         }
-        for (household, cents) in refunded {
-            let most = self.audit.refunded_before.entry(household).or_default();
+        for (of, cents) in refunded {
+            let most = self.audit.refunded_before.entry(of).or_default();
             *most = (*most).max(cents);
         }
         for (counter, cents) in returned {

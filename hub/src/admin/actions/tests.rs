@@ -27,6 +27,7 @@ fn terminal(number: u32, standing: Standing, last_contact_at: Option<Timestamp>)
         current_at: None,
         alarms: Vec::new(),
         troubles: Vec::new(),
+        told_at: None,
     };
     TerminalView {
         terminal: TerminalId::new(number),
@@ -223,7 +224,8 @@ fn a_restore_that_has_not_ended_comes_first() {
             settlement: 4,
             payments_checked: false,
             unplaced: 0,
-            blocked_again: 0,
+            blocked_again: Vec::new(),
+            blocked_unknown: 0,
         }),
         alert_percent: 100,
         ..Found::default()

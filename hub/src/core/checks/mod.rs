@@ -346,9 +346,13 @@ fn terminals(seen: &Seen) -> Vec<Check> {
         ),
     ];
     found.extend(TROUBLES.map(|(code, told, lasts_s, verdict)| {
-        let lasts =
-            |(trouble, since): &(Trouble, Timestamp)| told.contains(trouble) && seen.now.since_s(*since) >= lasts_s;
-        of(live().filter(|terminal| terminal.troubles.iter().any(lasts)).collect(), code, code, verdict)
+        // What is switched off for the night says nothing, and nothing gets older by that; what is silent is told as that.
+        let has = |terminal: &&TerminalSeen| {
+            let lasts = |since: Timestamp| terminal.told_at.since_s(since) >= lasts_s;
+            seen.now.since_s(terminal.told_at) < seen.silent_s
+                && terminal.troubles.iter().any(|(trouble, since)| told.contains(trouble) && lasts(*since))
+        };
+        of(live().filter(has).collect(), code, code, verdict)
     }));
     found
 }

@@ -62,8 +62,10 @@ pub struct TerminalSeen {
     pub is_quarantined: bool,
     /// True where it says that its clock cannot be trusted.
     pub is_clock_unknown: bool,
-    /// What it says does not work, by the number on the wire, and since when.
+    /// What it says does not work, and since when.
     pub troubles: Vec<(Trouble, Timestamp)>,
+    /// When it said so last.
+    pub told_at: Timestamp,
     /// When it last called; for one that never did, when it was enrolled.
     pub called_at: Timestamp,
     /// When it last had everything that the hub had for it.

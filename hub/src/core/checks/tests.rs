@@ -14,6 +14,7 @@ fn terminal(number: u32) -> TerminalSeen {
         is_quarantined: false,
         is_clock_unknown: false,
         troubles: Vec::new(),
+        told_at: at(0),
         called_at: at(60),
         current_at: at(60),
     }
@@ -126,13 +127,14 @@ fn terminals_are_told_by_number_and_only_those_that_sell_are_missed() {
 
 #[test]
 fn what_a_terminal_says_does_not_work_is_told_once_it_lasts() {
-    let of = |trouble, age_s: u64| {
-        let troubled = TerminalSeen { troubles: vec![(trouble, at(age_s))], ..terminal(2) };
+    let told = |trouble, age_s: u64, told_s: u64| {
+        let troubled = TerminalSeen { troubles: vec![(trouble, at(age_s))], told_at: at(told_s), ..terminal(2) };
         let revoked = TerminalSeen { terminal: 3, is_live: false, ..troubled.clone() };
         let seen = Seen { terminals: vec![terminal(1), troubled, revoked], ..fine() };
         let found = checks(&seen).into_iter().filter(|check| check.verdict != Verdict::Fine).collect::<Vec<_>>();
         found.into_iter().map(|check| (check.code, check.verdict, check.terminals)).collect::<Vec<_>>()
     };
+    let of = |trouble, age_s| told(trouble, age_s, 0);
     for (trouble, code, lasts_s, verdict) in [
         (Trouble::DISK_LOW, "terminal_disk", TROUBLE_DISK_S, Verdict::Wrong),
         (Trouble::DISK_FULL, "terminal_disk", TROUBLE_DISK_S, Verdict::Wrong),
@@ -145,6 +147,10 @@ fn what_a_terminal_says_does_not_work_is_told_once_it_lasts() {
         assert_eq!(of(trouble, lasts_s), [(code, verdict, vec![2])], "a revoked terminal is nobody's worry");
         assert!(ALERTED.contains(&code) && CODES.contains(&code) && SAYINGS.contains(&code));
     }
+    // A printer that was switched off with the terminal a minute later has not been missing for a day on Sunday.
+    assert_eq!(told(Trouble::PRINTER, DAY_S, DAY_S - 60), []);
+    assert_eq!(told(Trouble::PRINTER, 2 * DAY_S, DAY_S).len(), 1);
+    assert_eq!(told(Trouble::PRINTER, SILENT_S + DAY_S, SILENT_S), [], "it is silent, which is told");
     assert_eq!(of(Trouble::new(9_000), 9 * DAY_S), [], "a newer terminal's words mean nothing here");
 }
 

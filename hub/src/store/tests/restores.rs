@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use cabas_protocol::keys::KeyCert;
-use cabas_protocol::release::AboutRequest;
-use cabas_protocol::sync::HeldList;
+use cabas_protocol::row::Tier;
+use cabas_protocol::sync::{HeldList, TerminalStatus};
 use cabas_protocol::{Cents, Epoch, Incarnation, ObjectType, Seq, SignedBalance, TerminalId, Version};
 
 use super::releases::about;
-use super::world::{CONTEXT, NOW, Terminal, World, at, card_ref, cents, purse_ref, signer};
+use super::world::{ALL_NEWS, CONTEXT, NOW, Terminal, World, at, card_ref, cents, purse_ref, signer};
 use crate::core::card_proof::NoWitness;
 use crate::core::ledger::AccountKind;
 use crate::store::{
-    CardName, Db, Deliverable, FindingKind, HandBack, Missing, OpenMode, RESTORE_GAP, RestorePlan, RestoreReport,
-    StoreError, restore,
+    BlockedAgain, CardName, Contact, Db, Deliverable, FindingKind, HandBack, ImportCard, ImportPlan, Missing, OpenMode,
+    RESTORE_GAP, RestorePlan, RestoreReport, StoreError, restore,
 };
 
 impl World {
@@ -261,62 +261,137 @@ fn the_auditor_sees_a_jump_that_no_restore_made() {
     assert_eq!(blamed(&mut world), 3);
 }
 
+fn blocked(world: &World) -> Vec<u32> {
+    let mut read =
+        world.db.conn.prepare("SELECT number FROM cards WHERE blocked_at IS NOT NULL ORDER BY number").unwrap();
+    read.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+fn give_list(world: &mut World, of: &Terminal, version: u32, cards: &[u8], is_end: bool) {
+    let list = HeldList { version: Version::new(version), cards: cards.iter().map(|card| card_ref(*card)).collect() };
+    let handed = HandBack { balances: Vec::new(), list: Some(list), is_end };
+    world.db.write(|tx| tx.take_held(of.id, of.epoch, &handed, NOW)).unwrap();
+}
+
 #[test]
-fn cards_that_terminals_know_as_blocked_are_blocked_again_as_the_restore_ends() {
+fn cards_that_terminals_know_as_blocked_are_blocked_again() {
     let mut world = World::credited();
-    let [newest, stale, old, revoked] = ["A", "B", "A", "B"].map(|shop| world.terminal(shop));
+    let [newest, stale, old, revoked, last] = ["A", "B", "A", "B", "A"].map(|shop| world.terminal(shop));
+    let v0 = world.db.write(|tx| tx.card_block(CardName::Number(1), NOW)).unwrap().get();
     let backup = world.backup("yesterday.db");
-    let v0 = world.db.write(|tx| tx.card_unblock(CardName::Number(1), NOW)).unwrap();
-    let stale_list = world.db.write(|tx| tx.card_block(CardName::Number(2), NOW)).unwrap();
-    world.db.write(|tx| tx.card_unblock(CardName::Number(2), NOW)).unwrap();
-    let newest_list = world.db.write(|tx| tx.card_block(CardName::Number(3), NOW)).unwrap();
+    let v2 = world.db.write(|tx| tx.card_block(CardName::Number(2), NOW)).unwrap().get();
 
     world.restore(&backup);
     world.db.write(|tx| tx.terminal_revoke(revoked.id, NOW)).unwrap();
-    let blocked = |world: &World| {
-        let mut read = world.db.conn.prepare("SELECT number FROM cards WHERE blocked_at IS NOT NULL").unwrap();
-        read.query_map([], |row| row.get(0)).unwrap().collect::<Result<Vec<u32>, _>>().unwrap()
-    };
-    let give = |world: &mut World, of: &Terminal, version: Version, cards: &[u8], is_end| {
-        let list = HeldList { version, cards: cards.iter().map(|card| card_ref(*card)).collect() };
-        let handed = HandBack { balances: Vec::new(), list: Some(list), is_end };
-        world.db.write(|tx| tx.take_held(of.id, of.epoch, &handed, NOW)).unwrap();
-    };
-    let far = Version::new(newest_list.get() + 5);
-    give(&mut world, &revoked, far, &[1], true);
-    give(&mut world, &old, v0, &[1], true);
-    give(&mut world, &stale, stale_list, &[2], true);
-    give(&mut world, &newest, far, &[1], false);
-    assert_eq!(blocked(&world), [0; 0], "nothing before the end, and a list comes with the last page only");
-    // Card 99 was issued after the backup.
-    give(&mut world, &newest, newest_list, &[3, 99], true);
-    assert_eq!(blocked(&world), [3], "what the newest list names, and no more");
+    give_list(&mut world, &revoked, v2, &[2], true);
+    give_list(&mut world, &old, v0, &[2], true);
+    give_list(&mut world, &newest, v2, &[2], false);
+    assert_eq!(
+        blocked(&world),
+        [1],
+        "not of a revoked terminal, not of before the backup, and with the last page only"
+    );
+    // What a terminal cannot have: it neither blocks nor keeps others from it.
+    give_list(&mut world, &stale, u32::MAX, &[3], true);
+    assert_eq!(blocked(&world), [1]);
+    // People unblock a card meanwhile: no list blocks it again. Card 99 was issued after the backup.
+    world.db.write(|tx| tx.card_unblock(CardName::Number(1), NOW)).unwrap();
+    give_list(&mut world, &newest, v2, &[1, 2, 99], true);
+    assert_eq!(blocked(&world), [2], "at once: a restore may last for days");
     let view = world.db.read(|tx| tx.restore_view()).unwrap().unwrap();
-    assert_eq!((view.ended_at, view.blocked_again), (Some(NOW), 1));
+    let again = BlockedAgain { card: 2, terminal: newest.id };
+    assert_eq!((view.ended_at, view.blocked_again, view.blocked_unknown), (None, vec![again], 1));
     let list = world.db.read(|tx| tx.hot_list(&tx.fund()?)).unwrap();
-    assert!(list.version > newest_list && list.cards == [card_ref(3)], "every terminal takes it");
-    // It is a block like any other.
-    world.db.write(|tx| tx.card_unblock(CardName::Number(3), NOW)).unwrap();
+    assert!(list.version.get() > v2 && list.cards == [card_ref(2)], "every terminal takes it");
+
+    // It is a block like any other: who unblocks it while the restore lasts is not overruled either.
+    world.db.write(|tx| tx.card_unblock(CardName::Number(2), NOW)).unwrap();
+    give_list(&mut world, &last, v2, &[2], true);
     assert_eq!(blocked(&world), [0; 0]);
+    assert_eq!(world.db.read(|tx| tx.restore_view()).unwrap().unwrap().ended_at, Some(NOW));
     world.audit();
 }
 
 #[test]
-fn a_hot_list_is_asked_for_only_where_the_terminal_knows_of_that() {
+fn a_blocked_card_that_the_backup_lacks_is_blocked_as_it_is_imported_again() {
+    let mut world = World::credited();
+    let terminal = world.terminal("A");
+    let backup = world.backup("yesterday.db");
+    let version = world.db.write(|tx| tx.card_block(CardName::Number(1), NOW)).unwrap().get();
+    world.restore(&backup);
+    give_list(&mut world, &terminal, version, &[99], true);
+    let card = ImportCard { number: 99, card: card_ref(99), tier: Tier::Plain, household: "H1".to_owned() };
+    let plan = ImportPlan { cards: vec![card], ..ImportPlan::default() };
+    world.db.write(|tx| tx.import(&plan, &mut || purse_ref(99), false, NOW)).unwrap();
+    assert_eq!(blocked(&world), [99]);
+    let view = world.db.read(|tx| tx.restore_view()).unwrap().unwrap();
+    assert_eq!((view.blocked_again.len(), view.blocked_unknown), (1, 0));
+}
+
+#[test]
+fn a_list_of_this_life_does_not_take_the_place_of_what_is_still_to_be_handed_back() {
+    let mut world = World::credited();
+    let [a, b] = ["A", "B"].map(|shop| world.terminal(shop));
+    let backup = world.backup("yesterday.db");
+    let lists = |world: &mut World, of: &Terminal| {
+        let news = world.db.write(|tx| tx.news(of.id, of.epoch, 0, ALL_NEWS, NOW)).unwrap();
+        let lists = news.items.into_iter().filter_map(|item| {
+            let Deliverable::HotList(list) = item else { return None };
+            Some(list.cards)
+        });
+        lists.collect::<Vec<_>>()
+    };
+    let version = world.db.write(|tx| tx.card_block(CardName::Number(2), NOW)).unwrap().get();
+    world.restore(&backup);
+    world.db.write(|tx| tx.card_block(CardName::Number(3), NOW)).unwrap();
+    assert!(lists(&mut world, &a).is_empty() && lists(&mut world, &b).is_empty());
+    let cursor = world.db.write(|tx| tx.news(a.id, a.epoch, 0, ALL_NEWS, NOW)).unwrap().cursor;
+    give_list(&mut world, &a, version, &[2], true);
+    assert_eq!(blocked(&world), [2, 3]);
+    let news = world.db.write(|tx| tx.news(a.id, a.epoch, cursor, ALL_NEWS, NOW)).unwrap();
+    assert!(
+        news.items.iter().any(|item| matches!(item, Deliverable::HotList(list) if list.cards.len() == 2)),
+        "{news:?}"
+    );
+    assert!(lists(&mut world, &b).is_empty(), "it has not handed back yet");
+    // A list of this life brings nothing back, and is no reason to block anything.
+    let own = world.db.read(|tx| tx.hot_list(&tx.fund()?)).unwrap().version.get();
+    give_list(&mut world, &b, own, &[1], true);
+    assert_eq!((blocked(&world), lists(&mut world, &b).len()), (vec![2, 3], 1));
+}
+
+#[test]
+fn what_a_terminal_tells_of_its_list_does_not_drive_the_numbers_to_their_end() {
+    let mut world = World::credited();
+    let terminal = world.terminal("A");
+    let status = TerminalStatus { hot_list: Version::new(u32::MAX), ..terminal.status() };
+    let contact = Contact { terminal: terminal.id, epoch: terminal.epoch, status, cursor: 0 };
+    world.db.write(|tx| tx.contact(&contact, NOW)).unwrap();
+    let backup = world.backup("yesterday.db");
+    let version = world.db.write(|tx| tx.card_block(CardName::Number(2), NOW)).unwrap().get();
+    world.restore(&backup);
+    give_list(&mut world, &terminal, version, &[2], true);
+    assert_eq!(blocked(&world), [2]);
+    assert!(world.db.read(|tx| tx.restore_view()).unwrap().unwrap().ended_at.is_some());
+    world.db.write(|tx| tx.card_block(CardName::Number(3), NOW)).unwrap();
+}
+
+#[test]
+fn a_hot_list_is_asked_for_only_where_the_terminal_can_and_only_for_a_while() {
     let mut world = World::credited();
     let [old, new] = ["A", "B"].map(|shop| world.terminal(shop));
-    let tells = AboutRequest { terminal: new.id, ..about(new.id, "0.1.0") };
-    world.db.write(|tx| tx.about(&tells, NOW)).unwrap();
+    world.db.write(|tx| tx.about(&about(new.id, "0.1.0"), NOW)).unwrap();
     let backup = world.backup("yesterday.db");
-    let wants = |world: &mut World, of: &Terminal| {
-        let key = world.db.read(|tx| tx.terminal_key(of.id, of.epoch)).unwrap();
-        (key.want_held, key.want_list)
+    let wants = |world: &mut World, of: &Terminal, after_s: u64| {
+        world.db.write(|tx| tx.wants_list(of.id, of.epoch, NOW.after_s(after_s))).unwrap()
     };
-    assert_eq!((wants(&mut world, &old), wants(&mut world, &new)), ((false, false), (false, false)));
+    assert!(!wants(&mut world, &new, 0), "nothing was restored");
     world.restore(&backup);
-    assert_eq!((wants(&mut world, &old), wants(&mut world, &new)), ((true, false), (true, true)));
+    assert!(!wants(&mut world, &old, 0) && wants(&mut world, &new, 1_000));
+    assert!(wants(&mut world, &new, 1_299), "from its first call on");
+    assert!(!wants(&mut world, &new, 1_300), "a program from before would never come to hand back");
     world.hand_back(&new, Vec::new(), true);
-    assert_eq!(wants(&mut world, &new), (false, false));
+    assert!(!wants(&mut world, &new, 1_000));
 }
 
 #[test]
@@ -356,7 +431,9 @@ fn balances_that_were_not_taken_before_the_restore_come_after_it() {
     let news = world.db.write(|tx| tx.news(terminal.id, terminal.epoch, 0, super::world::ALL_NEWS, NOW)).unwrap();
     assert!(!news.more);
     world.hand_back(&terminal, Vec::new(), true);
-    assert_eq!(world.news(&terminal, news.cursor).len(), 3);
+    // And the hot list, which was kept from it.
+    assert_eq!(world.news(&terminal, news.cursor).len(), 4);
+    assert_eq!(world.all_balances(&terminal).len(), 3);
     world.audit();
 }
 

@@ -186,9 +186,11 @@ impl Tx<'_> {
         self.conn.execute(
             "INSERT INTO lives (incarnation, restored_at, settlement, payments_checked, jump, hot_list, terminal_from, hot_list_from)
              VALUES (?1, ?2, (SELECT ifnull(max(number), 0) FROM settlements), 0, ?4, (SELECT version FROM hot_list),
-                (SELECT ifnull(max(number), 0) FROM terminals) + 1 + ?3,
-                max((SELECT version FROM hot_list), min(?5, max((SELECT ifnull(max(hot_list), 0) FROM contacts),
-                    (SELECT ifnull(max(list_applied), 0) FROM epochs)))) + ?3)",
+                max((SELECT ifnull(max(number), 0) FROM terminals) + 1, (SELECT ifnull(max(terminal_from), 1) FROM lives)) + ?3,
+                max((SELECT version FROM hot_list), (SELECT ifnull(max(hot_list_from), 0) FROM lives),
+                    min(?5, max((SELECT ifnull(max(hot_list), 0) FROM contacts),
+                        (SELECT ifnull(max(list_applied), 0) FROM epochs)))) + ?3)",
+            // A life that was lost since may have given the very numbers that the backup's life was to begin with.
             // What terminals tell must not drive the numbers to their end.
             params![life, Sql(now), jump, serial_jump, u32::MAX >> 1],
         )?;

@@ -525,6 +525,25 @@ fn numbers_that_may_have_been_given_after_the_backup_are_not_given_again() {
 }
 
 #[test]
+fn a_backup_of_a_later_life_that_gave_nothing_yet_gives_other_numbers_than_the_life_that_was_lost() {
+    let mut world = World::credited();
+    world.terminal("A");
+    let first = world.backup("first.db");
+    world.restore(&first);
+    let second = world.backup("second.db");
+    let give = |world: &mut World, card| {
+        let version = world.db.write(|tx| tx.card_block(CardName::Number(card), NOW)).unwrap();
+        (version, world.terminal("B").id)
+    };
+    let lost = give(&mut world, 2);
+    world.restore(&second);
+    let given = give(&mut world, 3);
+    assert!(given.0 > lost.0, "a terminal that holds the lost list takes no other one of that version");
+    assert!(given.1 > lost.1, "two terminals of one number");
+    world.audit();
+}
+
+#[test]
 fn the_database_that_was_there_is_moved_away_whole() {
     let Yesterday { mut world, backup, .. } = yesterday();
     let before = world.sums();

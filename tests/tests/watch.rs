@@ -245,7 +245,7 @@ async fn a_terminal_tells_the_fund_what_does_not_work_there_until_it_does() {
     assert_eq!(of("terminal_copy"), "fine");
     let ledger = rusqlite::Connection::open(hub.data_dir().join("hub.db")).unwrap();
     ledger.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
-    ledger.execute("UPDATE troubles SET since = since - 86400", []).unwrap();
+    ledger.execute("UPDATE troubles SET since = since - 2 * 86400", []).unwrap();
     assert_eq!((of("terminal_copy").as_str(), of("terminal_reader").as_str()), ("look", "fine"));
 
     std::fs::create_dir(&stick).unwrap();

@@ -154,6 +154,10 @@ pub struct TroubleLine {
     pub since: u64,
 }
 
+/// Every kind of trouble.
+#[cfg(test)]
+pub const TROUBLES: [&str; 7] = ["disk_low", "disk_full", "journal", "reader", "printer", "second_copy", "other"];
+
 impl TroubleLine {
     fn of(view: TroubleView) -> Self {
         let kind = match view.trouble {

@@ -169,6 +169,7 @@ mod tests {
         made.extend(Role::ALL.iter().map(|role| format!("role-{}", role.name())));
         made.extend(overview::STANDINGS.iter().map(|name| format!("standing-{name}")));
         made.extend(overview::ALARMS.iter().map(|name| format!("alarm-{}", name.replace('_', "-"))));
+        made.extend(overview::TROUBLES.iter().map(|name| format!("trouble-{}", name.replace('_', "-"))));
         made.extend(overview::PHASES.iter().map(|name| format!("upgrade-{name}")));
         made.extend(overview::CLOCKS.iter().map(|name| format!("clock-{name}")));
         made.extend(overview::QUARANTINES.iter().map(|name| format!("quarantine-{name}")));

@@ -19,6 +19,7 @@ let changedAt = 0;
 let receiptUntil = 0;
 let receiptTimer = null;
 let wasLocked = false;
+let sounded = { key: "", at: 0 };
 
 /// The class of a state: what it looks and sounds like.
 const look = (sale) => (sale.state !== "accepted" ? sale.state : sale.reversed ? "reversed" : sale.proven ? "accepted" : "unproven");
@@ -29,6 +30,10 @@ function sound(sale, before) {
     if (sale.notice && sale.notice.code !== before.notice?.code) play("again");
     return;
   }
+  // What an answer and the event of the same change both show sounds once.
+  const key = `${sale.id} ${kind}`;
+  if (sounded.key === key && performance.now() - sounded.at < 1500) return;
+  sounded = { key, at: performance.now() };
   if (kind === "in_doubt") play("doubt");
   else if (kind === "accepted" || kind === "unproven") play(kind);
   else if (["declined", "failed", "timed_out", "reversed"].includes(kind)) play("stopped");

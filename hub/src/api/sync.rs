@@ -133,16 +133,16 @@ pub(super) fn take(
     }
     let ingested = upload.map(|upload| tx.ingest(upload, secrets, now)).transpose()?;
     tx.contact(contact, now)?;
-    Ok((look(tx, contact, now)?, ingested))
+    Ok((look(tx, contact, handed.is_none(), now)?, ingested))
 }
 
-fn look(tx: &mut Tx<'_>, asked: &Contact, now: Timestamp) -> Result<Found, StoreError> {
+fn look(tx: &mut Tx<'_>, asked: &Contact, begins: bool, now: Timestamp) -> Result<Found, StoreError> {
     let terminal = tx.terminal_key(asked.terminal, asked.epoch)?;
     let news = tx.news(asked.terminal, asked.epoch, asked.cursor, LIMITS, now)?;
     let keys = tx.signing_keys()?;
     let keys_confirmed = tx.keys_confirmed(asked.terminal, asked.epoch, asked.cursor)?;
     let TerminalKey { standing, acked, backed_up, want_held, .. } = terminal;
-    let want_list = tx.wants_list(asked.terminal, asked.epoch, now)?;
+    let want_list = tx.wants_list(asked.terminal, asked.epoch, begins)?;
     Ok(Found { standing, acked, backed_up, want_held, want_list, keys, keys_confirmed, news })
 }
 
@@ -186,7 +186,7 @@ fn look_again(
     if unchanged && !tx.has_news(asked.terminal, asked.epoch, asked.cursor, now)? {
         return Ok(None);
     }
-    look(tx, asked, now).map(Some)
+    look(tx, asked, false, now).map(Some)
 }
 
 async fn sign(app: &Arc<App>, request: Hash, found: Found) -> Result<Signed<SyncAnswer>, Refused> {

@@ -26,7 +26,7 @@ const STATEMENTS_KEPT: usize = 128;
 pub(super) const APPLICATION_ID: i64 = 0x4361_6261;
 
 /// Every migration, oldest first; never edited, only added to.
-pub(super) const MIGRATIONS: [&str; 27] = [
+pub(super) const MIGRATIONS: [&str; 28] = [
     include_str!("../../migrations/0001_ledger.sql"),
     include_str!("../../migrations/0002_lifecycle.sql"),
     include_str!("../../migrations/0003_undo.sql"),
@@ -54,9 +54,10 @@ pub(super) const MIGRATIONS: [&str; 27] = [
     include_str!("../../migrations/0027_alerts.sql"),
     include_str!("../../migrations/0028_serial_jumps.sql"),
     include_str!("../../migrations/0029_lists_troubles_keys.sql"),
+    include_str!("../../migrations/0030_list_asks.sql"),
 ];
 /// The form that this program writes.
-pub const SCHEMA_VERSION: i64 = 27;
+pub const SCHEMA_VERSION: i64 = 28;
 
 /// What may be done with the file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

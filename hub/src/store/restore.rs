@@ -181,21 +181,25 @@ impl Tx<'_> {
         let waiting = "SELECT ifnull(sum(jump), 0) FROM lives WHERE ended_at IS NULL";
         let waiting: u32 = self.conn.query_row(waiting, [], |row| row.get(0))?;
         let serial_jump = waiting.checked_add(jump).ok_or(StoreError::Exhausted("life of the hub"))?;
+        // And what that life was still to hear of hot lists counts in this one, with what people said since.
+        let still_out = "SELECT min(hot_list) FROM lives WHERE ended_at IS NULL";
+        let still_out: Option<i64> = self.conn.query_row(still_out, [], |row| row.get(0))?;
         self.conn.execute("UPDATE fund SET incarnation = ?1", [life])?;
         self.conn.execute("UPDATE lives SET ended_at = ?1 WHERE ended_at IS NULL", [Sql(now)])?;
         self.conn.execute(
             "INSERT INTO lives (incarnation, restored_at, settlement, payments_checked, jump, hot_list, terminal_from, hot_list_from)
-             VALUES (?1, ?2, (SELECT ifnull(max(number), 0) FROM settlements), 0, ?4, (SELECT version FROM hot_list),
+             VALUES (?1, ?2, (SELECT ifnull(max(number), 0) FROM settlements), 0, ?4, ifnull(?6, (SELECT version FROM hot_list)),
                 max((SELECT ifnull(max(number), 0) FROM terminals) + 1, (SELECT ifnull(max(terminal_from), 1) FROM lives)) + ?3,
                 max((SELECT version FROM hot_list), (SELECT ifnull(max(hot_list_from), 0) FROM lives),
                     min(?5, max((SELECT ifnull(max(hot_list), 0) FROM contacts),
                         (SELECT ifnull(max(list_applied), 0) FROM epochs)))) + ?3)",
             // A life that was lost since may have given the very numbers that the backup's life was to begin with.
             // What terminals tell must not drive the numbers to their end.
-            params![life, Sql(now), jump, serial_jump, u32::MAX >> 1],
+            params![life, Sql(now), jump, serial_jump, u32::MAX >> 1, still_out],
         )?;
-        for table in ["hand_backs", "held_blocks"] {
-            self.conn.execute(&format!("DELETE FROM {table}"), [])?;
+        self.conn.execute("DELETE FROM hand_backs", [])?;
+        if still_out.is_none() {
+            self.conn.execute("DELETE FROM held_blocks", [])?;
         }
         self.conn.execute("INSERT INTO hand_backs (epoch) SELECT number FROM epochs WHERE standing <> 3", [])?;
         // What a backup of another life covers is not covered in this one.

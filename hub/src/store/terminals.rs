@@ -14,8 +14,8 @@ use crate::core::ledger::{EpochNo, ShopNo};
 
 /// A contact that says nothing new is written this often, in seconds.
 const CONTACT_EVERY_S: u64 = 60;
-/// How long after its first call a terminal is asked for its hot list, in seconds.
-const LIST_ASKED_S: u64 = 300;
+/// How often a terminal that begins to hand back is asked for its hot list.
+const LIST_ASKS_MAX: u32 = 8;
 
 /// An enrolment as the store works with it.
 #[derive(Clone, Copy, Debug)]
@@ -63,21 +63,21 @@ impl Tx<'_> {
         Ok(TerminalKey { key, standing, acked, backed_up, want_held: to_hand_back, keys_confirmed })
     }
 
-    /// Whether a terminal is asked for its hot list with what it hands back: where it said that it can, and for a while. A program from
-    /// before, put back since, does not understand the question, and must come to hand back all the same.
+    /// Whether a terminal is asked for its hot list with what it hands back: where it said that it can, and not each time it begins.
+    /// A program from before, put back since, does not understand the question, and must come to hand back all the same.
     ///
     /// # Errors
     /// [`StoreError::UnknownTerminal`] or [`StoreError::UnknownEpoch`].
-    pub fn wants_list(&mut self, terminal: TerminalId, epoch: Epoch, now: Timestamp) -> Result<bool, StoreError> {
+    pub fn wants_list(&mut self, terminal: TerminalId, epoch: Epoch, begins: bool) -> Result<bool, StoreError> {
         let record = self.epoch(terminal, epoch)?;
         if !record.to_hand_back || !self.can(record.number, Capability::HELD_LISTS)? {
             return Ok(false);
         }
-        let first = "UPDATE hand_backs SET asked_at = ?2 WHERE epoch = ?1 AND asked_at IS NULL";
-        self.conn.execute(first, params![Sql(record.number), Sql(now)])?;
-        let read = "SELECT asked_at FROM hand_backs WHERE epoch = ?1";
-        let asked_at: Timestamp = self.conn.query_row(read, [Sql(record.number)], |row| col(row, 0))?;
-        Ok(now.since_s(asked_at) < LIST_ASKED_S)
+        let count = "UPDATE hand_backs SET asks = asks + ?2 WHERE epoch = ?1 AND asks <= ?3";
+        self.conn.execute(count, params![Sql(record.number), begins, LIST_ASKS_MAX])?;
+        let read = "SELECT asks FROM hand_backs WHERE epoch = ?1";
+        let asks: u32 = self.conn.query_row(read, [Sql(record.number)], |row| row.get(0))?;
+        Ok(asks <= LIST_ASKS_MAX)
     }
 
     /// Notes the signing keys that a terminal has, and of which cards it has the newest keys, by the news it says it took.

@@ -222,7 +222,7 @@ fn summary(asked: &Simulate, sum: &Figures, (played, failed): (u64, usize), (set
         "{} seeds of {} days, {} shops, {} households: {} failed\n\
          {} events, {} exchanges, {} purchases, {} accepted ({} cents; {} in part), {} in doubt, {} power cuts, {} copied numbers\n\
          {} cards renewed or issued, {} left meanwhile; {} slot keys renewed; {} cents expired, {} advanced as goodwill; {} enrolments and {} cards forgotten; \
-         {} signing keys made or taken back; {} households left\n\
+         {} signing keys made or taken back; {} households left; {} lost blocks told\n\
          refused though funded: {} ({} cents); asked for over the right, not paid: {} cents\n\
          setting up {setup_ms} ms, playing {run_ms} ms: {} terminal-days a second, {} events a second",
         played,
@@ -248,6 +248,7 @@ fn summary(asked: &Simulate, sum: &Figures, (played, failed): (u64, usize), (set
         sum.forgotten_cards,
         sum.signing_keys,
         sum.left,
+        sum.told_blocks,
         sum.refused_funded,
         sum.refused_cents,
         sum.over_right_cents,

@@ -47,6 +47,8 @@ pub struct Figures {
     pub signing_keys: u64,
     /// Households that left.
     pub left: u64,
+    /// Cards that a restore forgot as blocked, and that were blocked again before people did.
+    pub told_blocks: u64,
 }
 
 impl Figures {
@@ -74,5 +76,6 @@ impl Figures {
         self.forgotten_cards = self.forgotten_cards.saturating_add(other.forgotten_cards);
         self.signing_keys = self.signing_keys.saturating_add(other.signing_keys);
         self.left = self.left.saturating_add(other.left);
+        self.told_blocks = self.told_blocks.saturating_add(other.told_blocks);
     }
 }

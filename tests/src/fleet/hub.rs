@@ -217,7 +217,7 @@ impl Hub {
         Ok(())
     }
 
-    /// Puts the newest backup back, and lets people do again what they did since. False where there is none.
+    /// Puts the newest backup back. False where there is none.
     ///
     /// # Errors
     /// Where the restore fails.
@@ -235,7 +235,6 @@ impl Hub {
         let db = Db::open(&database, OpenMode::Existing)?.with_shares(self.shares);
         self.direct = Some(DirectHub::new(db, HubSecrets::load(&self.dir.join("keys"))?)?);
         self.write(|tx| tx.payments_checked())?;
-        self.do_again(now)?;
         Ok(true)
     }
 }

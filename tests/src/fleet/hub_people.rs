@@ -1,5 +1,7 @@
 //! What people at the fund do with its hub, and do again where a restore forgot it.
 
+use std::collections::BTreeSet;
+
 use cabas_hub::store::{CardName, CloseOrder, CorrectionOrder, GoodwillRule, StoreError};
 use cabas_protocol::{CardRef, Cents, Epoch, TerminalId, Timestamp};
 
@@ -134,9 +136,14 @@ impl Hub {
         }
     }
 
-    /// What people did since the backup they do again. Nobody leaves while a restore lasts: that waits for its end.
-    pub(super) fn do_again(&mut self, now: Timestamp) -> anyhow::Result<()> {
+    /// What people did since the backup they do again, but for cards that a terminal will tell as blocked. Nobody leaves while a restore
+    /// lasts: that waits for its end.
+    pub(super) fn do_again(&mut self, told: &BTreeSet<u32>, now: Timestamp) -> anyhow::Result<()> {
         for done in std::mem::take(&mut self.done) {
+            if matches!(done, Done::Block(card) if told.contains(&card)) {
+                self.done.push(done);
+                continue;
+            }
             match (self.try_people(done, now)?, done) {
                 (false, done @ (Done::Leave(_) | Done::Credit(_))) => self.postponed.push(done),
                 (true | false, done) => self.done.push(done),

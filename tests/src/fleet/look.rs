@@ -146,6 +146,7 @@ impl World {
             self.jobs()?;
         }
         self.all_credited()?;
+        self.all_blocked_again()?;
         self.who_left_has_nothing()?;
         self.news_come_once()?;
         self.newest_key_signs()?;

@@ -2,6 +2,7 @@
 //! card host and ledger on SQLite, one thread, one clock, one seed, and an auditor that looks after every event.
 
 pub mod auditor;
+mod blocks;
 pub mod card;
 mod conserved;
 mod ends;

@@ -10,6 +10,7 @@ use cabas_protocol::release::{AboutRequest, UpgradePhase, own_capabilities};
 use cabas_protocol::sync::{Standing, SyncAnswer};
 
 use super::auditor::{Broken, Checked, Enrolled};
+use super::blocks::can_tell;
 use super::event::Net;
 use super::till::Till;
 use super::world::World;
@@ -23,6 +24,9 @@ impl World {
     /// Exchanges until neither side has news.
     pub(super) fn sync(&mut self, till: &mut Till, net: Net) -> Checked {
         self.tell_about(till)?;
+        if !matches!(net, Net::Fine | Net::Twice) {
+            self.cut_off.insert((till.terminal.get(), till.epoch.get()));
+        }
         let (mut held, mut want_list): (Option<Option<HeldKey>>, bool) = (None, false);
         for _ in 0..EXCHANGES_MAX {
             self.figures.exchanges += 1;
@@ -68,6 +72,9 @@ impl World {
             let applied = till.journal()?.apply(now, &inbound)?;
             self.no_alarm(till, &applied)?;
             self.not_quarantined(till)?;
+            if let Some(page) = page.as_ref().filter(|page| page.is_end) {
+                self.told_list(till, page.list.is_some())?;
+            }
             held = match page {
                 Some(page) if !page.is_end => Some(page.last),
                 Some(_) => None,
@@ -89,7 +96,7 @@ impl World {
 
     /// Most terminals say what they can; some run a program from before there was anything to say.
     fn tell_about(&mut self, till: &mut Till) -> Checked {
-        if till.shop % 4 == 3 {
+        if !can_tell(till) {
             return Ok(());
         }
         let state = till.journal()?.state();

@@ -139,15 +139,14 @@ impl World {
     /// Notes that somebody saw it accepted.
     pub(super) fn shown(&mut self, shown: Shown, rung_up: RungUp) -> Checked {
         if !self.audit.shown.contains_key(&shown.id)
-            && let (Some(blocked), Some(news)) = (self.blocked.get(&rung_up.card), self.has_news_of.get(&shown.at))
-            && news > blocked
+            && self.knows_as_blocked(shown.at, rung_up.card)
             && !self.is_forgotten(rung_up.card)
             && !self.audit.tainted.contains(&shown.at)
             && self.audit.debited_before(shown.id, self.at) != Some(true)
         {
             return Err(Broken::new(
                 "a blocked card spends nothing where the list is held",
-                format!("{shown:?}: blocked at {blocked}, the list is of {news}"),
+                format!("{shown:?}: card at {}, blocked at {:?}", rung_up.card, self.blocked.get(&rung_up.card)),
             ));
         }
         if !self.audit.shown.contains_key(&shown.id) {

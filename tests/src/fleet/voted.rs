@@ -74,6 +74,8 @@ impl World {
         if !self.hub.restore(time)? {
             return Ok(());
         }
+        let told = self.blocks_to_be_told()?;
+        self.hub.do_again(&told, time)?;
         for (of, cents) in refunded {
             let most = self.audit.refunded_before.entry(of).or_default();
             *most = (*most).max(cents);

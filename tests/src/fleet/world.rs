@@ -57,6 +57,10 @@ pub struct World {
     /// Since when cards are blocked, and when each enrolment last had all news.
     pub(super) blocked: BTreeMap<u16, u32>,
     pub(super) has_news_of: BTreeMap<Enrolled, u32>,
+    /// Cards that a restore forgot as blocked, and which honest terminals have them on their lists and can say so.
+    pub(super) lost_blocks: BTreeMap<u16, BTreeSet<Enrolled>>,
+    /// Whose calls the network disturbed since the newest restore.
+    pub(super) cut_off: BTreeSet<Enrolled>,
     /// When keys of cards changed last: which a terminal has that was not heard since is not known.
     pub(super) keys_changed: Option<u32>,
     /// Cards that left while they were issued, by the place that they are for.
@@ -95,6 +99,8 @@ impl World {
             at: 0,
             blocked: BTreeMap::new(),
             has_news_of: BTreeMap::new(),
+            lost_blocks: BTreeMap::new(),
+            cut_off: BTreeSet::new(),
             keys_changed: None,
             half_issued: BTreeMap::new(),
             issued: 0,
@@ -224,6 +230,7 @@ impl World {
         {
             *place = new;
             self.blocked.remove(&card);
+            self.lost_blocks.remove(&card);
         }
         Ok(())
     }
@@ -234,7 +241,10 @@ impl World {
         if self.hub.people(done, time)? {
             match done {
                 Done::Block(_) => drop(self.blocked.entry(card).or_insert(self.at)),
-                _ => drop(self.blocked.remove(&card)),
+                _ => {
+                    self.blocked.remove(&card);
+                    self.lost_blocks.remove(&card);
+                }
             }
         }
         Ok(())
@@ -257,7 +267,7 @@ impl World {
         for month in self.hub.jobs(time)? {
             self.credited(month)?;
         }
-        Ok(())
+        self.block_at_last()
     }
 
     pub(super) fn twin_dir(&mut self) -> PathBuf {

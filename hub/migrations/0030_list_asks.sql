@@ -1,0 +1,4 @@
+-- How often an enrolment was asked for its hot list as it began to hand back, where the time since the first asking ended it: a network that
+-- lost the first answer and stayed away longer took the list with it.
+ALTER TABLE hand_backs ADD COLUMN asks INTEGER NOT NULL DEFAULT 0 CHECK (asks >= 0);
+ALTER TABLE hand_backs DROP COLUMN asked_at;

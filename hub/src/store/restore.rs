@@ -224,12 +224,18 @@ impl Tx<'_> {
                 part_payment, ?2, ?3 FROM policies ORDER BY id DESC LIMIT 1",
             params![jump, Sql(now), Sql(change)],
         )?;
+        // Those that decide on some day: what a newer one stands before everywhere would only grow with each restore.
         let grids = self
             .conn
-            .prepare("SELECT version FROM grids ORDER BY version")?
+            .prepare(
+                "SELECT version FROM grids WHERE NOT EXISTS (SELECT 1 FROM grids AS newer WHERE newer.version > grids.version
+                    AND newer.valid_from_day <= grids.valid_from_day AND (newer.shop IS NULL OR newer.shop IS grids.shop))
+                 ORDER BY version",
+            )?
             .query_map([], |row| row.get(0))?
             .collect::<Result<Vec<u32>, _>>()?;
-        let shift = grids.last().copied().unwrap_or(0).saturating_add(jump);
+        let newest: u32 = self.conn.query_row("SELECT ifnull(max(version), 0) FROM grids", [], |row| row.get(0))?;
+        let shift = newest.saturating_add(jump);
         for grid in grids {
             let change = self.change_for_all()?;
             self.conn.execute(

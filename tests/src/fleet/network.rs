@@ -91,7 +91,19 @@ impl World {
         }
         let state = till.journal()?.state();
         let may_wait = state.hub.standing != Standing::Live || self.is_restoring()?;
-        if may_wait { Ok(()) } else { Err(Broken::new("an exchange comes to an end", format!("shop {}", till.shop))) }
+        if may_wait {
+            Ok(())
+        } else {
+            {
+                let detail = format!(
+                    "shop {}: {} rows unsent, handing back {held:?}, at {:?}",
+                    till.shop,
+                    state.unsent_rows(),
+                    state.hub
+                );
+                Err(Broken::new("an exchange comes to an end", detail))
+            }
+        }
     }
 
     /// Most terminals say what they can; some run a program from before there was anything to say.

@@ -27,11 +27,14 @@ pub(super) const FORGETFUL: u32 = 1 << 18;
 pub(super) const NEW_KEYS: u32 = 19;
 pub(super) const FORGOTTEN_CARDS: u32 = 20;
 pub(super) const LEAVES: u32 = 21;
+pub(super) const LOST_BLOCKS: u32 = 22;
 
 pub(super) struct Draw {
     pub(super) rng: Rng,
     /// Draws what happens of the kinds that came last.
     pub(super) apart: Rng,
+    /// The same for cards that are blocked before a restore.
+    pub(super) blocks: Rng,
     pub(super) shape: Shape,
     events: Vec<Event>,
     next_id: u32,
@@ -54,10 +57,13 @@ pub fn events(seed: u64, shape: Shape) -> Vec<Event> {
     // A card is forgotten where some are issued, and the hub is restored.
     let also = also.iter().fold(0, |kinds, kind| kinds | kind);
     let also = if also & (1 << FORGOTTEN_CARDS) == 0 { also } else { also | 1 << 11 | 1 << 13 };
-    let kinds = shape.kinds.unwrap_or(picked | also);
+    let mut blocks = Rng::with_seed(seed ^ 0x0cab_a5f1_ee70_0003);
+    let blocked = u32::from(blocks.u32(0..5) == 0) << LOST_BLOCKS;
+    let kinds = shape.kinds.unwrap_or(picked | also | blocked);
     let mut draw = Draw {
         rng,
         apart,
+        blocks,
         shape,
         events: Vec::new(),
         next_id: 1,
@@ -125,6 +131,7 @@ impl Draw {
         self.voted(day);
         self.keys(day);
         self.comings_and_goings(day);
+        self.lost_blocks(day);
     }
 
     fn money(&mut self, day: u32) {

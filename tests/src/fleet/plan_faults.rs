@@ -7,7 +7,7 @@
 )]
 
 use super::event::{ClockFault, Mishap, Net, What};
-use super::plan::{DAY, Draw, FORGETFUL, FORGOTTEN_CARDS, LEAVES, NEW_KEYS};
+use super::plan::{DAY, Draw, FORGETFUL, FORGOTTEN_CARDS, LEAVES, LOST_BLOCKS, NEW_KEYS};
 
 /// The first day of December, as the simulation begins on 16 November.
 const MONTH_ENDS: u32 = 15;
@@ -214,6 +214,39 @@ impl Draw {
                 let later = self.apart.u32(60..9 * DAY);
                 self.add(at + later, What::Return { household });
             }
+        }
+    }
+
+    /// A card is blocked, some terminals hear of it, and the hub is restored from before; at times once more while that lasts.
+    pub(super) fn lost_blocks(&mut self, day: u32) {
+        if !self.has(LOST_BLOCKS) || self.blocks.u32(0..5) != 0 {
+            return;
+        }
+        let at = day * DAY + self.blocks.u32(8 * 3_600..12 * 3_600);
+        let card = self.blocks.u16(0..self.shape.households * 2);
+        self.add(at, What::Block { card });
+        for _ in 0..self.blocks.u32(0..4) {
+            let (later, shop) = (self.blocks.u32(60..3_600), self.blocks.u8(0..self.shape.tills()));
+            self.add(at + later, What::Sync { shop, net: Net::Fine });
+        }
+        let restored = at + 3_600 + self.blocks.u32(0..3_600);
+        if self.blocks.bool() {
+            self.restored_at(restored);
+        } else {
+            self.add(restored, What::Restore);
+        }
+        if self.blocks.u32(0..3) == 0 {
+            // While that restore may last: another card, another list, and all of it once more.
+            let other = self.blocks.u16(0..self.shape.households * 2);
+            self.add(restored + 1_200, What::Block { card: other });
+            if self.blocks.bool() {
+                self.add(restored + 1_260, What::Backup);
+            }
+            self.restored_at(restored + 1_800);
+        }
+        if self.blocks.u32(0..4) == 0 {
+            let later = self.blocks.u32(1..6 * 3_600);
+            self.add(restored + later, What::Unblock { card });
         }
     }
 }

@@ -650,3 +650,38 @@ fn a_shops_own_grid_stays_its_own_and_recalls_are_heard_after_a_restore() {
     assert!(heard.iter().any(|item| matches!(item, Deliverable::Recall(_))), "{heard:?}");
     world.audit();
 }
+
+#[test]
+fn each_restore_copies_the_grids_that_still_decide_and_no_others() {
+    let mut world = World::credited();
+    let [a, b] = ["A", "B"].map(|shop| world.terminal(shop));
+    let food = |share_percent| {
+        let mut category = super::world::init().categories.remove(0);
+        category.share_percent = share_percent;
+        category
+    };
+    // For all from now on; for B now, and for B later; for all later, which B's own do not outlive.
+    let today = 20_000;
+    for (shop, share, day) in [(None, 90, 0), (Some("B"), 30, 0), (Some("B"), 40, today + 9), (None, 70, today + 20)] {
+        world.db.write(|tx| tx.grid_set(shop, &[food(share)], day, NOW)).unwrap();
+    }
+    let shares = |world: &mut World, terminal: &Terminal, day: u32| {
+        let grids = world.news(terminal, 0).into_iter().filter_map(|item| {
+            let Deliverable::Grid(grid) = item else { return None };
+            (grid.valid_from_day <= day).then_some(grid)
+        });
+        grids.max_by_key(|grid| grid.version).unwrap().categories[0].share_percent
+    };
+    let mut counts = Vec::new();
+    for life in 0..5 {
+        for (terminal, expected) in [(&a, [90, 90, 90, 70]), (&b, [30, 30, 40, 70])] {
+            let found = [0, today, today + 10, today + 20].map(|day| shares(&mut world, terminal, day));
+            assert_eq!(found, expected, "life {life}");
+        }
+        counts.push(world.db.read(|tx| tx.grids()).unwrap().len());
+        let backup = world.backup(&format!("backup-{life}.db"));
+        world.restore(&backup);
+    }
+    let grown: Vec<_> = counts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(grown, [4, 4, 4, 4], "the first of all decides no more: {counts:?}");
+}

@@ -2,3 +2,6 @@
 -- lost the first answer and stayed away longer took the list with it.
 ALTER TABLE hand_backs ADD COLUMN asks INTEGER NOT NULL DEFAULT 0 CHECK (asks >= 0);
 ALTER TABLE hand_backs DROP COLUMN asked_at;
+
+-- The list from which people took a card that was told: a newer one, of a life that was lost, stands above that.
+ALTER TABLE held_blocks ADD COLUMN unblocked_in INTEGER;

@@ -73,11 +73,13 @@ impl Tx<'_> {
             return Err(StoreError::CardReleased);
         }
         self.conn.execute("UPDATE cards SET blocked_at = NULL, blocked_in = NULL WHERE ref = ?1", [Sql(card)])?;
+        let version = self.hot_list_changed(now)?;
         if self.is_restoring()? {
-            let told = "INSERT OR REPLACE INTO held_blocks (card, epoch, blocked) VALUES (?1, NULL, 0)";
-            self.conn.execute(told, [Sql(card)])?;
+            let told =
+                "INSERT OR REPLACE INTO held_blocks (card, epoch, blocked, unblocked_in) VALUES (?1, NULL, 0, ?2)";
+            self.conn.execute(told, params![Sql(card), Sql(version)])?;
         }
-        self.hot_list_changed(now)
+        Ok(version)
     }
 
     /// The whole list.

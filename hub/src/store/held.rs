@@ -102,8 +102,11 @@ impl Tx<'_> {
         }
         let mut blocked = 0_u64;
         for card in &list.cards {
-            let new = "INSERT OR IGNORE INTO held_blocks (card, epoch, blocked) VALUES (?1, ?2, 0)";
-            if self.conn.execute(new, params![Sql(*card), Sql(record.number)])? > 0 && self.block_told(*card, now)? {
+            // What people took off a list stays off, but where the same card was blocked again later, in a life that was lost.
+            let new = "INSERT INTO held_blocks (card, epoch, blocked) VALUES (?1, ?2, 0)
+                 ON CONFLICT (card) DO UPDATE SET epoch = ?2, unblocked_in = NULL WHERE epoch IS NULL AND unblocked_in < ?3";
+            let is_new = self.conn.execute(new, params![Sql(*card), Sql(record.number), Sql(list.version)])? > 0;
+            if is_new && self.block_told(*card, now)? {
                 blocked = blocked.saturating_add(1);
             }
         }

@@ -172,7 +172,8 @@ impl Hub {
     /// Where the shop or the terminal is not known.
     pub fn code(&mut self, of: Result<u8, TerminalId>, now: Timestamp) -> anyhow::Result<(String, CodeKeys)> {
         self.codes = self.codes.saturating_add(1);
-        let [a, b, c, d] = self.codes.to_be_bytes();
+        // A letter of a code is five bits.
+        let [a, b, c, d] = [15, 10, 5, 0].map(|bits| (self.codes >> bits).to_le_bytes()[0] & 31);
         let random = [a, b, c, d, 9, 9, 9, 9, 9, 9, 9, 9];
         let locator = Code::of_random(&random).locator().to_owned();
         let stretched = || CodeKeys::of_stretched([a ^ b ^ 0x55, c, d, 7].repeat(8).try_into().unwrap_or([1; 32]));

@@ -349,6 +349,25 @@ fn what_a_restore_was_still_to_hear_of_counts_in_the_next_one() {
 }
 
 #[test]
+fn a_card_that_was_blocked_again_after_people_unblocked_it_is_told() {
+    let mut world = World::credited();
+    let [a, b] = ["A", "B"].map(|shop| world.terminal(shop));
+    let backup = world.backup("yesterday.db");
+    let first = world.db.write(|tx| tx.card_block(CardName::Number(2), NOW)).unwrap().get();
+    world.restore(&backup);
+    give_list(&mut world, &a, first, &[2], true);
+    let unblocked = world.db.write(|tx| tx.card_unblock(CardName::Number(2), NOW)).unwrap().get();
+    let while_it_lasts = world.backup("today.db");
+    let again = world.db.write(|tx| tx.card_block(CardName::Number(2), NOW)).unwrap().get();
+
+    for (version, expected) in [(first, vec![]), (unblocked, vec![]), (again, vec![2])] {
+        world.restore(&while_it_lasts);
+        give_list(&mut world, &b, version, &[2], true);
+        assert_eq!(blocked(&world), expected, "a list of version {version}, unblocked in {unblocked}");
+    }
+}
+
+#[test]
 fn a_list_of_this_life_does_not_take_the_place_of_what_is_still_to_be_handed_back() {
     let mut world = World::credited();
     let [a, b] = ["A", "B"].map(|shop| world.terminal(shop));

@@ -375,3 +375,40 @@ async fn a_card_that_was_blocked_after_the_backup_is_blocked_again_by_what_a_ter
     assert_eq!(honest["state"], "accepted", "{honest}");
     fund.hub.verify().unwrap();
 }
+
+#[tokio::test]
+async fn what_a_dead_terminals_stick_has_is_paid_though_the_hub_was_restored() {
+    let mut fund = fund().await;
+    fund.hub.credit("2026-11").unwrap();
+    let stick = tempfile::tempdir().unwrap();
+    let setting = ("CABAS_AGENT_SECOND_JOURNAL".to_owned(), stick.path().display().to_string());
+    let dir = fund.dir.path().join("shop");
+    let mut shop = Shop::enrolled_with(&dir, &fund.http, &fund.hub, SHOP, vec![setting]).await.unwrap();
+    let cards = Cards::read().unwrap();
+    let backup = fund.backup("yesterday.db");
+    assert_eq!(shop.sell(1_000, cards.uid(1), "after the backup").await.unwrap()["state"], "accepted");
+    shop.wait_until_synced().await.unwrap();
+    fund.hub.stop().unwrap();
+    assert_eq!(shop.sell(700, cards.uid(1), "never sent").await.unwrap()["state"], "accepted");
+    shop.stop().unwrap();
+    let copies = std::fs::read_dir(stick.path()).unwrap().map(|entry| entry.unwrap().path());
+    let copy = copies.into_iter().find(|path| path.extension().is_some_and(|end| end == "rows")).unwrap();
+    let copy = copy.display().to_string();
+    fund.hub.ok(&["restore", &backup, "--move-away"]).unwrap();
+    fund.hub.start().unwrap();
+
+    let refused = fund.refused(&["terminal", "ingest", &copy]);
+    assert!(refused.contains("nothing was taken") && refused.contains("--dead"), "{refused}");
+    assert_eq!(fund.hub.owed(SHOP).unwrap(), 0);
+    let brought = fund.hub.ok(&["terminal", "ingest", &copy, "--dead"]).unwrap();
+    assert_eq!((&brought["settled_cents"], &brought["over_right_cents"]), (&1_700.into(), &0.into()), "{brought}");
+    assert!(fund.hub.ok(&["status"]).unwrap()["restore"]["ended_at"].is_u64(), "nobody else is missing");
+    let again = fund.hub.ok(&["terminal", "ingest", &copy, "--dead"]).unwrap();
+    assert_eq!(again["new_rows"], 0, "{again}");
+    // It turns up after all.
+    shop.start().await.unwrap();
+    shop.wait("the revocation", |status| (status["standing"] == "revoked").then_some(())).await.unwrap();
+    assert_eq!(shop.sell(300, cards.uid(1), "after all").await.unwrap()["state"], "declined");
+    assert_eq!(fund.hub.owed(SHOP).unwrap(), 1_700);
+    fund.hub.verify().unwrap();
+}

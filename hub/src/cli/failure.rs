@@ -33,9 +33,14 @@ pub(super) enum Failure {
     #[error("{file} is no second copy of a terminal's journal; take the file cabas-N-E.rows of its USB stick", file = .0.display())]
     NoSecondCopy(PathBuf),
     #[error(
-        "the hub was restored and still asks terminal {0} what it holds: nothing was taken; see cabas-hub status, and try again"
+        "the hub was restored and still asks terminal {0} what it holds: nothing was taken; let it call, or, where the machine is gone, add --dead"
     )]
-    SecondCopyWaits(u32),
+    SecondCopyAsked(u32),
+    #[error(
+        "{taken} rows were taken; the others name balances that the restored hub does not know, and wait until its restore has ended: see \
+         cabas-hub status, and bring the file again then"
+    )]
+    SecondCopyWaits { taken: u64 },
     #[error("{dir} has something in it; init writes over nothing: name an empty data_dir, or keep this fund", dir = .0.display())]
     DataDirInUse(PathBuf),
     #[error("{dir} has something in it; an export writes over nothing: name a new folder", dir = .0.display())]

@@ -51,6 +51,10 @@ pub(super) enum Terminal {
         /// The file
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// After a restore of the hub: the machine is gone and hands back nothing, so its enrolment may not sell any more, and what is on the
+        /// stick need not wait for it
+        #[arg(long)]
+        dead: bool,
     },
     /// List the terminals
     List,
@@ -63,7 +67,7 @@ pub(super) fn run(context: &Context, command: &Terminal) -> Result<(), Failure> 
         Terminal::Close(close) => closing::close(context, close),
         Terminal::Closings => closing::list(context),
         Terminal::Carried { terminal } => card_proofs::carried(context, *terminal),
-        Terminal::Ingest { file } => terminal_ingest::ingest(context, file),
+        Terminal::Ingest { file, dead } => terminal_ingest::ingest(context, file, *dead),
         Terminal::List => list(context),
     }
 }

@@ -33,7 +33,7 @@ struct Brought {
 }
 
 /// Takes what is in the file: each row by its own signature, in the order in which the terminal wrote them.
-pub(super) fn ingest(context: &Context, path: &Path) -> Result<(), Failure> {
+pub(super) fn ingest(context: &Context, path: &Path, is_dead: bool) -> Result<(), Failure> {
     let failed = |source| Failure::File { what: "the copy", file: path.to_owned(), source };
     let no_copy = || Failure::NoSecondCopy(path.to_owned());
     let mut file = BufReader::new(File::open(path).map_err(failed)?);
@@ -60,7 +60,11 @@ pub(super) fn ingest(context: &Context, path: &Path) -> Result<(), Failure> {
         }
         let origin = match origin {
             Some(origin) => origin,
-            None => *origin.insert(whose(&mut db, &batch)?.ok_or_else(no_copy)?),
+            None => {
+                let of = whose(&mut db, &batch)?.ok_or_else(no_copy)?;
+                may_be_taken(context, &mut db, of, is_dead)?;
+                *origin.insert(of)
+            }
         };
         take(context, (&mut db, &secrets), origin, batch, &mut brought)?;
     }
@@ -85,6 +89,23 @@ fn whose(db: &mut Db, batch: &[Vec<u8>]) -> Result<Option<(TerminalId, Epoch)>, 
     Ok(None)
 }
 
+/// Refuses while the hub asks the terminal what it holds; a machine that is gone is not asked any more.
+fn may_be_taken(
+    context: &Context,
+    db: &mut Db,
+    (terminal, epoch): (TerminalId, Epoch),
+    is_dead: bool,
+) -> Result<(), Failure> {
+    if is_dead {
+        let now = context.clock.now();
+        db.write(|tx| tx.hands_back_no_more(terminal, epoch, now))?;
+    }
+    match db.read(|tx| tx.terminal_key(terminal, epoch))?.want_held {
+        true => Err(Failure::SecondCopyAsked(terminal.get())),
+        false => Ok(()),
+    }
+}
+
 /// Books one batch.
 fn take(
     context: &Context,
@@ -104,11 +125,12 @@ fn take(
     let now = context.clock.now();
     let outcome = db.write(|tx| tx.ingest(&upload, secrets, now))?;
     let kept = [outcome.new_rows, outcome.known_rows, outcome.disputed_rows].into_iter().map(u64::from).sum::<u64>();
-    // Rows that wait for what is handed back first are not booked, and what follows them would look like a gap.
-    if kept < u64::try_from(upload.rows().len()).unwrap_or(u64::MAX) {
-        return Err(Failure::SecondCopyWaits(brought.terminal));
-    }
     let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
+    // Rows that wait for a restore's end are not booked, and what follows them would look like a gap.
+    if kept < u64::try_from(upload.rows().len()).unwrap_or(u64::MAX) {
+        add(&mut brought.new_rows, outcome.new_rows.into());
+        return Err(Failure::SecondCopyWaits { taken: brought.new_rows });
+    }
     add(&mut brought.rows, count);
     add(&mut brought.new_rows, outcome.new_rows.into());
     add(&mut brought.known_rows, outcome.known_rows.into());

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use cabas_protocol::keys::KeyCert;
+use cabas_protocol::sync::Standing;
 use cabas_protocol::{Epoch, Incarnation, Signed, TerminalId, Timestamp};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
@@ -13,7 +14,7 @@ use super::db::{Db, OpenMode};
 use super::error::StoreError;
 use super::model::Wake;
 use super::sql::{Sql, col, col_opt};
-use super::terminals::EpochRecord;
+use super::terminals::{EpochRecord, standing_number};
 use super::tx::Tx;
 
 /// By how much numbers jump at a restore, for each life since the backup's, so that nothing which terminals took after the
@@ -271,6 +272,36 @@ impl Tx<'_> {
         )?;
         let missing = read.query_map([], |row| Ok((col(row, 0)?, col(row, 1)?)))?;
         Ok(Missing(missing.collect::<Result<_, _>>()?))
+    }
+
+    /// A machine that is gone hands back nothing: no restore waits for it, and should it turn up after all, it may not sell. Its rows are
+    /// still taken. False where it is not asked for anything.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownTerminal`] or [`StoreError::UnknownEpoch`].
+    pub fn hands_back_no_more(
+        &mut self,
+        terminal: TerminalId,
+        epoch: Epoch,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let record = self.epoch(terminal, epoch)?;
+        if !record.to_hand_back {
+            return Ok(false);
+        }
+        let (live, quarantined) = (standing_number(Standing::Live), standing_number(Standing::Quarantined));
+        self.conn.execute(
+            "UPDATE epochs SET standing = ?2 WHERE number = ?1 AND standing IN (?3, ?4)",
+            params![Sql(record.number), standing_number(Standing::Revoked), live, quarantined],
+        )?;
+        self.keys_end(terminal, Some(epoch))?;
+        self.wake(Wake::Terminal(terminal));
+        self.hand_back_done(&record, now)?;
+        tracing::warn!(
+            terminal.id = %terminal, terminal.epoch = %epoch, at = %now,
+            "an enrolment whose machine is gone hands back nothing, and may not sell any more"
+        );
+        Ok(true)
     }
 
     /// Notes that an epoch has handed back what it holds, or never will.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cabas_protocol::keys::KeyCert;
 use cabas_protocol::row::Tier;
-use cabas_protocol::sync::{HeldList, TerminalStatus};
+use cabas_protocol::sync::{HeldList, Standing, TerminalStatus};
 use cabas_protocol::{Cents, Epoch, Incarnation, ObjectType, Seq, SignedBalance, TerminalId, Version};
 
 use super::releases::about;
@@ -213,6 +213,37 @@ fn a_row_that_names_a_serial_which_is_lost_waits_for_the_restores_end_wherever_i
     world.hand_back(&b, Vec::new(), true);
     a.incarnation = Incarnation::new(2);
     let outcome = world.sync(&mut a);
+    assert_eq!((outcome.settled, outcome.over_right), (cents(600), Cents::ZERO));
+    world.audit();
+}
+
+#[test]
+fn no_restore_waits_for_a_machine_that_is_gone_and_what_its_stick_has_is_paid() {
+    let mut world = World::credited();
+    let (mut dead, b) = (world.terminal("A"), world.terminal("B"));
+    dead.sale(1, 300, 300, 1);
+    let backup = world.backup("b.db");
+    let lost = world.extend(&dead, 1, 12_000).unwrap();
+    dead.sale(1, 600, 900, lost.serial.get());
+    world.restore(&backup);
+    assert_eq!(world.sync(&mut dead).acked.seq, Seq::NONE, "it is asked first");
+    let gone = |world: &mut World| world.db.write(|tx| tx.hands_back_no_more(dead.id, dead.epoch, NOW)).unwrap();
+    assert!(gone(&mut world) && !gone(&mut world));
+    let standing = world.db.read(|tx| tx.terminal_key(dead.id, dead.epoch)).unwrap();
+    assert_eq!(
+        (standing.standing, standing.want_held),
+        (Standing::Revoked, false),
+        "should it turn up, it sells no more"
+    );
+    let outcome = world.sync(&mut dead);
+    assert_eq!(
+        (outcome.acked.seq, outcome.settled),
+        (Seq::new(1), cents(300)),
+        "what is known is paid, the rest waits"
+    );
+    assert!(world.db.read(|tx| tx.restore_view()).unwrap().unwrap().ended_at.is_none());
+    world.hand_back(&b, Vec::new(), true);
+    let outcome = world.sync(&mut dead);
     assert_eq!((outcome.settled, outcome.over_right), (cents(600), Cents::ZERO));
     world.audit();
 }

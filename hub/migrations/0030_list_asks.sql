@@ -5,3 +5,7 @@ ALTER TABLE hand_backs DROP COLUMN asked_at;
 
 -- The list from which people took a card that was told: a newer one, of a life that was lost, stands above that.
 ALTER TABLE held_blocks ADD COLUMN unblocked_in INTEGER;
+UPDATE held_blocks SET unblocked_in = (SELECT version FROM hot_list) WHERE epoch IS NULL;
+
+-- Whether an enrolment that handed back told its hot list.
+ALTER TABLE hand_backs ADD COLUMN list_heard INTEGER NOT NULL DEFAULT 0 CHECK (list_heard IN (0, 1));

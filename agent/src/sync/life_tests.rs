@@ -85,7 +85,15 @@ async fn a_hub_that_was_put_back_gets_every_balance_and_every_row_again() {
 
 #[tokio::test]
 async fn the_hot_list_goes_back_with_the_last_page_and_only_to_a_hub_that_asks_for_it() {
-    for wants_list in [true, false] {
+    let cases = [
+        (true, None, true),
+        (false, None, false),
+        (true, Some(RefusalCode::Busy), true),
+        (true, Some(RefusalCode::Internal), true),
+        // A hub of before answers now: it would never take the page with a list.
+        (true, Some(RefusalCode::Malformed), false),
+    ];
+    for (wants_list, refused, is_told) in cases {
         let folder = tempfile::tempdir().unwrap();
         let (app, url) = start_hub().await;
         let (link, handle, clock) = link(folder.path(), &url);
@@ -109,7 +117,7 @@ async fn the_hot_list_goes_back_with_the_last_page_and_only_to_a_hub_that_asks_f
         app.with(|hub| {
             let context = hub.fund.context();
             hub.fund.incarnation = Incarnation::new(context.incarnation.get() + 1);
-            (hub.wants_held, hub.wants_list) = (true, wants_list);
+            (hub.wants_held, hub.wants_list, hub.refuses_page) = (true, wants_list, refused);
             hub.objects.clear();
             hub.lists.clear();
         });
@@ -117,7 +125,11 @@ async fn the_hot_list_goes_back_with_the_last_page_and_only_to_a_hub_that_asks_f
         until(&app, |hub| !hub.wants_held).await;
         let told = app.with(|hub| hub.lists.clone());
         let list = HeldList { version: Version::new(40), cards: vec![card(3), card(7)] };
-        assert_eq!(told, [None, wants_list.then_some(list)], "first it does not know that anything is wanted");
+        assert_eq!(
+            told,
+            [None, is_told.then_some(list)],
+            "{refused:?}: first it does not know that anything is wanted"
+        );
         running.abort();
     }
 }

@@ -7,7 +7,7 @@ use crate::clock::{Clock, Stopwatch};
 use crate::core::ages::Moment;
 use crate::journal::handle::Published;
 use crate::journal::{HeldKey, HeldPage, Unsent};
-use cabas_protocol::Seq;
+use cabas_protocol::{RefusalCode, Seq};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,7 +90,8 @@ pub async fn run(link: Arc<HubLink>, clock: Clock, timing: Timing, network: watc
             }
             Err(error) => {
                 note(&network, &error);
-                if matches!(error, SyncError::Call(CallError::Refused(_))) {
+                let cannot_read = [RefusalCode::Malformed, RefusalCode::UnsupportedVersion];
+                if matches!(error, SyncError::Call(CallError::Refused(code)) if cannot_read.contains(&code)) {
                     // Another program may answer there than the one that asked for the list.
                     held.list_asked = false;
                 }

@@ -61,6 +61,8 @@ struct Hub {
     /// True where it asks for the hot list too; what it was told.
     wants_list: bool,
     lists: Vec<Option<HeldList>>,
+    /// What it says once to the last page.
+    refuses_page: Option<RefusalCode>,
     never_has_enough: bool,
     signer: [u8; 32],
 }
@@ -147,6 +149,11 @@ async fn sync(State(app): State<App>, body: Bytes) -> Response {
         return app.with(|hub| refusal(&hub.fund, hash, code));
     }
     let asked = app.with(|hub| signed.verify(hub.fund.signer().public(), hub.fund.id).unwrap().into_payload());
+    if asked.held_end
+        && let Some(code) = app.with(|hub| hub.refuses_page.take())
+    {
+        return app.with(|hub| refusal(&hub.fund, hash, code));
+    }
     let waits = app.with(|hub| {
         hub.take(&asked);
         asked.rows.is_empty() && asked.cursor >= hub.cursor && !hub.wants_held
@@ -227,6 +234,7 @@ async fn start_hub() -> (App, String) {
         wants_held: false,
         held: vec![],
         wants_list: false,
+        refuses_page: None,
         lists: vec![],
         never_has_enough: false,
         signer: [2; 32],

@@ -55,6 +55,8 @@ pub struct RestoreLine {
     pub blocked_again: Vec<BlockedLine>,
     /// Cards that terminals know as blocked and that the backup does not have: blocked as they are imported again.
     pub blocked_unknown: u64,
+    /// The enrolments that have handed back, or never will, without telling what they know as blocked.
+    pub lists_unheard: Vec<EpochLine>,
     /// The newest settlement in the backup.
     pub newest_settlement: u32,
     /// True once somebody has said that no later settlement was paid.
@@ -217,6 +219,7 @@ fn restore_line(view: RestoreView, balance: &[TrialLine]) -> Result<RestoreLine,
         unplaced_balances: view.unplaced,
         blocked_again: view.blocked_again.iter().copied().map(BlockedLine::of).collect(),
         blocked_unknown: view.blocked_unknown,
+        lists_unheard: view.lists_unheard.into_iter().map(epoch).collect(),
         newest_settlement: view.settlement,
         payments_checked: view.payments_checked,
     })

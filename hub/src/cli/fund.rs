@@ -270,6 +270,15 @@ fn restore_text(text: &mut String, restore: &RestoreLine) -> std::fmt::Result {
         let count = restore.blocked_unknown;
         writeln!(text, "  {count} blocked cards that are not in the backup: blocked as they are imported again")?;
     }
+    if !restore.lists_unheard.is_empty() {
+        let named: Vec<_> =
+            restore.lists_unheard.iter().map(|line| format!("{} (epoch {})", line.terminal, line.epoch)).collect();
+        let named = named.join(", ");
+        writeln!(
+            text,
+            "  did not tell what they know as blocked: terminals {named}; block again by hand what was blocked after the backup"
+        )?;
+    }
     if !restore.payments_checked {
         writeln!(
             text,

@@ -57,7 +57,8 @@ impl Tx<'_> {
              FROM cards JOIN purses ON purses.number = cards.purse WHERE cards.number = ?1",
             params![old, new_number, Sql(new_card), tier_number(Tier::Plain), Sql(change)],
         )?;
-        Ok(version)
+        // A terminal may have told of it, in a restore of a hub that did not know it.
+        if self.block_told(new_card, now)? { self.hot_list_version() } else { Ok(version) }
     }
 
     /// Takes a card off the hot list and says the list's version.
@@ -66,7 +67,9 @@ impl Tx<'_> {
     /// [`StoreError::UnknownCard`]; [`StoreError::CardReleased`] for a purse card whose money went back.
     pub fn card_unblock(&mut self, card: CardName, now: Timestamp) -> Result<Version, StoreError> {
         let (card, blocked) = self.card(card)?;
-        if !blocked {
+        // While a restore lasts a terminal may still tell of it: people's word is kept, and goes out with a list of its own.
+        let is_restoring = self.is_restoring()?;
+        if !blocked && !is_restoring {
             return self.hot_list_version();
         }
         if self.is_released(card)? {
@@ -74,7 +77,7 @@ impl Tx<'_> {
         }
         self.conn.execute("UPDATE cards SET blocked_at = NULL, blocked_in = NULL WHERE ref = ?1", [Sql(card)])?;
         let version = self.hot_list_changed(now)?;
-        if self.is_restoring()? {
+        if is_restoring {
             let told =
                 "INSERT OR REPLACE INTO held_blocks (card, epoch, blocked, unblocked_in) VALUES (?1, NULL, 0, ?2)";
             self.conn.execute(told, params![Sql(card), Sql(version)])?;

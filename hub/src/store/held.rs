@@ -86,6 +86,9 @@ impl Tx<'_> {
         }
         if let Some(list) = handed.list.as_ref().filter(|_| handed.is_end && record.standing == Standing::Live) {
             self.take_list(&record, list, now)?;
+            self.conn.execute("UPDATE hand_backs SET list_heard = 1 WHERE epoch = ?1", [Sql(record.number)])?;
+        } else if handed.is_end {
+            tracing::warn!(terminal.id = %terminal, terminal.epoch = %epoch, "a terminal hands back, but not what it knows as blocked");
         }
         if handed.is_end { self.hand_back_done(&record, now) } else { Ok(()) }
     }
@@ -105,8 +108,8 @@ impl Tx<'_> {
             // What people took off a list stays off, but where the same card was blocked again later, in a life that was lost.
             let new = "INSERT INTO held_blocks (card, epoch, blocked) VALUES (?1, ?2, 0)
                  ON CONFLICT (card) DO UPDATE SET epoch = ?2, unblocked_in = NULL WHERE epoch IS NULL AND unblocked_in < ?3";
-            let is_new = self.conn.execute(new, params![Sql(*card), Sql(record.number), Sql(list.version)])? > 0;
-            if is_new && self.block_told(*card, now)? {
+            self.conn.execute(new, params![Sql(*card), Sql(record.number), Sql(list.version)])?;
+            if self.block_told(*card, now)? {
                 blocked = blocked.saturating_add(1);
             }
         }

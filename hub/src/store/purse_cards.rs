@@ -91,6 +91,7 @@ impl Tx<'_> {
         )?;
         let places = self.places(now)?;
         self.with_books(|books| self.allocate(books, &fund, &places, shared, now))?;
+        self.block_told(card, now)?;
         Ok(())
     }
 
@@ -115,6 +116,7 @@ impl Tx<'_> {
         )?;
         let (fund, places) = (self.fund()?, self.places(now)?);
         self.with_books(|books| self.allocate(books, &fund, &places, shared, now))?;
+        self.block_told(card, now)?;
         Ok(())
     }
 

@@ -85,6 +85,8 @@ pub struct RestoreView {
     pub blocked_again: Vec<BlockedAgain>,
     /// Cards that terminals know as blocked, and the backup does not have.
     pub blocked_unknown: u64,
+    /// Enrolments that are heard, but not what they know as blocked: their programs cannot tell, their answers were lost, or they are gone.
+    pub lists_unheard: Vec<(TerminalId, Epoch)>,
 }
 
 /// A card that was blocked again.
@@ -183,7 +185,7 @@ impl Tx<'_> {
         let waiting: u32 = self.conn.query_row(waiting, [], |row| row.get(0))?;
         let serial_jump = waiting.checked_add(jump).ok_or(StoreError::Exhausted("life of the hub"))?;
         // And what that life was still to hear of hot lists counts in this one, with what people said since.
-        let still_out = "SELECT min(hot_list) FROM lives WHERE ended_at IS NULL";
+        let still_out = "SELECT min(nullif(hot_list, 0)) FROM lives WHERE ended_at IS NULL";
         let still_out: Option<i64> = self.conn.query_row(still_out, [], |row| row.get(0))?;
         self.conn.execute("UPDATE fund SET incarnation = ?1", [life])?;
         self.conn.execute("UPDATE lives SET ended_at = ?1 WHERE ended_at IS NULL", [Sql(now)])?;
@@ -200,7 +202,8 @@ impl Tx<'_> {
         )?;
         self.conn.execute("DELETE FROM hand_backs", [])?;
         if still_out.is_none() {
-            self.conn.execute("DELETE FROM held_blocks", [])?;
+            // What was told of cards that are still to be imported again stands on no terminal's list any more.
+            self.conn.execute("DELETE FROM held_blocks WHERE card IN (SELECT ref FROM cards)", [])?;
         }
         self.conn.execute("INSERT INTO hand_backs (epoch) SELECT number FROM epochs WHERE standing <> 3", [])?;
         // What a backup of another life covers is not covered in this one.
@@ -236,19 +239,20 @@ impl Tx<'_> {
             .query_map([], |row| row.get(0))?
             .collect::<Result<Vec<u32>, _>>()?;
         let newest: u32 = self.conn.query_row("SELECT ifnull(max(version), 0) FROM grids", [], |row| row.get(0))?;
-        let shift = newest.saturating_add(jump);
+        let mut version = newest.checked_add(jump).ok_or(StoreError::Exhausted("grid version"))?;
         for grid in grids {
+            version = version.checked_add(1).ok_or(StoreError::Exhausted("grid version"))?;
             let change = self.change_for_all()?;
             self.conn.execute(
                 "INSERT INTO grids (version, valid_from_day, created_at, change, shop)
-                 SELECT version + ?2, valid_from_day, ?3, ?4, shop FROM grids WHERE version = ?1",
-                params![grid, shift, Sql(now), Sql(change)],
+                 SELECT ?2, valid_from_day, ?3, ?4, shop FROM grids WHERE version = ?1",
+                params![grid, version, Sql(now), Sql(change)],
             )?;
             self.conn.execute(
                 "INSERT INTO grid_categories (version, place, category, share_percent, label_fr, label_en)
-                 SELECT version + ?2, place, category, share_percent, label_fr, label_en FROM grid_categories
+                 SELECT ?2, place, category, share_percent, label_fr, label_en FROM grid_categories
                  WHERE version = ?1",
-                params![grid, shift],
+                params![grid, version],
             )?;
         }
         Ok(())
@@ -409,6 +413,7 @@ impl Tx<'_> {
                 unplaced: col(row, 5)?,
                 blocked_again: Vec::new(),
                 blocked_unknown: 0,
+                lists_unheard: Vec::new(),
             })
         });
         let Some(view) = view.optional()? else { return Ok(None) };
@@ -419,7 +424,13 @@ impl Tx<'_> {
         let blocked = read.query_map([], |row| Ok(BlockedAgain { card: row.get(0)?, terminal: col(row, 1)? }))?;
         let unknown = "SELECT count(*) FROM held_blocks WHERE card NOT IN (SELECT ref FROM cards)";
         let blocked_unknown = self.conn.query_row(unknown, [], |row| col(row, 0))?;
-        Ok(Some(RestoreView { blocked_again: blocked.collect::<Result<_, _>>()?, blocked_unknown, ..view }))
+        let mut read = self.conn.prepare_cached(
+            "SELECT terminal, epochs.epoch FROM hand_backs JOIN epochs ON epochs.number = hand_backs.epoch
+             WHERE done_at IS NOT NULL AND list_heard = 0 ORDER BY terminal, epochs.epoch",
+        )?;
+        let unheard = read.query_map([], |row| Ok((col(row, 0)?, col(row, 1)?)))?;
+        let (blocked_again, lists_unheard) = (blocked.collect::<Result<_, _>>()?, unheard.collect::<Result<_, _>>()?);
+        Ok(Some(RestoreView { blocked_again, blocked_unknown, lists_unheard, ..view }))
     }
 
     /// Somebody has compared the bank's statement with the settlements of the backup: nothing later was paid.

@@ -16,7 +16,7 @@ pub(super) const fn can_tell(till: &Till) -> bool {
 impl World {
     /// After a restore: numbers of cards that it forgot as blocked, and that a terminal which is left can tell of.
     pub(super) fn blocks_to_be_told(&mut self) -> Checked<BTreeSet<u32>> {
-        self.cut_off.clear();
+        self.heard.clear();
         let database = self.hub.database();
         let known = enrolments(&database)?;
         let mut newly = Vec::new();
@@ -57,7 +57,9 @@ impl World {
         if self.audit.tainted.contains(&at) {
             return Ok(());
         }
-        if !has_told && can_tell(till) && !self.cut_off.contains(&at) {
+        // Eight beginnings are asked for it, and this page and its beginning were heard.
+        let heard = self.heard.get(&at).copied().unwrap_or_default();
+        if !has_told && can_tell(till) && heard < 10 {
             return Err(Broken::new("who hands back is asked for the hot list", format!("{at:?}")));
         }
         let database = self.hub.database();
@@ -74,7 +76,7 @@ impl World {
         self.blocked_again()
     }
 
-    /// Cards that are blocked again since a restore, by a terminal's word, by people, or because their household left.
+    /// Cards that are blocked again since a restore, before people looked: by a terminal's word, or because their household left.
     fn blocked_again(&mut self) -> Checked {
         let database = self.hub.database();
         let mut again = Vec::new();
@@ -88,6 +90,12 @@ impl World {
         for place in again {
             self.lost_blocks.remove(&place);
             self.blocked.insert(place, self.at);
+            // People know of it as of any other block.
+            if let Some(card) = self.cards.get(usize::from(place))
+                && !self.hub.done.iter().any(|done| matches!(done, Done::Block(number) if *number == card.number))
+            {
+                self.hub.done.push(Done::Block(card.number));
+            }
             self.figures.told_blocks = self.figures.told_blocks.saturating_add(1);
         }
         Ok(())
@@ -112,9 +120,17 @@ impl World {
         Ok(())
     }
 
-    /// In the end nothing waits for a terminal's word.
+    /// In the end nothing waits for a terminal's word, and what people unblocked is free.
     pub(super) fn all_blocked_again(&mut self) -> Checked {
         self.block_at_last()?;
+        let database = self.hub.database();
+        for place in &self.unblocked {
+            let Some(card) = self.cards.get(usize::from(*place)) else { continue };
+            let is_out = self.gone.contains(&card.household) || self.forgotten_cards.contains(&card.number);
+            if !is_out && is_blocked(&database, card.number)? {
+                return Err(Broken::new("what people unblocked stays so", format!("card {} at {place}", card.number)));
+            }
+        }
         let still_lasts = self.is_restoring()?;
         match self.lost_blocks.first_key_value() {
             Some((place, who)) if !still_lasts => {

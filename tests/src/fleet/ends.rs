@@ -28,6 +28,7 @@ impl World {
         for (place, card) in (0_u16..).zip(&self.cards) {
             if card.household == household && !self.forgotten_cards.contains(&card.number) {
                 self.blocked.entry(place).or_insert(self.at);
+                self.unblocked.remove(&place);
             }
         }
         self.audit.look_again(household);

@@ -24,9 +24,6 @@ impl World {
     /// Exchanges until neither side has news.
     pub(super) fn sync(&mut self, till: &mut Till, net: Net) -> Checked {
         self.tell_about(till)?;
-        if !matches!(net, Net::Fine | Net::Twice) {
-            self.cut_off.insert((till.terminal.get(), till.epoch.get()));
-        }
         let (mut held, mut want_list): (Option<Option<HeldKey>>, bool) = (None, false);
         for _ in 0..EXCHANGES_MAX {
             self.figures.exchanges += 1;
@@ -157,6 +154,8 @@ impl World {
     /// The hub hears a request.
     fn hear(&mut self, (at, request): (Enrolled, &[u8]), arrives: bool) -> Checked<(u16, Vec<u8>)> {
         self.audit.arrived(request)?;
+        let heard = self.heard.entry(at).or_default();
+        *heard = heard.saturating_add(1);
         let time = self.time();
         let said = self.hub.direct()?.sync(request.to_vec(), time);
         if said.0 == 200 {

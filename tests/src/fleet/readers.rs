@@ -69,6 +69,7 @@ impl World {
                 if !is_forgotten && !self.hub.people(Done::Block(old.number), time)? {
                     return Ok(());
                 }
+                self.unblocked.remove(&place);
                 self.issued += 1;
                 let tier = if is_purse { Tier::Purse } else { Tier::Identity };
                 MemberCard::new(ISSUED + self.issued, old.household, tier)
@@ -82,6 +83,8 @@ impl World {
             Session::Done => {
                 self.half_issued.remove(&place);
                 self.blocked.remove(&place);
+                self.lost_blocks.remove(&place);
+                self.unblocked.remove(&place);
                 self.audit.chips.remove(&place);
                 if let Some(at) = self.cards.get_mut(usize::from(place)) {
                     *at = new;

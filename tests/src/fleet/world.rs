@@ -59,8 +59,10 @@ pub struct World {
     pub(super) has_news_of: BTreeMap<Enrolled, u32>,
     /// Cards that a restore forgot as blocked, and which honest terminals have them on their lists and can say so.
     pub(super) lost_blocks: BTreeMap<u16, BTreeSet<Enrolled>>,
-    /// Whose calls the network disturbed since the newest restore.
-    pub(super) cut_off: BTreeSet<Enrolled>,
+    /// How many requests of each enrolment the hub heard since the newest restore.
+    pub(super) heard: BTreeMap<Enrolled, u32>,
+    /// Cards that people unblocked last.
+    pub(super) unblocked: BTreeSet<u16>,
     /// When keys of cards changed last: which a terminal has that was not heard since is not known.
     pub(super) keys_changed: Option<u32>,
     /// Cards that left while they were issued, by the place that they are for.
@@ -100,7 +102,8 @@ impl World {
             blocked: BTreeMap::new(),
             has_news_of: BTreeMap::new(),
             lost_blocks: BTreeMap::new(),
-            cut_off: BTreeSet::new(),
+            heard: BTreeMap::new(),
+            unblocked: BTreeSet::new(),
             keys_changed: None,
             half_issued: BTreeMap::new(),
             issued: 0,
@@ -231,6 +234,7 @@ impl World {
             *place = new;
             self.blocked.remove(&card);
             self.lost_blocks.remove(&card);
+            self.unblocked.remove(&card);
         }
         Ok(())
     }
@@ -240,8 +244,12 @@ impl World {
         let (time, done) = (self.time(), done(number));
         if self.hub.people(done, time)? {
             match done {
-                Done::Block(_) => drop(self.blocked.entry(card).or_insert(self.at)),
+                Done::Block(_) => {
+                    self.blocked.entry(card).or_insert(self.at);
+                    self.unblocked.remove(&card);
+                }
                 _ => {
+                    self.unblocked.insert(card);
                     self.blocked.remove(&card);
                     self.lost_blocks.remove(&card);
                 }

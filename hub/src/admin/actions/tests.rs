@@ -226,6 +226,7 @@ fn a_restore_that_has_not_ended_comes_first() {
             unplaced: 0,
             blocked_again: Vec::new(),
             blocked_unknown: 0,
+            lists_unheard: Vec::new(),
         }),
         alert_percent: 100,
         ..Found::default()

@@ -399,6 +399,40 @@ fn a_card_that_was_blocked_again_after_people_unblocked_it_is_told() {
 }
 
 #[test]
+fn what_was_told_of_a_card_that_is_not_imported_yet_outlives_the_next_restore() {
+    let mut world = World::credited();
+    let [a, b] = ["A", "B"].map(|shop| world.terminal(shop));
+    let backup = world.backup("yesterday.db");
+    let lost = world.db.write(|tx| tx.card_block(CardName::Number(2), NOW)).unwrap().get();
+    world.restore(&backup);
+    give_list(&mut world, &a, lost, &[2, 99], true);
+    world.hand_back(&b, Vec::new(), true);
+    let view = world.db.read(|tx| tx.restore_view()).unwrap().unwrap();
+    assert_eq!((view.ended_at.is_some(), view.blocked_unknown), (true, 1));
+    assert_eq!(view.lists_unheard, [(b.id, b.epoch)], "what it knew people have to look after");
+    let after = world.backup("after.db");
+    world.restore(&after);
+    let card = ImportCard { number: 99, card: card_ref(99), tier: Tier::Plain, household: "H1".to_owned() };
+    let plan = ImportPlan { cards: vec![card], ..ImportPlan::default() };
+    world.db.write(|tx| tx.import(&plan, &mut || purse_ref(99), false, NOW)).unwrap();
+    assert_eq!(blocked(&world), [2, 99]);
+}
+
+#[test]
+fn what_people_say_of_a_card_before_a_terminal_tells_of_it_stands() {
+    let mut world = World::credited();
+    let a = world.terminal("A");
+    let backup = world.backup("yesterday.db");
+    let lost = world.db.write(|tx| tx.card_block(CardName::Number(2), NOW)).unwrap().get();
+    world.db.write(|tx| tx.card_unblock(CardName::Number(2), NOW)).unwrap();
+    world.restore(&backup);
+    let said = world.db.write(|tx| tx.card_unblock(CardName::Number(2), NOW)).unwrap();
+    assert!(said.get() > lost, "a terminal that hands back no list takes this one");
+    give_list(&mut world, &a, lost, &[2], true);
+    assert_eq!(blocked(&world), [] as [u32; 0]);
+}
+
+#[test]
 fn a_list_of_this_life_does_not_take_the_place_of_what_is_still_to_be_handed_back() {
     let mut world = World::credited();
     let [a, b] = ["A", "B"].map(|shop| world.terminal(shop));
@@ -734,4 +768,6 @@ fn each_restore_copies_the_grids_that_still_decide_and_no_others() {
     }
     let grown: Vec<_> = counts.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert_eq!(grown, [4, 4, 4, 4], "the first of all decides no more: {counts:?}");
+    let newest = world.db.read(|tx| tx.grids()).unwrap().iter().map(|grid| grid.version.get()).max().unwrap();
+    assert_eq!(newest, 5 + 5 * (RESTORE_GAP + 4), "nor do the numbers double");
 }

@@ -349,8 +349,13 @@ impl Auditor {
                 .get(&purse)
                 .is_some_and(|heard| heard.iter().all(|(at, heard)| heard.0 < before.0 || is_lost(at))),
         };
-        let is_taken_back = self.signed_by.get(&counter).is_some_and(|key| self.taken_back.contains(key));
-        self.lacking.contains(&counter) && (is_out || is_taken_back)
+        self.lacking.contains(&counter) && is_out || self.is_void(counter)
+    }
+
+    /// Whether a counter's newest word is signed by a key that was taken back, and a restored hub knows nothing of it: nobody hands it back.
+    #[must_use]
+    pub fn is_void(&self, counter: Counter) -> bool {
+        self.lacking.contains(&counter) && self.signed_by.get(&counter).is_some_and(|key| self.taken_back.contains(key))
     }
 
     /// Whether a sale names a word that a restored hub knows nothing of, and is paid as far as it knows of that money.

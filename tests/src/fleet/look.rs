@@ -399,7 +399,8 @@ fn refunded(conn: &Connection, household: u16) -> Checked<u64> {
 }
 
 /// What a counter can still cost, where the auditor cannot know it: a closed enrolment's costs what was paid of it, a
-/// copied one's what the hub did not take back, a lost card's what was paid before its money went back.
+/// copied one's what the hub did not take back, one's whose word is void what the hub knows of, a lost card's what was paid before its
+/// money went back.
 fn used(conn: &Connection, counter: Counter, audit: &Auditor, was_restored: bool) -> Checked<Option<u64>> {
     let number = |purse: PurseRef| -> Checked<Option<i64>> {
         let read = "SELECT number FROM purses WHERE ref = ?1";
@@ -413,7 +414,9 @@ fn used(conn: &Connection, counter: Counter, audit: &Auditor, was_restored: bool
     match counter {
         Counter::Slice(at, _) if audit.forgotten.contains(&at) => Ok(Some(0)),
         Counter::Slice(_, purse) | Counter::Card(purse) if audit.forgotten_purses.contains(&purse) => Ok(Some(0)),
-        Counter::Slice(at, purse) if audit.closed.contains(&at) || audit.tainted.contains(&at) => {
+        Counter::Slice(at, purse)
+            if audit.closed.contains(&at) || audit.tainted.contains(&at) || audit.is_void(counter) =>
+        {
             let (Some(purse), Some((epoch, _))) = (number(purse)?, epochs(conn)?.get(&at).copied()) else {
                 return Ok(None);
             };
@@ -427,7 +430,8 @@ fn used(conn: &Connection, counter: Counter, audit: &Auditor, was_restored: bool
             let found = conn.query_row(read, [account], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
             let (returned, known): (u64, u64) = found.unwrap_or_default();
             let signed = audit.allowed.get(&counter).map_or(0, |(_, allowed)| *allowed);
-            // Where a hub and a terminal both went back in time, nobody holds what was signed last: it is paid to nobody.
+            // Where a hub and a terminal both went back in time, or the key was taken back, nobody holds what was signed last: it is
+            // paid to nobody.
             let signed = if was_restored { signed.min(known) } else { signed };
             Ok(Some(signed.saturating_sub(returned)))
         }

@@ -86,21 +86,22 @@ impl World {
                 return Ok(());
             }
         }
+        self.comes_to_an_end(till, held)
+    }
+
+    /// A terminal says all and hears all, but one that may not sell, or where a restore still lasts.
+    fn comes_to_an_end(&mut self, till: &mut Till, held: Option<Option<HeldKey>>) -> Checked {
         let state = till.journal()?.state();
-        let may_wait = state.hub.standing != Standing::Live || self.is_restoring()?;
-        if may_wait {
-            Ok(())
-        } else {
-            {
-                let detail = format!(
-                    "shop {}: {} rows unsent, handing back {held:?}, at {:?}",
-                    till.shop,
-                    state.unsent_rows(),
-                    state.hub
-                );
-                Err(Broken::new("an exchange comes to an end", detail))
-            }
+        if state.hub.standing != Standing::Live || self.is_restoring()? {
+            return Ok(());
         }
+        let detail = format!(
+            "shop {}: {} rows unsent, handing back {held:?}, at {:?}",
+            till.shop,
+            state.unsent_rows(),
+            state.hub
+        );
+        Err(Broken::new("an exchange comes to an end", detail))
     }
 
     /// Most terminals say what they can; some run a program from before there was anything to say.

@@ -429,7 +429,7 @@ fn what_people_say_of_a_card_before_a_terminal_tells_of_it_stands() {
     let said = world.db.write(|tx| tx.card_unblock(CardName::Number(2), NOW)).unwrap();
     assert!(said.get() > lost, "a terminal that hands back no list takes this one");
     give_list(&mut world, &a, lost, &[2], true);
-    assert_eq!(blocked(&world), [] as [u32; 0]);
+    assert_eq!(blocked(&world), [0_u32; 0]);
 }
 
 #[test]

@@ -7,5 +7,6 @@ ALTER TABLE hand_backs DROP COLUMN asked_at;
 ALTER TABLE held_blocks ADD COLUMN unblocked_in INTEGER;
 UPDATE held_blocks SET unblocked_in = (SELECT version FROM hot_list) WHERE epoch IS NULL;
 
--- Whether an enrolment that handed back told its hot list.
+-- Whether an enrolment that handed back told its hot list; of a restore that has ended nobody asks any more.
 ALTER TABLE hand_backs ADD COLUMN list_heard INTEGER NOT NULL DEFAULT 0 CHECK (list_heard IN (0, 1));
+UPDATE hand_backs SET list_heard = 1 WHERE NOT EXISTS (SELECT 1 FROM lives WHERE ended_at IS NULL);

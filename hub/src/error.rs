@@ -123,6 +123,7 @@ impl From<StoreError> for Refused {
             | StoreError::Ledger(_)
             | StoreError::UnknownShop
             | StoreError::HotListFull
+            | StoreError::NotGone(_)
             | StoreError::CardReleased
             | StoreError::Voted(_)
             | StoreError::Correction(_)

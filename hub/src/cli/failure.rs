@@ -33,12 +33,12 @@ pub(super) enum Failure {
     #[error("{file} is no second copy of a terminal's journal; take the file cabas-N-E.rows of its USB stick", file = .0.display())]
     NoSecondCopy(PathBuf),
     #[error(
-        "the hub was restored and still asks terminal {0} what it holds: nothing was taken; let it call, or, where the machine is gone, add --dead"
+        "the hub was restored and still asks terminal {0} what it holds: nothing was taken; let it call; only where the machine is gone for good, add --dead, which cannot be taken back"
     )]
     SecondCopyAsked(u32),
     #[error(
-        "{taken} rows were taken; the others name balances that the restored hub does not know, and wait until its restore has ended: see \
-         cabas-hub status, and bring the file again then"
+        "{taken} new rows were taken; the others wait until the restore has ended, for what other terminals hold may be needed to book them: see \
+         cabas-hub status, and bring the file again then, before this enrolment is closed"
     )]
     SecondCopyWaits { taken: u64 },
     #[error("{dir} has something in it; init writes over nothing: name an empty data_dir, or keep this fund", dir = .0.display())]

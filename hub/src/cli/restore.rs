@@ -73,8 +73,9 @@ fn text(done: &Restored) -> String {
     let waiting = done.waiting_for.len();
     format!(
         "{}: life {} of this hub.\n{moved}Next: cabas-hub serve. It signs no balance and settles nothing until {waiting} \
-         enrolments have called and handed back what they hold, or were closed by two people; cabas-hub status says which. \
-         Cards that were blocked after the backup are to be blocked again.\n",
+         enrolments have called and handed back what they hold, or were closed by two people, or, where the machine is gone, \
+         terminal ingest --dead has said so; cabas-hub status says which. Cards that were blocked after the backup are blocked again as far as \
+         terminals tell of them; status names those that do not.\n",
         plain(&done.database),
         done.incarnation
     )

@@ -51,8 +51,8 @@ pub(super) enum Terminal {
         /// The file
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// After a restore of the hub: the machine is gone and hands back nothing, so its enrolment may not sell any more, and what is on the
-        /// stick need not wait for it
+        /// After a restore of the hub: the machine is gone for good and hands back nothing. Its enrolment may not sell any more, which cannot be
+        /// taken back, and what is on the stick need not wait for it
         #[arg(long)]
         dead: bool,
     },

@@ -28,6 +28,8 @@ struct Brought {
     not_authentic_rows: u64,
     settled_cents: u64,
     over_right_cents: u64,
+    /// True where the machine was said to be gone just now: its enrolment may not sell any more.
+    revoked: bool,
     /// True where the file ends in the middle of a row: the medium was pulled out there.
     torn: bool,
 }
@@ -62,7 +64,7 @@ pub(super) fn ingest(context: &Context, path: &Path, is_dead: bool) -> Result<()
             Some(origin) => origin,
             None => {
                 let of = whose(&mut db, &batch)?.ok_or_else(no_copy)?;
-                may_be_taken(context, &mut db, of, is_dead)?;
+                brought.revoked = may_be_taken(context, &mut db, of, is_dead)?;
                 *origin.insert(of)
             }
         };
@@ -89,21 +91,19 @@ fn whose(db: &mut Db, batch: &[Vec<u8>]) -> Result<Option<(TerminalId, Epoch)>, 
     Ok(None)
 }
 
-/// Refuses while the hub asks the terminal what it holds; a machine that is gone is not asked any more.
+/// Refuses while the hub asks the terminal what it holds. A machine that is gone is not asked any more: true where that was said just now.
 fn may_be_taken(
     context: &Context,
     db: &mut Db,
     (terminal, epoch): (TerminalId, Epoch),
     is_dead: bool,
-) -> Result<(), Failure> {
-    if is_dead {
-        let now = context.clock.now();
-        db.write(|tx| tx.hands_back_no_more(terminal, epoch, now))?;
+) -> Result<bool, Failure> {
+    let now = context.clock.now();
+    let is_revoked = is_dead && db.write(|tx| tx.hands_back_no_more(terminal, epoch, now))?;
+    if db.read(|tx| tx.terminal_key(terminal, epoch))?.want_held {
+        return Err(Failure::SecondCopyAsked(terminal.get()));
     }
-    match db.read(|tx| tx.terminal_key(terminal, epoch))?.want_held {
-        true => Err(Failure::SecondCopyAsked(terminal.get())),
-        false => Ok(()),
-    }
+    Ok(is_revoked)
 }
 
 /// Books one batch.
@@ -155,6 +155,9 @@ fn text(brought: &Brought) -> String {
         text.push_str(
             "The file ends in the middle of a row, as where a medium was pulled out: what is whole was taken.\n",
         );
+    }
+    if brought.revoked {
+        text.push_str("Its machine was said to be gone: it may not sell by this enrolment any more, and no restore waits for it.\n");
     }
     text.push_str(&format!(
         "Settled {} cents, over the right {} cents.\n",

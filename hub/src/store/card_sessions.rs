@@ -87,11 +87,12 @@ impl Tx<'_> {
                 return Err(CardSessionRefusal::OtherTier(number).into());
             }
             (CardVerb::Retire | CardVerb::Renew, None, _) => return Err(CardSessionRefusal::OtherCard(number).into()),
-            (CardVerb::Issue | CardVerb::Renew, Some(_), _) if self.is_blocked(number)? => {
-                return Err(CardSessionRefusal::Blocked(number).into());
-            }
             (_, Some(tier), _) => tier,
         };
+        // One that was just added may have been told as blocked, in a restore of a hub that did not know it.
+        if verb != CardVerb::Retire && self.is_blocked(number)? {
+            return Err(CardSessionRefusal::Blocked(number).into());
+        }
         let due = if tier == Tier::Identity { self.shared_keys_due()? } else { self.slots_due()? };
         let was_issued = self.was_issued(number)?;
         Ok(CardPlan { tier, balance: self.card_balance(number)?, due, was_issued })

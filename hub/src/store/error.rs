@@ -105,6 +105,9 @@ pub enum StoreError {
     /// An enrolment is refused.
     #[error(transparent)]
     Enrol(#[from] EnrolRefusal),
+    /// The machine of an enrolment was said to be gone, and called since.
+    #[error("terminal {0} has called since the restore, so its machine is not gone: let it hand back what it holds")]
+    NotGone(TerminalId),
     /// The hot list has no room.
     #[error("the hot list is full ({max} cards)", max = cabas_protocol::hot_list::ENTRIES_MAX)]
     HotListFull,

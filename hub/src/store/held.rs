@@ -85,8 +85,9 @@ impl Tx<'_> {
             );
         }
         if let Some(list) = handed.list.as_ref().filter(|_| handed.is_end && record.standing == Standing::Live) {
-            self.take_list(&record, list, now)?;
-            self.conn.execute("UPDATE hand_backs SET list_heard = 1 WHERE epoch = ?1", [Sql(record.number)])?;
+            if self.take_list(&record, list, now)? {
+                self.conn.execute("UPDATE hand_backs SET list_heard = 1 WHERE epoch = ?1", [Sql(record.number)])?;
+            }
         } else if handed.is_end {
             tracing::warn!(terminal.id = %terminal, terminal.epoch = %epoch, "a terminal hands back, but not what it knows as blocked");
         }
@@ -94,14 +95,16 @@ impl Tx<'_> {
     }
 
     /// Blocks what a terminal knows as blocked and the backup does not: too much is the safe side, and people see and undo it. Only a
-    /// list counts that came after the backup and before this life. Nothing here keeps a restore from its end.
-    fn take_list(&mut self, record: &EpochRecord, list: &HeldList, now: Timestamp) -> Result<(), StoreError> {
+    /// list counts that came after the backup and before this life. Nothing here keeps a restore from its end. False for a list that it
+    /// cannot have.
+    fn take_list(&mut self, record: &EpochRecord, list: &HeldList, now: Timestamp) -> Result<bool, StoreError> {
         let window = "SELECT hot_list, hot_list_from FROM lives WHERE ended_at IS NULL";
         let window: Option<(u64, u64)> =
             self.conn.query_row(window, [], |row| Ok((col(row, 0)?, col(row, 1)?))).optional()?;
         let version = u64::from(list.version.get());
-        if window.is_none_or(|(of_backup, from)| version <= of_backup || version >= from) {
-            return Ok(());
+        let Some((of_backup, from)) = window else { return Ok(false) };
+        if version <= of_backup || version >= from {
+            return Ok(version < from);
         }
         let mut blocked = 0_u64;
         for card in &list.cards {
@@ -119,7 +122,7 @@ impl Tx<'_> {
                 "cards that the terminal knew as blocked are blocked again"
             );
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Blocks a card that was told, where it is known and buys. False where nothing was to be done, or the list is full.

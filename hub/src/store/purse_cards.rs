@@ -89,9 +89,10 @@ impl Tx<'_> {
              VALUES (?1, ?2, 0, 0, ?3, ?4, ?5)",
             params![Sql(AccountId::card(own)), number, Sql(fund.policy), Sql(now), Sql(change)],
         )?;
+        // A terminal may have told of it as blocked: no money is laid on it then.
+        self.block_told(card, now)?;
         let places = self.places(now)?;
         self.with_books(|books| self.allocate(books, &fund, &places, shared, now))?;
-        self.block_told(card, now)?;
         Ok(())
     }
 
@@ -114,9 +115,9 @@ impl Tx<'_> {
             "INSERT INTO cards (number, ref, tier, purse, version, change) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![number, Sql(card), tier_number(Tier::Identity), Sql(shared), Sql(Version::new(1)), Sql(change)],
         )?;
+        self.block_told(card, now)?;
         let (fund, places) = (self.fund()?, self.places(now)?);
         self.with_books(|books| self.allocate(books, &fund, &places, shared, now))?;
-        self.block_told(card, now)?;
         Ok(())
     }
 

@@ -1,5 +1,5 @@
 //! A hub that was restored from a backup: it signs and settles nothing until every open epoch has handed back what it
-//! holds, or was closed by two people.
+//! holds, was closed by two people, or is of a machine that is gone.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -279,10 +279,10 @@ impl Tx<'_> {
     }
 
     /// A machine that is gone hands back nothing: no restore waits for it, and should it turn up after all, it may not sell. Its rows are
-    /// still taken. False where it is not asked for anything.
+    /// still taken. Nobody has its keys by that (who has them is told by revoking it). False where it is not asked for anything.
     ///
     /// # Errors
-    /// [`StoreError::UnknownTerminal`] or [`StoreError::UnknownEpoch`].
+    /// [`StoreError::UnknownTerminal`] or [`StoreError::UnknownEpoch`]; [`StoreError::NotGone`] where it has called since.
     pub fn hands_back_no_more(
         &mut self,
         terminal: TerminalId,
@@ -293,12 +293,14 @@ impl Tx<'_> {
         if !record.to_hand_back {
             return Ok(false);
         }
-        let (live, quarantined) = (standing_number(Standing::Live), standing_number(Standing::Quarantined));
+        let calls = "SELECT EXISTS (SELECT 1 FROM contacts JOIN lives ON ended_at IS NULL WHERE epoch = ?1 AND contact_at >= restored_at)";
+        if self.conn.query_row(calls, [Sql(record.number)], |row| row.get(0))? {
+            return Err(StoreError::NotGone(terminal));
+        }
         self.conn.execute(
-            "UPDATE epochs SET standing = ?2 WHERE number = ?1 AND standing IN (?3, ?4)",
-            params![Sql(record.number), standing_number(Standing::Revoked), live, quarantined],
+            "UPDATE epochs SET standing = ?2 WHERE number = ?1 AND standing = ?3",
+            params![Sql(record.number), standing_number(Standing::Revoked), standing_number(Standing::Live)],
         )?;
-        self.keys_end(terminal, Some(epoch))?;
         self.wake(Wake::Terminal(terminal));
         self.hand_back_done(&record, now)?;
         tracing::warn!(

@@ -227,8 +227,17 @@ fn no_restore_waits_for_a_machine_that_is_gone_and_what_its_stick_has_is_paid() 
     dead.sale(1, 600, 900, lost.serial.get());
     world.restore(&backup);
     assert_eq!(world.sync(&mut dead).acked.seq, Seq::NONE, "it is asked first");
+    // One that has called since is not gone.
+    let heard = at(100);
+    let contact = |of: &Terminal| Contact { terminal: of.id, epoch: of.epoch, cursor: 0, status: of.status() };
+    world.db.write(|tx| tx.contact(&contact(&b), heard)).unwrap();
+    let refused = world.db.write(|tx| tx.hands_back_no_more(b.id, b.epoch, heard)).unwrap_err();
+    assert!(matches!(refused, StoreError::NotGone(id) if id == b.id), "{refused}");
     let gone = |world: &mut World| world.db.write(|tx| tx.hands_back_no_more(dead.id, dead.epoch, NOW)).unwrap();
     assert!(gone(&mut world) && !gone(&mut world));
+    let exposed = "SELECT count(*) FROM epochs WHERE keys_upto IS NOT NULL";
+    let exposed: u32 = world.db.conn.query_row(exposed, [], |row| row.get(0)).unwrap();
+    assert_eq!(exposed, 0, "nobody has its keys by that");
     let standing = world.db.read(|tx| tx.terminal_key(dead.id, dead.epoch)).unwrap();
     assert_eq!(
         (standing.standing, standing.want_held),

@@ -352,6 +352,13 @@ impl Auditor {
         self.lacking.contains(&counter) && is_out || self.is_void(counter)
     }
 
+    /// The purses of cards that have a word.
+    #[must_use]
+    pub fn card_purses(&self) -> Vec<PurseRef> {
+        let of_card = |counter: &Counter| if let Counter::Card(purse) = counter { Some(*purse) } else { None };
+        self.allowed.keys().filter_map(of_card).collect()
+    }
+
     /// Whether a counter's newest word is signed by a key that was taken back, and a restored hub knows nothing of it: nobody hands it back.
     #[must_use]
     pub fn is_void(&self, counter: Counter) -> bool {

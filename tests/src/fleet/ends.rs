@@ -126,6 +126,16 @@ impl World {
                 self.audit.look_again(card.household);
             }
         }
+        // And cards that had been replaced already: who holds one buys with it, and nothing of that can be claimed.
+        let mut known = conn.prepare("SELECT EXISTS (SELECT 1 FROM purses WHERE ref = ?1)")?;
+        for purse in self.audit.card_purses() {
+            if !known.query_row([purse.as_bytes()], |row| row.get::<_, bool>(0))?
+                && self.audit.forgotten_purses.insert(purse)
+                && let Some(household) = self.audit.owner.get(&purse).copied()
+            {
+                self.audit.look_again(household);
+            }
+        }
         // One that was not finished is begun anew, with another one.
         self.half_issued.retain(|_, card| !self.forgotten_cards.contains(&card.number));
         Ok(())
